@@ -1,0 +1,52 @@
+"""Counts vessels at the piers of a port from Sentinel-1 radar images.
+
+The public names below load on first use, so that `import sarship` stays light and needs no GPU, no compiler
+cache and no display.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DetectionParams": "model",
+    "Hits": "model",
+    "Scene": "model",
+    "Window": "model",
+    "GrdProduct": "grd",
+    "open_grd": "grd",
+    "detect": "detection",
+    "find_vessels": "vessels",
+    "Port": "piers",
+    "assign_piers": "piers",
+    "read_port": "piers",
+    "count_by_pier": "series",
+    "Results": "pipeline",
+    "read_results": "pipeline",
+    "survey": "pipeline",
+}
+"""Where each public name lives."""
+
+__all__ = ["__version__", *_HOME]  # noqa: PLE0604  (strings, built from the table above)
+
+if TYPE_CHECKING:
+    from sarship.detection import detect
+    from sarship.grd import GrdProduct, open_grd
+    from sarship.model import DetectionParams, Hits, Scene, Window
+    from sarship.pipeline import Results, read_results, survey
+    from sarship.piers import Port, assign_piers, read_port
+    from sarship.series import count_by_pier
+    from sarship.vessels import find_vessels
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'sarship' has no attribute {name!r}")
+    return getattr(import_module(f"sarship.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,31 @@
+"""What sarship raises and warns when the input, not the code, is at fault.
+
+Every message says what was wrong, with the value, and what to do about it. The command line prints the
+message of a `SarshipError` without a traceback and exits with a non-zero code.
+"""
+
+__all__ = ["FloodError", "OutputError", "PortError", "ProductError", "ProductWarning", "SarshipError"]
+
+
+class SarshipError(Exception):
+    """Base of every error that the user's input or surroundings can cause."""
+
+
+class ProductError(SarshipError, ValueError):
+    """A radar product that is missing, damaged, incomplete or of a kind sarship does not read."""
+
+
+class PortError(SarshipError, ValueError):
+    """A port or polygon file that is missing, malformed or not where the product is."""
+
+
+class FloodError(SarshipError, RuntimeError):
+    """More hits than any sea of ships can give: usually a forgotten land mask."""
+
+
+class OutputError(SarshipError, OSError):
+    """A result that cannot be written: a folder that is read-only, full, or holds something else."""
+
+
+class ProductWarning(UserWarning):
+    """A product that can be read, with something missing that the reader should know of."""

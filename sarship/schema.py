@@ -1,0 +1,165 @@
+"""The contract: name, dimensions, units and columns of every array and table that crosses a border.
+
+The code that makes a table asks here for an empty one; the code that takes it checks it here; the documentation
+is printed from here. So a column is spelled in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import geopandas as gpd
+import pandas as pd
+import xarray as xr
+
+__all__ = ["COUNTS", "COVERAGE", "SCENES", "SIGMA0", "VESSELS", "Column", "Table", "Variable"]
+
+WGS84: Final = "EPSG:4326"
+TIME: Final = "datetime64[ns, UTC]"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One array: its name, dimensions and units."""
+
+    name: str
+    units: str
+    long_name: str
+    dims: tuple[str, ...]
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """Attributes in the style of the CF conventions."""
+        return {"units": self.units, "long_name": self.long_name}
+
+    def check(self, array: xr.DataArray) -> xr.DataArray:
+        """Return the array unchanged, or raise `ValueError` that says what differs from the contract.
+
+        >>> SIGMA0.check(xr.DataArray([[[1.0]]], dims=("polarization", "line", "pixel"), attrs={"units": "dB"}))
+        Traceback (most recent call last):
+        ValueError: sigma0 has units 'dB', expected '1'
+        """
+        if array.dims != self.dims:
+            raise ValueError(f"{self.name} has dimensions {array.dims}, expected {self.dims}")
+        if array.attrs.get("units") != self.units:
+            raise ValueError(f"{self.name} has units {array.attrs.get('units')!r}, expected {self.units!r}")
+        return array
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table: its name, pandas dtype and meaning."""
+
+    name: str
+    dtype: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of features with longitude-latitude geometry."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def make(self, columns: dict[str, object], geometry: Sequence[object]) -> gpd.GeoDataFrame:
+        """A table of this contract from its columns; dtypes are set, missing or extra columns are refused."""
+        expected = [column.name for column in self.columns]
+        if set(columns) != set(expected):
+            raise ValueError(f"{self.name} needs columns {expected}, got {list(columns)}")
+        frame = pd.DataFrame({c.name: pd.Series(columns[c.name], dtype=c.dtype) for c in self.columns})
+        return gpd.GeoDataFrame(frame, geometry=list(geometry), crs=WGS84)
+
+    def empty(self) -> gpd.GeoDataFrame:
+        """The table with no rows and all its columns.
+
+        >>> VESSELS.empty().shape[0]
+        0
+        """
+        return self.make({column.name: [] for column in self.columns}, [])
+
+    def check(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Return the table unchanged, or raise `ValueError` that names the missing or mistyped column."""
+        for column in self.columns:
+            if column.name not in frame.columns:
+                raise ValueError(f"{self.name} lacks the column {column.name!r} ({column.meaning})")
+            if str(frame[column.name].dtype) != column.dtype:
+                found = frame[column.name].dtype
+                raise ValueError(f"{self.name}.{column.name} has dtype {found}, expected {column.dtype}")
+        if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.crs != WGS84:
+            raise ValueError(f"{self.name} must be a GeoDataFrame in {WGS84}")
+        return frame
+
+    def concat(self, frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
+        """Several tables of this contract as one, with a fresh index; none gives the empty table."""
+        filled = [frame for frame in frames if len(frame)]
+        if not filled:
+            return self.empty()
+        return gpd.GeoDataFrame(pd.concat(filled, ignore_index=True), crs=WGS84)
+
+
+SIGMA0: Final = Variable("sigma0", "1", "sigma nought, linear power", ("polarization", "line", "pixel"))
+
+VESSELS: Final = Table(
+    "vessels",
+    (
+        Column("vessel", "str", "name of the row: scene, a slash, a number"),
+        Column("scene", "str", "id of the scene it was seen in"),
+        Column("time", TIME, "when the radar saw it (zero-Doppler time)"),
+        Column("longitude", "float64", "degrees east, as imaged, WGS 84"),
+        Column("latitude", "float64", "degrees north, as imaged, WGS 84"),
+        Column("line", "float64", "image line of the centre"),
+        Column("pixel", "float64", "image pixel of the centre"),
+        Column("length_m", "float64", "length, metres"),
+        Column("width_m", "float64", "width, metres"),
+        Column("heading_deg", "float64", "direction of the long axis clockwise from north, degrees in [0, 180)"),
+        Column("n_hits", "int64", "number of hits in the group"),
+        Column("score", "float64", "largest brightness over its own threshold"),
+        Column("sigma0_co", "float64", "brightest denoised sigma0 in VV or HH, linear; missing if not recorded"),
+        Column("sigma0_cross", "float64", "brightest denoised sigma0 in VH or HV, linear; missing if not recorded"),
+        Column("is_edge", "bool", "whether it touches the edge of the image, a mask or data that is missing"),
+        Column("pier", "str", "name of the pier it is counted at; missing elsewhere"),
+        Column("distance_m", "float64", "distance from the vessel's axis to that pier, metres; missing elsewhere"),
+    ),
+)
+
+SCENES: Final = Table(
+    "scenes",
+    (
+        Column("scene", "str", "id of the scene"),
+        Column("platform", "str", "satellite"),
+        Column("mode", "str", "acquisition mode"),
+        Column("product_type", "str", "type with resolution class"),
+        Column("polarizations", "str", "those that were searched, space-separated"),
+        Column("start", TIME, "time of the first line"),
+        Column("stop", TIME, "time of the last line"),
+        Column("absolute_orbit", "int64", "orbit since launch"),
+        Column("relative_orbit", "int64", "track number"),
+        Column("orbit_pass", "str", "ascending or descending"),
+        Column("has_noise", "bool", "whether the product carries thermal-noise vectors that are not all zero"),
+        Column("land_is_masked", "bool", "whether land or water polygons were given"),
+    ),
+)
+
+COVERAGE: Final = Table(
+    "coverage",
+    (
+        Column("scene", "str", "id of the scene"),
+        Column("pier", "str", "name of the pier"),
+        Column("seen", "float64", "fraction of the pier's waters with image data, 0 … 1"),
+        Column("detectable_length_m", "float64", "shortest vessel that would be hit there; missing if not seen"),
+        Column("incidence_deg", "float64", "angle of incidence at the pier, degrees; missing if not seen"),
+    ),
+)
+"""The geometry of a row is the part of the pier's waters that was imaged."""
+
+COUNTS: Final = (
+    Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
+    Variable("seen", "1", "fraction of the pier's waters imaged", ("time", "pier")),
+    Variable("detectable_length_m", "m", "shortest vessel that would be hit", ("time", "pier")),
+    Variable("incidence_deg", "degree", "angle of incidence", ("time", "pier")),
+)
+"""Variables of the counts; `scene`, `platform`, `relative_orbit` and `orbit_pass` are coordinates along `time`,
+`kind` along `pier`."""
