@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from sarship.detection import detect
     from sarship.grd import GrdProduct, open_grd
     from sarship.model import DetectionParams, Hits, Scene, Window
-    from sarship.pipeline import Results, read_results, survey
     from sarship.piers import Port, assign_piers, read_port
+    from sarship.pipeline import Results, read_results, survey
     from sarship.series import count_by_pier
     from sarship.vessels import find_vessels
 
