@@ -1,0 +1,107 @@
+"""Pixel of a ground-range image to slant range, and back, by the product's own polynomials."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["GroundRange"]
+
+Floats = NDArray[np.float64]
+
+N_NODES: Final = 256
+N_NEWTON: Final = 6
+PIXEL_TOLERANCE: Final = 1e-9
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroundRange:
+    """The law that says how far from the satellite each pixel is; it changes with the line.
+
+    A product lists polynomials of ground range (`grsrCoefficients`) at a row of times. The processor resampled
+    each line with the one **nearest in time**, and so does this: that meets the slant range of every tie point to
+    1e-9 m, where interpolating between two misses by up to 1.6 pixels. Beyond the image a polynomial goes on as
+    its tangent, which keeps the law invertible everywhere.
+    """
+
+    lines: Floats
+    """Line, not whole, of each polynomial's time, (n,), ascending."""
+    origins_m: Floats
+    """Ground range from which each counts, metres, (n,)."""
+    coefficients: Floats
+    """Slant range in metres by powers of ground range in metres, (n, degree + 1)."""
+    spacing_m: float
+    """Ground range between pixels, metres."""
+    n_pixels: int
+    """Pixels of the image."""
+
+    def __post_init__(self) -> None:
+        if self.lines.size == 0 or not np.all(np.diff(self.lines) > 0):
+            raise ValueError(f"ground-range polynomials need times that ascend, got lines {self.lines}")
+
+    def slant_m(self, line: Floats, pixel: Floats) -> Floats:
+        """Slant range in metres of pixels; both (n,)."""
+        which = self._nearest(line)
+        inside, beyond = self._within(pixel)
+        value, slope = self._evaluate(which, inside)
+        return np.asarray(np.where(np.isfinite(line), value + slope * beyond, np.nan))
+
+    def pixel(self, line: Floats, slant_m: Floats) -> Floats:
+        """Pixel, not rounded, at slant ranges in metres; both (n,). Newton's method on `slant_m`."""
+        which = self._nearest(line)
+        nodes, first, step = self._nodes
+        place = np.clip((slant_m - first[which]) / step[which], 0, N_NODES - 1.001)
+        left = np.where(np.isfinite(place), place, 0).astype(np.intp)
+        low = nodes[which, left]
+        pixel = low + (nodes[which, left + 1] - low) * (place - left)
+        for _ in range(N_NEWTON):
+            inside, beyond = self._within(pixel)
+            value, slope = self._evaluate(which, inside)
+            change = (slant_m - value) / slope - beyond
+            pixel = pixel + change
+            if not np.any(np.abs(change) > PIXEL_TOLERANCE):
+                break
+        return np.asarray(np.where(np.isfinite(line), pixel, np.nan))
+
+    def _nearest(self, line: Floats) -> NDArray[np.intp]:
+        """Which polynomial holds at each line."""
+        return np.searchsorted(self._borders, line)
+
+    @cached_property
+    def _borders(self) -> Floats:
+        """Lines at which the next polynomial takes over.
+
+        The middle of two times, moved by less than a line to where no caller's round number can lie, so that a
+        rounding error in the last bit never puts a point on the other side when it comes back.
+        """
+        return np.asarray(np.ceil((self.lines[1:] + self.lines[:-1]) / 2) - np.sqrt(0.1))
+
+    @cached_property
+    def _nodes(self) -> tuple[Floats, Floats, Floats]:
+        """For Newton's start: pixels at even slant ranges (n, N_NODES); first slant range and step of each, (n,)."""
+        pixels = np.linspace(0, max(self.n_pixels - 1, 1), N_NODES)
+        slants = np.stack([self._evaluate(np.full(N_NODES, k), pixels)[0] for k in range(self.lines.size)])
+        if not np.all(np.diff(slants, axis=1) > 0):
+            raise ValueError("slant range does not grow with the pixel in the ground-range polynomials")
+        first, step = slants[:, 0], (slants[:, -1] - slants[:, 0]) / (N_NODES - 1)
+        even = first[:, None] + step[:, None] * np.arange(N_NODES)
+        return np.stack([np.interp(e, s, pixels) for e, s in zip(even, slants, strict=True)]), first, step
+
+    def _within(self, pixel: Floats) -> tuple[Floats, Floats]:
+        """The pixel clipped to the image, and how far beyond it lay."""
+        inside = np.clip(pixel, 0, self.n_pixels - 1)
+        return inside, pixel - inside
+
+    def _evaluate(self, which: NDArray[np.intp], pixel: Floats) -> tuple[Floats, Floats]:
+        """Slant range in metres and its slope in metres per pixel (Horner's rule for both)."""
+        ground = pixel * self.spacing_m - self.origins_m[which]
+        table = np.ascontiguousarray(self.coefficients.T)
+        value, slope = table[-1][which], np.zeros_like(ground)
+        for row in table[-2::-1]:
+            slope = slope * ground + value
+            value = value * ground + row[which]
+        return value, slope * self.spacing_m
