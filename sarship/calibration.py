@@ -27,11 +27,15 @@ from sarship.xmltree import parse_xml
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["Calibration", "Noise", "Quantity", "read_calibration", "read_noise"]
+__all__ = ["Calibration", "Noise", "Quantity", "border_power_at", "read_calibration", "read_noise"]
 
 Quantity = Literal["sigma0", "beta0", "gamma0"]
 Floats = NDArray[np.float64]
 
+_BELOW_NOISE: Final = 0.5
+"""Part of the thermal noise that no imaged cell stays under: the mean of 32 pixels lies four deviations above it."""
+_DARKEST_SIGMA0: Final = 10 ** (-35 / 10)
+"""Stands in where a product carries no noise: the quietest swath measured (EW, HV) has its noise floor at -34 dB."""
 _LUTS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -199,6 +203,13 @@ def read_noise(data: bytes, source: str) -> Noise:
     vectors = _vectors(list(root.iter("noiseRangeVector")), "noiseRangeLut", source)
     blocks = tuple(_block(item, source) for item in root.iter("noiseAzimuthVector"))
     return Noise(vectors, blocks, {block.swath: _of_swath(vectors, blocks, block.swath) for block in blocks})
+
+
+def border_power_at(calibration: Calibration, noise: Noise | None, line: ArrayLike, pixel: ArrayLike) -> Floats:
+    """Power below which nothing imaged lies, float64, DN² units: half of the thermal noise, or -35 dB without it."""
+    if noise is not None and not noise.is_zero:
+        return _BELOW_NOISE * noise.power_at(line, pixel)
+    return _DARKEST_SIGMA0 * calibration.gain_at("sigma0", line, pixel) ** 2
 
 
 def _of_swath(vectors: _Vectors, blocks: tuple[_Block, ...], swath: str) -> _Vectors:

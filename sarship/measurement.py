@@ -1,0 +1,202 @@
+"""Digital numbers out of a measurement TIFF, by windows and by bands, with the noise at the borders set to no data.
+
+A band is the same rows as in the whole image, whatever the bands: nothing here looks beyond the line it works on.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from sarship.errors import ProductError
+from sarship.model import Window
+
+__all__ = ["Measurement", "clean_borders"]
+
+Pixels = NDArray[np.uint16]
+Cleaner = Callable[[Pixels, int], None]
+"""Sets border noise to zero, in place, in whole lines of the image of which the first is given by number."""
+
+_OPTIONS: Final = {
+    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
+    "GTIFF_DIRECT_IO": True,  # uncompressed strips come straight from the file, not through GDAL's block cache
+    "GDAL_CACHEMAX": 256,  # MB; a row of compressed tiles across the widest image takes 55
+    "GDAL_NUM_THREADS": 2,  # decoding of compressed blocks
+}
+_OPENING: Final = threading.Lock()
+"""Warning filters belong to the process, so only one thread at a time may change them."""
+CELL: Final = 32
+"""Pixels whose mean power is judged together when the border of a line is sought."""
+_STEP: Final = 64
+"""Cells looked at in one go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """The image of one polarisation: where it is, how large it must be, and what cleans its borders."""
+
+    gdal_path: str
+    """Path that GDAL opens."""
+    source: str
+    """File name for messages."""
+    shape: tuple[int, int]
+    """Lines and pixels that the annotation promises."""
+    clean: Cleaner | None = None
+    """Sets border noise to zero; None where the processor did so itself."""
+
+    def read(self, window: Window) -> Pixels:
+        """Digital numbers of a window, uint16 (lines, pixels), 0 = no data.
+
+        Raises
+        ------
+        ProductError
+            If the file is not an image of the right size and type, or cannot be decoded.
+        """
+        with self._open() as dataset:
+            return self._read(dataset, window)
+
+    def bands(self, window: Window, n_lines: int, halo: int = 0) -> Iterator[tuple[Window, Pixels, Window]]:
+        """Bands of a window from top to bottom; the next is read while the caller works on this one.
+
+        Parameters
+        ----------
+        window
+            What to read.
+        n_lines
+            Lines of a band's core; the last may have fewer.
+        halo
+            Lines above and below the core that come with it, as far as the window reaches.
+
+        Yields
+        ------
+        core, pixels, read
+            The window that is this band's own, the digital numbers, and the window that they cover. The array is the
+            caller's to change.
+        """
+        if n_lines < 1 or halo < 0:
+            raise ValueError(f"need n_lines >= 1 and halo >= 0, got {n_lines=} {halo=}")
+        bands = self._bands(window, n_lines, halo)
+        # GDAL's options and handles belong to a thread, so one thread does all of the reading.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sarship-read") as reader:
+            try:
+                following = reader.submit(next, bands, None)
+                while (band := following.result()) is not None:
+                    following = reader.submit(next, bands, None)
+                    yield band
+            finally:
+                reader.submit(bands.close).result()
+
+    def _bands(self, window: Window, n_lines: int, halo: int) -> Generator[tuple[Window, Pixels, Window], None, None]:
+        columns = window.pixel_start, window.pixel_stop
+        tail, tail_start = np.empty((0, window.shape[1]), np.uint16), window.line_start
+        with self._open() as dataset:
+            for start in range(window.line_start, window.line_stop, n_lines):
+                stop = min(start + n_lines, window.line_stop)
+                top, bottom = max(start - halo, window.line_start), min(stop + halo, window.line_stop)
+                pixels = np.empty((bottom - top, window.shape[1]), np.uint16)
+                known = tail[top - tail_start :]
+                pixels[: len(known)] = known
+                if top + len(known) < bottom:
+                    rows = Window(top + len(known), bottom, *columns)
+                    self._read(dataset, rows, pixels[len(known) :])
+                tail_start = max(stop - halo, window.line_start)
+                tail = pixels[tail_start - top :].copy()
+                yield Window(start, stop, *columns), pixels, Window(top, bottom, *columns)
+
+    def _read(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
+        """Read a window, cleaned; where lines must be cleaned they are read in full."""
+        whole = self.clean is not None and window.shape[1] < self.shape[1]
+        columns = (0, self.shape[1]) if whole else (window.pixel_start, window.pixel_stop)
+        pixels = out if out is not None and not whole else None
+        if pixels is None:
+            pixels = np.empty((window.shape[0], columns[1] - columns[0]), np.uint16)
+        try:
+            dataset.read(1, window=((window.line_start, window.line_stop), columns), out=pixels)
+        except (RasterioError, OSError) as error:
+            lines = f"lines {window.line_start} to {window.line_stop}"
+            raise ProductError(
+                f"{self.source}: {lines} cannot be decoded ({error}); fetch the product again"
+            ) from error
+        if self.clean is not None:
+            self.clean(pixels, window.line_start)
+        if whole:
+            pixels = pixels[:, window.pixel_start : window.pixel_stop]
+            if out is not None:
+                out[:] = pixels
+        return pixels
+
+    @contextmanager
+    def _open(self) -> Iterator[rasterio.DatasetReader]:
+        with rasterio.Env(**_OPTIONS):
+            try:
+                with _OPENING, warnings.catch_warnings():
+                    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                    dataset = rasterio.open(self.gdal_path, driver="GTiff")
+            except (RasterioError, OSError) as error:
+                raise ProductError(
+                    f"{self.source} is not a readable TIFF ({error}); fetch the product again"
+                ) from error
+            with dataset:
+                found = dataset.shape, dataset.count, dataset.dtypes[0]
+                if found != (self.shape, 1, "uint16"):
+                    message = (
+                        f"{self.source} is an image of {found}, where the annotation has {(self.shape, 1, 'uint16')}"
+                    )
+                    raise ProductError(f"{message}; fetch the product again")
+                yield dataset
+
+
+def clean_borders(
+    pixels: Pixels, first_line: int, level: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+) -> None:
+    """Set the noise at both ends of each line to zero, in place.
+
+    Before IPF 2.9 the empty borders of an image hold low values among the zeros. From each end of a line, everything
+    before the first cell of `CELL` pixels whose mean squared digital number reaches the level is border. The level must
+    be lower than anything that can be imaged, so calm sea at the border stays. Nothing but the line itself and the
+    level decides, so bands give what the whole image gives.
+
+    Parameters
+    ----------
+    pixels
+        uint16, whole lines of the image.
+    first_line
+        Number of the first of them.
+    level
+        Function of line and pixel, both float64 arrays, to squared digital numbers, float64.
+    """
+    last = pixels.shape[1] - 1
+    _clean_left(pixels, first_line, level)
+    _clean_left(pixels[:, ::-1], first_line, lambda line, pixel: level(line, last - pixel))
+
+
+def _clean_left(
+    pixels: Pixels, first_line: int, level: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+) -> None:
+    n_lines, n_pixels = pixels.shape
+    starts = np.full(n_lines, n_pixels)
+    pending = np.arange(n_lines)
+    for left in range(0, n_pixels, CELL * _STEP):
+        block = pixels[pending, left : left + CELL * _STEP].astype(np.uint64)
+        edges = np.arange(0, block.shape[1], CELL)
+        widths = np.diff(edges, append=block.shape[1])
+        mean = np.add.reduceat(block * block, edges, axis=1) / widths
+        centres = left + edges + (widths - 1) / 2
+        is_image = mean >= level((first_line + pending).astype(np.float64)[:, None], centres[None, :])
+        found = is_image.any(axis=1)
+        starts[pending[found]] = left + edges[is_image[found].argmax(axis=1)]
+        pending = pending[~found]
+        if not pending.size:
+            break
+    for row in np.flatnonzero(starts):
+        pixels[row, : starts[row]] = 0
