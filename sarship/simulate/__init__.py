@@ -1,0 +1,11 @@
+"""Seeded seas, ports and vessels with known truth, written as real Sentinel-1 GRD products.
+
+>>> from sarship.simulate import ProductParams, simulate_product
+>>> path, truth = simulate_product("out", ProductParams(mode="IW"), n_vessels=5)  # doctest: +SKIP
+"""
+
+from sarship.simulate.params import ProductParams
+from sarship.simulate.product import simulate_product
+from sarship.simulate.ships import Vessel
+
+__all__ = ["ProductParams", "Vessel", "simulate_product"]

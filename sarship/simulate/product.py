@@ -1,0 +1,191 @@
+"""A complete product over any place, with vessels whose truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
+from shapely.geometry.base import BaseGeometry
+
+from sarship.model import Polarization
+from sarship.simulate.annotate import annotation, data_take, header, tie_points
+from sarship.simulate.grid import RadarGrid, make_grid
+from sarship.simulate.manifest import manifest
+from sarship.simulate.package import (
+    DataFile,
+    file_names,
+    product_name,
+    to_cog,
+    write_product_info,
+    write_tiff,
+    zip_folder,
+)
+from sarship.simulate.paint import Canvas, Land, paint
+from sarship.simulate.params import ProductParams, relative_orbit
+from sarship.simulate.sea import sea_level
+from sarship.simulate.ships import Patch, Vessel, ship_patches
+from sarship.simulate.swaths import calibration_xml, gain_row, noise_field, noise_xml
+from sarship.simulate.truth import scatter_vessels, truth_table
+
+__all__ = ["simulate_product"]
+
+_LAND, _SHIPS, _PLACES = 11, 12, 13
+"""Keeps the random streams of one seed apart."""
+
+
+def simulate_product(
+    folder: str | Path,
+    params: ProductParams | None = None,
+    *,
+    vessels: Sequence[Vessel] | None = None,
+    n_vessels: int = 8,
+    land: BaseGeometry | None = None,
+    targets: Sequence[Patch] = (),
+    seed: int = 0,
+    structure_seed: int = 0,
+) -> tuple[Path, gpd.GeoDataFrame]:
+    """Write a made-up product into a folder.
+
+    Parameters
+    ----------
+    folder
+        Where the package is put; made if missing.
+    params
+        Where, when and how it is seen; see `ProductParams`.
+    vessels
+        Vessels to put in. By default `n_vessels` of 30 to 250 m at random places off the land, well apart.
+    n_vessels
+        How many when `vessels` is not given.
+    land
+        Longitude-latitude polygons of ground; it looks the same for the same `structure_seed` and relative orbit.
+    targets
+        More targets to add, in image coordinates (a harbour's quays).
+    seed
+        Decides speckle, texture, and the vessels' looks: the same seed and parameters give the same bytes.
+    structure_seed
+        Decides the looks of the land.
+
+    Returns
+    -------
+    path, truth
+        The package (a `.SAFE` folder, a folder with short names, or a zip), and one row a vessel: `time, scene, pier,
+        longitude, latitude, length_m, width_m, heading_deg, line, pixel, rcs_m2`.
+
+    Raises
+    ------
+    ValueError
+        If no orbit sees the place so.
+    """
+    params = params or ProductParams()
+    grid = make_grid(params)
+    ground = _image_polygon(grid, land) if land is not None else None
+    if vessels is None:
+        vessels = scatter_vessels(
+            grid.shape,
+            grid.sea_place,
+            n_vessels=n_vessels,
+            land=ground,
+            mode=params.specification,
+            seed=[seed, _PLACES],
+        )
+    patches, drawn = ship_patches(
+        vessels,
+        grid.image,
+        lambda line, pixel: grid.incidence(line, pixel)[0],
+        params.polarizations,
+        mode=params.specification,
+        rng=np.random.default_rng([seed, _SHIPS]),
+    )
+    orbit = relative_orbit(params.platform, params.absolute_orbit)
+    relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND]) if ground is not None else None
+    path = _write(Path(folder), params, grid, _canvas(params, grid, [*patches, *targets], relief), seed)
+    line, pixel = grid.image(*_places(vessels))
+    times = [grid.utc(second) for second in grid.seconds(line).tolist()]
+    truth = truth_table(path.name.removesuffix(".SAFE"), vessels, (line, pixel), rcs_m2=drawn, times=times)
+    return (zip_folder(path) if params.is_zipped else path), truth
+
+
+def _places(vessels: Sequence[Vessel]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.array([v.longitude for v in vessels], float), np.array([v.latitude for v in vessels], float)
+
+
+def _image_polygon(grid: RadarGrid, area: BaseGeometry) -> BaseGeometry:
+    """Longitude-latitude polygons as x = pixel, y = line."""
+
+    def turn(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        line, pixel = grid.image(xy[:, 0], xy[:, 1])
+        return np.stack([pixel, line], -1)
+
+    return shapely.transform(shapely.segmentize(area, 0.005), turn)
+
+
+def _canvas(params: ProductParams, grid: RadarGrid, patches: Sequence[Patch], land: Land | None) -> Canvas:
+    pixel = np.arange(params.shape[1])
+    gain = gain_row(params, grid, pixel)
+    angle, _ = grid.incidence((params.shape[0] - 1) / 2, pixel)
+    fields = {p: noise_field(params, grid, p) for p in params.polarizations}
+    return Canvas(
+        shape=params.shape,
+        mode=params.specification,
+        gain=lambda _, window: gain[window.pixel_start : window.pixel_stop],
+        noise=lambda polarization, window: fields[polarization].power(window),
+        sea={p: sea_level(p, angle, params.wind_m_s).astype(np.float32) for p in params.polarizations},
+        texture_order=params.texture_order,
+        texture_m=params.texture_m,
+        land=land,
+        patches=patches,
+        border_pixels=params.border_pixels,
+        has_border_noise=params.has_border_noise,
+    )
+
+
+def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas, seed: int) -> Path:
+    """Write every file of the package and return its folder."""
+    stop = grid.utc(float(grid.seconds(params.shape[0] - 1)))
+    name = product_name(params, grid.utc(grid.start), stop, data_take(params), (seed,))
+    path = folder / (name if params.layout == "short" else f"{name}.SAFE")
+    for part in ("annotation/calibration", "measurement"):
+        (path / part).mkdir(parents=True, exist_ok=True)
+    files: list[DataFile] = []
+    for number, polarization in enumerate(params.polarizations, start=1):
+        names = file_names(params, name, polarization, number)
+        if params.noise == "absent":
+            del names["s1Level1NoiseSchema"]
+        paths = {role: path / file.path for role, file in names.items()}
+        _write_tables(paths, params, grid, polarization, number)
+        image = paths["s1Level1MeasurementSchema"]
+        write_tiff(image, params.shape, paint(canvas, polarization, [seed, number]), _control_points(grid), grid.epoch)
+        if params.layout == "cog":
+            to_cog(image)
+        files += names.values()
+    (path / "manifest.safe").write_text(manifest(params, grid, path, files), encoding="utf-8")
+    if params.layout == "short":
+        write_product_info(path, name, files)
+    return path
+
+
+def _write_tables(
+    paths: dict[str, Path], params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int
+) -> None:
+    """Write annotation, calibration and, if wanted, noise of one polarisation."""
+    head = header(params, grid, polarization, number)
+    paths["s1Level1ProductSchema"].write_bytes(annotation(params, grid, polarization, number))
+    paths["s1Level1CalibrationSchema"].write_bytes(calibration_xml(params, grid, head))
+    if "s1Level1NoiseSchema" in paths:
+        field = noise_field(params, grid, polarization)
+        paths["s1Level1NoiseSchema"].write_bytes(noise_xml(params, grid, head, field))
+
+
+def _control_points(grid: RadarGrid) -> list[GroundControlPoint]:
+    """The tie points as ESA puts them into the TIFF: pixel centres at a half."""
+    return [
+        GroundControlPoint(
+            row=t["line"] + 0.5, col=t["pixel"] + 0.5, x=t["longitude"], y=t["latitude"], z=0.0, id=str(k)
+        )
+        for k, t in enumerate(tie_points(grid))
+    ]
