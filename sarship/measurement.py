@@ -65,6 +65,11 @@ class Measurement:
         with self._open() as dataset:
             return self._read(dataset, window)
 
+    def is_compressed(self) -> bool:
+        """Whether the image is stored compressed, as mirrors do and the producer's plain product does not."""
+        with self._open() as dataset:
+            return dataset.compression is not None
+
     def bands(self, window: Window, n_lines: int, halo: int = 0) -> Iterator[tuple[Window, Pixels, Window]]:
         """Bands of a window from top to bottom; the next is read while the caller works on this one.
 
