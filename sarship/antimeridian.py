@@ -13,7 +13,7 @@ from shapely.affinity import translate
 from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["recentred", "ring_polygon"]
+__all__ = ["overlap", "recentred", "ring_polygon"]
 
 N_TURNS = 2
 """Longitudes up to this many turns beyond [-180, 180] are understood."""
@@ -33,8 +33,18 @@ def recentred(area: BaseGeometry, centre: float = 0.0) -> BaseGeometry:
         return area
     world = box(centre - 180, -90, centre + 180, 90)
     turns = range(-N_TURNS, N_TURNS + 1)
-    pieces = [shapely.intersection(translate(area, 360.0 * turn), world) for turn in turns]
-    return shapely.union_all([piece for piece in pieces if not piece.is_empty])
+    pieces = [overlap(translate(area, 360.0 * turn), world) for turn in turns]
+    return shapely.union_all(pieces)
+
+
+def overlap(area: BaseGeometry, place: BaseGeometry) -> BaseGeometry:
+    """What of an area lies in a place, without the stray points and lines where the two merely touch.
+
+    >>> overlap(box(0, 0, 1, 1), box(1, 0, 2, 1)).is_empty
+    True
+    """
+    parts = shapely.get_parts(shapely.intersection(area, place))
+    return shapely.union_all(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(area)])
 
 
 def ring_polygon(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> BaseGeometry:

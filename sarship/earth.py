@@ -93,7 +93,7 @@ def geoid_height_m(longitude: ArrayLike, latitude: ArrayLike) -> Floats:
         Degrees, broadcast against each other. Any longitude is taken modulo 360. NaN gives NaN.
 
     >>> geoid_height_m([35.86, 35.86 - 360], 34.9).round(1)
-    array([23.2, 23.2])
+    array([23.3, 23.3])
     """
     lon, lat = np.broadcast_arrays(np.asarray(longitude, np.float64), np.asarray(latitude, np.float64))
     table = _geoid_table()

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from sarship.antimeridian import recentred, ring_polygon
+from sarship.antimeridian import overlap, recentred, ring_polygon
 from sarship.earth import cartesian, directions, geoid_height_m, up_and_height
 from sarship.groundrange import GroundRange
 from sarship.model import Window
@@ -114,14 +114,19 @@ class ImageGeometry:
         return self._by_chunks(lambda each, other: (self.ground_range.slant_m(each, other),), line, pixel)[0]
 
     def incidence_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
-        """Angle between the ray and the vertical of the ellipsoid at what a pixel shows, degrees."""
+        """Angle between the ray and the vertical at what a pixel shows, degrees.
+
+        The vertical is the ellipsoid's. The products' own angles are against the direction from the Earth's
+        centre instead, up to 0.05° away.
+        """
         height = np.nan if height_m is None else height_m
         return self._by_chunks(self._incidence, line, pixel, height)[0]
 
     def heading_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
         """Direction of flight at what a pixel shows, degrees clockwise from north in [0, 360).
 
-        It is the satellite's Earth-fixed velocity laid on the local horizon.
+        It is the satellite's Earth-fixed velocity laid on the local horizon; the lines of the image follow each
+        other within 0.2° of it.
         """
         height = np.nan if height_m is None else height_m
         return self._by_chunks(self._heading, line, pixel, height)[0]
@@ -150,11 +155,9 @@ class ImageGeometry:
         """
         near = recentred(area, self.centre[0])
         placed = self._placed(near)
-        if placed is None:
-            placed = self._placed(shapely.intersection(near, self._surroundings))
-        if placed is None:
-            raise AssertionError("a point within 20 km of the image could not be placed in it")
-        return placed if placed.is_valid else shapely.make_valid(placed)
+        if not np.all(np.isfinite(shapely.get_coordinates(placed))):
+            placed = self._placed(overlap(near, self._surroundings))
+        return placed if placed.is_valid else shapely.make_valid(placed, method="structure", keep_collapsed=False)
 
     def window(self, area: BaseGeometry, margin_m: float = 0.0) -> Window | None:
         """The smallest window of the image that holds an area and a margin around it; None when they do not meet.
@@ -169,7 +172,7 @@ class ImageGeometry:
         margin_x, margin_y = margin_m / self.pixel_spacing_m, margin_m / self.line_spacing_m
         n_lines, n_pixels = self.shape
         reach = box(-0.5 - margin_x, -0.5 - margin_y, n_pixels - 0.5 + margin_x, n_lines - 0.5 + margin_y)
-        seen = shapely.intersection(self.to_image_polygon(area), reach)
+        seen = overlap(self.to_image_polygon(area), reach)
         if seen.is_empty:
             return None
         left, top, right, bottom = seen.bounds
@@ -181,11 +184,16 @@ class ImageGeometry:
 
     @cached_property
     def _surroundings(self) -> BaseGeometry:
-        """What lies within 20 km of the image, around its centre longitude."""
-        x, y = SURROUNDINGS_M / self.pixel_spacing_m, SURROUNDINGS_M / self.line_spacing_m
+        """What lies within 20 km of the image, around its centre longitude; less where the radar cannot look there."""
+        n_lines, n_pixels = self.shape
         first, last = (time / self.line_interval_s for time in self.orbit.span_s)
-        top, bottom = max(-0.5 - y, first + 1), min(self.shape[0] - 0.5 + y, last - 1)
-        return recentred(self._outline(top, bottom, -0.5 - x, self.shape[1] - 0.5 + x), self.centre[0])
+        y = SURROUNDINGS_M / self.line_spacing_m
+        top, bottom = max(-0.5 - y, first + 1), min(n_lines - 0.5 + y, last - 1)
+        x = SURROUNDINGS_M / self.pixel_spacing_m
+        for left in -0.5 - x / 2.0 ** np.arange(8):
+            if np.all(np.isfinite(self.to_map(np.linspace(top, bottom, 9), left)[0])):
+                break
+        return recentred(self._outline(top, bottom, left, n_pixels - 0.5 + x), self.centre[0])
 
     def _outline(self, top: float, bottom: float, left: float, right: float) -> BaseGeometry:
         """Polygon on the map of a rectangle of the image."""
@@ -196,13 +204,11 @@ class ImageGeometry:
         pixel = np.concatenate([across, np.full(n_down - 1, right), across[-2::-1], np.full(n_down - 2, left)])
         return ring_polygon(*self.to_map(line, pixel))
 
-    def _placed(self, area: BaseGeometry) -> BaseGeometry | None:
-        """The geometry in image coordinates; None if part of it cannot be seen."""
+    def _placed(self, area: BaseGeometry) -> BaseGeometry:
+        """The geometry in image coordinates; NaN for what cannot be seen."""
         dense = shapely.segmentize(area, CHORD_DEG)
-        coordinates = shapely.get_coordinates(dense)
-        line, pixel = self.to_image(coordinates[:, 0], coordinates[:, 1])
-        if not np.all(np.isfinite(line)):
-            return None
+        longitude, latitude = shapely.get_coordinates(dense).T
+        line, pixel = self.to_image(longitude, latitude)
         return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
 
     def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike) -> tuple[Floats, ...]:

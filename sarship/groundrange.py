@@ -42,6 +42,8 @@ class GroundRange:
     def __post_init__(self) -> None:
         if self.lines.size == 0 or not np.all(np.diff(self.lines) > 0):
             raise ValueError(f"ground-range polynomials need times that ascend, got lines {self.lines}")
+        if not np.all(np.diff(self._slants, axis=1) > 0):
+            raise ValueError("slant range does not grow from pixel to pixel in the ground-range polynomials")
 
     def slant_m(self, line: Floats, pixel: Floats) -> Floats:
         """Slant range in metres of pixels; both (n,)."""
@@ -81,15 +83,19 @@ class GroundRange:
         return np.asarray(np.ceil((self.lines[1:] + self.lines[:-1]) / 2) - np.sqrt(0.1))
 
     @cached_property
+    def _slants(self) -> Floats:
+        """Slant range by each polynomial at `N_NODES` even pixels, (n, N_NODES)."""
+        pixels = np.linspace(0, self.n_pixels - 1, N_NODES)
+        return np.stack([self._evaluate(np.full(N_NODES, k), pixels)[0] for k in range(self.lines.size)])
+
+    @cached_property
     def _nodes(self) -> tuple[Floats, Floats, Floats]:
         """For Newton's start: pixels at even slant ranges (n, N_NODES); first slant range and step of each, (n,)."""
-        pixels = np.linspace(0, max(self.n_pixels - 1, 1), N_NODES)
-        slants = np.stack([self._evaluate(np.full(N_NODES, k), pixels)[0] for k in range(self.lines.size)])
-        if not np.all(np.diff(slants, axis=1) > 0):
-            raise ValueError("slant range does not grow with the pixel in the ground-range polynomials")
-        first, step = slants[:, 0], (slants[:, -1] - slants[:, 0]) / (N_NODES - 1)
+        pixels = np.linspace(0, self.n_pixels - 1, N_NODES)
+        first, step = self._slants[:, 0], (self._slants[:, -1] - self._slants[:, 0]) / (N_NODES - 1)
         even = first[:, None] + step[:, None] * np.arange(N_NODES)
-        return np.stack([np.interp(e, s, pixels) for e, s in zip(even, slants, strict=True)]), first, step
+        rows = zip(even, self._slants, strict=True)
+        return np.stack([np.interp(each, slants, pixels) for each, slants in rows]), first, step
 
     def _within(self, pixel: Floats) -> tuple[Floats, Floats]:
         """The pixel clipped to the image, and how far beyond it lay."""
