@@ -7,6 +7,7 @@
 | `ew_product` | `(path, truth)`: EW GRDM, HH + HV, descending, 300 x 400, three vessels |
 | `stripmap_product` | `(path, truth)`: S4 GRDH, HH, 200 x 240, two vessels; no azimuth noise blocks |
 | `old_product` | `(path, truth)`: IW as before IPF 2.9: zipped, noise in the old format, border noise 20 pixels wide |
+| `harbour` | a `sarship.simulate.Harbour`: port file, four dates of 700 x 700 pixels (VV + VH), truth and `counts()` |
 
 `truth` is a GeoDataFrame, one row a vessel: `time, scene, pier, longitude, latitude, length_m, width_m, heading_deg,
 line, pixel, rcs_m2`. For anything else call `sarship.simulate.simulate_product` with a `tmp_path`.
@@ -22,6 +23,8 @@ import pytest
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from sarship.simulate import Harbour
 
 DATA = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Real data for validation; absent on most machines."""
@@ -72,3 +75,11 @@ def old_product(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, gpd.Geo
         shape=(400, 480), noise="old", border_pixels=20, has_border_noise=True, is_zipped=True, absolute_orbit=4739
     )
     return simulate_product(tmp_path_factory.mktemp("old"), params, n_vessels=4, seed=4)
+
+
+@pytest.fixture(scope="session")
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> Harbour:
+    """A small port over four dates: five piers (the Naval mole always empty), an anchorage; the third date is quiet."""
+    from sarship.simulate import simulate_harbour
+
+    return simulate_harbour(tmp_path_factory.mktemp("harbour"), seed=5, n_dates=4)

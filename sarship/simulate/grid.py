@@ -76,7 +76,11 @@ class RadarGrid:
         seconds, reach = see(self.orbit, longitude, latitude, height)
         chosen = self.to_slant[self._nearest(seconds)]
         first = _evaluate(self.to_ground[self._nearest(seconds)], reach - self.near_m)
-        ground = optimize.newton(lambda x: _evaluate(chosen, x) - reach, first, tol=1e-7, maxiter=60)
+
+        def too_far(ground: Reals) -> Reals:
+            return _evaluate(chosen, ground) - reach
+
+        ground = optimize.newton(too_far, first, tol=1e-7, maxiter=60)
         return (seconds - self.start) / self.interval, np.asarray(ground) / self.spacing_m
 
     def incidence(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Reals, Reals]:
@@ -85,7 +89,7 @@ class RadarGrid:
         return incidence(self.orbit, self.seconds(line), (*self.place(line, pixel), 0.0))
 
     def _nearest(self, seconds: Reals) -> NDArray[np.int64]:
-        return np.abs(seconds[..., None] - self.conversion_times).argmin(-1)
+        return np.asarray(np.abs(seconds[..., None] - self.conversion_times).argmin(-1))
 
 
 def _evaluate(coefficients: Reals, x: Reals) -> Reals:
@@ -152,4 +156,4 @@ def _fit(orbit: Orbit, seconds: float, near_m: float, width_m: float) -> tuple[R
     ground -= ground[len(before) - 1]
     slant = Polynomial.fit(ground, ranges, _DEGREE).convert().coef
     back = Polynomial.fit(ranges - near_m, ground, _DEGREE).convert().coef
-    return slant, back
+    return np.asarray(slant, np.float64), np.asarray(back, np.float64)

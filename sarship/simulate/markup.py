@@ -67,4 +67,5 @@ def vector(name: str, values: Sequence[int] | ArrayLike, text: str | None = None
 def to_bytes(root: Element) -> bytes:
     """A document: declaration, indented, UTF-8."""
     ElementTree.indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="utf-8") + b"\n"
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()

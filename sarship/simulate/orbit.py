@@ -126,9 +126,12 @@ def locate(orbit: Orbit, seconds: ArrayLike, range_m: ArrayLike, height_m: float
     def place(look: Reals) -> Reals:
         return np.asarray(sat + reach[..., None] * (np.cos(look)[..., None] * down + np.sin(look)[..., None] * right))
 
+    def too_high(look: Reals) -> Reals:
+        return np.asarray((from_earth(place(look))[2] - height_m) / 1e6)
+
     earth = 6_371_000.0
     guess = np.arccos(np.clip((reach**2 + _RADIUS_M**2 - earth**2) / (2 * reach * _RADIUS_M), -1, 1))
-    look = optimize.newton(lambda x: (from_earth(place(x))[2] - height_m) / 1e6, guess, tol=1e-13, maxiter=60)
+    look = optimize.newton(too_high, guess, tol=1e-13, maxiter=60)
     lon, lat, _ = from_earth(place(np.asarray(look)))
     return lon, lat
 

@@ -159,7 +159,7 @@ class ProductParams:
     @property
     def is_old(self) -> bool:
         """Whether it looks like a product of before IPF 2.9."""
-        return self.noise in {"old", "zero"} or self.has_border_noise
+        return self.noise in {"old", "zero"}
 
     @property
     def ipf_version(self) -> str:

@@ -102,7 +102,7 @@ def texture(shape: tuple[int, int], order: float, length_px: float, rng: np.rand
 def _gamma_table(order: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal deviates and the gamma deviates of the same probability."""
     nodes = np.linspace(-5.5, 5.5, 2201)
-    return nodes, special.gammaincinv(order, special.ndtr(nodes)) / order
+    return nodes, np.asarray(special.gammaincinv(order, special.ndtr(nodes)) / order, np.float64)
 
 
 def sea_level(polarization: Polarization, incidence_deg: ArrayLike, wind_m_s: float) -> NDArray[np.float64]:
@@ -126,7 +126,7 @@ def land_block(size: int, mode: Mode, rng: np.random.Generator) -> tuple[Field, 
     """Periodic sigma0 of land: −8 ± 3 dB to be speckled, and buildings of +10 dB and more that do not speckle."""
     rough = ndimage.gaussian_filter(rng.standard_normal((size, size), np.float32), 60 / mode.spacing_m, mode="wrap")
     plain = 10 ** ((-8 + 3 * rough / rough.std()) / 10)
-    at = rng.random((size, size), np.float32) < (mode.spacing_m / 90) ** 2
+    at = rng.random((size, size), np.float32) < (mode.spacing_m / 120) ** 2
     points = np.zeros((size, size), np.complex64)
     power = 10 ** (rng.normal(10, 4, at.sum()) / 10) * 4.0
     points[at] = np.sqrt(power) * np.exp(2j * np.pi * rng.random(at.sum()))

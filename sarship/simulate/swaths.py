@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,68 +102,94 @@ def calibration_xml(params: ProductParams, grid: RadarGrid, head: Element) -> by
 class NoiseField:
     """Thermal noise of one polarisation, squared digital numbers, as the vectors of its file give it."""
 
+    shape: tuple[int, int]
+    """Lines and pixels of the image."""
     lines: NDArray[np.int64]
     """Lines of the range vectors."""
-    pixels: NDArray[np.int64]
-    """Pixels of the range vectors."""
-    across: Reals
-    """Range vectors, (lines, pixels)."""
+    pixels: tuple[NDArray[np.int64], ...]
+    """Pixels of each range vector: every fortieth, and both sides of the seams on its line."""
+    across: tuple[Reals, ...]
+    """Values of each range vector."""
     blocks: tuple[Block, ...]
     """Blocks of the azimuth vectors; none in stripmap and in the old format."""
     along: tuple[tuple[NDArray[np.int64], Reals], ...]
     """Lines and factors of each block."""
 
     def power(self, window: Window) -> NDArray[np.float32]:
-        """Noise in a window, squared digital numbers."""
+        """Noise in a window, squared digital numbers: in each block the swath's own samples times its factors."""
         line = np.arange(window.line_start, window.line_stop)
         pixel = np.arange(window.pixel_start, window.pixel_stop)
-        rows = np.stack([np.interp(pixel, self.pixels, row) for row in self.across])
-        place = np.interp(line, self.lines, np.arange(self.lines.size))
-        low = np.minimum(place.astype(int), self.lines.size - 2)
-        share = (place - low)[:, None].astype(np.float32)
-        rows = rows.astype(np.float32)
-        power = rows[low] * (1 - share) + rows[low + 1] * share
+        if not self.blocks:
+            return self._between_vectors(line, pixel, None)
+        power = np.zeros(window.shape, np.float32)
         for block, (lines, factors) in zip(self.blocks, self.along, strict=True):
             down = (line >= block.first_line) & (line <= block.last_line)
             over = (pixel >= block.first_pixel) & (pixel <= block.last_pixel)
             factor = np.interp(line[down], lines, factors).astype(np.float32)
-            power[np.ix_(down, over)] *= factor[:, None]
+            power[np.ix_(down, over)] = self._between_vectors(line[down], pixel[over], block.swath) * factor[:, None]
         return power
+
+    def _between_vectors(
+        self, line: NDArray[np.int64], pixel: NDArray[np.int64], swath: str | None
+    ) -> NDArray[np.float32]:
+        """Range vectors (their samples in one swath, or all) at pixels, then linear in line."""
+        rows = np.empty((self.lines.size, pixel.size), np.float32)
+        for row, at, where, values in zip(rows, self.lines.tolist(), self.pixels, self.across, strict=True):
+            own = slice(None) if swath is None else _inside(self.blocks, swath, min(at, self.shape[0] - 1), where)
+            row[:] = np.interp(pixel, where[own], values[own])
+        place = np.interp(line, self.lines, np.arange(self.lines.size))
+        low = np.minimum(place.astype(int), self.lines.size - 2)
+        share = (place - low)[:, None].astype(np.float32)
+        return np.asarray(rows[low] * (1 - share) + rows[low + 1] * share, np.float32)
+
+
+def _inside(blocks: Sequence[Block], swath: str, line: int, pixel: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Pixels that belong to a swath on a line."""
+    (block,) = (b for b in blocks if b.swath == swath and b.first_line <= line <= b.last_line)
+    return np.asarray((pixel >= block.first_pixel) & (pixel <= block.last_pixel))
 
 
 def noise_field(params: ProductParams, grid: RadarGrid, polarization: Polarization) -> NoiseField:
     """The noise that is put into the image: it follows the incidence, steps at the seams and scallops along azimuth."""
-    pixels, lines = _table_pixels(params.shape[1]), _table_lines(params.shape[0])
-    angle, _ = grid.incidence((grid.shape[0] - 1) / 2, pixels)
-    cross = polarization in {"VH", "HV"}
-    decibel = -25.5 - 0.2 * (angle - 35) + 0.6 * np.cos(np.radians(48 * (angle - 33))) + (0.5 if cross else 0.0)
-    blocks = swath_blocks(params)
-    for step, block in enumerate(b for b in blocks if b.first_line == 0):
-        decibel -= 0.7 * step * ((pixels >= block.first_pixel) & (pixels <= block.last_pixel))
-    level = 10 ** (decibel / 10) * gain_row(params, grid, pixels) ** 2
-    drift = 1 + 0.02 * np.sin(lines / 400.0)
-    has_blocks = not params.is_old and len(params.specification.swaths) > 1
+    n_lines, n_pixels = params.shape
+    lines, blocks = _table_lines(n_lines), swath_blocks(params)
+    pixels, across = [], []
+    for line in lines.tolist():
+        here = [b for b in blocks if b.first_line <= min(line, n_lines - 1) <= b.last_line]
+        seams = [edge for b in here for edge in (b.first_pixel, b.last_pixel)]
+        pixel = np.union1d(_table_pixels(n_pixels), seams)
+        step = sum((0.7 * (pixel >= b.first_pixel) for b in here[1:]), np.zeros(pixel.size))
+        level = 10 ** ((_shape_db(grid, pixel, polarization) - step) / 10) * gain_row(params, grid, pixel) ** 2
+        pixels.append(pixel)
+        across.append(level * (1 + 0.02 * np.sin(line / 400.0)))
     along = []
+    has_blocks = not params.is_old and len(params.specification.swaths) > 1
     for number, block in enumerate(blocks if has_blocks else []):
         line = np.append(np.arange(block.first_line, block.last_line, 10), block.last_line)
         phase = np.pi * (line * grid.interval / _BURST_S + 0.27 * number)
-        along.append((line, np.round(1 + 0.18 * np.sin(phase) ** 4, 6)))
-    return NoiseField(lines, pixels, np.outer(drift, level), tuple(blocks) if has_blocks else (), tuple(along))
+        along.append((line, 1 + 0.18 * np.sin(phase) ** 4))
+    return NoiseField(params.shape, lines, tuple(pixels), tuple(across), tuple(blocks[: len(along)]), tuple(along))
+
+
+def _shape_db(grid: RadarGrid, pixel: NDArray[np.int64], polarization: Polarization) -> Reals:
+    """Noise-equivalent sigma0 of a swath without steps, decibel: −22 to −30, a little higher in cross-polarisation."""
+    angle, _ = grid.incidence((grid.shape[0] - 1) / 2, pixel)
+    wave = 0.6 * np.cos(np.radians(48 * (angle - 33)))
+    return np.asarray(-25.5 - 0.2 * (angle - 35) + wave + (0.5 if polarization in {"VH", "HV"} else 0.0))
 
 
 def noise_xml(params: ProductParams, grid: RadarGrid, head: Element, field: NoiseField) -> bytes:
     """The noise file, in the format of before or after IPF 2.9, or all zero."""
     old = params.noise in {"old", "zero"}
     kind, table = ("noiseVector", "noiseLut") if old else ("noiseRangeVector", "noiseRangeLut")
-    across = field.across * (params.noise != "zero")
     rows = [
         {
             "azimuthTime": stamp(grid.utc(float(grid.seconds(line)))),
             "line": int(line),
-            "pixel": vector("pixel", field.pixels),
-            table: vector(table, row, reals(row)),
+            "pixel": vector("pixel", pixel),
+            table: vector(table, row, reals(row * (params.noise != "zero"))),
         }
-        for line, row in zip(field.lines, across, strict=True)
+        for line, pixel, row in zip(field.lines, field.pixels, field.across, strict=True)
     ]
     blocks = [
         {

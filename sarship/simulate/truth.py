@@ -82,7 +82,7 @@ def truth_table(
     """
     places = np.array([(v.longitude, v.latitude) for v in vessels], float).reshape(-1, 2)
     columns = {
-        "time": pd.Series(pd.DatetimeIndex(times, tz="UTC"), dtype="datetime64[ns, UTC]"),
+        "time": pd.Series(pd.to_datetime(list(times), utc=True), dtype="datetime64[ns, UTC]"),
         "scene": pd.Series([scene] * len(vessels), dtype="str"),
         "pier": pd.Series([v.pier for v in vessels], dtype="str"),
         "longitude": places[:, 0],
