@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 _BELOW_NOISE: Final = 0.5
 """Part of the thermal noise that no imaged cell stays under: the mean of 32 pixels lies four deviations above it."""
 _DARKEST_SIGMA0: Final = 10 ** (-35 / 10)
-"""Stands in where a product carries no noise: the quietest swath measured (EW, HV) has its noise floor at -34 dB."""
+"""Stands in where a product carries no noise or too little: the quietest swath measured (EW, HV) has its noise floor at -34 dB."""
 _LUTS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -206,10 +206,9 @@ def read_noise(data: bytes, source: str) -> Noise:
 
 
 def border_power_at(calibration: Calibration, noise: Noise | None, line: ArrayLike, pixel: ArrayLike) -> Floats:
-    """Power below which nothing imaged lies, float64, DN² units: half of the thermal noise, or -35 dB without it."""
-    if noise is not None and not noise.is_zero:
-        return _BELOW_NOISE * noise.power_at(line, pixel)
-    return _DARKEST_SIGMA0 * calibration.gain_at("sigma0", line, pixel) ** 2
+    """Power below which nothing imaged lies, float64, DN² units: half of the thermal noise, -35 dB at least."""
+    darkest = _DARKEST_SIGMA0 * calibration.gain_at("sigma0", line, pixel) ** 2
+    return darkest if noise is None else np.maximum(darkest, _BELOW_NOISE * noise.power_at(line, pixel))
 
 
 def _of_swath(vectors: _Vectors, blocks: tuple[_Block, ...], swath: str) -> _Vectors:

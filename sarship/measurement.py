@@ -26,12 +26,14 @@ __all__ = ["Measurement", "clean_borders"]
 Pixels = NDArray[np.uint16]
 Cleaner = Callable[[Pixels, int], None]
 """Sets border noise to zero, in place, in whole lines of the image of which the first is given by number."""
+Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
+"""Squared digital numbers, as a function of line and pixel."""
 
 _OPTIONS: Final = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
-    "GTIFF_DIRECT_IO": True,  # uncompressed strips come straight from the file, not through GDAL's block cache
-    "GDAL_CACHEMAX": 256,  # MB; a row of compressed tiles across the widest image takes 55
-    "GDAL_NUM_THREADS": 2,  # decoding of compressed blocks
+    # GTIFF_DIRECT_IO would save a copy, but it reads past the end of a truncated file without an error; with
+    # GDAL_NUM_THREADS uncompressed strips take three times as long.
+    "GDAL_CACHEMAX": 64,  # MB; a row of compressed tiles across the widest image takes 55
 }
 _OPENING: Final = threading.Lock()
 """Warning filters belong to the process, so only one thread at a time may change them."""
@@ -130,7 +132,7 @@ class Measurement:
         except (RasterioError, OSError) as error:
             lines = f"lines {window.line_start} to {window.line_stop}"
             raise ProductError(
-                f"{self.source}: {lines} cannot be decoded ({error}); fetch the product again"
+                f"{self.source}: {lines} cannot be decoded ({error.__cause__ or error}); fetch the product again"
             ) from error
         if self.clean is not None:
             self.clean(pixels, window.line_start)
@@ -161,15 +163,13 @@ class Measurement:
                 yield dataset
 
 
-def clean_borders(
-    pixels: Pixels, first_line: int, level: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-) -> None:
+def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:
     """Set the noise at both ends of each line to zero, in place.
 
-    Before IPF 2.9 the empty borders of an image hold low values among the zeros. From each end of a line, everything
-    before the first cell of `CELL` pixels whose mean squared digital number reaches the level is border. The level must
-    be lower than anything that can be imaged, so calm sea at the border stays. Nothing but the line itself and the
-    level decides, so bands give what the whole image gives.
+    Before IPF 2.9 the empty borders of an image hold low values among the zeros. From each end of a line, the image
+    begins in the first cell of `CELL` pixels whose mean squared digital number reaches the level, at the first pixel
+    of that cell that does. The level must be lower than anything that can be imaged, so calm sea at the border stays.
+    Nothing but the line itself and the level decides, so bands give what the whole image gives.
 
     Parameters
     ----------
@@ -178,28 +178,29 @@ def clean_borders(
     first_line
         Number of the first of them.
     level
-        Function of line and pixel, both float64 arrays, to squared digital numbers, float64.
+        Squared digital numbers at a line and pixel.
     """
     last = pixels.shape[1] - 1
     _clean_left(pixels, first_line, level)
     _clean_left(pixels[:, ::-1], first_line, lambda line, pixel: level(line, last - pixel))
 
 
-def _clean_left(
-    pixels: Pixels, first_line: int, level: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-) -> None:
+def _clean_left(pixels: Pixels, first_line: int, level: Level) -> None:
     n_lines, n_pixels = pixels.shape
     starts = np.full(n_lines, n_pixels)
     pending = np.arange(n_lines)
     for left in range(0, n_pixels, CELL * _STEP):
-        block = pixels[pending, left : left + CELL * _STEP].astype(np.uint64)
-        edges = np.arange(0, block.shape[1], CELL)
-        widths = np.diff(edges, append=block.shape[1])
-        mean = np.add.reduceat(block * block, edges, axis=1) / widths
+        power = pixels[pending, left : left + CELL * _STEP].astype(np.uint64) ** 2
+        edges = np.arange(0, power.shape[1], CELL)
+        widths = np.diff(edges, append=power.shape[1])
         centres = left + edges + (widths - 1) / 2
-        is_image = mean >= level((first_line + pending).astype(np.float64)[:, None], centres[None, :])
+        least = level((first_line + pending).astype(np.float64)[:, None], centres[None, :])
+        is_image = np.add.reduceat(power, edges, axis=1) >= least * widths
         found = is_image.any(axis=1)
-        starts[pending[found]] = left + edges[is_image[found].argmax(axis=1)]
+        cell = edges[is_image[found].argmax(axis=1)]
+        is_bright = power[found] >= np.repeat(least[found], widths, axis=1)
+        is_bright &= np.arange(power.shape[1]) >= cell[:, None]
+        starts[pending[found]] = left + is_bright.argmax(axis=1)
         pending = pending[~found]
         if not pending.size:
             break
