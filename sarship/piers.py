@@ -303,7 +303,9 @@ def _read_geometry(member: object, kind: str, where: str) -> BaseGeometry:
     try:
         geometry = shapely.force_2d(shape(member))
     except Exception as error:  # coordinates of any form raise anything
-        raise PortError(f"{where} has coordinates that make no {member['type']}: {error}") from error
+        raise PortError(
+            f"{where} has coordinates that make no {member['type']}: {' '.join(str(error).split())}"
+        ) from error
     if geometry.is_empty:
         raise PortError(f"{where} has an empty geometry")
     _check_coordinates(geometry, where)
