@@ -73,8 +73,8 @@ def count_by_pier(
         Variables of `schema.COUNTS` over `(time, pier)`. `time` is the start of the pass (of its first slice that is
         here), UTC. `n_vessels` is missing where `seen` is under `min_seen`, and where it is 0.
         `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as good as its
-        worst part; `incidence_deg` is their mean, weighted with what each saw. Along `time` go `scene` (ids joined by a space), `platform`,
-        `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
+        worst part; `incidence_deg` is their mean, weighted with what each saw. Along `time` go `scene` (ids joined by
+        a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
 
     Raises
     ------
