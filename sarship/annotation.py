@@ -6,6 +6,7 @@ never needs. Those sections are cut out before parsing; tie points are parsed wh
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,7 +121,7 @@ class Annotation:
         Raises
         ------
         ProductError
-            If the annotation has none.
+            If the annotation has none, or they are damaged.
         """
         if not self.grid:
             raise ProductError(f"{self.source} has no geolocationGrid")
@@ -128,8 +129,10 @@ class Annotation:
         points = root.findall("geolocationGridPointList/geolocationGridPoint")
         table = np.empty(len(points), TIE_POINT)
         for name, tag in zip(TIE_POINT.names or (), TIE_POINT_TAGS, strict=True):
-            values = [_text(point, tag, self.source) for point in points]
-            table[name] = [_time(value, tag, self.source) for value in values] if tag == "azimuthTime" else values
+            if tag == "azimuthTime":
+                table[name] = [_time(_text(point, tag, self.source), tag, self.source) for point in points]
+            else:
+                table[name] = [_number(point, tag, self.source) for point in points]
         return table
 
 
@@ -239,9 +242,10 @@ def _orbit(vectors: list[Element], first: np.datetime64, source: str) -> Orbit:
     if frames != {"Earth Fixed"}:
         raise ProductError(f"{source} gives its orbit in the frame {sorted(frames)}; sarship knows 'Earth Fixed'")
     position = np.array([[_number(vector, f"position/{axis}", source) for axis in "xyz"] for vector in vectors])
-    radius = np.sqrt(np.sum(position**2, axis=1))
-    if not np.all((radius > MIN_ORBIT_M) & (radius < MAX_ORBIT_M)):
-        raise ProductError(f"{source} puts the satellite {radius} m from the Earth's centre; fetch the product again")
+    for radius in (math.hypot(*each) for each in position):
+        if not MIN_ORBIT_M < radius < MAX_ORBIT_M:
+            message = f"{source} puts the satellite {radius:.0f} m from the Earth's centre; fetch the product again"
+            raise ProductError(message)
     return Orbit.fit(_since(first, vectors, "time", source), position)
 
 

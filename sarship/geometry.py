@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from shapely.geometry import box
+from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from sarship.antimeridian import overlap, recentred, ring_polygon
@@ -38,6 +38,8 @@ CHUNK: Final = 16_384
 N_NEWTON: Final = 10
 PLACE_TOLERANCE_M: Final = 1e-6
 MEAN_RADIUS_M: Final = 6_371_000.0
+FARTHEST_M: Final = 4e6
+"""No place on Earth is seen from farther: the horizon of the orbit lies 3,100 km away."""
 EDGE_STEP_M: Final = 2_000.0
 """Longest straight piece of a footprint's edge."""
 CHORD_DEG: Final = 0.01
@@ -154,9 +156,7 @@ class ImageGeometry:
         nowhere near comes back empty.
         """
         near = recentred(area, self.centre[0])
-        placed = self._placed(near)
-        if not np.all(np.isfinite(shapely.get_coordinates(placed))):
-            placed = self._placed(overlap(near, self._surroundings))
+        placed = self._placed(near) or self._placed(overlap(near, self._surroundings)) or Polygon()
         return placed if placed.is_valid else shapely.make_valid(placed, method="structure", keep_collapsed=False)
 
     def window(self, area: BaseGeometry, margin_m: float = 0.0) -> Window | None:
@@ -204,11 +204,13 @@ class ImageGeometry:
         pixel = np.concatenate([across, np.full(n_down - 1, right), across[-2::-1], np.full(n_down - 2, left)])
         return ring_polygon(*self.to_map(line, pixel))
 
-    def _placed(self, area: BaseGeometry) -> BaseGeometry:
-        """The geometry in image coordinates; NaN for what cannot be seen."""
+    def _placed(self, area: BaseGeometry) -> BaseGeometry | None:
+        """The geometry in image coordinates; None if some of it cannot be seen."""
         dense = shapely.segmentize(area, CHORD_DEG)
         longitude, latitude = shapely.get_coordinates(dense).T
         line, pixel = self.to_image(longitude, latitude)
+        if not np.all(np.isfinite(line)):
+            return None
         return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
 
     def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike) -> tuple[Floats, ...]:
@@ -229,6 +231,7 @@ class ImageGeometry:
         first, last = self.orbit.span_s
         satellite, velocity = self.orbit.state(np.where((time > first) & (time < last), time, np.nan))
         slant = self.ground_range.slant_m(line, pixel)
+        slant = np.where((slant > 0) & (slant < FARTHEST_M), slant, np.nan)
         forward = velocity / np.sqrt(_dot(velocity, velocity))
         down = forward * _dot(satellite, forward) - satellite
         altitude = np.sqrt(_dot(down, down))
@@ -247,7 +250,7 @@ class ImageGeometry:
             angle = angle + np.clip(step, -0.1, 0.1)
             if not np.any(np.abs(step) * slant > PLACE_TOLERANCE_M):
                 break
-        met = np.abs(step) * slant <= PLACE_TOLERANCE_M
+        met = (np.abs(step) * slant <= PLACE_TOLERANCE_M) & (angle > 0) & (_dot(up, satellite - place) > 0)
         return np.where(met, place, np.nan), np.where(met, up, np.nan), satellite, velocity
 
     def _see(self, longitude: Floats, latitude: Floats, height: Floats) -> tuple[Floats, Floats]:
