@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 _BELOW_NOISE: Final = 0.5
 """Part of the thermal noise that no imaged cell stays under: the mean of 32 pixels lies four deviations above it."""
 _DARKEST_SIGMA0: Final = 10 ** (-35 / 10)
-"""Stands in where a product carries no noise or too little: the quietest swath measured (EW, HV) has its noise floor at -34 dB."""
+"""Stands in where a product carries no noise: the quietest swath measured (EW, HV) has its floor at -34 dB."""
 _LUTS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 

@@ -78,6 +78,8 @@ class Manifest:
     corners: tuple[tuple[float, float], ...]
     """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
     files: tuple[SafeFile, ...]
+    is_simulated: bool = False
+    """Whether `sarship.simulate` made the product up."""
 
 
 def read_manifest(data: bytes, source: str) -> Manifest:
@@ -109,6 +111,7 @@ def read_manifest(data: bytes, source: str) -> Manifest:
         stop=stop,
         corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
         files=tuple(_files(root, source)),
+        is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
     )
 
 
@@ -287,17 +290,18 @@ def _filename_map(data: bytes, path: Path) -> dict[str, str]:
 
 
 def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
-    """Role and channel of a file from the manifest's schema name and, where that says nothing, from its folder."""
+    """Role and channel of a file from its folder and, where that says nothing, from the manifest's schema name."""
     path = PurePosixPath(name)
-    folder, stem = str(path.parent), path.name.lower()
-    by_schema = {"Product": "annotation", "Calibration": "calibration", "Noise": "noise", "Rfi": "rfi"}
-    role = by_schema.get(schema.removeprefix("s1Level1").removesuffix("Schema"), "other")
-    if schema == "s1Level1MeasurementSchema" or (folder == "measurement" and stem.endswith((".tiff", ".tif"))):
-        role = "measurement"
-    elif role == "other" and stem.endswith(".xml"):
-        if folder == "annotation/calibration":
-            role = stem.partition("-")[0]
-        role = {"annotation": "annotation", "annotation/rfi": "rfi"}.get(folder, role)
+    stem = path.name.lower()
+    by_folder = {
+        "annotation": "annotation",
+        "annotation/rfi": "rfi",
+        "annotation/calibration": stem.partition("-")[0],
+        "measurement": "measurement",
+    }
+    by_schema = {"Product": "annotation", "Calibration": "calibration", "Noise": "noise", "Measurement": "measurement"}
+    known = by_schema.get(schema.removeprefix("s1Level1").removesuffix("Schema"), "other")
+    role = by_folder.get(str(path.parent), known)
     channel = _POLARIZATION.search(stem)
     if role not in get_args(Role) or role == "other" or channel is None:
         return "other", None

@@ -1,0 +1,288 @@
+"""The package of a product: what is found, by which name, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sarship.errors import ProductError
+from sarship.safe import open_safe, read_manifest
+
+NAME = "S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664"
+STEM = "s1a-iw-grd-{}-20221002t205126-20221002t205156-045268-056950-00{}"
+SCHEMAS = {
+    "annotation/{}.xml": "s1Level1ProductSchema",
+    "annotation/calibration/calibration-{}.xml": "s1Level1CalibrationSchema",
+    "annotation/calibration/noise-{}.xml": "s1Level1NoiseSchema",
+    "annotation/rfi/rfi-{}.xml": "s1Level1RfiSchema",
+    "measurement/{}.tiff": "s1Level1MeasurementSchema",
+}
+
+
+def files(template: str = STEM) -> dict[str, str]:
+    """Name within the product → schema."""
+    return {
+        name.format(template.format(channel, number)): schema
+        for number, channel in ((2, "vh"), (1, "vv"))
+        for name, schema in SCHEMAS.items()
+    }
+
+
+def manifest(hrefs: dict[str, str], *, kind: str = "GRD", family: str = "SENTINEL-1", number: str = "A") -> bytes:
+    objects = "".join(
+        f'<dataObject ID="d{k}" repID="{schema}"><byteStream size="3">'
+        f'<fileLocation locatorType="URL" href="./{href}"/><checksum checksumName="MD5">ABC</checksum>'
+        "</byteStream></dataObject>"
+        for k, (href, schema) in enumerate(hrefs.items())
+    )
+    return f"""<?xml version="1.0"?>
+<x:XFDU xmlns:x="urn:ccsds:schema:xfdu:1" xmlns:safe="safe" xmlns:s1="s1" xmlns:gml="gml"><metadataSection>
+<safe:processing name="GRD Post Processing"><safe:facility><safe:software name="Sentinel-1 IPF" version="003.52"/>
+</safe:facility><safe:resource><processing xmlns="safe"><facility><software name="Sentinel-1 IPF" version="001.00"/>
+</facility></processing></safe:resource></safe:processing>
+<safe:platform><safe:familyName>{family}</safe:familyName><safe:number>{number}</safe:number>
+<safe:instrument><safe:familyName>SAR</safe:familyName>
+<s1:instrumentMode><s1:mode>IW</s1:mode><s1:swath>IW</s1:swath></s1:instrumentMode></safe:instrument></safe:platform>
+<safe:orbitReference><safe:orbitNumber type="start">45268</safe:orbitNumber>
+<safe:relativeOrbitNumber type="start">46</safe:relativeOrbitNumber>
+<s1:orbitProperties><s1:pass>DESCENDING</s1:pass></s1:orbitProperties></safe:orbitReference>
+<s1:transmitterReceiverPolarisation>VH</s1:transmitterReceiverPolarisation>
+<s1:transmitterReceiverPolarisation>VV</s1:transmitterReceiverPolarisation><s1:productType>{kind}</s1:productType>
+<safe:acquisitionPeriod><safe:startTime>2022-10-02T20:51:26.995649</safe:startTime>
+<safe:stopTime>2022-10-02T20:51:56.241290</safe:stopTime></safe:acquisitionPeriod>
+<safe:footPrint><gml:coordinates>6.55,134.94 6.99,132.69 8.75,133.06 8.31,135.31</gml:coordinates></safe:footPrint>
+</metadataSection><dataObjectSection>{objects}</dataObjectSection></x:XFDU>""".encode()
+
+
+def write(folder: Path, listed: dict[str, str], stored: list[str]) -> Path:
+    for name in stored:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"abc")
+    folder.mkdir(exist_ok=True)
+    (folder / "manifest.safe").write_bytes(manifest(listed))
+    return folder
+
+
+@pytest.fixture
+def plain(tmp_path: Path) -> Path:
+    return write(tmp_path / f"{NAME}.SAFE", files(), list(files()))
+
+
+def zipped(folder: Path, target: Path) -> Path:
+    with zipfile.ZipFile(target, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, Path(folder.name) / file.relative_to(folder))
+    return target
+
+
+def test_manifest_is_read() -> None:
+    found = read_manifest(manifest(files()), "manifest.safe")
+    assert (found.platform, found.product_type, found.mode, found.ipf_version) == ("S1A", "GRD", "IW", "003.52")
+    assert found.polarizations == ("VV", "VH")
+    assert (found.absolute_orbit, found.relative_orbit, found.orbit_pass) == (45268, 46, "descending")
+    assert found.start == datetime(2022, 10, 2, 20, 51, 26, 995649, UTC)
+    assert found.corners[0] == (134.94, 6.55)
+    assert found.files[0].size == 3
+    assert found.files[0].md5 == "abc"
+
+
+def test_files_are_known_by_role_and_channel(plain: Path) -> None:
+    product = open_safe(plain)
+    assert product.id == NAME
+    for channel, number in (("VV", 1), ("VH", 2)):
+        stem = STEM.format(channel.lower(), number)
+        for role, name in zip(("annotation", "calibration", "noise", "rfi", "measurement"), SCHEMAS, strict=True):
+            file = product.find(role, channel)  # type: ignore[arg-type]
+            assert file is not None
+            assert file.name == name.format(stem)
+            assert product.read_bytes(file.name) == b"abc"
+
+
+def test_rfi_is_not_taken_for_the_annotation_even_under_its_schema(tmp_path: Path) -> None:
+    """Some catalogues name the RFI file where they mean the annotation; the folder tells."""
+    listed = {f"annotation/rfi/rfi-{STEM.format('vv', 1)}.xml": "s1Level1ProductSchema"}
+    product = open_safe(write(tmp_path / "p.SAFE", listed, list(listed)))
+    assert product.find("annotation", "VV") is None
+    assert product.find("rfi", "VV") is not None
+
+
+def test_a_folder_a_zip_and_the_manifest_are_the_same_product(plain: Path, tmp_path: Path) -> None:
+    archive = zipped(plain, tmp_path / "any name.zip")
+    for way in (plain, str(plain), archive, plain / "manifest.safe"):
+        product = open_safe(way)
+        assert product.id == NAME
+        assert all(product.exists(file.name) for file in product.manifest.files)
+    name = f"measurement/{STEM.format('vv', 1)}.tiff"
+    assert open_safe(archive).gdal_path(name) == f"/vsizip/{{{archive}}}/{NAME}.SAFE/{name}"
+    assert list(tmp_path.iterdir()) == [plain, archive] or len(list(tmp_path.iterdir())) == 2  # nothing was unpacked
+
+
+def test_the_cloud_optimised_twin_has_its_own_names(tmp_path: Path) -> None:
+    listed = files(STEM + "-cog")
+    product = open_safe(write(tmp_path / f"{NAME}_COG.SAFE", listed, list(listed)))
+    file = product.find("measurement", "VH")
+    assert product.id == f"{NAME}_COG"
+    assert file is not None
+    assert file.name.endswith("-cog.tiff")
+
+
+@pytest.mark.parametrize("has_info", [True, False])
+def test_short_names_are_found_by_the_file_name_map_or_the_listing(tmp_path: Path, has_info: bool) -> None:
+    short = dict(zip(files(), files("iw-{}"), strict=True))
+    folder = write(tmp_path / NAME, files(), list(short.values()))
+    if has_info:
+        (folder / "productInfo.json").write_text(json.dumps({"filenameMap": short}))
+    product = open_safe(folder)
+    for name, alias in short.items():
+        assert product.stored_name(name) == alias
+        assert product.exists(name)
+
+
+def test_files_that_are_absent_are_said_to_be(tmp_path: Path) -> None:
+    there = [name for name in files() if "-vv-" in name]
+    product = open_safe(write(tmp_path / "p.SAFE", files(), there))
+    absent = product.find("annotation", "VH")
+    assert absent is not None
+    assert not product.exists(absent.name)
+    for use in (product.read_bytes, product.gdal_path, product.size):
+        with pytest.raises(ProductError, match=r"vh.*is missing; fetch the product again"):
+            use(absent.name)
+
+
+def test_nothing_is_kept_open(plain: Path) -> None:
+    product = open_safe(plain)
+    assert pickle.loads(pickle.dumps(product)) == product
+
+
+@pytest.mark.parametrize(
+    "href", ["../../etc/passwd", "/etc/passwd", "a/../../b", "http://x/y", "C:\\x", "a//b", "", "a\x0b"]
+)
+def test_a_listed_path_outside_the_product_is_refused(tmp_path: Path, href: str) -> None:
+    document = manifest({"measurement/x-vv-.tiff": "other"}).replace(b"./measurement/x-vv-.tiff", href.encode())
+    (tmp_path / "manifest.safe").write_bytes(document)
+    with pytest.raises(ProductError, match=r"not inside the product|damaged"):
+        open_safe(tmp_path)
+
+
+def test_a_mapped_path_outside_the_product_is_refused(plain: Path) -> None:
+    (plain / "productInfo.json").write_text(json.dumps({"filenameMap": {"a": "../../etc/passwd"}}))
+    with pytest.raises(ProductError, match="not inside the product"):
+        open_safe(plain)
+
+
+def test_a_link_out_of_the_product_is_refused(plain: Path, tmp_path: Path) -> None:
+    name = f"measurement/{STEM.format('vv', 1)}.tiff"
+    (tmp_path / "secret").write_bytes(b"secret")
+    (plain / name).unlink()
+    (plain / name).symlink_to(tmp_path / "secret")
+    product = open_safe(plain)
+    for use in (product.read_bytes, product.gdal_path):
+        with pytest.raises(ProductError, match=r"link to .*secret, outside the product"):
+            use(name)
+
+
+def test_a_zip_member_outside_the_product_is_never_touched(plain: Path, tmp_path: Path) -> None:
+    archive = zipped(plain, tmp_path / "slip.zip")
+    with zipfile.ZipFile(archive, "a") as stream:
+        stream.writestr("../../escaped.txt", "x")
+        stream.writestr(f"{plain.name}/../../escaped.txt", "x")
+    before = sorted(tmp_path.rglob("*"))
+    product = open_safe(archive)
+    assert product.exists(f"measurement/{STEM.format('vv', 1)}.tiff")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_entities_are_not_expanded(tmp_path: Path) -> None:
+    bomb = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>'
+    (tmp_path / "manifest.safe").write_bytes(bomb)
+    with pytest.raises(ProductError, match="document type"):
+        open_safe(tmp_path)
+
+
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.95])
+def test_a_truncated_zip_is_refused(plain: Path, tmp_path: Path, part: float) -> None:
+    archive = zipped(plain, tmp_path / "cut.zip")
+    archive.write_bytes(archive.read_bytes()[: int(archive.stat().st_size * part)])
+    with pytest.raises(ProductError, match=r"cut.zip is not a readable zip, or is cut short.*fetch it again"):
+        open_safe(archive)
+
+
+def test_a_member_damaged_inside_a_zip_is_refused(plain: Path, tmp_path: Path) -> None:
+    archive = zipped(plain, tmp_path / "bent.zip")
+    archive.write_bytes(archive.read_bytes().replace(b"abc", b"abd"))
+    product = open_safe(archive)
+    with pytest.raises(ProductError, match=r"cannot be read.*fetch the product again"):
+        product.read_bytes(product.manifest.files[0].name)
+
+
+def test_a_manifest_cut_short_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "manifest.safe").write_bytes(manifest(files())[:-300])
+    with pytest.raises(ProductError, match=r"manifest.safe is damaged"):
+        open_safe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (b">45268<", b"><", "has no orbitReference/orbitNumber"),
+        (b">45268<", b">many<", "'many' for a whole number"),
+        (b"2022-10-02T20:51:26.995649", b"yesterday", "'yesterday' for a time"),
+        (b">DESCENDING<", b">SIDEWAYS<", "neither ascending nor descending"),
+        (b">VH<", b">RH<", "polarisations .'RH'."),
+        (b"6.55,134.94", b"6.55", "footprint"),
+        (b">SENTINEL-1<", b">SENTINEL-2<", "SENTINEL-2 product"),
+    ],
+)
+def test_a_manifest_with_a_wrong_value_says_which(old: bytes, new: bytes, message: str) -> None:
+    with pytest.raises(ProductError, match=message):
+        read_manifest(manifest(files()).replace(old, new), "manifest.safe")
+
+
+def test_what_is_not_a_product_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty.SAFE").mkdir()
+    (tmp_path / "image.tiff").write_bytes(b"II*\0")
+    (tmp_path / "text.zip").write_bytes(b"not a zip")
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("a/b.txt", "x")
+    cases = {
+        "nowhere": "does not exist",
+        "empty.SAFE": "holds no manifest.safe",
+        "image.tiff": "not a Sentinel-1 product",
+        "text.zip": "not a readable zip",
+        "other.zip": "holds no manifest.safe",
+    }
+    for name, message in cases.items():
+        with pytest.raises(ProductError, match=message) as caught:
+            open_safe(tmp_path / name)
+        assert name in str(caught.value)
+
+
+def test_a_zip_of_two_products_is_refused(plain: Path, tmp_path: Path) -> None:
+    archive = zipped(plain, tmp_path / "two.zip")
+    with zipfile.ZipFile(archive, "a") as stream:
+        stream.writestr("other.SAFE/manifest.safe", manifest({}))
+    with pytest.raises(ProductError, match="holds 2 products"):
+        open_safe(archive)
+
+
+def test_a_file_that_claims_to_be_huge_is_not_read(plain: Path) -> None:
+    name = f"annotation/{STEM.format('vv', 1)}.xml"
+    os.truncate(plain / name, 2**30)
+    with pytest.raises(ProductError, match="far too large"):
+        open_safe(plain).read_bytes(name)
+
+
+def test_every_real_product_opens(real_data: Path) -> None:
+    for path in sorted((real_data / "safe").iterdir()):
+        product = open_safe(path)
+        assert product.id == path.name.removesuffix(".zip").removesuffix(".SAFE")
+        assert product.manifest.product_type == "GRD"
+        roles = [(file.role, file.polarization) for file in product.manifest.files if file.role != "other"]
+        assert len(roles) == len(set(roles)) >= 4 * len(product.manifest.polarizations)
+        assert any(product.exists(file.name) for file in product.manifest.files if file.role == "noise")
