@@ -4,9 +4,10 @@
 >>> path, truth = simulate_product("out", ProductParams(mode="IW"), n_vessels=5)  # doctest: +SKIP
 """
 
+from sarship.simulate.fill import fill_product
 from sarship.simulate.harbour import Harbour, simulate_harbour
 from sarship.simulate.params import ProductParams
 from sarship.simulate.product import simulate_product
 from sarship.simulate.ships import Vessel
 
-__all__ = ["Harbour", "ProductParams", "Vessel", "simulate_harbour", "simulate_product"]
+__all__ = ["Harbour", "ProductParams", "Vessel", "fill_product", "simulate_harbour", "simulate_product"]

@@ -30,9 +30,9 @@ from sarship.simulate.params import ProductParams, relative_orbit
 from sarship.simulate.sea import sea_level
 from sarship.simulate.ships import Patch, Vessel, ship_patches
 from sarship.simulate.swaths import calibration_xml, gain_row, noise_field, noise_xml
-from sarship.simulate.truth import scatter_vessels, truth_table
+from sarship.simulate.truth import degrees_of, scatter_vessels, truth_table
 
-__all__ = ["simulate_product"]
+__all__ = ["simulate_product", "write_source"]
 
 _LAND, _SHIPS, _PLACES = 11, 12, 13
 """Keeps the random streams of one seed apart."""
@@ -104,14 +104,10 @@ def simulate_product(
     orbit = relative_orbit(params.platform, params.absolute_orbit)
     relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND]) if ground is not None else None
     path = _write(Path(folder), params, grid, _canvas(params, grid, [*patches, *targets], relief), seed)
-    line, pixel = grid.image(*_places(vessels))
+    line, pixel = grid.image(*degrees_of(vessels))
     times = [grid.utc(second) for second in grid.seconds(line).tolist()]
     truth = truth_table(path.name.removesuffix(".SAFE"), vessels, (line, pixel), rcs_m2=drawn, times=times)
     return (zip_folder(path) if params.is_zipped else path), truth
-
-
-def _places(vessels: Sequence[Vessel]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.array([v.longitude for v in vessels], float), np.array([v.latitude for v in vessels], float)
 
 
 def _image_polygon(grid: RadarGrid, area: BaseGeometry) -> BaseGeometry:
@@ -144,7 +140,12 @@ def _canvas(params: ProductParams, grid: RadarGrid, patches: Sequence[Patch], la
     )
 
 
-def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas, seed: int) -> Path:
+def write_source(folder: Path, params: ProductParams) -> Path:
+    """Write a made-up product whose measurement files are empty, for `fill_product`."""
+    return _write(folder, params, make_grid(params), None, 0)
+
+
+def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas | None, seed: int) -> Path:
     """Write every file of the package and return its folder."""
     stop = grid.utc(float(grid.seconds(params.shape[0] - 1)))
     name = product_name(params, grid.utc(grid.start), stop, data_take(params), (seed,))
@@ -159,9 +160,13 @@ def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas,
         paths = {role: path / file.path for role, file in names.items()}
         _write_tables(paths, params, grid, polarization, number)
         image = paths["s1Level1MeasurementSchema"]
-        write_tiff(image, params.shape, paint(canvas, polarization, [seed, number]), _control_points(grid), grid.epoch)
-        if params.layout == "cog":
-            to_cog(image)
+        if canvas is None:
+            image.touch()
+        else:
+            bands = paint(canvas, polarization, [seed, number])
+            write_tiff(image, params.shape, bands, _control_points(grid), grid.epoch)
+            if params.layout == "cog":
+                to_cog(image)
         files += names.values()
     (path / "manifest.safe").write_text(manifest(params, grid, path, files), encoding="utf-8")
     if params.layout == "short":

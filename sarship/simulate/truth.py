@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from sarship.simulate.params import Mode
 from sarship.simulate.ships import Vessel
 
-__all__ = ["scatter_vessels", "truth_table"]
+__all__ = ["degrees_of", "scatter_vessels", "truth_table"]
 
 Reals = NDArray[np.float64]
 
@@ -68,6 +68,11 @@ def scatter_vessels(
     ]
 
 
+def degrees_of(vessels: Sequence[Vessel]) -> tuple[Reals, Reals]:
+    """Longitudes and latitudes."""
+    return np.array([v.longitude for v in vessels], float), np.array([v.latitude for v in vessels], float)
+
+
 def truth_table(
     scene: str,
     vessels: Sequence[Vessel],
@@ -80,13 +85,13 @@ def truth_table(
 
     `time` is when it is abeam; `pier` is missing away from piers.
     """
-    places = np.array([(v.longitude, v.latitude) for v in vessels], float).reshape(-1, 2)
+    longitude, latitude = degrees_of(vessels)
     columns = {
         "time": pd.Series(pd.to_datetime(list(times), utc=True), dtype="datetime64[ns, UTC]"),
         "scene": pd.Series([scene] * len(vessels), dtype="str"),
         "pier": pd.Series([v.pier for v in vessels], dtype="str"),
-        "longitude": places[:, 0],
-        "latitude": places[:, 1],
+        "longitude": longitude,
+        "latitude": latitude,
         "length_m": np.array([v.length_m for v in vessels], float),
         "width_m": np.array([v.beam_m for v in vessels], float),
         "heading_deg": np.array([v.heading_deg for v in vessels], float),
@@ -94,4 +99,4 @@ def truth_table(
         "pixel": image[1],
         "rcs_m2": rcs_m2,
     }
-    return gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(*places.T), crs="EPSG:4326")
+    return gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(longitude, latitude), crs="EPSG:4326")
