@@ -187,13 +187,14 @@ def _image(params: ProductParams, grid: RadarGrid) -> Element:
 def _processing(params: ProductParams) -> Element:
     mode = params.specification
     axes = {}
-    for axis, band, looks in zip(("range", "azimuth"), mode.bandwidth_hz, mode.n_looks, strict=True):
+    rows = zip(("range", "azimuth"), mode.bandwidth_hz, mode.look_bandwidth_hz, mode.n_looks, strict=True)
+    for axis, band, look_band, looks in rows:
         axes[f"{axis}Processing"] = {
             "windowType": "Hamming",
             "windowCoefficient": 0.75,
             "totalBandwidth": band,
             "processingBandwidth": band,
-            "lookBandwidth": band / looks,
+            "lookBandwidth": look_band,
             "numberOfLooks": looks,
             "lookOverlap": 0.0,
         }

@@ -9,10 +9,9 @@ from typing import Final
 import numpy as np
 from numpy.polynomial import Polynomial, polynomial
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
 
 from sarship.geometry import geoid_height_m
-from sarship.simulate.orbit import Orbit, ground_range, incidence, locate, orbit_over, see
+from sarship.simulate.orbit import Orbit, ground_range, incidence, locate, orbit_over, root, see
 from sarship.simulate.params import ProductParams
 
 __all__ = ["RadarGrid", "make_grid"]
@@ -80,8 +79,7 @@ class RadarGrid:
         def too_far(ground: Reals) -> Reals:
             return _evaluate(chosen, ground) - reach
 
-        ground = optimize.newton(too_far, first, tol=1e-7, maxiter=60)
-        return (seconds - self.start) / self.interval, np.asarray(ground) / self.spacing_m
+        return (seconds - self.start) / self.interval, root(too_far, first, 1e-7) / self.spacing_m
 
     def incidence(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Reals, Reals]:
         """Angles of incidence and elevation, degrees, on the ellipsoid."""

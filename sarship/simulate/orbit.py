@@ -7,6 +7,7 @@ with `sarship.geometry`, which fits polynomials to state vectors: the two agree 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -18,7 +19,18 @@ from scipy import optimize
 
 from sarship.model import OrbitPass
 
-__all__ = ["LIGHT_M_S", "REPEAT", "Orbit", "ground_range", "incidence", "locate", "orbit_over", "see", "to_earth"]
+__all__ = [
+    "LIGHT_M_S",
+    "REPEAT",
+    "Orbit",
+    "ground_range",
+    "incidence",
+    "locate",
+    "orbit_over",
+    "root",
+    "see",
+    "to_earth",
+]
 
 LIGHT_M_S: Final = 299_792_458.0
 REPEAT: Final = np.timedelta64(12 * 86_400, "s")
@@ -97,6 +109,13 @@ def _up(longitude: ArrayLike, latitude: ArrayLike) -> Reals:
     return np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat) + 0 * lon], -1)
 
 
+def root(function: Callable[[Reals], Reals], guess: Reals, tolerance: float) -> Reals:
+    """Where an elementwise function is zero, by the secant method; any shape, also none."""
+    if guess.size == 0:
+        return guess
+    return np.asarray(optimize.newton(function, guess, tol=tolerance, maxiter=60))
+
+
 def see(orbit: Orbit, longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike = 0.0) -> tuple[Reals, Reals]:
     """When a place is abeam (zero Doppler, seconds), and how far away it is then (metres).
 
@@ -107,7 +126,7 @@ def see(orbit: Orbit, longitude: ArrayLike, latitude: ArrayLike, height_m: Array
     def along(t: Reals) -> Reals:
         return np.asarray(np.sum((place - orbit.position(t)) * orbit.velocity(t), -1) / 7.5e7)
 
-    seconds = np.asarray(optimize.newton(along, np.zeros(place.shape[:-1]), tol=1e-11, maxiter=60))
+    seconds = root(along, np.zeros(place.shape[:-1]), 1e-11)
     return seconds, np.asarray(np.linalg.norm(place - orbit.position(seconds), axis=-1))
 
 
@@ -131,8 +150,8 @@ def locate(orbit: Orbit, seconds: ArrayLike, range_m: ArrayLike, height_m: float
 
     earth = 6_371_000.0
     guess = np.arccos(np.clip((reach**2 + _RADIUS_M**2 - earth**2) / (2 * reach * _RADIUS_M), -1, 1))
-    look = optimize.newton(too_high, guess, tol=1e-13, maxiter=60)
-    lon, lat, _ = from_earth(place(np.asarray(look)))
+    look = root(too_high, guess, 1e-13)
+    lon, lat, _ = from_earth(place(look))
     return lon, lat
 
 

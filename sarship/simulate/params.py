@@ -37,6 +37,8 @@ class Mode:
     """The constant betaNought of the calibration vectors."""
     bandwidth_hz: tuple[float, float]
     """Processed bandwidths in range and azimuth."""
+    look_bandwidth_hz: tuple[float, float]
+    """Bandwidths of one look; real ones overlap. They give the resolution at 33 to 37°."""
 
 
 _STRIPMAP_PRF: Final = (1_876.0, 1_720.0, 1_660.0, 1_650.168, 1_900.0, 1_580.0)
@@ -53,6 +55,7 @@ MODES: Final = MappingProxyType(
             product_type="GRDH",
             beta=474.0,
             bandwidth_hz=(5.65e7, 327.0),
+            look_bandwidth_hz=(1.246e7, 309.0),
         ),
         "EW": Mode(
             swaths=("EW1", "EW2", "EW3", "EW4", "EW5"),
@@ -64,6 +67,7 @@ MODES: Final = MappingProxyType(
             product_type="GRDM",
             beta=1_087.0,
             bandwidth_hz=(1.29e7, 156.0),
+            look_bandwidth_hz=(3.0e6, 78.3),
         ),
         **{
             f"S{beam}": Mode(
@@ -76,6 +80,7 @@ MODES: Final = MappingProxyType(
                 product_type="GRDH",
                 beta=169.91,
                 bandwidth_hz=(5.06e7, 1_429.0),
+                look_bandwidth_hz=(1.07e7, 301.0),
             )
             for beam, prf in enumerate(_STRIPMAP_PRF, start=1)
         },

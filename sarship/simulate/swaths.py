@@ -106,8 +106,8 @@ class NoiseField:
     """Lines and pixels of the image."""
     lines: NDArray[np.int64]
     """Lines of the range vectors."""
-    pixels: tuple[NDArray[np.int64], ...]
-    """Pixels of each range vector: every fortieth, and both sides of the seams on its line."""
+    pixels: NDArray[np.int64]
+    """Pixels of the range vectors: every fortieth, and both sides of every seam."""
     across: tuple[Reals, ...]
     """Values of each range vector."""
     blocks: tuple[Block, ...]
@@ -134,9 +134,9 @@ class NoiseField:
     ) -> NDArray[np.float32]:
         """Range vectors (their samples in one swath, or all) at pixels, then linear in line."""
         rows = np.empty((self.lines.size, pixel.size), np.float32)
-        for row, at, where, values in zip(rows, self.lines.tolist(), self.pixels, self.across, strict=True):
-            own = slice(None) if swath is None else _inside(self.blocks, swath, min(at, self.shape[0] - 1), where)
-            row[:] = np.interp(pixel, where[own], values[own])
+        for row, at, values in zip(rows, self.lines.tolist(), self.across, strict=True):
+            own = _inside(self.blocks, swath, min(at, self.shape[0] - 1), self.pixels) if swath else slice(None)
+            row[:] = np.interp(pixel, self.pixels[own], values[own])
         place = np.interp(line, self.lines, np.arange(self.lines.size))
         low = np.minimum(place.astype(int), self.lines.size - 2)
         share = (place - low)[:, None].astype(np.float32)
@@ -153,22 +153,21 @@ def noise_field(params: ProductParams, grid: RadarGrid, polarization: Polarizati
     """The noise that is put into the image: it follows the incidence, steps at the seams and scallops along azimuth."""
     n_lines, n_pixels = params.shape
     lines, blocks = _table_lines(n_lines), swath_blocks(params)
-    pixels, across = [], []
+    seams = [edge for block in blocks for edge in (block.first_pixel, block.last_pixel)]
+    pixel = np.union1d(_table_pixels(n_pixels), seams)
+    even = 10 ** (_shape_db(grid, pixel, polarization) / 10) * gain_row(params, grid, pixel) ** 2
+    across = []
     for line in lines.tolist():
         here = [b for b in blocks if b.first_line <= min(line, n_lines - 1) <= b.last_line]
-        seams = [edge for b in here for edge in (b.first_pixel, b.last_pixel)]
-        pixel = np.union1d(_table_pixels(n_pixels), seams)
-        step = sum((0.7 * (pixel >= b.first_pixel) for b in here[1:]), np.zeros(pixel.size))
-        level = 10 ** ((_shape_db(grid, pixel, polarization) - step) / 10) * gain_row(params, grid, pixel) ** 2
-        pixels.append(pixel)
-        across.append(level * (1 + 0.02 * np.sin(line / 400.0)))
+        step_db = sum((0.7 * (pixel >= b.first_pixel) for b in here[1:]), np.zeros(pixel.size))
+        across.append(even * 10 ** (-step_db / 10) * (1 + 0.02 * np.sin(line / 400.0)))
     along = []
     has_blocks = not params.is_old and len(params.specification.swaths) > 1
     for number, block in enumerate(blocks if has_blocks else []):
         line = np.append(np.arange(block.first_line, block.last_line, 10), block.last_line)
         phase = np.pi * (line * grid.interval / _BURST_S + 0.27 * number)
         along.append((line, 1 + 0.18 * np.sin(phase) ** 4))
-    return NoiseField(params.shape, lines, tuple(pixels), tuple(across), tuple(blocks[: len(along)]), tuple(along))
+    return NoiseField(params.shape, lines, pixel, tuple(across), tuple(blocks[: len(along)]), tuple(along))
 
 
 def _shape_db(grid: RadarGrid, pixel: NDArray[np.int64], polarization: Polarization) -> Reals:
@@ -186,10 +185,10 @@ def noise_xml(params: ProductParams, grid: RadarGrid, head: Element, field: Nois
         {
             "azimuthTime": stamp(grid.utc(float(grid.seconds(line)))),
             "line": int(line),
-            "pixel": vector("pixel", pixel),
+            "pixel": vector("pixel", field.pixels),
             table: vector(table, row, reals(row * (params.noise != "zero"))),
         }
-        for line, pixel, row in zip(field.lines, field.pixels, field.across, strict=True)
+        for line, row in zip(field.lines, field.across, strict=True)
     ]
     blocks = [
         {
