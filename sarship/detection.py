@@ -117,7 +117,8 @@ def coverage(
 
     `seen` is the part of the waters' area with data in any polarization.
     `detectable_length_m` is `shortest_vessel_m` at the median threshold of the waters, the smallest over the
-    polarizations; it is missing where nothing was seen, and where no pixel had enough sea around it to decide.
+    polarizations, and not under `params.min_length_m`; it is missing where nothing was seen, and where no pixel had
+    enough sea around it to decide.
 
     Parameters
     ----------
@@ -132,14 +133,15 @@ def coverage(
         `schema.COVERAGE`, one row a pier in the order given; `seen` is 0 and the geometry empty for those
         outside the image. The geometry of a row is the part of the waters that was imaged.
     """
-    ring = _ring(product, params or DetectionParams())
+    params = params or DetectionParams()
+    ring = _ring(product, params)
     mask = Mask.of(product, land, water)
     rows = [_look(product, area, ring, mask) for area in waters.values()]
     columns = {
         "scene": [product.scene.id] * len(rows),
         "pier": list(waters),
         "seen": [row.seen for row in rows],
-        "detectable_length_m": [row.length_m for row in rows],
+        "detectable_length_m": np.maximum([row.length_m for row in rows], params.min_length_m),  # missing stays missing
         "incidence_deg": [row.incidence_deg for row in rows],
     }
     return schema.COVERAGE.make(columns, [row.geometry for row in rows])

@@ -351,6 +351,13 @@ def test_coverage_across_the_antimeridian(tmp_path):
     assert table.geometry[1].bounds == pytest.approx((-180, -17.2, 180, -16.8), abs=0.2)
 
 
+def test_vessels_that_are_dropped_are_not_detectable(product):
+    waters = {"seen": box_on_map(product, 100, 100, 200, 180), "unseen": shapely.box(10, 10, 11, 11)}
+    length = coverage(product, waters, DetectionParams(min_length_m=70))["detectable_length_m"]
+    assert length[0] == 70
+    assert math.isnan(length[1])
+
+
 def test_a_storm_hides_short_vessels(tmp_path):
     lengths = []
     for wind in (3.0, 15.0):
