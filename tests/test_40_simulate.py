@@ -497,7 +497,7 @@ def test_harbour_is_complete(harbour: Harbour) -> None:
 def test_moored_vessels_lie_along_their_pier_on_the_water(harbour: Harbour) -> None:
     port = read_port(harbour.port_file)
     metres = port.piers.set_index("name").to_crs(32636)
-    true_land = gpd.GeoSeries([port.land], crs=4326).to_crs(32636).buffer(-12.5).iloc[0]
+    true_land = gpd.GeoSeries([port.land], crs=4326).to_crs(32636).buffer(-25.5).iloc[0]
     truth = harbour.truth.to_crs(32636)
     for row in truth[truth["pier"].notna()].itertuples():
         distance = metres.geometry[row.pier].distance(row.geometry)

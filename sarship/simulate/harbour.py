@@ -29,7 +29,9 @@ _ANCHORAGE_NAME: Final = "Anchorage"
 _STRUCTURE, _TRAFFIC = 21, 22
 _REACH_M: Final = 60.0
 """How far off a pier a vessel's axis may lie, as the port file says."""
-_LAND_MARGIN_M: Final = 12.0
+_SHELTERED: Final = 40.0
+"""Order of the sea's texture in a sheltered roadstead: nearly plain speckle."""
+_LAND_MARGIN_M: Final = 25.0
 """What the port file's land reaches over the water's edge, as an analyst draws it, so that quays are masked."""
 
 
@@ -74,6 +76,7 @@ def simulate_harbour(
         Number of dates. One in the middle is nearly empty.
     params
         The first date's product: place, pass, incidence, packing. The image needs about 700 lines and pixels of 10 m.
+        By default the sea is sheltered (`texture_order` 40); a lower order gives a detector without K more to do.
     busy
         Factor on the share of the quays that is taken and on the number at anchor.
     structure_db
@@ -86,7 +89,7 @@ def simulate_harbour(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    first = params or ProductParams(shape=(700, 700))
+    first = params or ProductParams(shape=(700, 700), texture_order=_SHELTERED)
     place = Place(first.longitude + 0.0044, first.latitude - 0.0036)
     port_file = folder / "port.geojson"
     port_file.write_text(json.dumps(_port(place), indent=1), encoding="utf-8")
@@ -117,7 +120,7 @@ def _on_date(first: ProductParams, date: int, rng: np.random.Generator) -> Produ
         first,
         time=first.time + later,
         absolute_orbit=first.absolute_orbit + 175 * date,
-        wind_m_s=float(rng.uniform(3.0, 9.0)),
+        wind_m_s=float(rng.uniform(4.0, 10.0)),
     )
 
 
@@ -146,9 +149,9 @@ def _structure(place: Place, grid: RadarGrid, params: ProductParams, seed: int, 
     patches = []
     for face in FACES:
         along = np.arange(2.5, face.length_m, 5.0)
-        edge = (face.at(along, -1.0), gain * 80.0 * 10 ** (rng.normal(0, 3, along.size) / 10))
+        edge = (face.at(along, -1.0), gain * 40.0 * 10 ** (rng.normal(0, 3, along.size) / 10))
         cranes = np.arange(rng.uniform(10, 60), face.length_m, 70.0)
-        strong = (face.at(cranes, -10.0), gain * 10 ** (rng.normal(26, 3, cranes.size) / 10))
+        strong = (face.at(cranes, -10.0), gain * 10 ** (rng.normal(23, 3, cranes.size) / 10))
         patches.append(_targets(place, grid, params, rng, edge, strong))
     tower = (np.array(BEACON.coords), np.array([gain * 2_000.0]))
     return [*patches, _targets(place, grid, params, rng, tower)]
