@@ -5,10 +5,11 @@ Nothing here computes on pixels, and nothing here imports more than NumPy, so th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,14 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["DetectionParams", "Hits", "OrbitPass", "Polarization", "Scene", "Window"]
+__all__ = ["CfarParams", "ClutterLaw", "DetectionParams", "Hits", "OrbitPass", "Polarization", "Scene", "Window"]
 
+ClutterLaw = Literal["gamma"]
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
+
+MAX_RING = 65_535
+"""Most pixels a CFAR ring may hold: kernels count them in 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +86,83 @@ class Window:
     def shape(self) -> tuple[int, int]:
         """Numbers of lines and pixels."""
         return self.line_stop - self.line_start, self.pixel_stop - self.pixel_start
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CfarParams:
+    """How one array is searched: the ring around each pixel, the clutter law, the false-alarm probability.
+
+    Half-widths are one number for a square, or (lines, pixels) for a rectangle.
+
+    >>> CfarParams(guard=1, background=2).ring_size
+    16
+    """
+
+    pfa: float = 1e-6
+    """False-alarm probability per pixel."""
+    guard: int | tuple[int, int] = 10
+    """Half-width of the square left out around the pixel, in pixels."""
+    background: int | tuple[int, int] = 20
+    """Half-width of the outer square of the ring, in pixels."""
+    law: ClutterLaw = "gamma"
+    """What the clutter's power is taken to follow."""
+    looks: float = 4.4
+    """Equivalent number of looks of the image."""
+    independent: float = 1.0
+    """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
+    min_ring: int = 16
+    """Smallest number of ring pixels for a decision."""
+    max_hits: int = 1_000_000
+    """More hits than this raise `FloodError`."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.pfa < 0.5:
+            raise ValueError(f"pfa must lie in (0, 0.5), got {self.pfa}")
+        if self.law not in get_args(ClutterLaw):
+            raise ValueError(f"law must be one of {get_args(ClutterLaw)}, got {self.law!r}")
+        if not 0 < self.looks < math.inf:
+            raise ValueError(f"looks must be positive and finite, got {self.looks}")
+        if not 0 < self.independent <= 1:
+            raise ValueError(f"independent must lie in (0, 1], got {self.independent}")
+        self._check_windows()
+        if self.max_hits < 1:
+            raise ValueError(f"max_hits must be at least 1, got {self.max_hits}")
+
+    def _check_windows(self) -> None:
+        for name in ("guard", "background"):
+            value = getattr(self, name)
+            pair = value if isinstance(value, tuple) else (value, value)
+            if len(pair) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in pair):
+                raise TypeError(f"{name} must be a whole number or a pair (lines, pixels), got {value!r}")
+        if not all(0 <= g < b for g, b in zip(self.guard_shape, self.background_shape, strict=True)):
+            raise ValueError(f"need 0 <= guard < background, got {self.guard=} {self.background=}")
+        if self.ring_size > MAX_RING:
+            raise ValueError(
+                f"a ring may hold {MAX_RING} pixels, got {self.ring_size} with {self.guard=} {self.background=}"
+            )
+        if not 1 <= self.min_ring <= self.ring_size:
+            raise ValueError(f"min_ring must lie in 1 … {self.ring_size} (pixels in the ring), got {self.min_ring}")
+
+    @property
+    def guard_shape(self) -> tuple[int, int]:
+        """Half-widths of the guard in lines and pixels."""
+        return self.guard if isinstance(self.guard, tuple) else (self.guard, self.guard)
+
+    @property
+    def background_shape(self) -> tuple[int, int]:
+        """Half-widths of the ring's outer rectangle in lines and pixels."""
+        return self.background if isinstance(self.background, tuple) else (self.background, self.background)
+
+    @property
+    def ring_size(self) -> int:
+        """Number of pixels in a whole ring."""
+        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.background_shape
+        return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
+
+    @property
+    def halo(self) -> int:
+        """Lines that a band must hold on either side to be decided as in the whole image."""
+        return self.background_shape[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,26 @@
+"""The one way kernels are compiled: without the interpreter's lock, and kept on disk where a folder can be written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numba
+
+__all__ = ["compiled"]
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def compiled(function: F) -> F:
+    """Compile a kernel on its first call, and keep the result on disk for the next process.
+
+    numba writes cache files under a temporary name and renames them, so two processes may compile at once. Where
+    neither the package's folder nor the user's cache can be written it refuses to cache; the kernel then
+    compiles in every process.
+    """
+    try:
+        kernel: F = numba.njit(function, nogil=True, cache=True)
+    except RuntimeError:
+        kernel = numba.njit(function, nogil=True)
+    return kernel

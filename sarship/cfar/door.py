@@ -1,0 +1,104 @@
+"""What the public calls have in common: checks of the input, tiles, and hits from what the kernels found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.cfar import cpu, cpu_float
+from sarship.cfar.tiles import blocks, split, work
+from sarship.clutter import ring_table
+from sarship.errors import FloodError
+from sarship.model import CfarParams, Hits, Window
+
+__all__ = ["check_image", "check_lines", "check_valid", "search"]
+
+Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Lines, pixels, ring counts and ring sums of a tile's hits."""
+
+_NO_SCORES = np.empty((0, 0), np.float32)
+_ALL_VALID = np.empty((0, 0), np.bool_)
+_ABOVE_ONE = np.nextafter(np.float32(1), np.float32(2))
+
+
+def check_image(image: object) -> NDArray[np.generic]:
+    """Return the image as an array of a type and shape that can be searched."""
+    if isinstance(image, np.ma.MaskedArray):
+        raise TypeError("image is a masked array: give image.data, and ~image.mask as valid")
+    array = np.asarray(image)
+    if (array.dtype.kind, array.dtype.itemsize) not in {("u", 2), ("f", 4), ("f", 8)}:
+        raise TypeError(
+            f"image must be uint16 digital numbers, or float32 or float64 linear power, got dtype {array.dtype}"
+        )
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"image must be two-dimensional (lines, pixels) and not empty, got shape {array.shape}")
+    return array
+
+
+def check_valid(valid: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return the mask as a boolean array of the image's shape; empty for None."""
+    if valid is None:
+        return _ALL_VALID
+    array = np.asarray(valid)
+    if array.dtype != np.bool_:
+        raise TypeError(f"valid must be boolean, got dtype {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"valid must have the image's shape {shape}, got {array.shape}")
+    return array
+
+
+def check_lines(lines: tuple[int, int] | None, n_lines: int) -> tuple[int, int]:
+    """Return the lines to decide, all for None."""
+    start, stop = (0, n_lines) if lines is None else lines
+    if not 0 <= start < stop <= n_lines:
+        raise ValueError(f"lines must lie in 0 … {n_lines} with start < stop, got {lines}")
+    return int(start), int(stop)
+
+
+def search(
+    image: NDArray[np.generic],
+    valid: NDArray[np.bool_],
+    params: CfarParams,
+    lines: tuple[int, int],
+    *,
+    cap: int,
+    scores: NDArray[np.float32] | None = None,
+) -> Hits:
+    """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given."""
+    table = ring_table(params)
+    search_tile: Callable[..., Found] = cpu.search_tile if image.dtype.kind == "u" else cpu_float.search_tile
+    window = (*params.background_shape, *params.guard_shape)
+
+    def one(tile: Window) -> Found:
+        part, keep, line, pixel = blocks(image, valid, tile, params.background_shape)
+        place = (tile.line_start - line, tile.line_stop - line, tile.pixel_start - pixel, tile.pixel_stop - pixel)
+        out = _NO_SCORES
+        if scores is not None:
+            out = scores[tile.line_start - lines[0] : tile.line_stop - lines[0], tile.pixel_start : tile.pixel_stop]
+        return search_tile(part, keep, place, window, table, cap + 1, out, (line, pixel))
+
+    found: list[Found] = []
+    n_hits = 0
+    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.halo + 1)):
+        found.append(result)
+        n_hits += result[0].size
+        if n_hits > cap:
+            raise FloodError(
+                f"more than {cap} hits in an image of {image.shape} pixels at pfa {params.pfa:g}: "
+                "is the land masked (valid), are the looks right? Raise max_hits if so many are expected"
+            )
+    return _hits(image, table, found)
+
+
+def _hits(image: NDArray[np.generic], table: NDArray[np.float64], found: list[Found]) -> Hits:
+    line, pixel, count, total = (np.concatenate([tile[k] for tile in found]) for k in range(4))
+    order = np.lexsort((pixel, line))
+    line, pixel, count, total = line[order], pixel[order], count[order], total[order]
+    value = image[line, pixel].astype(np.float64)
+    if image.dtype.kind == "u":
+        value *= value
+    score = np.minimum(value / (table[count] * total), np.finfo(np.float32).max).astype(np.float32)
+    # a hit above its threshold by less than float32 resolves is still a hit
+    return Hits(line=line, pixel=pixel, value=value, clutter=total / count, score=np.maximum(score, _ABOVE_ONE))

@@ -1,0 +1,342 @@
+import subprocess
+import sys
+import threading
+
+import naive
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sarship import cfar
+from sarship.cfar import CfarParams
+from sarship.errors import FloodError
+
+SMALL = CfarParams(pfa=1e-3, guard=1, background=3, min_ring=3, looks=4.4)
+
+
+def sea(shape, seed=0, dtype=np.uint16, ships=6):
+    """Four-look speckle with bright points, holes and a bright half, as digital numbers or power."""
+    rng = np.random.default_rng(seed)
+    power = rng.gamma(4.4, 1 / 4.4, shape)
+    power[:, shape[1] // 2 :] *= 30
+    places = tuple(rng.integers(0, n, ships) for n in shape)
+    power[places] *= 60
+    power[tuple(rng.integers(0, n, ships) for n in shape)] = 0
+    return np.sqrt(power * 1e4).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
+
+
+@st.composite
+def windows(draw):
+    guard = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
+    background = tuple(g + draw(st.integers(1, 4)) for g in guard)
+    return {
+        "guard": guard,
+        "background": background,
+        "min_ring": draw(st.integers(1, 4)),
+        "pfa": 10.0 ** -draw(st.integers(1, 6)),
+        "looks": draw(st.sampled_from([1, 4.4, 20])),
+        "independent": draw(st.sampled_from([1.0, 0.3])),
+    }
+
+
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14)
+numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 65_535]) | st.integers(0, 65_535)
+reals = st.sampled_from([0, np.nan, np.inf, 1e-30, 1e-3, 1, 1, 2, 1e6, 1e30]) | st.floats(0, 10, width=32)
+masks = st.none() | shapes.flatmap(lambda _: st.integers(0, 2**32))
+
+
+def random_valid(shape, seed):
+    return None if seed is None else np.random.default_rng(seed).random(shape) > 0.3
+
+
+@given(shapes.flatmap(lambda s: hnp.arrays(np.uint16, s, elements=numbers)), windows(), masks)
+@settings(deadline=None)
+def test_digital_numbers_equal_the_plain_twin_exactly(image, window, seed):
+    params, valid = CfarParams(**window), random_valid(image.shape, seed)
+    hits, scores = cfar.detect(image, params, valid), naive.scores(image, params, valid)
+    expected = naive.decisions(image, params, valid)
+    np.testing.assert_array_equal(np.argwhere(expected), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_array_equal(hits.clutter, scores[1][expected])
+    np.testing.assert_array_equal(hits.value, image[expected].astype(float) ** 2)
+    np.testing.assert_array_equal(cfar.mask(image, params, valid), expected)
+    got = cfar.score(image, params, valid)
+    np.testing.assert_array_equal(got > 1, expected)
+    np.testing.assert_array_equal(got[expected], hits.score)
+    np.testing.assert_array_equal(got[~expected], scores[0][~expected].astype(np.float32))
+
+
+@given(shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)), windows(), masks, st.booleans())
+@settings(deadline=None)
+def test_powers_equal_the_plain_twin(image, window, seed, is_single):
+    image = image.astype(np.float32) if is_single else image
+    params, valid = CfarParams(**window), random_valid(image.shape, seed)
+    hits, (score, clutter) = cfar.detect(image, params, valid), naive.scores(image, params, valid)
+    found = cfar.mask(image, params, valid)
+    np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_allclose(hits.clutter, clutter[found], rtol=1e-12)
+    differs = found != naive.decisions(image, params, valid)
+    assert np.all(np.abs(score[differs] - 1) < 1e-12), "only a tie may fall either way"
+    got = cfar.score(image, params, valid)
+    np.testing.assert_array_equal(got > 1, found)
+    np.testing.assert_array_equal(got[found], hits.score)
+    single = np.finfo(np.float32)
+    np.testing.assert_allclose(got, np.minimum(score, single.max), rtol=2e-7, atol=single.tiny)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 57), (61, 1), (53, 71), (9, 2500)])
+def test_lines_of_a_band_are_decided_as_in_the_whole(dtype, shape):
+    image = sea(shape, dtype=dtype)
+    valid = np.random.default_rng(3).random(shape) > 0.05
+    params = CfarParams(pfa=1e-2, guard=(1, 2), background=(3, 5), min_ring=5)
+    whole, scores = cfar.detect(image, params, valid), cfar.score(image, params, valid)
+    for n_lines in {1, 7, shape[0]}:
+        parts = []
+        for start in range(0, shape[0], n_lines):
+            stop = min(start + n_lines, shape[0])
+            first, last = max(start - params.halo, 0), min(stop + params.halo, shape[0])
+            lines = (start - first, stop - first)
+            part = cfar.detect(image[first:last], params, valid[first:last], lines=lines)
+            parts.append((part.line + first, part.pixel, part.value, part.clutter, part.score))
+            got = cfar.score(image[first:last], params, valid[first:last], lines=lines)
+            np.testing.assert_array_equal(got > 1, scores[start:stop] > 1)
+            np.testing.assert_allclose(got, scores[start:stop], rtol=2e-7)
+        for k, expected in enumerate((whole.line, whole.pixel, whole.value, whole.clutter, whole.score)):
+            np.testing.assert_array_equal(np.concatenate([part[k] for part in parts]), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_tiles_and_threads_change_nothing(monkeypatch, dtype):
+    image = sea((300, 400), dtype=dtype)
+    params = CfarParams(pfa=1e-2, guard=2, background=6)
+    expected = cfar.detect(image, params)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
+    for n_threads in {1, numba.get_num_threads()}:
+        before = numba.get_num_threads()
+        numba.set_num_threads(n_threads)
+        got = cfar.detect(image, params)
+        numba.set_num_threads(before)
+        for name in ("line", "pixel", "value", "clutter", "score"):
+            np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+    assert len(expected) > 100
+
+
+def test_calls_from_many_threads_agree():
+    image, results = sea((400, 500)), {}
+
+    def call(k):
+        results[k] = cfar.detect(image, SMALL)
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    expected = cfar.detect(image, SMALL)
+    assert len(results) == 8
+    assert all(np.array_equal(hits.pixel, expected.pixel) for hits in results.values())
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_any_memory_layout_gives_the_same(dtype, tmp_path):
+    image = sea((60, 80), dtype=dtype)
+    valid = image != image[5, 5]
+    expected = cfar.detect(image, SMALL, valid)
+    assert len(expected) > 0
+    wide = np.zeros((120, 160), dtype)
+    wide[::2, ::2] = image
+    on_disk = np.memmap(tmp_path / "image", dtype, "w+", shape=image.shape)
+    on_disk[:] = image
+    on_disk.flush()
+    frozen = image.copy()
+    frozen.flags.writeable = False
+    variants = {
+        "Fortran order": np.asfortranarray(image),
+        "stepped": wide[::2, ::2],
+        "byte-swapped": image.astype(image.dtype.newbyteorder()),
+        "read-only": frozen,
+        "read-only memory map": np.memmap(tmp_path / "image", dtype, "r", shape=image.shape),
+        "turned": image[::-1, ::-1].copy()[::-1, ::-1],
+    }
+    for name, variant in variants.items():
+        before = variant.copy()
+        for mask in (valid, np.asfortranarray(valid)):
+            got = cfar.detect(variant, SMALL, mask)
+            np.testing.assert_array_equal(got.pixel, expected.pixel, err_msg=name)
+            np.testing.assert_array_equal(got.score, expected.score, err_msg=name)
+        np.testing.assert_array_equal(variant, before, err_msg=name)
+
+
+def test_one_nan_spoils_nothing_around_it():
+    image = sea((60, 80), dtype=np.float32)
+    params = CfarParams(pfa=1e-2, guard=1, background=4)
+    holed = image.copy()
+    holed[20, 30] = np.nan
+    before, after = cfar.score(image, params), cfar.score(holed, params)
+    assert np.isnan(after[20, 30])
+    assert np.array_equal(np.isnan(after), np.isnan(before) | np.isnan(holed))
+
+
+def test_sums_stay_exact_beside_the_brightest_land():
+    image = np.full((200, 300), 65_535, np.uint16)
+    image[:, :150] = 3
+    image[100, 60] = 40
+    params = CfarParams(guard=10, background=20)
+    scores = naive.scores(image[60:141, 20:101], params)
+    got = cfar.score(image, params)[60:141, 20:101]
+    inner = np.s_[20:-20, 20:-20]
+    np.testing.assert_array_equal(got[inner], scores[0][inner].astype(np.float32))
+
+
+def test_a_wide_range_of_powers_is_summed_right():
+    image = np.full((60, 300), 1e12)
+    image[:, :150] = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (60, 150)) * 1e-9
+    params = CfarParams(pfa=1e-2, guard=1, background=4)
+    hits, (score, clutter) = cfar.detect(image, params), naive.scores(image, params)
+    expected = score > 1
+    np.testing.assert_array_equal(cfar.mask(image, params), expected)
+    np.testing.assert_allclose(hits.clutter, clutter[expected], rtol=1e-12)
+    np.testing.assert_allclose(cfar.score(image, params), score, rtol=2e-7)
+
+
+def test_false_alarms_come_at_their_rate():
+    image = np.random.default_rng(1).gamma(4.4, 1 / 4.4, (1500, 1500)).astype(np.float32)
+    for pfa in (1e-2, 1e-3):
+        n_hits = cfar.mask(image, CfarParams(pfa=pfa)).sum()
+        assert n_hits == pytest.approx(pfa * image.size, rel=0.1)
+
+
+def test_dual_takes_the_larger_score_and_shares_the_pfa():
+    first, second = sea((60, 80), seed=1), sea((60, 80), seed=2)
+    hits = cfar.detect_dual(first, second, SMALL)
+    half = CfarParams(pfa=SMALL.pfa / 2, guard=1, background=3, min_ring=3)
+    scores = np.stack([cfar.score(first, half), cfar.score(second, half)])
+    best = np.fmax(*scores)
+    np.testing.assert_array_equal(np.argwhere(best > 1), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_array_equal(hits.score, best[best > 1])
+    which = np.argmax(np.nan_to_num(scores), axis=0)[best > 1]
+    values = np.stack([first, second]).astype(float)[which, hits.line, hits.pixel] ** 2
+    np.testing.assert_array_equal(hits.value, values)
+    with pytest.raises(ValueError, match="one shape"):
+        cfar.detect_dual(first, second[1:], SMALL)
+
+
+def test_a_flood_is_an_error_at_the_cap():
+    image = np.ones((50, 50), np.uint16)
+    image[::5, ::5] = 1000
+    n_hits = len(cfar.detect(image, SMALL))
+    assert len(cfar.detect(image, CfarParams(pfa=1e-3, guard=1, background=3, max_hits=n_hits, min_ring=3))) == n_hits
+    with pytest.raises(FloodError, match=f"more than {n_hits - 1} hits"):
+        cfar.detect(image, CfarParams(pfa=1e-3, guard=1, background=3, max_hits=n_hits - 1, min_ring=3))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_no_data_no_hits_no_scores(dtype):
+    for image in (np.zeros((30, 40), dtype), np.ones((1, 1), dtype)):
+        assert len(cfar.detect(image)) == 0
+        assert np.isnan(cfar.score(image)).all()
+    image = np.ones((30, 40), dtype)
+    assert np.isnan(cfar.score(image, valid=np.zeros(image.shape, bool))).all()
+    if dtype != np.uint16:
+        assert np.isnan(cfar.score(np.full((30, 40), np.nan, dtype))).all()
+
+
+def test_a_window_larger_than_the_image_is_cut():
+    image = sea((30, 40))
+    params = CfarParams(pfa=1e-3, guard=2, background=120)
+    np.testing.assert_array_equal(cfar.mask(image, params), naive.decisions(image, params))
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "named"),
+    [
+        (np.ones((4, 4), np.int16), TypeError, "int16"),
+        (np.ones((4, 4), np.uint8), TypeError, "uint8"),
+        (np.ones((4, 4), complex), TypeError, "complex128"),
+        (np.ones((4, 4), bool), TypeError, "bool"),
+        (np.ones((4, 4), np.float16), TypeError, "float16"),
+        (np.full((4, 4), "a"), TypeError, "<U1"),
+        (np.ma.masked_array(np.ones((4, 4))), TypeError, "masked"),
+        (np.ones(4), ValueError, r"\(4,\)"),
+        (np.ones((2, 3, 4)), ValueError, r"\(2, 3, 4\)"),
+        (np.ones((0, 4)), ValueError, r"\(0, 4\)"),
+        (np.full((4, 4), -12.5), ValueError, "-12.5 at line 0, pixel 0.*decibel"),
+        (np.full((4, 4), -np.inf, np.float32), ValueError, "-inf"),
+    ],
+)
+def test_bad_images_are_named(image, error, named):
+    for call in (cfar.detect, cfar.score, cfar.mask):
+        with pytest.raises(error, match=named):
+            call(image, SMALL)
+
+
+def test_negative_power_behind_the_mask_is_no_data():
+    image, valid = np.ones((30, 30), np.float32), np.ones((30, 30), bool)
+    image[3, 4], valid[3, 4] = -9999, False
+    assert np.isnan(cfar.score(image, SMALL, valid)[3, 4])
+    with pytest.raises(ValueError, match="-9999 at line 3, pixel 4"):
+        cfar.detect(image, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("valid", "error", "named"),
+    [(np.ones((4, 4)), TypeError, "float64"), (np.ones((4, 5), bool), ValueError, r"\(4, 5\)")],
+)
+def test_bad_masks_are_named(valid, error, named):
+    with pytest.raises(error, match=named):
+        cfar.detect(np.ones((4, 4)), SMALL, valid)
+
+
+@pytest.mark.parametrize("lines", [(-1, 2), (2, 2), (0, 5)])
+def test_bad_lines_are_named(lines):
+    with pytest.raises(ValueError, match="lines must lie in 0 … 4"):
+        cfar.detect(np.ones((4, 4)), SMALL, lines=lines)
+
+
+@pytest.mark.parametrize(
+    ("field", "error", "named"),
+    [
+        ({"pfa": 0}, ValueError, "pfa"),
+        ({"pfa": 0.5}, ValueError, "0.5"),
+        ({"pfa": float("nan")}, ValueError, "nan"),
+        ({"guard": 20}, ValueError, "guard=20"),
+        ({"guard": -1}, ValueError, "guard=-1"),
+        ({"guard": (1, 20)}, ValueError, r"\(1, 20\)"),
+        ({"guard": 1.5}, TypeError, "1.5"),
+        ({"guard": True}, TypeError, "True"),
+        ({"background": (1, 2, 3)}, TypeError, r"\(1, 2, 3\)"),
+        ({"law": "rayleigh"}, ValueError, "rayleigh"),
+        ({"looks": 0}, ValueError, "looks"),
+        ({"looks": float("inf")}, ValueError, "inf"),
+        ({"independent": 0}, ValueError, "independent"),
+        ({"independent": 1.1}, ValueError, "1.1"),
+        ({"min_ring": 0}, ValueError, "min_ring"),
+        ({"min_ring": 1241}, ValueError, "1240"),
+        ({"max_hits": 0}, ValueError, "max_hits"),
+        ({"background": 128}, ValueError, "65535"),
+    ],
+)
+def test_bad_parameters_are_named(field, error, named):
+    with pytest.raises(error, match=named):
+        CfarParams(**field)
+
+
+def test_the_package_needs_only_numpy_scipy_numba():
+    code = """
+import sys
+class Block:
+    names = "xarray pandas geopandas shapely rasterio pyproj matplotlib click pyarrow tqdm cupy dask".split()
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ImportError(name + " is blocked")
+sys.meta_path.insert(0, Block())
+import numpy as np
+from sarship import cfar
+cfar.warm_up()
+image = np.ones((50, 50), np.uint16); image[20, 30] = 100
+hits = cfar.detect(image)
+assert (hits.line.tolist(), hits.pixel.tolist()) == ([20], [30])
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
