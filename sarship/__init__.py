@@ -24,8 +24,8 @@ _HOME = {
     "assign_piers": "piers",
     "read_port": "piers",
     "count_by_pier": "series",
-    "Results": "pipeline",
-    "read_results": "pipeline",
+    "Results": "results",
+    "read_results": "results",
     "survey": "pipeline",
 }
 """Where each public name lives."""
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from sarship.grd import GrdProduct, open_grd
     from sarship.model import DetectionParams, Hits, Scene, Window
     from sarship.piers import Port, assign_piers, read_port
-    from sarship.pipeline import Results, read_results, survey
+    from sarship.pipeline import survey
+    from sarship.results import Results, read_results
     from sarship.series import count_by_pier
     from sarship.vessels import find_vessels
 
