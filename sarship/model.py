@@ -169,8 +169,9 @@ class CfarParams:
 class DetectionParams:
     """How to look for vessels in a product. Lengths are in metres: spacing and looks come from the product."""
 
-    pfa: float = 1e-7
-    """False-alarm probability per pixel, shared between the polarisations."""
+    pfa: float = 1e-9
+    """False-alarm probability per pixel of gamma clutter, shared between the polarisations. Real seas are spikier than
+    gamma, so it is set lower than the rate wanted; of 162 vessels with AIS it finds as many as 1e-6 does."""
     guard_m: float = 200.0
     """Half-width of the square left out around the pixel under test."""
     background_m: float = 400.0
@@ -179,7 +180,7 @@ class DetectionParams:
     """Smallest part of the ring that must be sea for a decision, 0 … 1."""
     link_m: float = 25.0
     """Hits closer than this are one vessel; about one resolution cell."""
-    min_length_m: float = 0.0
+    min_length_m: float = 15.0
     """Vessels measured shorter than this are dropped."""
 
     def __post_init__(self) -> None:

@@ -130,7 +130,7 @@ def test_progress_counts_the_lines_of_the_window(product, monkeypatch):
 
 
 def test_two_polarizations_share_the_false_alarms(product):
-    expected = cfar.detect_dual(*images(product), ring(product, 1e-7, 20, 40))
+    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 20, 40))
     found = detect(product)
     for name in COLUMNS[:-1]:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
@@ -147,7 +147,7 @@ def test_one_polarization_has_all_the_false_alarms(stripmap_product):
 
 def test_ring_is_in_metres(ew_product):
     product = open_grd(ew_product[0])
-    expected = cfar.detect_dual(*images(product), ring(product, 1e-7, 5, 10))
+    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 5, 10))
     np.testing.assert_array_equal(detect(product).score, expected.score)
 
 

@@ -16,6 +16,8 @@ from sarship.vessels import find_vessels, group_hits
 
 GEOD = Geod(ellps="WGS84")
 
+ANY_LENGTH = DetectionParams(min_length_m=0)
+
 
 @dataclass
 class FlatGeometry:
@@ -89,7 +91,7 @@ def test_no_hits_give_the_empty_table():
 def test_one_hit_is_a_vessel_of_one_pixel():
     power = np.zeros((5, 5))
     power[2, 3] = 9.0
-    table = VESSELS.check(find_vessels(hits_of(power), make_product()))
+    table = VESSELS.check(find_vessels(hits_of(power), make_product(), ANY_LENGTH))
     assert len(table) == 1
     row = table.iloc[0]
     assert (row["line"], row["pixel"], row["n_hits"]) == (2.0, 3.0, 1)
@@ -102,14 +104,16 @@ def test_one_hit_is_a_vessel_of_one_pixel():
 def test_hits_link_by_distance_in_metres_not_by_touching(gap, n):
     power = np.zeros((3, 9))
     power[1, 1] = power[1, 1 + gap] = 9.0
-    assert len(find_vessels(hits_of(power), make_product(), DetectionParams(link_m=25.0))) == n
+    assert len(find_vessels(hits_of(power), make_product(), DetectionParams(link_m=25.0, min_length_m=0))) == n
 
 
 def test_spacing_of_lines_and_pixels_may_differ():
     """40 m between lines is too far for a link of 25 m, 10 m between pixels is not."""
     power = np.zeros((6, 6))
     power[1:3, 1:3] = 9.0
-    table = find_vessels(hits_of(power), make_product(spacing=(40.0, 10.0)), DetectionParams(link_m=25.0))
+    table = find_vessels(
+        hits_of(power), make_product(spacing=(40.0, 10.0)), DetectionParams(link_m=25.0, min_length_m=0)
+    )
     assert len(table) == 2
 
 
@@ -138,7 +142,7 @@ def test_a_million_dense_hits_are_grouped_in_seconds():
 @pytest.mark.parametrize("length", [60.0, 150.0, 250.0])
 def test_length_heading_and_place_of_a_ship(length, heading):
     """Real ships are dim at their ends; a row of equal scatterers comes out a little long."""
-    table = find_vessels(hits_of(ship_image(length, heading, strength=300.0)), north_up())
+    table = find_vessels(hits_of(ship_image(length, heading, strength=300.0)), north_up(), ANY_LENGTH)
     assert len(table) == 1
     row = table.iloc[0]
     assert length - 5 < row["length_m"] < length + 30
@@ -153,13 +157,15 @@ def test_length_heading_and_place_of_a_ship(length, heading):
 def test_heading_is_on_the_ground_not_in_the_image():
     """A ship along the lines' direction points where the satellite flies."""
     image = ship_image(200, 0)
-    assert find_vessels(hits_of(image), make_product(heading=193.0))["heading_deg"][0] == pytest.approx(13.0, abs=1)
+    assert find_vessels(hits_of(image), make_product(heading=193.0), ANY_LENGTH)["heading_deg"][0] == pytest.approx(
+        13.0, abs=1
+    )
 
 
 @pytest.mark.parametrize("strength", [100.0, 1000.0, 1e4])
 def test_the_length_is_nearer_than_the_box_of_hits_at_any_brightness(strength):
     hits = hits_of(ship_image(120, 90, strength=strength))
-    length = find_vessels(hits, north_up())["length_m"][0]
+    length = find_vessels(hits, north_up(), ANY_LENGTH)["length_m"][0]
     assert abs(length - 120) < 0.7 * abs(10.0 * np.ptp(hits.pixel) + 10.0 - 120)
 
 
@@ -169,30 +175,30 @@ def test_a_bridge_far_brighter_than_the_hull_does_not_swallow_it():
     image += ship_image(1, 90, strength=20_000.0, centre=(60, 52)) - 1
     hull = image[60, 66]
     assert hull < image.max() / 20
-    table = find_vessels(hits_of(image), north_up())
+    table = find_vessels(hits_of(image), north_up(), ANY_LENGTH)
     assert table["length_m"][0] == pytest.approx(200, abs=40)
     assert table["pixel"][0] == pytest.approx(60, abs=2)
 
 
 def test_a_weak_blot_linked_to_a_bright_ship_does_not_make_it_longer():
     image = ship_image(100, 90)
-    alone = find_vessels(hits_of(image), north_up())["length_m"][0]
+    alone = find_vessels(hits_of(image), north_up(), ANY_LENGTH)["length_m"][0]
     image[60, 68:84] = np.maximum(image[60, 68:84], 8.0)
-    table = find_vessels(hits_of(image), north_up())
+    table = find_vessels(hits_of(image), north_up(), ANY_LENGTH)
     assert len(table) == 1
     assert table["length_m"][0] == pytest.approx(alone, abs=1e-6)
 
 
 def test_size_follows_the_spacing():
     image = ship_image(600, 90, spacing=(40.0, 40.0))
-    table = find_vessels(hits_of(image), north_up(spacing=(40.0, 40.0)), DetectionParams(link_m=90.0))
+    table = find_vessels(hits_of(image), north_up(spacing=(40.0, 40.0)), DetectionParams(link_m=90.0, min_length_m=0))
     assert table["length_m"][0] == pytest.approx(600, abs=80)
 
 
 def test_width_is_less_than_length_and_grows_with_the_ship():
     narrow = ship_image(200, 90)
     wide = sum(ship_image(200, 90, centre=(row, 60)) for row in (58, 60, 62))
-    widths = [find_vessels(hits_of(image), north_up())["width_m"][0] for image in (narrow, wide)]
+    widths = [find_vessels(hits_of(image), north_up(), ANY_LENGTH)["width_m"][0] for image in (narrow, wide)]
     assert widths[0] < widths[1] < 200
 
 
@@ -200,7 +206,7 @@ def test_rows_are_numbered_in_order_of_line_and_pixel():
     power = np.zeros((50, 50))
     for line, pixel in ((40, 3), (10, 30), (10, 5)):
         power[line, pixel] = 9.0
-    table = find_vessels(hits_of(power), make_product())
+    table = find_vessels(hits_of(power), make_product(), ANY_LENGTH)
     assert table["vessel"].tolist() == ["S1A_TEST/1", "S1A_TEST/2", "S1A_TEST/3"]
     assert list(zip(table["line"], table["pixel"], strict=True)) == [(10, 5), (10, 30), (40, 3)]
     assert table["time"].is_monotonic_increasing
@@ -218,7 +224,7 @@ def test_brightness_score_and_edge_are_of_the_whole_group():
         is_edge=np.array([False, False, True, False]),
     )
     assert len(hits) == n
-    table = VESSELS.check(find_vessels(hits, make_product()))
+    table = VESSELS.check(find_vessels(hits, make_product(), ANY_LENGTH))
     assert table["n_hits"].tolist() == [3, 1]
     assert table["score"].tolist() == [10.0, 2.0]
     np.testing.assert_array_equal(table["sigma0_co"], [0.5, np.nan])
@@ -231,7 +237,7 @@ def test_brightness_score_and_edge_are_of_the_whole_group():
 def test_without_brightness_it_is_missing():
     power = np.zeros((5, 5))
     power[2, 2] = 9.0
-    table = find_vessels(hits_of(power), make_product())
+    table = find_vessels(hits_of(power), make_product(), ANY_LENGTH)
     assert table[["sigma0_co", "sigma0_cross"]].isna().all(axis=None)
     assert not table["is_edge"][0]
 
@@ -247,5 +253,5 @@ def test_short_ones_are_dropped_before_they_are_numbered():
 
 def test_a_perfectly_dark_ring_does_no_harm():
     """Noise-free input gives clutter 0; the score stands in for the contrast."""
-    table = find_vessels(hits_of(ship_image(100, 90), clutter=0.0), north_up())
+    table = find_vessels(hits_of(ship_image(100, 90), clutter=0.0), north_up(), ANY_LENGTH)
     assert table["length_m"][0] == pytest.approx(100, abs=30)
