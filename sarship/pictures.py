@@ -1,0 +1,71 @@
+"""The pictures of a survey, written beside its tables: counts over time, and a quick look of every scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sarship.grd import open_grd
+from sarship.piers import Port
+from sarship.plots import picture_bytes, plot_counts, plot_scene
+from sarship.results import Results, make_folder, safe_name, write_file
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["write_pictures"]
+
+
+def write_pictures(
+    results: Results,
+    port: Port,
+    folder: str | Path,
+    *,
+    land: BaseGeometry | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Path, ...]:
+    """Draw a survey: `counts.png`, and `quicklooks/SCENE.png` for every scene that showed any of the piers.
+
+    Parameters
+    ----------
+    results
+        From `survey` or `read_results`. The products are read again, from where they were.
+    port
+        What was surveyed.
+    folder
+        Where the pictures go; made if need be.
+    land
+        Land that was masked besides the port's own, to be drawn too.
+    progress
+        Called after every picture with the number done and the number in all.
+
+    Returns
+    -------
+    tuple of Path
+        The files written, the counts first.
+
+    Raises
+    ------
+    ProductError
+        A product is no longer where it was.
+    OutputError
+        The folder cannot be written to.
+    """
+    folder = make_folder(folder)
+    provenance = results.provenance
+    texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
+    seen = results.coverage.groupby("scene")["seen"].max()
+    scenes = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
+    figure = plot_counts(results.counts, title=port.name, is_simulated=provenance.is_simulated)
+    written = [write_file(folder / "counts.png", picture_bytes(figure, texts))]
+    quicklooks = make_folder(folder / "quicklooks")
+    for done, scene in enumerate(scenes, start=1):
+        if progress is not None:
+            progress(done, len(scenes) + 1)
+        figure = plot_scene(open_grd(results.sources[scene]), port, results.vessels, land=land)
+        written.append(write_file(quicklooks / f"{safe_name(scene)}.png", picture_bytes(figure, texts)))
+    if progress is not None:
+        progress(len(scenes) + 1, len(scenes) + 1)
+    return tuple(written)
