@@ -27,15 +27,35 @@ _HOME = {
     "Results": "results",
     "read_results": "results",
     "survey": "pipeline",
+    "write_pictures": "pictures",
 }
 """Where each public name lives."""
 
-__all__ = ["__version__", *_HOME]  # noqa: PLE0604  (strings, built from the table above)
+__all__ = [
+    "DetectionParams",
+    "GrdProduct",
+    "Hits",
+    "Port",
+    "Results",
+    "Scene",
+    "Window",
+    "__version__",
+    "assign_piers",
+    "count_by_pier",
+    "detect",
+    "find_vessels",
+    "open_grd",
+    "read_port",
+    "read_results",
+    "survey",
+    "write_pictures",
+]
 
 if TYPE_CHECKING:
     from sarship.detection import detect
     from sarship.grd import GrdProduct, open_grd
     from sarship.model import DetectionParams, Hits, Scene, Window
+    from sarship.pictures import write_pictures
     from sarship.piers import Port, assign_piers, read_port
     from sarship.pipeline import survey
     from sarship.results import Results, read_results

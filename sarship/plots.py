@@ -320,6 +320,4 @@ def _round_length(length: float) -> float:
 
 
 def _grey() -> Colormap:
-    colormap = colormaps["gray"].copy()
-    colormap.set_bad(UNSEEN)
-    return colormap
+    return colormaps["gray"].with_extremes(bad=UNSEEN)

@@ -32,6 +32,10 @@ def test_public_name_resolves_and_is_documented(name):
     assert name == "__version__" or value.__doc__
 
 
+def test_public_names_are_those_that_load():
+    assert set(sarship.__all__) == {"__version__", *sarship._HOME}
+
+
 def test_unknown_name_is_refused():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         sarship.nonsense  # noqa: B018

@@ -1,0 +1,433 @@
+"""The command: what it prints, how it exits, and one sentence for everything that bad input can cause."""
+
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+import termios
+import zipfile
+from pathlib import Path
+
+import geopandas as gpd
+import pytest
+from click.testing import CliRunner
+
+from sarship import __version__, cfar, pipeline
+from sarship.cli import main
+from sarship.errors import OutputError
+from sarship.piers import read_port
+from sarship.results import read_results
+from sarship.simulate import ProductParams, simulate_product
+
+COMMAND = Path(sys.executable).with_name("sarship")
+"""As installed beside the interpreter."""
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def refused(outcome, code=2):
+    """The one sentence of a refusal; fails where there was a traceback, or anything on standard output."""
+    assert outcome.exit_code == code, outcome.output
+    assert outcome.exception is None or isinstance(outcome.exception, SystemExit), outcome.exception
+    assert "Traceback" not in outcome.output
+    return outcome.stderr
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A small product, quick to search, and its truth."""
+    params = ProductParams(shape=(200, 240))
+    return simulate_product(tmp_path_factory.mktemp("small"), params, n_vessels=3, seed=11)
+
+
+@pytest.fixture
+def copy(small, tmp_path):
+    """A copy of the small product that a test may damage."""
+    return Path(shutil.copytree(small[0], tmp_path / small[0].name))
+
+
+def feature(kind="pier", name="Quay", geometry=None, **properties):
+    geometry = geometry or {"type": "LineString", "coordinates": [[35.795, 34.9], [35.805, 34.9]]}
+    return {"type": "Feature", "properties": {"name": name, "kind": kind, **properties}, "geometry": geometry}
+
+
+def write_port(path, *features):
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": list(features) or [feature()]}))
+    return path
+
+
+def files_of(product, part):
+    return sorted(path for path in product.rglob("*") if part in str(path.relative_to(product)) and path.is_file())
+
+
+# What it prints
+
+
+def test_version_and_help():
+    assert __version__ in run("--version").output
+    for command in ([], ["demo"], ["info"], ["check"], ["port"], ["port", "new"], ["detect"], ["count"]):
+        assert run(*command, "--help").exit_code == 0
+
+
+def test_help_loads_nothing_heavy():
+    code = "import sys; from sarship.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert {"numba", "matplotlib", "rasterio", "geopandas", "scipy"}.isdisjoint(out.split())
+
+
+def test_info(small):
+    outcome = run("info", small[0])
+    assert outcome.exit_code == 0
+    for fact in (
+        "platform         S1A",
+        "mode             IW",
+        "looks            4.4",
+        "VV, VH",
+        "has_noise        True",
+    ):
+        assert fact in outcome.stdout
+
+
+def test_info_json(small):
+    facts = json.loads(run("info", small[0], "--json").stdout)
+    assert facts[0]["n_lines"] == 200
+    assert facts[0]["simulated"] is True
+
+
+def test_info_of_every_real_product(real_data):
+    products = sorted((real_data / "safe").iterdir())
+    outcome = run("info", *products, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert len(json.loads(outcome.stdout)) == len(products) > 0
+
+
+def test_check(small):
+    outcome = run("check", small[0])
+    assert outcome.exit_code == 0
+    assert "files are well" in outcome.stdout
+
+
+def test_port_new_can_be_counted_at(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = run("port", "new", "Tartus")
+    assert outcome.exit_code == 0
+    assert "Tartus (Syria, 45003)" in outcome.stdout
+    assert len(read_port("tartus.geojson").piers) >= 1
+    said = refused(run("port", "new", "Tartus"))
+    assert "is there already" in said
+
+
+def test_detect_finds_the_truth_and_says_that_land_is_not_masked(small, tmp_path):
+    path, truth = small
+    out = tmp_path / "vessels.geojson"
+    outcome = run("detect", path, "--out", out)
+    assert outcome.exit_code == 0
+    assert "land is not masked" in outcome.stderr
+    assert f"{len(truth)} vessels" in outcome.stdout
+    found = gpd.read_file(out)
+    to_utm = found.estimate_utm_crs()
+    nearest = gpd.sjoin_nearest(truth.to_crs(to_utm), found.to_crs(to_utm), distance_col="apart_m")
+    assert nearest["apart_m"].max() < 50
+
+
+def test_detect_writes_geoparquet_and_masks_land(small, tmp_path):
+    path, truth = small
+    everything = truth.union_all().envelope.buffer(0.05)
+    land = tmp_path / "land.gpkg"
+    gpd.GeoDataFrame(geometry=[everything], crs="EPSG:4326").to_file(land)
+    out = tmp_path / "vessels.parquet"
+    outcome = run("detect", path, "--land", land, "--out", out)
+    assert outcome.exit_code == 0
+    assert "land is not masked" not in outcome.stderr
+    assert "no vessels" in outcome.stdout
+    assert len(gpd.read_parquet(out)) == 0
+
+
+def test_detect_json_and_area(small):
+    path, truth = small
+    longitude, latitude = truth["longitude"][0], truth["latitude"][0]
+    west, south, east, north = longitude - 0.001, latitude - 0.001, longitude + 0.001, latitude + 0.001
+    outcome = run("detect", path, "--area", f"{west},{south},{east},{north}", "--json")
+    collection = json.loads(outcome.stdout)
+    assert len(collection["features"]) >= 1
+    assert collection["sarship"]["version"] == __version__
+
+
+def test_count_writes_results_that_read_back(small, tmp_path):
+    out = tmp_path / "out"
+    port = write_port(tmp_path / "port.geojson")
+    outcome = run("count", port, small[0], "--out", out, "--json")
+    assert outcome.exit_code == 0, outcome.stderr
+    told = json.loads(outcome.stdout)
+    results = read_results(out)
+    assert told["counts"][0]["n_vessels"] == results.counts["n_vessels"].item()
+    assert (out / "counts.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list((out / "quicklooks").iterdir())) == 1
+
+
+def test_count_shows_missing_as_a_dash(small, tmp_path):
+    far = feature(name="Far", geometry={"type": "Point", "coordinates": [35.7, 35.4]})
+    port = write_port(tmp_path / "port.geojson", feature(), far)
+    outcome = run("count", port, small[0], "--out", tmp_path / "out", "--no-pictures")
+    assert outcome.exit_code == 0
+    heading, row = (line.split() for line in outcome.stdout.splitlines()[:2])
+    assert heading == ["Quay", "Far"]
+    assert row[2] != "-"
+    assert row[3] == "-"
+
+
+def test_piped_output_holds_no_progress_bar(small, tmp_path):
+    done = subprocess.run([COMMAND, "detect", small[0]], check=True, capture_output=True, text=True)
+    assert "3 vessels" in done.stdout
+    assert "%|" not in done.stderr + done.stdout
+    assert "\r" not in done.stderr
+
+
+def test_a_terminal_shows_progress(small):
+    outer, inner = pty.openpty()
+    termios.tcsetwinsize(inner, (24, 100))
+    subprocess.run([COMMAND, "detect", small[0]], check=True, stdout=subprocess.DEVNULL, stderr=inner)
+    shown = os.read(outer, 65536)
+    os.close(inner)
+    os.close(outer)
+    assert b"%|" in shown
+
+
+# Bad input
+
+
+def test_not_a_product(tmp_path):
+    assert "missing.SAFE" in refused(run("info", tmp_path / "missing.SAFE"))
+    (tmp_path / "text.txt").write_text("hello")
+    assert "text.txt" in refused(run("info", tmp_path / "text.txt"))
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused(run("info", tmp_path / "empty"))
+
+
+def damage_tiff(product):
+    for path in files_of(product, "measurement"):
+        path.write_bytes(path.read_bytes()[:5000])
+
+
+def empty_tiff(product):
+    for path in files_of(product, "measurement"):
+        path.write_bytes(b"")
+
+
+def drop(part):
+    def act(product):
+        for path in files_of(product, part):
+            path.unlink()
+
+    return act
+
+
+def damage_xml(product):
+    for path in files_of(product, "annotation/s1a"):
+        path.write_text(path.read_text()[:3000])
+
+
+def expand(product):
+    manifest = product / "manifest.safe"
+    text = manifest.read_text()
+    manifest.write_text(text.replace("?>", '?><!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]>', 1))
+
+
+def leave_the_product(product):
+    manifest = product / "manifest.safe"
+    name = files_of(product, "measurement")[0].name
+    manifest.write_text(manifest.read_text().replace(f"./measurement/{name}", "../../../etc/passwd"))
+
+
+def claim(kind):
+    def act(product):
+        manifest = product / "manifest.safe"
+        manifest.write_text(manifest.read_text().replace(">GRD<", f">{kind}<"))
+
+    return act
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (damage_tiff, "measurement"),
+        (empty_tiff, "empty"),
+        (drop("measurement/"), "is missing"),
+        (drop("annotation/s1a"), "no annotation"),
+        (drop("calibration/calibration"), "calibration"),
+        (damage_xml, "damaged"),
+        (expand, "document type"),
+        (leave_the_product, "not inside the product"),
+        (claim("SLC"), "GRD"),
+        (claim("OCN"), "GRD"),
+    ],
+    ids=["truncated tiff", "empty tiff", "no tiff", "no annotation", "no calibration", "damaged xml", "entities",
+         "path outside", "slc", "ocn"],
+)  # fmt: skip
+def test_damaged_product_is_refused_in_one_sentence(copy, harm, said):
+    harm(copy)
+    stderr = refused(run("detect", copy))
+    assert said in stderr
+    assert copy.name in stderr or "measurement" in stderr
+
+
+def test_truncated_zip(small, tmp_path):
+    whole = shutil.make_archive(str(tmp_path / "whole"), "zip", small[0].parent, small[0].name)
+    cut = tmp_path / f"{small[0].stem}.zip"
+    cut.write_bytes(Path(whole).read_bytes()[:20_000])
+    assert cut.name in refused(run("info", cut))
+
+
+def test_zip_that_names_files_outside_itself(tmp_path):
+    path = tmp_path / "evil.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("../../evil.SAFE/manifest.safe", "<a/>")
+    refused(run("info", path))
+    assert [item.name for item in tmp_path.iterdir()] == ["evil.zip"]
+
+
+def test_missing_noise_is_a_warning_and_in_the_result(copy, tmp_path):
+    drop("calibration/noise")(copy)
+    out = tmp_path / "out"
+    outcome = run("count", write_port(tmp_path / "p.geojson"), copy, "--out", out, "--no-pictures")
+    assert outcome.exit_code == 0
+    assert "warning:" in outcome.stderr
+    assert "noise" in outcome.stderr
+    assert not read_results(out).scenes["has_noise"].any()
+
+
+def test_check_finds_a_changed_file(copy):
+    annotation = files_of(copy, "annotation/s1a")[0]
+    annotation.write_text(annotation.read_text().replace("2024", "2023", 1))
+    outcome = run("check", copy)
+    assert outcome.exit_code == 1
+    assert "md5" in outcome.stdout
+    assert annotation.name in outcome.stdout
+
+
+def test_product_that_does_not_touch_the_port_was_not_seen(small, tmp_path):
+    far = feature(geometry={"type": "Point", "coordinates": [10.0, 54.0]})
+    outcome = run("count", write_port(tmp_path / "p.geojson", far), small[0], "--out", tmp_path / "o", "--no-pictures")
+    assert outcome.exit_code == 0
+    assert outcome.stdout.splitlines()[1].split()[-1] == "-"
+
+
+def test_area_that_does_not_touch(small):
+    assert "does not touch" in refused(run("detect", small[0], "--area", "10,54,11,55"))
+
+
+def test_swapped_coordinates_are_recognised(small, tmp_path):
+    swapped = feature(geometry={"type": "Point", "coordinates": [34.9, 35.8]})
+    outcome = run("count", write_port(tmp_path / "p.geojson", swapped), small[0], "--out", tmp_path / "o")
+    assert "swapped" in refused(outcome)
+
+
+BOW_TIE = [[35.79, 34.89], [35.80, 34.90], [35.80, 34.89], [35.79, 34.90], [35.79, 34.89]]
+TRIANGLE = [*BOW_TIE[:3], BOW_TIE[0]]
+BAD_PORTS = {
+    "not there": (None, "does not exist"),
+    "not JSON": ("piers: 3", "not JSON"),
+    "no collection": ('{"type": "Point", "coordinates": [0, 0]}', "FeatureCollection"),
+    "unnamed": ([feature(name="")], "no name"),
+    "duplicate": ([feature(), feature()], "both called"),
+    "unknown kind": ([feature(kind="berth")], "kind 'berth'"),
+    "invalid": ([feature(geometry={"type": "Polygon", "coordinates": [BOW_TIE]})], "invalid geometry"),
+    "outside": ([feature(geometry={"type": "Point", "coordinates": [200, 95]})], "off the world"),
+    "metres": ([feature(geometry={"type": "Point", "coordinates": [755000, 3865000]})], "metres"),
+    "no pier": ([feature("water", geometry={"type": "Polygon", "coordinates": [TRIANGLE]})], "no feature"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "said"), BAD_PORTS.values(), ids=BAD_PORTS)
+def test_bad_port_file(small, tmp_path, content, said):
+    path = tmp_path / "port.geojson"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        write_port(path, *content)
+    stderr = refused(run("count", path, small[0], "--out", tmp_path / "out"))
+    assert said in stderr
+    assert "port.geojson" in stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("area", ["1,2,3", "a,b,c,d", "0,50,10,40", "500000,0,600000,10", "0,0,0,10", "nan,0,1,1"])
+def test_bad_area(small, area):
+    assert "--area" in refused(run("detect", small[0], "--area", area))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--pfa", 0), ("--pfa", 0.7), ("--guard-m", 500), ("--min-length-m", -1)]
+)
+def test_bad_parameters(small, option, value):
+    assert "got" in refused(run("detect", small[0], option, value))
+
+
+def test_bad_land_file(small, tmp_path):
+    (tmp_path / "land.geojson").write_text("nothing")
+    assert "land.geojson" in refused(run("detect", small[0], "--land", tmp_path / "land.geojson"))
+
+
+def test_unknown_port_name():
+    assert "nowhere" in refused(run("port", "new", "nowhere-at-all"))
+
+
+def test_output_folder_with_a_file_in_the_way(small, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"))
+    assert "in the way" in stderr
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_output_folder_that_cannot_be_made(small, tmp_path):
+    assert "/proc/nowhere" in refused(
+        run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", "/proc/nowhere")
+    )
+
+
+def test_full_disk(small, tmp_path, monkeypatch):
+    def full(path, content):
+        raise OutputError(f"{path}: cannot write this file (No space left on device)")
+
+    monkeypatch.setattr(pipeline, "write_file", full)
+    stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"))
+    assert "No space left" in stderr
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_half_of_the_products_bad(small, copy, tmp_path):
+    empty_tiff(copy)
+    port = write_port(tmp_path / "p.geojson")
+    outcome = run("count", port, copy, small[0], tmp_path / "none", "--out", tmp_path / "out", "--no-pictures")
+    stderr = refused(outcome, code=1)
+    assert stderr.count("failed: ") == 2
+    assert len(read_results(tmp_path / "out").scenes) == 1
+    assert len(read_results(tmp_path / "out").failures) == 2
+
+
+def test_flood_says_what_to_do(small, monkeypatch):
+    monkeypatch.setattr("sarship.detection.MAX_HITS", 3)
+    assert "land" in refused(run("detect", small[0]))
+
+
+def test_interrupted_says_how_to_go_on(small, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "detect", stop)
+    stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"), code=130)
+    assert "run the same command to go on" in stderr
+
+
+def test_demo_does_not_overwrite_what_is_not_its_own(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "thesis.tex" in refused(run("demo", "--out", tmp_path))
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_warm_up_is_offered():
+    cfar.warm_up()

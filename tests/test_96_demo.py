@@ -1,0 +1,56 @@
+"""The demo: counts beside the truth, marked as made up, whole and quick."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sarship.cli import main
+from sarship.demo import run_demo
+from sarship.results import read_results
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory):
+    return run_demo(tmp_path_factory.mktemp("demo") / "out", seed=0)
+
+
+def test_counts_are_near_the_truth(outcome):
+    """A single image misses and merges at the quay, but errs less than half as much as a guess of the mean."""
+    error = outcome.error.to_numpy()
+    assert error.shape == (8, 6)
+    assert np.isfinite(error).all()
+    assert np.abs(error).mean() < 0.75
+    guess = np.abs(outcome.truth - outcome.truth.mean()).mean()
+    assert np.abs(error).mean() < 0.5 * guess.item()
+
+
+def test_the_empty_pier_is_zero_and_the_anchorage_exact(outcome):
+    assert (outcome.counts["n_vessels"].sel(pier="Naval mole") == 0).all()
+    assert np.abs(outcome.error.sel(pier="Anchorage")).max() <= 1
+
+
+def test_text_and_json_say_simulated(outcome):
+    text = outcome.as_text()
+    assert text.startswith("SIMULATED")
+    assert "mean absolute error" in text
+    told = json.loads(json.dumps(outcome.as_dict()))
+    assert told["simulated"] is True
+    assert len(told["counts"]) == 48
+
+
+def test_tables_and_pictures_are_there_and_marked(outcome):
+    results = read_results(outcome.folder)
+    assert results.provenance.is_simulated
+    pictures = [outcome.folder / "counts.png", *(outcome.folder / "quicklooks").iterdir()]
+    assert len(pictures) == 9
+    assert all(path.stat().st_size > 10_000 for path in pictures)
+
+
+def test_it_can_be_run_again_with_another_seed(outcome, monkeypatch):
+    monkeypatch.setattr("sarship.demo.N_DATES", 2)
+    told = CliRunner().invoke(main, ["demo", "--out", str(outcome.folder), "--seed", "1", "--json"])
+    assert told.exit_code == 0, told.output
+    again = json.loads(told.stdout)["counts"]
+    assert again != outcome.as_dict()["counts"]
