@@ -359,11 +359,12 @@ def test_vessels_that_are_dropped_are_not_detectable(product):
 
 
 def test_a_storm_hides_short_vessels(tmp_path):
-    lengths = []
+    lengths, any_length = [], DetectionParams(min_length_m=0)
     for wind in (3.0, 15.0):
         params = ProductParams(shape=(200, 240), wind_m_s=wind, polarizations=("VV",))
         product = open_grd(simulate_product(tmp_path / f"{wind}", params, n_vessels=1)[0])
-        lengths.append(coverage(product, {"sea": product.geometry.footprint()})["detectable_length_m"][0])
+        table = coverage(product, {"sea": product.geometry.footprint()}, any_length)
+        lengths.append(table["detectable_length_m"][0])
     assert lengths[1] > 1.3 * lengths[0]
 
 
