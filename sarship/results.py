@@ -24,6 +24,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import xarray as xr
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
 
 from sarship.errors import OutputError
 from sarship.model import DetectionParams
@@ -184,7 +186,7 @@ def table_bytes(frame: gpd.GeoDataFrame, provenance: Mapping[str, Any]) -> bytes
     table = pq.read_table(plain)
     metadata = {**(table.schema.metadata or {}), KEY.encode(): json.dumps(provenance).encode()}
     marked = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), marked)
+    pq.write_table(table.replace_schema_metadata(metadata), marked, write_page_checksum=True)
     return marked.getvalue()
 
 
@@ -197,11 +199,11 @@ def read_table(path: Path, contract: Table | None = None) -> tuple[gpd.GeoDataFr
         The file is missing, damaged, or not one that sarship wrote.
     """
     try:
-        frame = gpd.read_parquet(path)
+        frame = gpd.read_parquet(path, page_checksum_verification=True)
         provenance = json.loads(pq.read_schema(path).metadata[KEY.encode()])
         if contract is not None:
             frame = contract.check(frame)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except _DAMAGED as error:
         message = f"{path}: not a table that sarship wrote, or damaged ({_reason(error)}); run the survey again"
         raise OutputError(message) from error
     return frame, provenance
@@ -287,6 +289,8 @@ def read_results(folder: str | Path) -> Results:
     return Results(**frames, provenance=provenance, failures=failures, sources=sources)
 
 
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, ProjError, ShapelyError)
+"""What reading a table that is not ours, or a damaged one, raises: each library on the way has its own."""
 _TABLES: dict[str, Table | None] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE, "piers": None}
 
 
@@ -295,4 +299,4 @@ def _json_bytes(value: object) -> bytes:
 
 
 def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
+    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,273 @@
+"""Results on disk: each file whole and by itself, all read back equal, bad folders refused with a reason."""
+
+import errno
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import shapely
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sarship import __version__, results
+from sarship.errors import OutputError
+from sarship.model import DetectionParams
+from sarship.results import (
+    Failure,
+    Provenance,
+    Results,
+    make_folder,
+    read_results,
+    read_table,
+    safe_name,
+    write_file,
+    write_results,
+)
+from sarship.schema import COVERAGE, SCENES, VESSELS
+
+SCENE = "S1A_IW_GRDH_1SDV_20241203T154210_20241203T154211_056821_06EFA2_E919"
+START = datetime(2024, 12, 3, 15, 42, 10, 485484, tzinfo=UTC)
+NAMES = {
+    "vessels.geojson", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet", "counts.csv",
+    "counts.nc", "results.json",
+}  # fmt: skip
+
+
+def make_results(*, n_vessels=2, is_simulated=True):
+    """One scene, two piers (one of them not seen), some vessels at the first."""
+    vessel = {
+        "vessel": [f"{SCENE}/{k}" for k in range(n_vessels)],
+        "scene": [SCENE] * n_vessels,
+        "time": [START] * n_vessels,
+        **{name: np.arange(n_vessels) + 0.1 for name in ("line", "pixel", "longitude", "latitude")},
+        **{name: np.full(n_vessels, 50.5) for name in ("length_m", "width_m", "heading_deg", "score", "sigma0_co")},
+        "sigma0_cross": np.full(n_vessels, np.nan),
+        "n_hits": np.full(n_vessels, 7),
+        "is_edge": np.zeros(n_vessels, bool),
+        "pier": ["Östra kajen"] * n_vessels,
+        "distance_m": np.full(n_vessels, 12.0),
+    }
+    scene = {
+        "scene": [SCENE], "platform": ["S1A"], "mode": ["IW"], "product_type": ["GRDH"], "polarizations": ["VV VH"],
+        "start": [START], "stop": [START], "absolute_orbit": [56821], "relative_orbit": [149],
+        "orbit_pass": ["ascending"], "has_noise": [True], "land_is_masked": [False],
+    }  # fmt: skip
+    coverage = {
+        "scene": [SCENE, SCENE], "pier": ["Östra kajen", "Far, \"away\""], "seen": [1.0, 0.0],
+        "detectable_length_m": [18.0, np.nan], "incidence_deg": [37.0, np.nan],
+    }  # fmt: skip
+    area = shapely.box(0, 0, 1, 1)
+    piers = gpd.GeoDataFrame(
+        {"name": coverage["pier"], "kind": ["pier", "pier"], "max_distance_m": [50.0, 50.0]},
+        geometry=[area, shapely.Point(10, 10)],
+        crs="EPSG:4326",
+    )
+    return Results(
+        vessels=VESSELS.make(vessel, [shapely.Point(k, k) for k in range(n_vessels)]),
+        scenes=SCENES.make(scene, [area]),
+        coverage=COVERAGE.make(coverage, [area, shapely.Polygon()]),
+        piers=piers,
+        provenance=Provenance(
+            version=__version__,
+            parameters=DetectionParams(pfa=1e-8),
+            port="Hamn – Ö",
+            scenes=(SCENE,),
+            created=datetime(2025, 1, 1, tzinfo=UTC),
+            is_simulated=is_simulated,
+        ),
+        failures=(Failure(path="b\nad.SAFE", message="it is empty; fetch it again"),),
+        sources={SCENE: "/somewhere/it.SAFE"},
+    )
+
+
+def provenance_of(path):
+    """What a file alone says of where it comes from."""
+    if path.suffix == ".parquet":
+        return read_table(path)[1]
+    if path.suffix == ".nc":
+        with xr.open_dataset(path, engine="scipy") as counts:
+            return json.loads(counts.attrs["sarship"])
+    if path.suffix == ".csv":
+        return json.loads(path.read_text("utf-8").splitlines()[1].removeprefix("# "))
+    return json.loads(path.read_text("utf-8"))["sarship"]
+
+
+def test_what_was_written_reads_back_equal(tmp_path):
+    written = make_results()
+    paths = write_results(written, tmp_path / "new" / "folder")
+    assert {path.name for path in paths} == NAMES == {path.name for path in (tmp_path / "new" / "folder").iterdir()}
+    back = read_results(tmp_path / "new" / "folder")
+    for name in ("vessels", "scenes", "coverage", "piers"):
+        frame, expected = getattr(back, name), getattr(written, name)
+        assert frame.drop(columns="geometry").equals(expected.drop(columns="geometry")), name
+        assert frame.geometry.geom_equals_exact(expected.geometry, 0).all(), name
+        assert (frame.dtypes == expected.dtypes).all(), name
+        assert frame.crs == expected.crs
+    assert back.provenance == written.provenance
+    assert back.failures == written.failures
+    assert back.sources == written.sources
+    xr.testing.assert_identical(back.counts, written.counts)
+
+
+@pytest.mark.parametrize("n_vessels", [0, 3])
+def test_every_file_alone_says_where_it_comes_from(tmp_path, n_vessels):
+    expected = make_results(n_vessels=n_vessels).provenance.as_dict()
+    for path in write_results(make_results(n_vessels=n_vessels), tmp_path):
+        found = provenance_of(path)
+        assert found == expected, path.name
+        assert found["version"] == __version__
+        assert found["parameters"]["pfa"] == 1e-8
+        assert found["scenes"] == [SCENE]
+        assert found["is_simulated"] is True
+
+
+def test_counts_are_read_by_others(tmp_path):
+    write_results(make_results(), tmp_path)
+    lines = (tmp_path / "counts.csv").read_text("utf-8").splitlines()
+    assert "SIMULATED" in lines[0]
+    assert lines[2].startswith("time,pier,n_vessels")
+    assert lines[3].startswith("2024-12-03T15:42:10Z,Östra kajen,2,")
+    assert lines[4].startswith('2024-12-03T15:42:10Z,"Far, ""away""",,')  # not seen is empty, not 0
+    with xr.open_dataset(tmp_path / "counts.nc", engine="scipy") as counts:
+        assert counts["pier"].to_numpy().astype(str).tolist() == ["Östra kajen", 'Far, "away"']
+        np.testing.assert_array_equal(counts["n_vessels"], [[2, np.nan]])
+
+
+def test_real_scenes_are_not_marked_simulated(tmp_path):
+    for path in write_results(make_results(is_simulated=False), tmp_path):
+        assert provenance_of(path)["is_simulated"] is False
+    assert "SIMULATED" not in (tmp_path / "counts.csv").read_text("utf-8")
+
+
+def test_geojson_is_what_the_standard_wants(tmp_path):
+    write_results(make_results(), tmp_path)
+    collection = json.loads((tmp_path / "vessels.geojson").read_text("utf-8"))
+    assert collection["type"] == "FeatureCollection"
+    assert "crs" not in collection
+    first = collection["features"][1]
+    assert first["geometry"] == {"type": "Point", "coordinates": [1.0, 1.0]}
+    assert first["properties"]["time"] == "2024-12-03T15:42:10.485484Z"
+    assert first["properties"]["sigma0_cross"] is None  # NaN is not JSON
+    assert len(gpd.read_file(tmp_path / "vessels.geojson")) == 2
+
+
+def test_nothing_found_and_nothing_searched(tmp_path):
+    full = make_results()
+    none = Results(
+        vessels=VESSELS.empty(), scenes=SCENES.empty(), coverage=COVERAGE.empty(), piers=full.piers,
+        provenance=full.provenance, failures=full.failures,
+    )  # fmt: skip
+    write_results(none, tmp_path)
+    assert read_results(tmp_path).counts.sizes == {"time": 0, "pier": 2}
+
+
+def test_files_of_two_runs_are_not_mixed(tmp_path):
+    write_results(make_results(), tmp_path / "a")
+    write_results(make_results(is_simulated=False), tmp_path / "b")
+    (tmp_path / "b" / "coverage.parquet").replace(tmp_path / "a" / "coverage.parquet")
+    with pytest.raises(OutputError, match=r"coverage\.parquet and results\.json are of different runs"):
+        read_results(tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[]", b"{}", b'{"sarship": {}}', b"\xff\xfe"])
+def test_folder_without_results(tmp_path, content):
+    if content is not None:
+        (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(OutputError, match="no results of sarship here"):
+        read_results(tmp_path)
+
+
+def test_a_damaged_table_is_never_read_as_another(tmp_path):
+    write_results(make_results(), tmp_path)
+    path = tmp_path / "vessels.parquet"
+    whole, (expected, _) = path.read_bytes(), read_table(path, VESSELS)
+    rng = np.random.default_rng(0)
+    for place in rng.integers(len(whole), size=40):
+        harmed = bytearray(whole)
+        harmed[place] ^= 1 << int(rng.integers(8))
+        for content in (bytes(harmed), whole[:place]):
+            path.write_bytes(content)
+            with suppress(OutputError):  # or else it was a byte that no reader of the table looks at
+                assert read_table(path, VESSELS)[0].equals(expected)
+
+
+def test_a_table_of_somebody_else_is_refused(tmp_path):
+    gpd.GeoDataFrame({"a": [1]}, geometry=[shapely.Point(0, 0)], crs=4326).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(OutputError, match="not a table that sarship wrote"):
+        read_table(tmp_path / "a.parquet")
+    pq.write_table(pq.read_table(tmp_path / "a.parquet").replace_schema_metadata(None), tmp_path / "a.parquet")
+    with pytest.raises(OutputError, match="not a table that sarship wrote"):
+        read_table(tmp_path / "a.parquet")
+
+
+def test_full_disk_leaves_the_old_files_and_no_parts(tmp_path, monkeypatch):
+    write_results(make_results(), tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"No space left on device.*free some space"):
+        write_results(make_results(n_vessels=0), tmp_path)
+    with pytest.raises(OutputError, match="No space left"):
+        write_file(tmp_path / "vessels.parquet", b"other")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = write_file(tmp_path / "a", b"old")
+
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_something_in_the_way(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(OutputError, match="in the way"):
+            make_folder(folder)
+    assert (tmp_path / "file").read_text() == "mine"
+    (tmp_path / "out" / "counts.nc").mkdir(parents=True)
+    with pytest.raises(OutputError, match=r"counts\.nc: cannot write this file \(Is a directory\)"):
+        write_results(make_results(), tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_probe_leaves_nothing(tmp_path):
+    assert list(make_folder(tmp_path / "a" / "b").iterdir()) == []
+
+
+@given(st.text(max_size=150), st.text(max_size=150))
+def test_safe_names_stay_in_their_folder_and_apart(one, other):
+    folder = Path("/some/folder")
+    name = safe_name(one)
+    assert (folder / name).parent == folder
+    assert (folder / name).resolve() == folder / name
+    assert name.isascii()
+    assert 0 < len(name) < 120
+    assert (safe_name(other) == name) == (other == one)
+
+
+@pytest.mark.parametrize("evil", ["../../etc/passwd", "..", ".", "", "/etc/passwd", "a\\b", "a\x00b", "C:x", "-rf/*"])
+def test_safe_name_of_evil(evil):
+    assert not set(safe_name(evil)) & set("./\\:\x00*")
+
+
+def test_provenance_round_trip():
+    provenance = make_results().provenance
+    assert Provenance.from_dict(json.loads(json.dumps(provenance.as_dict()))) == provenance
+    assert set(results.__all__) >= {"read_results", "write_results"}
