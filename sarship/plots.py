@@ -24,7 +24,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from shapely import affinity, box
+from shapely import LineString, Point, affinity, box
 
 from sarship.localmap import LocalMap, map_of, sigma0_on_map
 
@@ -43,6 +43,10 @@ LAND, PIER, VESSEL, ELSEWHERE, UNSEEN = "#F0E442", "#56B4E9", "#FF7A33", "#fffff
 """After Okabe and Ito, whose colours colour-blind readers tell apart."""
 RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
 """The same grey levels on every date, so that pictures can be compared."""
+TICKS: Final = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
+TICKS_AT_ZERO: Final = ["", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%H:%M", "%H:%M"]
+"""Ticks in whole years, months, days, hours, minutes and seconds. Each is a date by itself: an axis that goes over New
+Year has no one year to write beside it."""
 DPI: Final = 110
 
 
@@ -74,7 +78,7 @@ def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = Fal
         _count_panel(ax, times, counts["n_vessels"].isel(pier=k).to_numpy().astype(float))
         ax.set_title(_short(piers[k], 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
         ax.tick_params(labelsize=9, labelbottom=k + n_columns >= len(piers))
-    _count_axes(axes[0], times, counts["n_vessels"].to_numpy())
+    _count_axes(axes[0], times, counts["n_vessels"].to_numpy(), max_ticks=8 if n_columns == 1 else 5)
     figure.supylabel("vessels", fontsize=10)
     figure.suptitle(_title(title, is_simulated), fontsize=12, x=0.01, ha="left")
     handles = [
@@ -99,7 +103,7 @@ def _count_panel(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float6
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _count_axes(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64]) -> None:
+def _count_axes(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64], max_ticks: int) -> None:
     """Set the axes that all panels share: room for the crosses below zero, whole numbers only, at least a day."""
     top = max(2.0, float(np.nanmax(n_vessels, initial=0.0)))
     ax.set_ylim(-0.2 * top, 1.12 * top)
@@ -108,9 +112,12 @@ def _count_axes(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64
     if len(times):
         margin = max((times.max() - times.min()) * 0.03, pd.Timedelta(hours=12))
         ax.set_xlim(*date2num([times.min() - margin, times.max() + margin]))  # type: ignore[no-untyped-call]
-    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=max_ticks)  # type: ignore[no-untyped-call]
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, formats=TICKS, zero_formats=TICKS_AT_ZERO, show_offset=False
+    )
+    ax.xaxis.set_major_formatter(formatter)
 
 
 def plot_scene(
@@ -145,7 +152,7 @@ def plot_scene(
     is_simulated = product.container.manifest.is_simulated
     local = map_of(port.piers.union_all())
     here = vessels[vessels["scene"] == product.scene.id]
-    figure = _figure((8.6, 8.6 * min(1.5, max(0.6, local.height_m / local.width_m)) + 0.6))
+    figure = _figure((8.6, 7.0 * local.height_m / local.width_m + 1.5))  # the map is 7 wide beside its colour bar
     ax = figure.subplots()
     low, high = RANGE_DB[polarization]
     with np.errstate(divide="ignore"):
@@ -156,7 +163,8 @@ def plot_scene(
     bar.ax.tick_params(labelsize=8)
     _draw_land(ax, local, [port.land, land])
     _draw_vessels(ax, local, here)
-    _draw_piers(ax, local, port.piers, here["pier"].value_counts())
+    _draw_piers(ax, local, port.piers)
+    _label_piers(ax, local, port.piers, here)
     _frame(ax, local)
     _legend(figure)
     when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
@@ -167,7 +175,7 @@ def plot_scene(
         loc="left",
         fontsize=11,
     )
-    figure.text(0.99, 0.004, product.scene.id, fontsize=6.5, color="#666666", ha="right")
+    ax.set_xlabel(product.scene.id, fontsize=7, color="#666666")
     if is_simulated:
         _watermark(figure)
     return figure
@@ -197,22 +205,22 @@ def _draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
         )
 
 
-def _draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, n_vessels: Mapping[str, int]) -> None:
+def _draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame) -> None:
     for shape in piers.geometry:
         for x, y in local.lines(shape):
             ax.plot(x, y, color=PIER, lw=1.8, marker="o" if len(x) == 1 else None, ms=5, zorder=3)
-    _label_piers(ax, local, piers, n_vessels)
 
 
-def _label_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, n_vessels: Mapping[str, int]) -> None:
-    """Write each pier's name and count beside it, trying places farther and farther off until none is covered."""
+def _label_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame) -> None:
+    """Write each pier's name and count beside it, at the nearest place that covers no pier, vessel or other label."""
     west, east, south, north = local.extent
     letter, line = (east - west) / 78, (east - west) / 42  # width and height of the text, in metres on the map
-    taken: list[BaseGeometry] = []
+    n_vessels = vessels["pier"].value_counts()
+    taken = _drawn(local, piers, vessels, line)
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
         text = f"{_short(name, 24)}: {n_vessels.get(name, 0)}"
         centre = local.plane.flatten_geometry(shape).representative_point()
-        half_width, half_height = letter * len(text) / 2 + letter, line / 2
+        half_width, half_height = letter * len(text) / 2, line / 2
         if not (west < centre.x < east and south < centre.y < north):
             continue
         for distance, angle in _spiral():
@@ -236,6 +244,22 @@ def _label_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, n_vessels: 
             path_effects=[withStroke(linewidth=2.5, foreground="#202020")],
             zorder=6,
         )
+
+
+def _drawn(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, line: float) -> list[BaseGeometry]:
+    """What labels must not cover: outlines of piers, vessels, the scale bar and the arrow to the north."""
+    west, east, south, north = local.extent
+    width, height = east - west, north - south
+    outlines = [np.column_stack(place) for shape in piers.geometry for place in local.lines(shape)]
+    shapes = [LineString(place) if len(place) > 1 else Point(place[0]) for place in outlines]
+    x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
+    reach = np.maximum(vessels["length_m"].to_numpy() / 2, line / 2)
+    return [
+        box(west, south, west + 0.27 * width, south + 0.08 * height),
+        box(west + 0.93 * width, south + 0.86 * height, east, north),
+        *(shape.buffer(line / 4) for shape in shapes),
+        *(Point(place).buffer(radius) for *place, radius in zip(x, y, reach, strict=True)),
+    ]
 
 
 def _spiral() -> Iterator[tuple[float, float]]:
@@ -300,7 +324,7 @@ def _watermark(figure: Figure) -> None:
 
 
 def _title(text: str, is_simulated: bool) -> str:
-    return f"SIMULATED: {text}" if is_simulated else text
+    return f"SIMULATED: {text}" if is_simulated and not text.startswith("SIMULATED") else text
 
 
 def _short(text: str, width: int) -> str:

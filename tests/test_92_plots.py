@@ -1,0 +1,201 @@
+"""Figures: what is drawn says what was counted, zero and missing look apart, and made-up scenes are marked."""
+
+import io
+import json
+import sys
+import time
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+from PIL import Image
+
+from sarship.grd import open_grd
+from sarship.piers import Port, read_port
+from sarship.pipeline import search
+from sarship.plots import picture_bytes, plot_counts, plot_scene
+
+
+@pytest.fixture(scope="module")
+def seen(harbour):
+    """The harbour's first scene, its port, and the vessels found there."""
+    port = read_port(harbour.port_file)
+    return open_grd(harbour.products[0]), port, search(harbour.products[:1], port=port).vessels
+
+
+def make_counts(table, start="2024-12-03"):
+    """Counts from rows of times and columns of piers."""
+    table = np.asarray(table, float)
+    times = np.datetime64(start, "ns") + np.arange(len(table)) * np.timedelta64(12, "D")
+    return xr.Dataset(
+        {"n_vessels": (("time", "pier"), table)},
+        coords={"time": times, "pier": [f"Pier {k}" for k in range(table.shape[1])]},
+    )
+
+
+def dots(ax):
+    """Heights of the filled dots, the hollow dots and the crosses of a panel."""
+    found = {"filled": [], "hollow": [], "cross": []}
+    for line in ax.lines:
+        if line.get_marker() == "x":
+            found["cross"] += list(line.get_ydata())
+        elif line.get_marker() == "o":
+            is_hollow = line.get_markerfacecolor() == "white"
+            found["hollow" if is_hollow else "filled"] += list(line.get_ydata())
+    return found
+
+
+def panels(figure):
+    return [ax for ax in figure.axes if ax.axison]
+
+
+def words(figure):
+    figure.canvas.draw()
+    return [text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text()]
+
+
+def overlap(figure, texts):
+    """Pairs of texts whose boxes overlap on the canvas."""
+    figure.canvas.draw()
+    boxes = [(text.get_text(), mpl.text.Text.get_window_extent(text)) for text in texts]
+    return [(a, b) for k, (a, one) in enumerate(boxes) for b, other in boxes[:k] if one.overlaps(other)]
+
+
+def test_zero_and_missing_look_apart():
+    ax, other = panels(plot_counts(make_counts([[2, 0], [0, np.nan], [np.nan, 1]])))
+    assert dots(ax) == {"filled": [2], "hollow": [0], "cross": [pytest.approx(0.06)]}
+    assert dots(other) == {"filled": [1], "hollow": [0], "cross": [pytest.approx(0.06)]}
+    assert ax.get_ylim()[0] < 0
+    assert ax.get_ylim()[1] > 2
+    assert all(tick == int(tick) >= 0 for tick in ax.get_yticks())
+    line = ax.lines[0].get_ydata()
+    assert np.isnan(line[2])  # the line breaks where a date is missing, it is not drawn through it
+
+
+def test_all_missing_draws_crosses_only():
+    (ax,) = panels(plot_counts(make_counts([[np.nan], [np.nan]])))
+    assert dots(ax) == {"filled": [], "hollow": [], "cross": [pytest.approx(0.06)] * 2}
+
+
+@pytest.mark.parametrize("n_piers", [1, 6, 17])
+def test_every_pier_has_its_panel(n_piers):
+    figure = plot_counts(make_counts(np.ones((3, n_piers))), title="Port", is_simulated=True)
+    assert [ax.get_title("left") for ax in panels(figure)] == [f"Pier {k}" for k in range(n_piers)]
+    assert "SIMULATED: Port" in words(figure)
+    assert not overlap(figure, [ax._left_title for ax in panels(figure)])
+
+
+@pytest.mark.parametrize("shape", [(0, 1), (0, 6), (3, 0), (1, 1)])
+def test_little_to_draw(shape):
+    assert picture_bytes(plot_counts(make_counts(np.zeros(shape))), {})
+
+
+@pytest.mark.parametrize("n_dates", [1, 2, 4, 31, 120])
+@pytest.mark.parametrize("n_piers", [1, 6])
+def test_dates_can_be_read(n_dates, n_piers):
+    figure = plot_counts(make_counts(np.ones((n_dates, n_piers))))
+    figure.canvas.draw()
+    bottom = panels(figure)[-1]
+    labels = [label for label in bottom.get_xticklabels() if label.get_text()]
+    assert labels
+    assert all(label.get_text().startswith("202") or ":" in label.get_text() for label in labels)
+    assert not overlap(figure, labels)
+
+
+def test_only_made_up_counts_are_marked():
+    assert not any("SIMULATED" in text for text in words(plot_counts(make_counts([[1]]), title="Port")))
+    marked = words(plot_counts(make_counts([[1]]), title="SIMULATED harbour", is_simulated=True))
+    assert {"SIMULATED", "SIMULATED harbour"} <= set(marked)  # said once in the title, once across the figure
+
+
+def test_scene_shows_counts_labels_and_mark(seen):
+    product, port, vessels = seen
+    figure = plot_scene(product, port, vessels)
+    said = words(figure)
+    counted = vessels["pier"].value_counts()
+    for name in port.piers["name"]:
+        assert f"{name}: {counted.get(name, 0)}" in said
+    assert "SIMULATED" in said
+    assert any(f"{vessels['pier'].notna().sum()} vessels at piers" in text for text in said)
+    assert product.scene.id in said
+    assert f"sigma0 {product.polarizations[0]} (dB)" in said
+    width, height = figure.canvas.get_width_height()
+    ax = figure.axes[0]
+    labels = [text for text in ax.texts if ":" in text.get_text()]
+    assert len(labels) == len(port.piers)
+    assert not overlap(figure, labels)
+    for text in [*labels, ax._left_title, ax.xaxis.label]:
+        box = mpl.text.Text.get_window_extent(text)
+        assert box.x0 >= 0
+        assert box.y0 >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+
+
+def test_outlines_are_where_the_vessels_are(seen):
+    product, port, vessels = seen
+    ax = plot_scene(product, port, vessels).axes[0]
+    outlines = [line.get_xydata() for line in ax.lines if line.get_zorder() == 4]
+    assert len(outlines) == len(vessels)
+    centre = np.array([outline[:-1].mean(axis=0) for outline in outlines])
+    image = ax.images[0]
+    west, east, _, north = image.get_extent()
+    values = np.ma.filled(image.get_array(), np.nan)
+    step = (east - west) / values.shape[1]
+    for x, y in centre:
+        row, column = int((north - y) / step), int((x - west) / step)
+        around = values[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
+        assert np.nanmax(around) > -8  # decibel; the sea is far darker
+
+
+def test_scene_is_drawn_soon(seen):
+    start = time.process_time()
+    picture_bytes(plot_scene(*seen), {})
+    assert time.process_time() - start < 4  # it takes one; the rest is for a slow machine
+
+
+def test_scene_without_vessels_and_with_other_land(seen):
+    product, port, vessels = seen
+    land = shapely.box(35.81, 34.8, 36.0, 35.0)
+    figure = plot_scene(product, port, vessels.iloc[:0], polarization="VH", land=land)
+    assert any("0 vessels at piers, 0 elsewhere" in text for text in words(figure))
+    assert "sigma0 VH (dB)" in words(figure)
+
+
+def test_port_that_is_not_in_the_image_is_drawn_unseen(seen):
+    product, port, vessels = seen
+    far = Port(name="Far", piers=port.piers.set_geometry(port.piers.translate(30, 10)))
+    figure = plot_scene(product, far, vessels.iloc[:0])
+    assert np.isnan(np.ma.filled(figure.axes[0].images[0].get_array(), np.nan)).all()
+    assert picture_bytes(figure, {})
+
+
+def test_many_piers_close_together_keep_their_labels_apart(seen):
+    product, port, vessels = seen
+    first = port.piers.iloc[[0]]
+    crowd = first.loc[first.index.repeat(9)].reset_index(drop=True)
+    crowd["name"] = [f"Berth {k}" for k in range(9)]
+    crowd = crowd.set_geometry([shapely.Point(35.8 + 0.001 * k, 34.9) for k in range(9)])
+    figure = plot_scene(product, Port(name="Crowd", piers=crowd), vessels.iloc[:0])
+    assert not overlap(figure, [text for text in figure.axes[0].texts if ":" in text.get_text()])
+
+
+def test_picture_is_a_png_that_carries_its_texts():
+    texts = {"Software": "sarship 1", "Comment": json.dumps({"port": "Hamn – Ö"})}
+    with Image.open(io.BytesIO(picture_bytes(plot_counts(make_counts([[1]])), texts))) as image:
+        image.load()
+        assert image.format == "PNG"
+        assert min(image.size) > 200
+        assert {name: image.info[name] for name in texts} == texts
+
+
+def test_no_global_figure_state(seen):
+    """Drawing needs no pyplot, so no display, and leaves nothing behind."""
+    before = "matplotlib.pyplot" in sys.modules
+    plot_scene(*seen)
+    plot_counts(make_counts([[1]]))
+    assert ("matplotlib.pyplot" in sys.modules) == before
+    managers = sys.modules.get("matplotlib._pylab_helpers")
+    assert managers is None or not managers.Gcf.get_all_fig_managers()
