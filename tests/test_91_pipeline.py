@@ -99,8 +99,8 @@ def states(steps):
 
 def test_counts_are_near_the_truth(harbour, surveyed):
     """Vessels in one row along a quay run together and small ones hide beside it, so that a quay may lose some, never
-    gain more than one. In all not more than 40 % are off (13 of 50 when this was written, all of them lost at quays); at
-    anchor, in open water, not more than one on a date."""
+    gain more than one. In all not more than 40 % are off (13 of 50 when this was written, all of them lost at quays);
+    at anchor, in open water, not more than one on a date."""
     counts = surveyed.results.counts
     truth = harbour.counts()
     assert counts["scene"].to_numpy().tolist() == truth.index.tolist()
