@@ -190,6 +190,27 @@ def test_sums_stay_exact_beside_the_brightest_land():
     np.testing.assert_array_equal(got[inner], scores[0][inner].astype(np.float32))
 
 
+@pytest.mark.parametrize(
+    ("guard", "background"), [(10, 20), (2, 5), ((0, 70), (3, 90)), ((70, 1), (90, 9)), ((1, 1), (300, 4)), (60, 66)]
+)
+@pytest.mark.parametrize("brightest", [65_535, 300])
+def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest):
+    rng = np.random.default_rng(4)
+    shape = (260, 700)
+    image = np.minimum(np.sqrt(rng.gamma(4.4, 1 / 4.4, shape)) * 50, brightest)
+    image[rng.random(shape) < 1e-3] *= 4
+    image[:, 300:420] = brightest * rng.random((shape[0], 120))
+    image[100:130] = 0
+    image = np.minimum(image, 65_535).astype(np.uint16)
+    valid = np.ones(shape, bool)
+    valid[:, 500:530] = False
+    params = CfarParams(pfa=1e-4, guard=guard, background=background)
+    mask = cfar.mask(image, params, valid)
+    # scores are made by walking every pixel
+    np.testing.assert_array_equal(mask, cfar.score(image, params, valid) > 1)
+    assert mask.sum() > 50
+
+
 def test_a_wide_range_of_powers_is_summed_right():
     image = np.full((60, 300), 1e12)
     image[:, :150] = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (60, 150)) * 1e-9
