@@ -161,7 +161,7 @@ def plot_scene(
     bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
     bar.set_label(f"sigma0 {polarization} (dB)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
-    _draw_land(ax, local, [port.land, land])
+    _draw_land(ax, local, [port.land, port.exclude, land])
     _draw_vessels(ax, local, here)
     _draw_piers(ax, local, port.piers)
     _label_piers(ax, local, port.piers, here)
@@ -299,7 +299,7 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
         Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="vessel elsewhere"),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
-        Line2D([], [], color="#b8ae1a", lw=1.6, label="land in the port file"),
+        Line2D([], [], color="#b8ae1a", lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
