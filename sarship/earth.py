@@ -31,12 +31,13 @@ def cartesian(longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike) ->
     >>> cartesian(0.0, 90.0, 10.0)[2].item()
     6356762.314...
     """
-    lon, lat = np.radians(longitude), np.radians(latitude)
+    lon, lat, height = (np.asarray(value, np.float64) for value in (longitude, latitude, height_m))
+    lon, lat = np.radians(lon), np.radians(lat)
     sin_lat, cos_lat = np.sin(lat), np.cos(lat)
     normal = SEMI_MAJOR_M / np.sqrt(1 - ECCENTRICITY_2 * sin_lat**2)
-    across = (normal + height_m) * cos_lat
-    up = (normal * (1 - ECCENTRICITY_2) + height_m) * sin_lat
-    return np.stack(np.broadcast_arrays(across * np.cos(lon), across * np.sin(lon), up)).astype(np.float64)
+    across = (normal + height) * cos_lat
+    up = (normal * (1 - ECCENTRICITY_2) + height) * sin_lat
+    return np.stack(np.broadcast_arrays(across * np.cos(lon), across * np.sin(lon), up))
 
 
 def up_and_height(position: Floats) -> tuple[Floats, Floats]:

@@ -58,7 +58,8 @@ class Orbit:
         centre, half = (time_s[0] + time_s[-1]) / 2, (time_s[-1] - time_s[0]) / 2
         degree = min(DEGREE, max(MIN_VECTORS - 1, time_s.size // 2))
         powers = np.vander((time_s - centre) / half, degree + 1, increasing=True)
-        return cls(float(centre), float(half), np.linalg.lstsq(powers, position_m, rcond=None)[0])
+        coefficients = np.linalg.lstsq(powers, position_m, rcond=None)[0]
+        return cls(float(centre), float(half), np.asarray(coefficients, np.float64))
 
     @property
     def span_s(self) -> tuple[float, float]:
