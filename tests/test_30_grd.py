@@ -274,6 +274,13 @@ def test_border_noise_of_old_products_is_no_data(old_product: tuple[Path, object
         assert (before[kept] == after[kept]).all()
 
 
+def test_nothing_of_a_sea_at_the_noise_floor_is_taken_for_border(old_product: tuple[Path, object]) -> None:
+    product = open_grd(old_product[0])
+    inside = np.s_[:, 26:-26]
+    before, after = raw(product, "VH")[inside], product.digital_numbers("VH")[inside]
+    assert ((after == 0) & (before > 0)).mean() < 2e-4
+
+
 def test_border_noise_is_the_same_in_windows_and_bands(old_product: tuple[Path, object]) -> None:
     product = open_grd(old_product[0])
     whole = product.digital_numbers("VH")
