@@ -33,8 +33,8 @@ Quantity = Literal["sigma0", "beta0", "gamma0"]
 Floats = NDArray[np.float64]
 
 _BELOW_NOISE: Final = 0.25
-"""Part of the thermal noise that hardly any imaged cell stays under. Of VH at the noise floor with nothing else in it, a
-level of a half takes 6 pixels in a thousand for border, a quarter 7 in a hundred thousand; both clear the border."""
+"""Part of the thermal noise that hardly any imaged cell stays under. Of VH at the noise floor a level of a half takes
+6 pixels in a thousand for border, a quarter 7 in a hundred thousand; both clear the border itself."""
 _DARKEST_SIGMA0: Final = 10 ** (-35 / 10)
 """Stands in where a product carries no noise: the quietest swath measured (EW, HV) has its floor at -34 dB."""
 _LUTS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
