@@ -86,7 +86,7 @@ def _geoid_table() -> Floats:
 def geoid_height_m(longitude: ArrayLike, latitude: ArrayLike) -> Floats:
     """Height of the sea surface (geoid EGM96) above the WGS 84 ellipsoid, metres.
 
-    Bilinear in the packaged half-degree table, whose error `sarship/data/egm96.md` states (0.14 m rms).
+    Bilinear in the packaged half-degree table, whose error `sarship/data/README.md` states (0.14 m rms).
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def paint(canvas: Canvas, polarization: Polarization, seed: Sequence[int]) -> It
     """Bands of digital numbers from the top: their first line, and (lines, pixels).
 
     The same seed gives the same image. Memory is bounded by a band of 2,048 lines. Images larger than a tile repeat
-    one block of speckle, moved and mirrored at random.
+    one block of speckle, moved at random.
     """
     n_lines, n_pixels = canvas.shape
     rng = np.random.default_rng(seed)
