@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -22,7 +23,7 @@ from shapely import affinity
 
 from sarship import cfar, schema
 from sarship.bands import Area, Band, Mask, bands_of
-from sarship.errors import FloodError
+from sarship.errors import FloodError, ProductWarning
 from sarship.model import CfarParams, DetectionParams, Hits, Window
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ def detect(
         In lines and pixels of the whole image, sorted, with `sigma0` (denoised, every polarization at every hit)
         and `is_edge` (one of the eight neighbours lies outside the image, is masked, or has data in no polarization).
 
+    Warns
+    -----
+    ProductWarning
+        When not a pixel there holds data: no hits then does not mean no vessels.
+
     Raises
     ------
     FloodError
@@ -93,8 +99,10 @@ def detect(
     ring = _ring(product, params or DetectionParams())
     mask = Mask.of(product, land, water)
     found: list[Hits] = []
+    has_data = False
     try:
         for band in bands_of(product, core, ring.background_shape):
+            has_data = has_data or any(image.any() for image in band.images.values())
             found.append(_search(product, band, ring, mask.valid(band.read)))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
@@ -102,6 +110,8 @@ def detect(
                 progress(band.core.line_stop - core.line_start, core.shape[0])
     except FloodError as error:
         raise FloodError(f"{product.scene.id}: {error}; {_remedy(mask)}") from error
+    if not has_data:
+        warnings.warn(f"{product.scene.id} holds no data where it was searched: nothing was seen", ProductWarning, 2)
     return _joined(found, product.polarizations)
 
 

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sarship import bands, cfar, detection
 from sarship.bands import Area
 from sarship.detection import coverage, detect, shortest_vessel_m
-from sarship.errors import FloodError, ProductError
+from sarship.errors import FloodError, ProductError, ProductWarning
 from sarship.grd import open_grd
 from sarship.model import CfarParams, DetectionParams, Hits, Window
 from sarship.schema import COVERAGE
@@ -400,3 +401,12 @@ def test_shortest_vessel_just_reaches_its_threshold(level, incidence):
         section = 0.08 * length ** (7 / 3) * (0.78 + 0.11 * incidence) / 10 ** (loss_db / 10)
         n_cells = max(1, length / math.sqrt(440))
         assert section / n_cells / 440 == pytest.approx(level)
+
+
+def test_nothing_seen_is_said(tmp_path):
+    path, _ = simulate_product(tmp_path, ProductParams(shape=(120, 140), polarizations=("VV",)), n_vessels=0)
+    tiff = next((path / "measurement").iterdir())
+    with rasterio.open(tiff, "r+", driver="GTiff") as image:
+        image.write(np.zeros((1, *image.shape), np.uint16))
+    with pytest.warns(ProductWarning, match="nothing was seen"):
+        assert len(detect(open_grd(path))) == 0
