@@ -1,0 +1,295 @@
+"""CFAR here and by what users would pick instead: speed, memory, and whether the answer is right.
+
+`python -m benchmarks.compare` searches one seeded image by every method, each in a process of its own and in its best
+form (tiles that fit the cache, as many threads as cores, compiled beforehand), and writes the table between the
+markers in README.md. `--side 4000` takes a smaller image and writes nothing.
+
+The image: 4.4-look sea whose level rises across it, bright land over its last tenth, ships of two by two pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from sarship import cfar
+from sarship.model import ClutterLaw
+
+README: Final = Path(__file__).parents[1] / "README.md"
+MARKERS: Final = ("<!-- benchmark:compare -->", "<!-- /benchmark:compare -->")
+PFA: Final = 1e-6
+LOOKS: Final = 4.4
+GUARD: Final = 10
+BACKGROUND: Final = 20
+N_RING: Final = (2 * BACKGROUND + 1) ** 2 - (2 * GUARD + 1) ** 2
+TILE: Final = (128, 2048)
+"""Lines and pixels of a tile: the arrays that the rivals make then fit the cache."""
+REPEATS: Final = 3
+SHIP_DB: Final = 18.0
+LAND: Final = 0.9
+"""Part of the image's width that is sea."""
+
+Image = NDArray[Any]
+Places = NDArray[np.int64]
+"""Flat indices of hits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one method did."""
+
+    seconds: float
+    peak_mb: float
+    hits: Places
+
+
+def make_image(side: int, seed: int = 0) -> tuple[NDArray[np.uint16], Places]:
+    """Sea, land and ships as digital numbers, and the flat indices of the ships' first pixels."""
+    rng = np.random.default_rng(seed)
+    level = np.linspace(1, 3, side) * 1e4
+    level[int(side * LAND) :] = 4e8
+    image = np.empty((side, side), np.uint16)
+    for start in range(0, side, 500):
+        power = rng.gamma(LOOKS, level / LOOKS, (min(500, side - start), side))
+        image[start : start + 500] = np.minimum(np.sqrt(power), 65_535)
+    grid = np.arange(60, side - 60, 120)
+    lines, pixels = (axis.ravel() for axis in np.meshgrid(grid, grid[grid < side * LAND - 60], indexing="ij"))
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        image[lines + dy, pixels + dx] = np.sqrt(level[pixels] * 10 ** (SHIP_DB / 10))
+    return image, lines * side + pixels
+
+
+def factor() -> float:
+    """Threshold over the ring's mean under the gamma law, from Fisher's F."""
+    part = special.betainccinv(LOOKS, LOOKS * N_RING, PFA)
+    return float(part / (1 - part) * N_RING)
+
+
+def tiles(search: Callable[[Image], NDArray[np.bool_]]) -> Callable[[Image], Places]:
+    """Run a whole-array method on tiles with the halo it needs, on all cores: much faster than the image at once."""
+
+    def run(image: Image) -> Places:
+        side = image.shape[1]
+
+        def one(corner: tuple[int, int]) -> Places:
+            (top, bottom), (left, right) = (
+                (max(start - BACKGROUND, 0), min(start + size + BACKGROUND, n))
+                for start, size, n in zip(corner, TILE, image.shape, strict=True)
+            )
+            found = search(image[top:bottom, left:right])
+            line, pixel = np.nonzero(found[corner[0] - top :, corner[1] - left :][: TILE[0], : TILE[1]])
+            return np.asarray((line + corner[0]) * side + pixel + corner[1])
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            corners = product(*(range(0, n, size) for n, size in zip(image.shape, TILE, strict=True)))
+            return np.sort(np.concatenate(list(pool.map(one, corners))))
+
+    return run
+
+
+def _power(image: Image) -> NDArray[np.float32]:
+    number = image.astype(np.float32)
+    return np.multiply(number, number, out=number) if image.dtype == np.uint16 else image
+
+
+def _box(power: Image, half: int) -> Image:
+    import cv2  # noqa: PLC0415
+
+    return cv2.boxFilter(power, -1, (2 * half + 1, 2 * half + 1), normalize=False, borderType=cv2.BORDER_REFLECT_101)
+
+
+def opencv(image: Image) -> NDArray[np.bool_]:
+    """OpenCV's box filters with the right threshold."""
+    import cv2  # noqa: PLC0415
+
+    power = _power(image)
+    ring = _box(power, BACKGROUND)
+    cv2.subtract(ring, _box(power, GUARD), dst=ring)
+    return cv2.compare(power, ring * np.float32(factor() / N_RING), cv2.CMP_GT).view(np.bool_)
+
+
+def opencv_two_parameters(image: Image) -> NDArray[np.bool_]:
+    """Mean and deviation by OpenCV's box filters, as many detectors have it."""
+    import cv2  # noqa: PLC0415
+
+    power = _power(image)
+    square = cv2.multiply(power, power)
+    mean = (_box(power, BACKGROUND) - _box(power, GUARD)) / np.float32(N_RING)
+    mean_square = (_box(square, BACKGROUND) - _box(square, GUARD)) / np.float32(N_RING)
+    deviation = cv2.sqrt(np.maximum(mean_square - mean * mean, 0))
+    return cv2.compare(power, mean + deviation * np.float32(-special.ndtri(PFA)), cv2.CMP_GT).view(np.bool_)
+
+
+def scipy_filter(image: Image) -> NDArray[np.bool_]:
+    """SciPy's uniform filter on float32 power."""
+    from scipy import ndimage  # noqa: PLC0415
+
+    power = _power(image)
+    outer, inner = 2 * BACKGROUND + 1, 2 * GUARD + 1
+    ring = ndimage.uniform_filter(power, outer) * np.float32(outer**2)
+    ring -= ndimage.uniform_filter(power, inner) * np.float32(inner**2)
+    return np.asarray(power > ring * np.float32(factor() / N_RING))
+
+
+def summed_area(image: Image, kind: type = np.float64) -> NDArray[np.bool_]:
+    """A summed-area table with the ring's true count at the edges; with whole numbers this is exact."""
+    power: Image = image.astype(kind)
+    if image.dtype == np.uint16:
+        power *= power
+    ring, count = (_ring_sum(values) for values in (power, np.ones(power.shape, np.int64)))
+    return np.asarray(power > ring * (factor() / count))
+
+
+def _ring_sum(values: Image) -> Image:
+    table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), values.dtype)
+    np.cumsum(values, axis=0, out=table[1:, 1:])
+    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+
+    def box(half: int) -> Image:
+        (top, bottom), (left, right) = (
+            (np.clip(np.arange(n) - half, 0, n), np.clip(np.arange(n) + half + 1, 0, n)) for n in values.shape
+        )
+        below, above = table[bottom], table[top]
+        return np.asarray(below[:, right] - above[:, right] - below[:, left] + above[:, left])
+
+    return box(BACKGROUND) - box(GUARD)
+
+
+def ours(law: ClutterLaw) -> Callable[[Image], Places]:
+    """`sarship.cfar.detect` under a law."""
+
+    def run(image: Image) -> Places:
+        # the land is not masked, on purpose: sums have to stay right beside it
+        params = cfar.CfarParams(pfa=PFA, guard=GUARD, background=BACKGROUND, looks=LOOKS, law=law, max_hits=10**8)
+        hits = cfar.detect(image, params)
+        return np.asarray(hits.line * image.shape[1] + hits.pixel)
+
+    return run
+
+
+def copy(image: Image) -> Places:
+    """The limit that memory sets: every pixel read and written once."""
+    np.copyto(_spare(image.shape, image.dtype.str), image)
+    return np.empty(0, np.int64)
+
+
+@cache
+def _spare(shape: tuple[int, ...], kind: str) -> Image:
+    return np.zeros(shape, kind)
+
+
+def methods() -> dict[str, tuple[str, Callable[[Image], Places]]]:
+    """Name → (type of the image, method) for all that can run here."""
+    found: dict[str, tuple[str, Callable[[Image], Places]]] = {"np.copyto (the limit)": ("uint16", copy)}
+    for law in get_args(ClutterLaw):
+        for kind in ("uint16", "float32"):
+            found[f"sarship {law}, {kind}"] = (kind, ours(law))
+    with suppress(ImportError):
+        import_module("cv2")
+        for kind in ("uint16", "float32"):
+            found[f"OpenCV boxFilter, gamma threshold, {kind}"] = (kind, tiles(opencv))
+            found[f"OpenCV boxFilter, two parameters, {kind}"] = (kind, tiles(opencv_two_parameters))
+    found["SciPy uniform_filter, gamma threshold"] = ("float32", tiles(scipy_filter))
+    found["summed-area table, float64"] = ("float32", tiles(summed_area))
+    return found
+
+
+def _measure(name: str, side: int) -> Outcome:
+    """One method in this process: the fastest of some runs, and the memory of the first beyond the image."""
+    kind, search = methods()[name]
+    image, _ = make_image(side)
+    if kind == "float32":
+        image = image.astype(np.float32)
+        image *= image
+    search(image[: TILE[0]])  # compiles, loads libraries, starts threads
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "ascii")
+    before = _memory_mb("VmRSS")
+    search(image)
+    peak_mb = _memory_mb("VmHWM") - before
+    seconds = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        hits = search(image)
+        seconds.append(time.perf_counter() - begin)
+    return Outcome(min(seconds), peak_mb, hits)
+
+
+def _memory_mb(field: str) -> float:
+    match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+    return int(match[1]) / 1e3 if match else float("nan")
+
+
+def rows(side: int) -> Iterator[tuple[str, Outcome]]:
+    """Measure every method in a process of its own, one after the other."""
+    context = multiprocessing.get_context("spawn")
+    for name in methods():
+        with context.Pool(1) as pool:
+            yield name, pool.apply(_measure, (name, side))
+
+
+def table(side: int) -> str:
+    """Run everything and write the table in Markdown."""
+    image, ships = make_image(side)
+    exact = tiles(lambda part: summed_area(part, np.int64))(image)
+    is_sea = np.arange(side) < int(side * LAND) - BACKGROUND
+    near = (ships[:, None] + np.array([0, 1, side, side + 1])).ravel()
+    n_sea = side * int(is_sea.sum()) - near.size
+    lines = [
+        f"{side:,} × {side:,} pixels, ring {GUARD}/{BACKGROUND}, pfa {PFA:g}, {os.cpu_count()} cores "
+        f"({platform.machine()}), numba {version('numba')}, NumPy {version('numpy')}, {len(ships):,} ships. "
+        "False hits are those at sea away from ships; *wrong* are pixels decided otherwise than by exact sums.",
+        "",
+        "| method | Mpx/s | memory beyond the image, MB | ships missed | false hits | over nominal | wrong |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, outcome in rows(side):
+        speed = f"| {name} | {side**2 / outcome.seconds / 1e6:,.0f} | {max(outcome.peak_mb, 0):,.0f} |"
+        if name.startswith("np."):
+            lines.append(f"{speed} | | | |")
+            continue
+        n_missed = len(ships) - np.isin(ships, outcome.hits).sum()
+        n_false = int((is_sea[outcome.hits % side] & ~np.isin(outcome.hits, near)).sum())
+        wrong = (
+            ""
+            if "two" in name or ("sarship" in name and "gamma" not in name)
+            else f"{len(np.setxor1d(exact, outcome.hits)):,}"
+        )
+        lines.append(f"{speed} {n_missed:,} | {n_false:,} | {n_false / (PFA * n_sea):.2f} | {wrong} |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and write the README's table at full size."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--side", type=int, default=10_000, help="pixels of the image's side; only 10000 is written")
+    side = parser.parse_args().side
+    text = table(side)
+    print(text)
+    if side == 10_000:
+        before, _, rest = README.read_text("utf-8").partition(MARKERS[0])
+        after = rest.partition(MARKERS[1])[2]
+        README.write_text(f"{before}{MARKERS[0]}\n{text}\n{MARKERS[1]}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
