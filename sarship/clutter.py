@@ -1,13 +1,15 @@
 """False-alarm probability ↔ threshold, one pair of functions a clutter law.
 
-A threshold factor is what the level estimated from the ring is multiplied by. The ring's level is itself an
-estimate from a finite number of pixels, and the factors hold for that estimate: they grow as the ring's count falls.
+A threshold factor is what the level or the deviation estimated from the ring is multiplied by. Both are themselves
+estimates from a finite number of pixels, and the factors hold for those: they grow as the ring's count falls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,21 +19,49 @@ from sarship.model import CfarParams, ClutterLaw
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
+F64 = NDArray[np.float64]
+Arguments = tuple[F64, F64, F64]
+Rule = Callable[[F64, F64, F64], F64]
+
 EXACT_COUNTS = 256
 """Ring counts up to this are solved one by one in `ring_table`; above it the factor is interpolated."""
 TABLE_NODES = 256
 """Number of counts, evenly spread in their logarithm, at which it is solved besides."""
+_GUMBEL_SKEW = -12 * np.sqrt(6) * special.zeta(3) / np.pi**3 / np.sqrt(4.4)
+"""Correlation of a sample's mean and deviation, κ₃/√(κ₄ + 2), for Gumbel's law of the smallest."""
+_GUMBEL_NODES = 32
+_BISECTIONS = 60
+_LARGEST_EXPONENT = 700.0
 
 
 def threshold_factor(
     law: ClutterLaw, pfa: ArrayLike, *, looks: ArrayLike, count: ArrayLike, independent: ArrayLike = 1.0
 ) -> NDArray[np.float64]:
-    """Threshold over the mean power of the ring at a false-alarm probability; vectorised over all arguments.
+    """Threshold factor of a ring at a false-alarm probability; vectorised over all arguments.
 
-    Under the gamma law a pixel of `looks` looks over the mean of n independent pixels follows Fisher's F with 2·looks
-    and 2·looks·n degrees of freedom (the cell-averaging CFAR of multi-look intensity: Finn & Johnson 1968 for one look;
-    Oliver & Quegan 2004, chapter 10). The quantile is solved through the incomplete beta function's upper tail,
-    without 1 − pfa, so it holds down to pfa 1e-12 and below.
+    With n independent pixels in the ring (`count` · `independent`):
+
+    `gamma`
+        The factor multiplies the ring's mean power. A pixel of `looks` looks over that mean follows Fisher's F with
+        2·looks and 2·looks·n degrees of freedom (the cell-averaging CFAR of multi-look intensity: Finn & Johnson 1968
+        for one look; Oliver & Quegan 2004, chapter 10). Solved through the incomplete beta function's upper tail,
+        without 1 − pfa, so it holds down to pfa 1e-12 and below.
+    `lognormal`
+        The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
+        t·√(1 + 1/n), t the upper quantile of Student's law of n − 1 degrees of freedom, exact for independent pixels
+        (the prediction interval of a normal variable, e.g. Hahn & Meeker 1991, section 4.7). Infinite for n ≤ 1.
+    `weibull`
+        As lognormal; ln power follows Gumbel's law of the smallest, so the factor is
+        (√6/π)·(ln(−ln pfa) + γ) in a large ring. In a finite one the false-alarm probability is averaged over the
+        mean and the ln deviation estimated from it, taken as jointly normal with the variances 1/n and 1.1/n and the
+        correlation −0.543 that Gumbel's third and fourth cumulants give (Stuart & Ord, *Advanced Theory of
+        Statistics* 1, chapter 10); in small rings the deviation spreads less, by 1 − 0.4/√n (simulated). The
+        rate is right within a tenth at 1e-6 for n of 64 and more, at 1e-3 within a fifth for 16 (tested against drawn
+        rings); smaller rings at small rates give several times too many. Infinite for n ≤ 1.
+    `gaussian`
+        The two-parameter rule of many detectors, mean power plus the factor times its sample deviation, with the
+        normal law's quantile. **Speckle is not normal**: at a nominal 1e-6 this gives 6e-4 on clutter of 4.4 looks,
+        γ(L, L + z·√L) in the notation of the incomplete gamma function's upper tail.
 
     Parameters
     ----------
@@ -40,7 +70,7 @@ def threshold_factor(
     pfa
         False-alarm probability per pixel, in (0, 1).
     looks
-        Equivalent number of looks.
+        Equivalent number of looks; only gamma depends on it.
     count
         Number of pixels in the ring, at least 1.
     independent
@@ -54,14 +84,10 @@ def threshold_factor(
     >>> round(float(threshold_factor("gamma", 1e-6, looks=4.4, count=1240)), 3)
     5.053
     """
-    pfa, shape, many = _gamma_arguments(law, pfa, looks, count, independent)
+    pfa, looks, many = _arguments(law, pfa, looks, count, independent)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
-    # the pixel's part of the whole sum, and the rest's: whichever is small is solved, so that neither is lost to 1
-    part, rest = special.betainccinv(shape, many, pfa), special.betaincinv(many, shape, pfa)
-    with np.errstate(divide="ignore"):
-        odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
-    return np.asarray(odds * (many / shape), np.float64)
+    return np.asarray(_LAWS[law][0](pfa, looks, many), np.float64)
 
 
 def pfa_of(
@@ -73,19 +99,82 @@ def pfa_of(
     >>> float(pfa_of("gamma", factor, looks=4.4, count=1240) / 1e-9).__round__(6)
     1.0
     """
-    factor, shape, many = _gamma_arguments(law, factor, looks, count, independent)
+    factor, looks, many = _arguments(law, factor, looks, count, independent)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
-    odds = factor * (shape / many)
-    return np.asarray(special.betainc(many, shape, 1 / (1 + odds)), np.float64)
+    return np.asarray(_LAWS[law][1](factor, looks, many), np.float64)
 
 
-def _gamma_arguments(
-    law: str, first: ArrayLike, looks: ArrayLike, count: ArrayLike, independent: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The first argument, the pixel's gamma shape and the shape of the ring's sum, all checked."""
-    if law != "gamma":
-        raise ValueError(f"law must be 'gamma', got {law!r}")
+def _gamma_factor(pfa: F64, looks: F64, many: F64) -> F64:
+    shape = looks * many
+    # the pixel's part of the whole sum, and the rest's: whichever is small is solved, so that neither is lost to 1
+    part, rest = special.betainccinv(looks, shape, pfa), special.betaincinv(shape, looks, pfa)
+    with np.errstate(divide="ignore"):
+        odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
+    return np.asarray(odds * many)
+
+
+def _gamma_pfa(factor: F64, looks: F64, many: F64) -> F64:
+    return np.asarray(special.betainc(looks * many, looks, 1 / (1 + factor / many)))
+
+
+def _lognormal_factor(pfa: F64, _looks: F64, many: F64) -> F64:
+    freedom = np.where(many > 1, many - 1, np.nan)
+    factor = -special.stdtrit(freedom, pfa) * np.sqrt(1 + 1 / many)
+    return np.where(many > 1, factor, np.inf)
+
+
+def _lognormal_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+    freedom = np.where(many > 1, many - 1, np.nan)
+    return np.asarray(special.stdtr(freedom, -factor / np.sqrt(1 + 1 / many)))
+
+
+def _gumbel_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+    """False-alarm probability averaged over the ring's mean and deviation of ln power."""
+    nodes, weights = special.roots_hermitenorm(_GUMBEL_NODES)
+    log_deviation, rest = nodes[:, None], nodes
+    weight = np.multiply.outer(weights, weights) / weights.sum() ** 2
+    factor, many = np.broadcast_arrays(factor, many)
+    factor, many = factor[..., None, None], many[..., None, None]
+    variance = 1.1 / many * (1 - 0.4 / np.sqrt(np.maximum(many, 1)))
+    deviation = np.exp(np.sqrt(variance) * log_deviation - variance)
+    mean = (_GUMBEL_SKEW * log_deviation + np.sqrt(1 - _GUMBEL_SKEW**2) * rest) / np.sqrt(many)
+    level = np.pi / np.sqrt(6) * (mean + factor * deviation) - np.euler_gamma
+    tail = np.exp(-np.exp(np.minimum(level, _LARGEST_EXPONENT)))
+    return np.asarray((weight * tail).sum(axis=(-2, -1)))
+
+
+def _gumbel_factor(pfa: F64, looks: F64, many: F64) -> F64:
+    """The factor by bisection between bounds that hold for rings of more than one independent pixel."""
+    pfa, looks, many = np.broadcast_arrays(pfa, looks, many)
+    low, high = np.full(pfa.shape, -10.0), np.full(pfa.shape, 1e4)
+    for _ in range(_BISECTIONS):
+        middle = np.where(low < 1, low / 2 + high / 2, np.sqrt(np.abs(low * high)))
+        is_low = _gumbel_pfa(middle, looks, many) > pfa
+        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
+    return np.where(many > 1, (low + high) / 2, np.inf)
+
+
+def _gaussian_factor(pfa: F64, _looks: F64, many: F64) -> F64:
+    return np.asarray(-special.ndtri(pfa) + 0 * many)
+
+
+def _gaussian_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+    return np.asarray(special.ndtr(-factor) + 0 * many)
+
+
+_LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
+    "gamma": (_gamma_factor, _gamma_pfa),
+    "lognormal": (_lognormal_factor, _lognormal_pfa),
+    "weibull": (_gumbel_factor, _gumbel_pfa),
+    "gaussian": (_gaussian_factor, _gaussian_pfa),
+}
+
+
+def _arguments(law: str, first: ArrayLike, looks: ArrayLike, count: ArrayLike, independent: ArrayLike) -> Arguments:
+    """The first argument, the looks and the number of independent pixels, all checked."""
+    if law not in _LAWS:
+        raise ValueError(f"law must be one of {tuple(_LAWS)}, got {law!r}")
     looks, count, independent = (np.asarray(v, np.float64) for v in (looks, count, independent))
     if not np.all((looks > 0) & np.isfinite(looks)):
         raise ValueError(f"looks must be positive and finite, got {looks}")
@@ -93,14 +182,17 @@ def _gamma_arguments(
         raise ValueError(f"a ring holds at least one pixel, got count {count}")
     if not np.all((independent > 0) & (independent <= 1)):
         raise ValueError(f"independent must lie in (0, 1], got {independent}")
-    return np.asarray(first, np.float64), looks, looks * count * independent
+    return np.asarray(first, np.float64), looks, np.asarray(count * independent)
 
 
 def ring_table(params: CfarParams) -> NDArray[np.float64]:
-    """Threshold over the *sum* of the ring, for every ring count 0 … `params.ring_size`; infinite below `min_ring`.
+    """What a kernel compares with, for every ring count n from 0 to `params.ring_size`; infinite below `min_ring`.
+
+    For gamma the threshold over the *sum* of the ring. For the laws of a mean and a deviation the squared factor times
+    n/(n − 1), so that a level is above its threshold when (n·level − sum)² exceeds n·squares − sum² times that.
 
     Solved at every count up to 256 and at 256 of all, its logarithm linear in 1/count between: the error stays under
-    0.01 % of the threshold (tested). Read-only: the table is shared between calls.
+    0.01 % of the factor (tested). Read-only: the table is shared between calls.
     """
     return _ring_table(replace(params, max_hits=1))  # what does not change the table does not split the cache
 
@@ -111,10 +203,18 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     spread = np.geomspace(1, size, TABLE_NODES).round()
     nodes = np.unique(np.concatenate([np.arange(1, min(EXACT_COUNTS, size) + 1), spread, [size]]))
     factors = threshold_factor(params.law, params.pfa, looks=params.looks, count=nodes, independent=params.independent)
-    count = np.arange(1, size + 1, dtype=np.float64)
+    nodes, factors = nodes[np.isfinite(factors)], factors[np.isfinite(factors)]
     table = np.full(size + 1, np.inf)
+    if not len(nodes):
+        return table
+    count = np.arange(nodes[0], size + 1, dtype=np.float64)
     # 1/count falls with count and np.interp wants a rising abscissa
-    table[1:] = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors))) / count
+    factor = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors)))
+    if params.law == "gamma":
+        table[int(nodes[0]) :] = factor / count
+    else:
+        with np.errstate(divide="ignore"):  # one pixel has no deviation
+            table[int(nodes[0]) :] = factor**2 * (count / (count - 1))
     table[: params.min_ring] = np.inf
     table.setflags(write=False)
     return table

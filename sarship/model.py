@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CfarParams", "ClutterLaw", "DetectionParams", "Hits", "OrbitPass", "Polarization", "Scene", "Window"]
 
-ClutterLaw = Literal["gamma"]
+ClutterLaw = Literal["gamma", "lognormal", "weibull", "gaussian"]
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
 
@@ -105,9 +105,9 @@ class CfarParams:
     background: int | tuple[int, int] = 20
     """Half-width of the outer square of the ring, in pixels."""
     law: ClutterLaw = "gamma"
-    """What the clutter's power is taken to follow."""
+    """What the clutter's power is taken to follow. `gaussian` is here for comparison: it holds no rate on speckle."""
     looks: float = 4.4
-    """Equivalent number of looks of the image."""
+    """Equivalent number of looks of the image; only `gamma` depends on it."""
     independent: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
     min_ring: int = 16

@@ -1,6 +1,6 @@
 """Slow, plain twins of the kernels: one pixel at a time, Python's own whole numbers, nothing clever."""
 
-from math import fsum
+from math import floor, fsum, isqrt, log
 
 import numpy as np
 
@@ -19,6 +19,46 @@ def powers(image, valid=None):
             row.append(value if keep[line, pixel] and 0 < value < np.inf else None)
         rows.append(row)
     return rows
+
+
+def ln_level(value, is_number):
+    """Fixed-point logarithm of a power, as the laws of ln power sum it."""
+    if is_number:
+        return round(log(isqrt(value)) * 2**20) + 1
+    return floor(log(value) * 2**20 + 0.5) + 2**30
+
+
+def moment_scores(image, params: CfarParams, valid=None):
+    """(score, clutter) for the laws of a mean and a deviation, from whole numbers where levels are whole."""
+    is_number, is_log = image.dtype.kind == "u", params.law != "gaussian"
+    factor, power = ring_table(params), powers(image, valid)
+    levels = [[None if v is None else ln_level(v, is_number) if is_log else v for v in row] for row in power]
+    scale, zero = (2.0**19, 1) if is_number else (2.0**20, 2**30)
+    out = np.full((2, *image.shape), np.nan)
+    for line in range(image.shape[0]):
+        for pixel in range(image.shape[1]):
+            around, level = ring(levels, line, pixel, params), levels[line][pixel]
+            n = len(around)
+            if level is None or not factor[n] < np.inf:
+                continue
+            if is_number or is_log:
+                total = sum(around)
+                spread = factor[n] * float(n * sum(v * v for v in around) - total**2)
+                above = float(n * level - total)
+            else:
+                total = fsum(around)
+                spread = factor[n] * n * fsum((v - total / n) ** 2 for v in around)
+                above = n * level - total
+            if is_log:
+                score = np.exp(np.clip((above - np.sqrt(spread)) / n / scale, -740, 700))
+                clutter = np.exp((total / n - zero) / scale)
+            else:
+                score, clutter = n * level / (total + np.sqrt(spread)), total / n
+            # the decision is the comparison of squares; the score follows it
+            is_hit = above > 0 and above * above > spread
+            out[0, line, pixel] = max(score, np.nextafter(1, 2)) if is_hit else min(score, 1)
+            out[1, line, pixel] = clutter
+    return out
 
 
 def ring(power, line, pixel, params):

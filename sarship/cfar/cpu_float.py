@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sarship.cfar.compiler import compiled
 
-__all__ = ["LARGEST", "search_tile"]
+__all__ = ["LARGEST", "negative_power", "search_tile"]
 
 LARGEST = 1e250
 """Powers from here on count as no data, like infinity: their sums would overflow."""
@@ -236,8 +236,8 @@ def search_tile(
     cap: int,
     out: NDArray[np.float32],
     origin: tuple[int, int],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], F64]:
-    """Hits of one tile: their lines, pixels, ring counts and ring sums; or its scores, where `out` is not empty.
+) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
+    """Hits of one tile: their lines, pixels, clutter and scores; or its scores, where `out` is not empty.
 
     `tile` is (line start, line stop, pixel start, pixel stop) in `image`, which begins at `origin` of the whole;
     `window` the half-widths (background lines, background pixels, guard lines, guard pixels). Stops after `cap` hits.
@@ -250,9 +250,15 @@ def search_tile(
     negative = np.zeros(3)
     lines, pixels, counts, sums = _search_tile(image, valid, tile, window, table, cap, out, negative)
     if negative[0] < 0:
-        line, pixel = int(negative[1]) + origin[0], int(negative[2]) + origin[1]
-        raise ValueError(
-            f"image holds {negative[0]:g} at line {line}, pixel {pixel}: power cannot be negative. "
-            "Give linear power, not decibel, and no data as NaN, 0 or valid=False"
-        )
-    return lines + np.int64(origin[0]), pixels + np.int64(origin[1]), counts.astype(np.int64), sums
+        raise negative_power(negative, origin)
+    scores = image[lines, pixels].astype(np.float64) / (table[counts] * sums)
+    return lines + np.int64(origin[0]), pixels + np.int64(origin[1]), sums / counts, scores
+
+
+def negative_power(negative: F64, origin: tuple[int, int]) -> ValueError:
+    """The error for the negative power that a kernel met: its value, line and pixel."""
+    line, pixel = int(negative[1]) + origin[0], int(negative[2]) + origin[1]
+    return ValueError(
+        f"image holds {negative[0]:g} at line {line}, pixel {pixel}: power cannot be negative. "
+        "Give linear power, not decibel, and no data as NaN, 0 or valid=False"
+    )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar import cpu, cpu_float
+from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_moments
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
 from sarship.errors import FloodError
@@ -15,8 +16,8 @@ from sarship.model import CfarParams, Hits, Window
 
 __all__ = ["check_image", "check_lines", "check_valid", "search"]
 
-Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
-"""Lines, pixels, ring counts and ring sums of a tile's hits."""
+Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
+"""Lines, pixels, clutter and scores of a tile's hits."""
 
 _NO_SCORES = np.empty((0, 0), np.float32)
 _ALL_VALID = np.empty((0, 0), np.bool_)
@@ -67,8 +68,7 @@ def search(
     scores: NDArray[np.float32] | None = None,
 ) -> Hits:
     """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given."""
-    table = ring_table(params)
-    search_tile: Callable[..., Found] = cpu.search_tile if image.dtype.kind == "u" else cpu_float.search_tile
+    table, search_tile = ring_table(params), _kernel(image, params)
     window = (*params.background_shape, *params.guard_shape)
 
     def one(tile: Window) -> Found:
@@ -89,16 +89,27 @@ def search(
                 f"more than {cap} hits in an image of {image.shape} pixels at pfa {params.pfa:g}: "
                 "is the land masked (valid), are the looks right? Raise max_hits if so many are expected"
             )
-    return _hits(image, table, found)
+    return _hits(image, found)
 
 
-def _hits(image: NDArray[np.generic], table: NDArray[np.float64], found: list[Found]) -> Hits:
-    line, pixel, count, total = (np.concatenate([tile[k] for tile in found]) for k in range(4))
+def _kernel(image: NDArray[np.generic], params: CfarParams) -> Callable[..., Found]:
+    """The kernel for an image's type and a law."""
+    is_number = image.dtype.kind == "u"
+    if params.law == "gamma":
+        return cpu.search_tile if is_number else cpu_float.search_tile
+    is_log = params.law != "gaussian"
+    if is_number or is_log:
+        return partial(cpu_moments.search_tile, is_log=is_log)
+    return cpu_float_moments.search_tile
+
+
+def _hits(image: NDArray[np.generic], found: list[Found]) -> Hits:
+    line, pixel, clutter, score = (np.concatenate([tile[k] for tile in found]) for k in range(4))
     order = np.lexsort((pixel, line))
-    line, pixel, count, total = line[order], pixel[order], count[order], total[order]
+    line, pixel = line[order], pixel[order]
     value = image[line, pixel].astype(np.float64)
     if image.dtype.kind == "u":
         value *= value
-    score = np.minimum(value / (table[count] * total), np.finfo(np.float32).max).astype(np.float32)
+    single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
     # a hit above its threshold by less than float32 resolves is still a hit
-    return Hits(line=line, pixel=pixel, value=value, clutter=total / count, score=np.maximum(score, _ABOVE_ONE))
+    return Hits(line=line, pixel=pixel, value=value, clutter=clutter[order], score=np.maximum(single, _ABOVE_ONE))

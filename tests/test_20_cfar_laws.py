@@ -1,0 +1,193 @@
+"""The laws of a mean and a deviation: kernels against plain twins, thresholds against direct integration."""
+
+from itertools import pairwise
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import integrate, special, stats
+
+from sarship import cfar
+from sarship.cfar import CfarParams, cpu_moments
+from sarship.clutter import pfa_of, ring_table, threshold_factor
+
+LAWS = ["lognormal", "weibull", "gaussian"]
+LOG_LAWS = ["lognormal", "weibull"]
+
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
+numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 4095, 4096, 65_535]) | st.integers(0, 65_535)
+reals = st.sampled_from([0, np.nan, np.inf, 1e-30, 1e-3, 1, 1, 2, 1e6, 1e30]) | st.floats(0, 10, width=32)
+
+
+masks = st.none() | st.integers(0, 99)
+
+
+@st.composite
+def parameters(draw):
+    guard = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    return CfarParams(
+        law=draw(st.sampled_from(LAWS)),
+        guard=guard,
+        background=(guard[0] + draw(st.integers(1, 3)), guard[1] + draw(st.integers(1, 3))),
+        min_ring=draw(st.integers(1, 4)),
+        pfa=10.0 ** -draw(st.sampled_from([0.5, 1, 2, 3, 6])),
+        independent=draw(st.sampled_from([1.0, 0.3])),
+    )
+
+
+def assert_twins_agree(image, params, valid, tie):
+    hits, (score, clutter) = cfar.detect(image, params, valid), naive.moment_scores(image, params, valid)
+    found, got = cfar.mask(image, params, valid), cfar.score(image, params, valid)
+    np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
+    differs = found != (score > 1)
+    assert np.all(np.abs(score[differs] - 1) < tie)
+    np.testing.assert_array_equal(got > 1, found)
+    np.testing.assert_array_equal(got[found], hits.score)
+    np.testing.assert_allclose(hits.clutter, clutter[found], rtol=1e-12)
+    single = np.finfo(np.float32)
+    np.testing.assert_allclose(got, np.clip(score, None, single.max), rtol=3e-7, atol=single.tiny)
+
+
+@given(shapes.flatmap(lambda s: hnp.arrays(np.uint16, s, elements=numbers)), parameters(), masks)
+@settings(deadline=None, max_examples=60)
+def test_digital_numbers_equal_the_plain_twin_exactly(image, params, seed):
+    valid = None if seed is None else np.random.default_rng(seed).random(image.shape) > 0.3
+    assert_twins_agree(image, params, valid, tie=0)
+
+
+@given(
+    shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)),
+    parameters(),
+    masks,
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=60)
+def test_powers_equal_the_plain_twin(image, params, seed, is_single):
+    image = image.astype(np.float32) if is_single else image
+    valid = None if seed is None else np.random.default_rng(seed).random(image.shape) > 0.3
+    assert_twins_agree(image, params, valid, tie=1e-12 if params.law == "gaussian" else 0)
+
+
+def test_levels_are_the_rounded_logarithm_of_power():
+    levels = cpu_moments.LN_LEVELS
+    assert levels[0] == 0
+    power = np.exp((levels[1:].astype(float) - 1) / (cpu_moments.LN_SCALE / 2))
+    np.testing.assert_allclose(power, np.arange(1.0, 65_536) ** 2, rtol=1e-6)
+    assert levels.max() < 2**24
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_sums_stay_exact_beside_the_brightest_land(law):
+    rng = np.random.default_rng(0)
+    image = np.full((60, 70), 65_535, np.uint16)
+    image[:, :30] = rng.integers(1, 40, (60, 30))
+    image[:20, 30:] = rng.integers(60_000, 65_536, (20, 40))
+    params = CfarParams(law=law, guard=3, background=8, pfa=1e-2)
+    score = naive.moment_scores(image, params)[0]
+    got = cfar.score(image, params)
+    np.testing.assert_array_equal(got > 1, score > 1)
+    np.testing.assert_allclose(got, score, rtol=3e-7)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, law, dtype):
+    rng = np.random.default_rng(5)
+    power = rng.gamma(4.4, 1 / 4.4, (120, 200)) * np.where(np.arange(200) < 90, 1, 1e3)
+    image = (np.sqrt(power) * 300).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
+    valid = rng.random(image.shape) > 0.05
+    params = CfarParams(law=law, pfa=1e-2, guard=2, background=6)
+    whole, scores = cfar.detect(image, params, valid), cfar.score(image, params, valid)
+    assert len(whole) > 20
+    band = cfar.score(image[24:80], params, valid[24:80], lines=(6, 50))
+    np.testing.assert_allclose(band, scores[30:74], rtol=2e-7)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
+    monkeypatch.setattr("sarship.cfar.cpu_moments.STRIP_LINES", 1)
+    got = cfar.detect(np.asfortranarray(image), params, valid)
+    for name in ("line", "pixel", "value", "clutter", "score"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_negative_power_is_named(law):
+    image = np.ones((30, 30), np.float32)
+    image[3, 4] = -12.5
+    with pytest.raises(ValueError, match=r"-12\.5 at line 3, pixel 4.*decibel"):
+        cfar.detect(image, CfarParams(law=law))
+    valid = image > 0
+    assert np.isnan(cfar.score(image, CfarParams(law=law), valid)[3, 4])
+
+
+def lognormal_pfa(factor, count):
+    """P(level > mean + factor · deviation) for normal levels, by direct integration over the deviation."""
+    freedom = count - 1
+
+    def integrand(deviation):
+        tail = special.ndtr(-factor * deviation / np.sqrt(1 + 1 / count))
+        return tail * stats.chi.pdf(deviation * np.sqrt(freedom), freedom) * np.sqrt(freedom)
+
+    points = np.linspace(1e-6, 1 + 12 / np.sqrt(freedom), 40)
+    return sum(integrate.quad(integrand, a, b, epsabs=0, epsrel=1e-9)[0] for a, b in pairwise(points))
+
+
+@pytest.mark.parametrize("pfa", [1e-3, 1e-6, 1e-12])
+@pytest.mark.parametrize("count", [16, 100, 1240])
+def test_lognormal_factor_gives_its_pfa_by_direct_integration(pfa, count):
+    factor = float(threshold_factor("lognormal", pfa, looks=1, count=count))
+    assert lognormal_pfa(factor, count) == pytest.approx(pfa, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("pfa", "count", "within"), [(1e-3, 16, 0.2), (1e-3, 64, 0.05), (1e-6, 128, 0.15), (1e-6, 400, 0.05)]
+)
+def test_weibull_factor_gives_its_pfa_over_rings_drawn_from_it(pfa, count, within):
+    factor = float(threshold_factor("weibull", pfa, looks=1, count=count))
+    levels = np.log(np.random.default_rng(0).standard_exponential((6_000_000 // count, count)))
+    threshold = levels.mean(axis=1) + factor * levels.std(axis=1, ddof=1)
+    assert np.exp(-np.exp(threshold)).mean() == pytest.approx(pfa, rel=within)
+
+
+def test_large_rings_give_the_limits():
+    assert threshold_factor("lognormal", 1e-6, looks=1, count=1e9) == pytest.approx(stats.norm.isf(1e-6), rel=1e-6)
+    limit = np.sqrt(6) / np.pi * (np.log(-np.log(1e-6)) + np.euler_gamma)
+    assert threshold_factor("weibull", 1e-6, looks=1, count=1e9) == pytest.approx(limit, rel=1e-6)
+    assert threshold_factor("gaussian", 1e-6, looks=1, count=16) == pytest.approx(stats.norm.isf(1e-6), rel=1e-12)
+
+
+@given(st.sampled_from(LAWS), st.floats(-12, np.log10(0.4)), st.integers(8, 60_000), st.floats(0.5, 1))
+@settings(deadline=None, max_examples=40)
+def test_pfa_of_is_the_inverse(law, log_pfa, count, independent):
+    factor = threshold_factor(law, 10**log_pfa, looks=1, count=count, independent=independent)
+    assert pfa_of(law, factor, looks=1, count=count, independent=independent) == pytest.approx(10**log_pfa, rel=1e-6)
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("pfa", [1e-3, 1e-12])
+@pytest.mark.parametrize("background", [3, 20, 80])
+def test_table_is_within_a_ten_thousandth(law, pfa, background):
+    params = CfarParams(law=law, pfa=pfa, independent=0.5, guard=1, background=background, min_ring=8)
+    count = np.unique(np.geomspace(8, params.ring_size, 200).astype(int))
+    exact = threshold_factor(law, pfa, looks=4.4, count=count, independent=0.5)
+    table = ring_table(params)
+    np.testing.assert_allclose(np.sqrt(table[count] * (count - 1) / count), exact, rtol=1e-4)
+    assert np.all(np.diff(table[8:]) < 0), "the smallest factor must be that of the whole ring"
+
+
+@pytest.mark.parametrize("law", LOG_LAWS)
+def test_false_alarms_come_at_their_rate(law):
+    rng = np.random.default_rng(1)
+    clutter = {"lognormal": rng.lognormal(2, 0.7, (1500, 1500)), "weibull": rng.weibull(1.3, (1500, 1500))}[law]
+    for pfa in (1e-2, 1e-3):
+        n_hits = cfar.mask(clutter.astype(np.float32), CfarParams(law=law, pfa=pfa)).sum()
+        assert n_hits == pytest.approx(pfa * clutter.size, rel=0.1)
+
+
+def test_the_two_parameter_rule_is_not_constant_on_speckle():
+    speckle = np.random.default_rng(1).gamma(4.4, 1 / 4.4, (1500, 1500)).astype(np.float32)
+    rate = cfar.mask(speckle, CfarParams(law="gaussian", pfa=1e-6)).mean()
+    assert rate == pytest.approx(special.gammaincc(4.4, 4.4 + stats.norm.isf(1e-6) * np.sqrt(4.4)), rel=0.1)
+    assert rate > 500e-6
