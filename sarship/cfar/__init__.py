@@ -24,9 +24,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.door import check_image, check_lines, check_valid, search
+from sarship.cfar.measure import measure_correlation, measure_looks
 from sarship.model import CfarParams, Hits
 
-__all__ = ["CfarParams", "detect", "detect_dual", "mask", "score", "warm_up"]
+__all__ = [
+    "CfarParams",
+    "detect",
+    "detect_dual",
+    "mask",
+    "measure_correlation",
+    "measure_looks",
+    "score",
+    "warm_up",
+]
 
 
 def detect(
