@@ -1,0 +1,214 @@
+"""Whether the detector's false-alarm rate is what it says: measured over nominal, for each law on clutter of its own.
+
+`python -m benchmarks.false_alarms` draws seeded clutter, searches it, writes the table between the markers in README.md
+and the pictures into docs/img. Everything the detector needs is estimated from the ring; only the number of looks is
+given. `--quick` takes a hundredth of the pixels and writes nothing. The whole takes two minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sarship import cfar
+from sarship.cfar import CfarParams
+from sarship.clutter import threshold_factor
+from sarship.model import ClutterLaw
+
+ROOT: Final = Path(__file__).parents[1]
+MARKERS: Final = ("<!-- benchmark:false_alarms -->", "<!-- /benchmark:false_alarms -->")
+SIDE: Final = 4000
+RATES: Final = (1e-3, 1e-4, 1e-5, 1e-6)
+LOOKS: Final = 4.4
+STEP_DB: Final = 6.0
+WEIBULL_SHAPE: Final = 1.4
+LOG_DEVIATION: Final = 0.6
+CELL: Final = (2.2, 2.0)
+"""Resolution over spacing of GRD, lines and pixels."""
+CORRELATED_LOOKS: Final = 4
+CONTRASTS_DB: Final = np.arange(3, 21)
+SIZES: Final = {1: (1, 1), 4: (2, 2), 20: (2, 10)}
+SHIP_SPACING: Final = 64
+
+Image = NDArray[np.float32]
+Draw = Callable[[np.random.Generator, int], Image]
+
+
+def gamma(looks: float, rng: np.random.Generator, side: int) -> Image:
+    return rng.standard_gamma(looks, (side, side), np.float32) / np.float32(looks)
+
+
+def lognormal(rng: np.random.Generator, side: int) -> Image:
+    return np.asarray(np.exp(np.float32(LOG_DEVIATION) * rng.standard_normal((side, side), np.float32)), np.float32)
+
+
+def weibull(rng: np.random.Generator, side: int) -> Image:
+    return np.power(rng.standard_exponential((side, side), np.float32), np.float32(1 / WEIBULL_SHAPE))
+
+
+def correlated(rng: np.random.Generator, side: int) -> Image:
+    """Speckle of whole looks: complex noise, smoothed to the resolution and detected, looks averaged."""
+    # a Gaussian response whose half-power width is the resolution
+    sigma = [width / (2 * np.sqrt(2 * np.log(2))) * np.sqrt(2) for width in CELL]
+    power = np.zeros((side, side), np.float32)
+    for _ in range(2 * CORRELATED_LOOKS):
+        power += ndimage.gaussian_filter(rng.standard_normal((side, side), np.float32), sigma, mode="wrap") ** 2
+    return np.asarray(power / power.mean(), np.float32)
+
+
+def stepped(rng: np.random.Generator, side: int) -> Image:
+    """Gamma clutter whose level rises between bands of 200 pixels."""
+    high = (np.arange(side) // 200) % 2 == 1
+    return gamma(LOOKS, rng, side) * np.where(high, 10 ** (STEP_DB / 10), 1).astype(np.float32)
+
+
+CLUTTER: Final[dict[str, tuple[ClutterLaw, float, Draw]]] = {
+    "gamma, 1 look": ("gamma", 1.0, partial(gamma, 1.0)),
+    "gamma, 4.4 looks": ("gamma", LOOKS, partial(gamma, LOOKS)),
+    "gamma, 20 looks": ("gamma", 20.0, partial(gamma, 20.0)),
+    "lognormal, deviation 0.6": ("lognormal", LOOKS, lognormal),
+    "Weibull, shape 1.4": ("weibull", LOOKS, weibull),
+}
+
+
+def chunks(draw: Draw, n_pixels: float, side: int) -> Iterator[Image]:
+    """Images of clutter, seeded, drawn on two threads while others are searched."""
+    seeds = np.random.SeedSequence(20_260_101).spawn(max(1, round(n_pixels / side**2)))
+    with ThreadPoolExecutor(2) as pool:
+        for first in range(0, len(seeds), 2):
+            yield from pool.map(lambda seed: draw(np.random.default_rng(seed), side), seeds[first : first + 2])
+
+
+def ratios(images: Iterator[Image], law: ClutterLaw, looks: float, independent: float = 1.0) -> list[float]:
+    """Measured over nominal rate at each of `RATES`."""
+    counts, n_pixels = np.zeros(len(RATES)), 0
+    for image in images:
+        n_pixels += image.size
+        for k, pfa in enumerate(RATES):
+            counts[k] += len(cfar.detect(image, CfarParams(law=law, looks=looks, pfa=pfa, independent=independent)))
+    return [float(count / pfa / n_pixels) for count, pfa in zip(counts, RATES, strict=True)]
+
+
+def places(law: ClutterLaw, n_pixels: float, side: int) -> list[tuple[str, float, float]]:
+    """Where rings are cut or mixed: measured over nominal at 1e-3 and 1e-4."""
+    low, high = (np.arange(side) // 200) % 2 == 0, (np.arange(side) // 200) % 2 == 1
+    distance = np.minimum(np.arange(side) % 200, 199 - np.arange(side) % 200)
+    near = distance < 20
+    half = np.ones((side, side), np.bool_)
+    half[:, high] = False
+    rows: dict[str, list[float]] = {}
+    for pfa in (1e-3, 1e-4):
+        params = CfarParams(law=law, looks=LOOKS, pfa=pfa)
+        found = dict.fromkeys(["image's edge", "beside a mask", "dark side of a step", "bright side of a step"], 0)
+        n_images = 0
+        flat, over = chunks(partial(gamma, LOOKS), n_pixels, side), chunks(stepped, n_pixels, side)
+        for image, step in zip(flat, over, strict=True):
+            n_images += 1
+            border = cfar.mask(image, params)
+            border[20:-20, 20:-20] = False
+            found["image's edge"] += border.sum()
+            found["beside a mask"] += cfar.mask(image, params, half)[:, near & low].sum()
+            mask = cfar.mask(step, params)
+            found["dark side of a step"] += mask[:, near & low].sum()
+            found["bright side of a step"] += mask[:, near & high].sum()
+        size = {"image's edge": side**2 - (side - 40) ** 2} | {
+            name: side * int((near & (high if "bright" in name else low)).sum()) for name in list(found)[1:]
+        }
+        for name, count in found.items():
+            rows.setdefault(name, []).append(float(count) / (size[name] * n_images * pfa))
+    return [(name, *values) for name, values in rows.items()]  # type: ignore[misc]
+
+
+def detection_rates(law: ClutterLaw | None, size: tuple[int, int], n_ships: int, side: int) -> list[float]:
+    """Part of ships with a hit, at each contrast, on gamma clutter at pfa 1e-6; None is who knows the sea's level."""
+    rng = np.random.default_rng(7)
+    sea = gamma(LOOKS, rng, side)
+    corners = np.arange(SHIP_SPACING // 2, side - SHIP_SPACING // 2, SHIP_SPACING)
+    known = float(threshold_factor("gamma", 1e-6, looks=LOOKS, count=1e9))
+    rates = []
+    for contrast in CONTRASTS_DB:
+        image = sea.copy()
+        for line in range(size[0]):
+            for pixel in range(size[1]):
+                image[np.ix_(corners + line, corners + pixel)] *= np.float32(1 + 10 ** (contrast / 10))
+        mask = image > known if law is None else cfar.mask(image, CfarParams(law=law, looks=LOOKS, pfa=1e-6))
+        hit = np.zeros((corners.size, corners.size), np.bool_)
+        for line in range(size[0]):
+            for pixel in range(size[1]):
+                hit |= mask[np.ix_(corners + line, corners + pixel)]
+        rates.append(float(hit.ravel()[:n_ships].mean()))
+    return rates
+
+
+def draw_rates(table: list[tuple[str, ClutterLaw, list[float]]], path: Path) -> None:
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, law, values in table:
+        axes.plot(RATES, values, "o-", label=f"{name} ({law})")
+    axes.axhspan(0.9, 1.1, color="0.9")
+    axes.set(xscale="log", yscale="log", xlabel="nominal false-alarm probability", ylabel="measured over nominal")
+    axes.invert_xaxis()
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def draw_detection(n_ships: int, side: int, path: Path) -> None:
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(SIZES), sharey=True)
+    laws: list[ClutterLaw | None] = [None, "gamma", "lognormal", "weibull", "gaussian"]
+    for axes, (n_pixels, size) in zip(panels, SIZES.items(), strict=True):
+        for law in laws:
+            rates = detection_rates(law, size, n_ships, side)
+            axes.plot(CONTRASTS_DB, rates, "k--" if law is None else "-", label=law or "sea's level known")
+        axes.set(xlabel="ship over sea, dB", title=f"ship of {n_pixels} pixel{'s' if n_pixels > 1 else ''}")
+    panels[0].set_ylabel("part of ships with a hit")
+    panels[-1].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    """Measure, draw, and write the README's table at full size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a hundredth of the pixels, nothing written")
+    is_quick = parser.parse_args().quick
+    scale, side = (0.01, 1000) if is_quick else (1.0, SIDE)
+    table: list[tuple[str, ClutterLaw, list[float]]] = []
+    lines = ["| clutter | law | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
+    cases = [(name, law, looks, draw, 2.08e8, 1.0) for name, (law, looks, draw) in CLUTTER.items()]
+    cases.append(("gamma, 4.4 looks", "gaussian", LOOKS, partial(gamma, LOOKS), 4.8e7, 1.0))
+    sample = correlated(np.random.default_rng(0), 1000)
+    independent = float(cfar.measure_correlation(sample))
+    name = f"speckle of 20 × 22 m on 10 m, {CORRELATED_LOOKS} looks ({independent:.2f} independent, measured)"
+    cases.append((name, "gamma", float(CORRELATED_LOOKS), correlated, 4.8e7, independent))
+    for name, law, looks, draw, n_pixels, part in cases:
+        values = ratios(chunks(draw, scale * n_pixels, side), law, looks, part)
+        table.append((name, law, values))
+        lines.append(f"| {name} | {law} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+        print(lines[-1], flush=True)
+    lines += ["", "| gamma, 4.4 looks, within 20 pixels of | law | 1e-3 | 1e-4 |", "|---|---|--:|--:|"]
+    for law in ("gamma", "lognormal"):
+        for place, first, second in places(law, scale * 4.8e7, side):
+            lines.append(f"| {place} | {law} | {first:.3g} | {second:.3g} |")
+            print(lines[-1], flush=True)
+    text = "Measured over nominal false-alarm rate, ring 10/20:\n\n" + "\n".join(lines)
+    if is_quick:
+        return
+    draw_rates(table[:5], ROOT / "docs" / "img" / "false_alarms.png")
+    draw_detection(3000, side, ROOT / "docs" / "img" / "detection_rates.png")
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition(MARKERS[0])
+    after = rest.partition(MARKERS[1])[2]
+    readme.write_text(f"{before}{MARKERS[0]}\n{text}\n{MARKERS[1]}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
