@@ -1,0 +1,1 @@
+"""What is measured: speed beside rivals, accuracy beside truth. Each script prints its table."""
