@@ -273,8 +273,12 @@ def count(
     mask = read_polygons(land) if land else None
     with _bar("count") as (report, draw):
         results = survey(products, harbour, out, params=params, land=mask, progress=report)
+        undrawn = ""
         if pictures and len(results.scenes):
-            write_pictures(results, harbour, out, land=mask, progress=draw)
+            try:
+                write_pictures(results, harbour, out, land=mask, progress=draw)
+            except SarshipError as error:  # the tables are written, and worth more than a picture
+                undrawn = " ".join(str(error).split())
     if as_json:
         rows = results.counts.to_dataframe().reset_index()
         records = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
@@ -283,7 +287,11 @@ def count(
     else:
         click.echo(f"{counts_text(results.counts)}\n\nresults are in {out}")
     _say_failures(results.failures)
+    if undrawn:
+        click.echo(f"failed: pictures: {undrawn}", err=True)
     _leave(len(results.failures), len(products))
+    if undrawn:
+        sys.exit(SOME_FAILED)
 
 
 def _each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:

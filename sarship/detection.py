@@ -23,7 +23,7 @@ from shapely import affinity
 
 from sarship import cfar, schema
 from sarship.bands import Area, Band, Mask, bands_of
-from sarship.errors import FloodError, ProductWarning
+from sarship.errors import FloodError, ProductError, ProductWarning
 from sarship.model import CfarParams, DetectionParams, Hits, Window
 
 if TYPE_CHECKING:
@@ -90,10 +90,9 @@ def detect(
     ------
     FloodError
         When there are more hits than vessels can give: usually land that is not masked.
-    ValueError
-        When the ring has more than 65,535 pixels.
     ProductError
-        When the window reaches outside the image, or a polarization cannot be read.
+        When the ring has more than 65,535 of the product's pixels, the window reaches outside the image, or a
+        polarization cannot be read.
     """
     core = Window(0, product.shape[0], 0, product.shape[1]) if window is None else window
     ring = _ring(product, params or DetectionParams())
@@ -202,7 +201,7 @@ def _ring(product: GrdProduct, params: DetectionParams) -> CfarParams:
     outer = [max(round(params.background_m / step), inner + 1) for step, inner in zip(spacing, guard, strict=True)]
     n_ring = math.prod(2 * side + 1 for side in outer) - math.prod(2 * side + 1 for side in guard)
     if n_ring > MAX_RING:
-        raise ValueError(
+        raise ProductError(
             f"a ring of guard_m={params.guard_m:g} and background_m={params.background_m:g} has {n_ring:,} pixels of "
             f"{product.scene.id}, at most {MAX_RING:,} are allowed: make it narrower"
         )

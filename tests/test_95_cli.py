@@ -431,3 +431,18 @@ def test_demo_does_not_overwrite_what_is_not_its_own(tmp_path):
 
 def test_warm_up_is_offered():
     cfar.warm_up()
+
+
+def test_tables_stand_when_a_picture_fails(small, tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise OutputError("the product has gone")
+
+    monkeypatch.setattr("sarship.pictures.write_pictures", gone)
+    outcome = run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out")
+    assert "the product has gone" in refused(outcome, code=1)
+    assert "Quay" in outcome.stdout
+    assert len(read_results(tmp_path / "out").scenes) == 1
+
+
+def test_a_ring_too_wide_is_one_sentence(small):
+    assert "make it narrower" in refused(run("detect", small[0], "--background-m", 5000))
