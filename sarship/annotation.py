@@ -193,7 +193,7 @@ def _annotation(root: Element, grid: bytes, source: str) -> Annotation:
         polarization=polarization,  # type: ignore[arg-type]  # checked above
         start=_datetime(root, f"{image}/productFirstLineUtcTime", source),
         stop=_datetime(root, f"{image}/productLastLineUtcTime", source),
-        absolute_orbit=int(_text(root, f"{header}/absoluteOrbitNumber", source)),
+        absolute_orbit=_whole(root, f"{header}/absoluteOrbitNumber", source),
         orbit_pass=orbit_pass,  # type: ignore[arg-type]  # checked above
         geometry=geometry,
         looks=min(equivalent_looks(swath.n_range, swath.n_azimuth) for swath in swaths),
@@ -213,8 +213,8 @@ def _geometry(root: Element, source: str) -> ImageGeometry:
     """Clock, orbit and range law of the image."""
     first = _time(_text(root, f"{IMAGE}/productFirstLineUtcTime", source), "productFirstLineUtcTime", source)
     last = _time(_text(root, f"{IMAGE}/productLastLineUtcTime", source), "productLastLineUtcTime", source)
-    n_lines = int(_text(root, f"{IMAGE}/numberOfLines", source))
-    n_pixels = int(_text(root, f"{IMAGE}/numberOfSamples", source))
+    n_lines = _whole(root, f"{IMAGE}/numberOfLines", source)
+    n_pixels = _whole(root, f"{IMAGE}/numberOfSamples", source)
     if n_lines < 2 or n_pixels < 2 or last <= first:
         raise ProductError(f"{source} describes an image of {n_lines} lines by {n_pixels} from {first} to {last}")
     interval = _seconds(last - first) / (n_lines - 1)
@@ -281,8 +281,8 @@ def _swath(element: Element, source: str) -> _Swath:
 
     return _Swath(
         name=_text(element, "swath", source),
-        n_range=int(_text(element, "rangeProcessing/numberOfLooks", source)),
-        n_azimuth=int(_text(element, "azimuthProcessing/numberOfLooks", source)),
+        n_range=_whole(element, "rangeProcessing/numberOfLooks", source),
+        n_azimuth=_whole(element, "azimuthProcessing/numberOfLooks", source),
         range_width=width("rangeProcessing"),
         azimuth_width=width("azimuthProcessing"),
     )
@@ -360,6 +360,13 @@ def _number(parent: Element, path: str, source: str) -> float:
     if not np.isfinite(value):
         raise ProductError(f"{source} gives {path} as {text!r}, which is not a number; fetch the product again")
     return value
+
+
+def _whole(parent: Element, path: str, source: str) -> int:
+    value = _number(parent, path, source)
+    if value % 1 or abs(value) >= 2**31:
+        raise ProductError(f"{source} gives {path} as {value:g}, which is no whole number; fetch the product again")
+    return int(value)
 
 
 def _positive(parent: Element, path: str, source: str) -> float:
