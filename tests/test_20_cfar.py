@@ -194,7 +194,8 @@ def test_sums_stay_exact_beside_the_brightest_land():
     ("guard", "background"), [(10, 20), (2, 5), ((0, 70), (3, 90)), ((70, 1), (90, 9)), ((1, 1), (300, 4)), (60, 66)]
 )
 @pytest.mark.parametrize("brightest", [65_535, 300])
-def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest):
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest, dtype):
     rng = np.random.default_rng(4)
     shape = (260, 700)
     image = np.minimum(np.sqrt(rng.gamma(4.4, 1 / 4.4, shape)) * 50, brightest)
@@ -202,6 +203,7 @@ def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest):
     image[:, 300:420] = brightest * rng.random((shape[0], 120))
     image[100:130] = 0
     image = np.minimum(image, 65_535).astype(np.uint16)
+    image = image if dtype == np.uint16 else image.astype(dtype) ** 2
     valid = np.ones(shape, bool)
     valid[:, 500:530] = False
     params = CfarParams(pfa=1e-4, guard=guard, background=background)
@@ -242,6 +244,14 @@ def test_dual_takes_the_larger_score_and_shares_the_pfa():
     np.testing.assert_array_equal(hits.value, values)
     with pytest.raises(ValueError, match="one shape"):
         cfar.detect_dual(first, second[1:], SMALL)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_flood_beyond_what_a_tile_keeps_is_an_error(dtype):
+    image = sea((300, 300), dtype=dtype)
+    for cap in (1, 60, 64, 65, 500):
+        with pytest.raises(FloodError, match=f"more than {cap} hits"):
+            cfar.detect(image, CfarParams(pfa=0.1, guard=1, background=3, max_hits=cap))
 
 
 def test_a_flood_is_an_error_at_the_cap():

@@ -12,15 +12,16 @@ __all__ = ["compiled"]
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def compiled(function: F) -> F:
+def compiled(function: F, *, any_order: bool = False) -> F:
     """Compile a kernel on its first call, and keep the result on disk for the next process.
 
     numba writes cache files under a temporary name and renames them, so two processes may compile at once. Where
     neither the package's folder nor the user's cache can be written it refuses to cache; the kernel then
-    compiles in every process.
+    compiles in every process. `any_order` lets sums of floats be added in any order, and so in vector registers.
     """
+    order = {"reassoc", "nsz"} if any_order else set()
     try:
-        kernel: F = numba.njit(function, nogil=True, cache=True)
+        kernel: F = numba.njit(function, nogil=True, fastmath=order, cache=True)
     except RuntimeError:
-        kernel = numba.njit(function, nogil=True)
+        kernel = numba.njit(function, nogil=True, fastmath=order)
     return kernel

@@ -201,7 +201,7 @@ def _search_tile(
                 if not np.float64(values[i]) > _threshold(total, table):
                     continue
                 if n_hits == cap:
-                    return lines, pixels, sums
+                    return lines[:n_hits], pixels[:n_hits], sums[:n_hits]
                 if n_hits == lines.size:
                     lines, pixels, sums = _grown(lines), _grown(pixels), _grown(sums)
                 lines[n_hits], pixels[n_hits], sums[n_hits] = line, start + i, total

@@ -1,5 +1,8 @@
 """Kernels for float power: fast running sums find the candidates, direct sums decide them.
 
+As in `cpu`, most pixels are passed over by blocks: one whose brightest pixel stays below the threshold of the smallest
+sum that a ring of the block can have holds no hit.
+
 Running sums of floats drift, so they only sort out the pixels that cannot be hits, with a bound on their error that
 holds for any data. What is left is summed directly over its ring, always in the same order, so a result
 depends neither on the tile nor on what else the image holds. A wide range of values makes this slower, never wrong.
@@ -8,6 +11,9 @@ Every function compiled here lives in this file, because the compiler's cache wa
 """
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +29,31 @@ _LARGEST_SCORE = float(np.finfo(np.float32).max)
 _EPSILON = float(np.finfo(np.float64).eps)
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's sum that a float32 score does not show."""
-_BLOCK = 64
+_SHORT_BLOCK, _LONG_BLOCK, _SMALL_RING = 32, 128, 1000
+"""Pixels of a block; and the ring whose sum changes too much over a long one."""
 
 Real = NDArray[np.floating]
 F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
+Bits = NDArray[np.signedinteger]
 
 
 @compiled
-def _load_line(
-    row: Real, image: Real, valid: NDArray[np.bool_], line: int, start: int, negative: F64, peak: float
-) -> float:
-    """Copy a line into `row`, no data as zero; note the first negative power; return the peak so far."""
+def _largest(bits: Bits) -> int:
+    """Bits of the largest of some powers: those of floats above zero are in the floats' order, and compare faster."""
+    largest = bits[0]
+    for i in range(bits.size):
+        largest = max(largest, bits[i])
+    return int(largest)
+
+
+@compiled
+def _load_line(row: Real, image: Real, valid: NDArray[np.bool_], line: int, start: int, negative: F64) -> None:
+    """Copy a line into `row`, no data as zero; note the first negative power."""
     n_lines, n_pixels = image.shape
     if line < 0 or line >= n_lines:
         row[:] = 0
-        return peak
+        return
     first, last = max(start, 0), min(start + row.size, n_pixels)
     row[: first - start] = 0
     row[last - start :] = 0
@@ -52,13 +67,11 @@ def _load_line(
             inside[i] = 0
     for i in range(inside.size):
         has_negative |= inside[i] < 0
-        peak = max(peak, np.float64(inside[i]))
     if has_negative and negative[0] == 0:
         for i in range(inside.size):
             if inside[i] < 0:
                 negative[0], negative[1], negative[2] = inside[i], line, first + i
                 break
-    return peak
 
 
 @compiled
@@ -70,68 +83,68 @@ def _slide_down(columns: F64, counts: I32, entering: Real, leaving: Real) -> Non
 
 
 @compiled
-def _differences(ring: np.ndarray, outer: np.ndarray, inner: np.ndarray, back: int, guard: int) -> None:
-    """What each step across changes in the ring's sum; the first entry holds the whole first sum."""
+def _first_sum(outer: np.ndarray, inner: np.ndarray, back: int, guard: int) -> Any:
+    """Sum over the ring of the pixel before the first, from column sums that begin `back + 1` pixels before that."""
+    total = outer[0] - outer[0]
+    for j in range(2 * back + 1):
+        total += outer[j]
+    for j in range(back - guard, back + guard + 1):
+        total -= inner[j]
+    return total
+
+
+@compiled
+def _slide_across(ring: np.ndarray, outer: np.ndarray, inner: np.ndarray, back: int, guard: int) -> None:
+    """Sums (or counts) over the ring of every pixel of a line, from column sums that begin `back + 1` pixels before."""
     n = ring.size
-    # slices rather than computed indices: the compiler then drops the wrap-around tests
     outer_in, outer_out = outer[2 * back + 1 : 2 * back + 1 + n], outer[:n]
     inner_in, inner_out = inner[back + guard + 1 : back + guard + 1 + n], inner[back - guard : back - guard + n]
     for i in range(n):
         ring[i] = (outer_in[i] - outer_out[i]) - (inner_in[i] - inner_out[i])
-    for j in range(2 * back + 1):
-        ring[0] += outer[j]
-    for j in range(back - guard, back + guard + 1):
-        ring[0] -= inner[j]
-
-
-@compiled
-def _accumulate(ring: np.ndarray) -> None:
-    """Running sum in place; four at a time, so that one addition in four waits for the one before."""
-    whole = ring.size // 4 * 4
-    total = ring[0] - ring[0]
-    for i in range(0, whole, 4):
-        first = ring[i]
-        second = first + ring[i + 1]
-        third = second + ring[i + 2]
-        fourth = third + ring[i + 3]
-        ring[i] = total + first
-        ring[i + 1] = total + second
-        ring[i + 2] = total + third
-        total += fourth
-        ring[i + 3] = total
-    for i in range(whole, ring.size):
+    total = _first_sum(outer, inner, back, guard)
+    for i in range(n):
         total += ring[i]
         ring[i] = total
 
 
-@compiled
-def _may_hold_hit(ring: F64, values: Real, smallest: float, error: float) -> bool:
-    """Whether any pixel could be a hit, whatever its count and however the running sums have drifted."""
-    found = False
-    for i in range(ring.size):
-        found |= np.float64(values[i]) >= smallest * (ring[i] - error)
-    return found
+@partial(compiled, any_order=True)
+def _survey_blocks(
+    change: F64, fall: F64, peak: Bits, columns: tuple[F64, F64, F64, F64], bits: Bits, block: int
+) -> None:
+    """For each block of a line: the ring's change across it, the sum of its falls, the brightest pixel."""
+    outer_in, outer_out, inner_in, inner_out = columns
+    rows = (change.size, block)
+    a, b, c, d = outer_in.reshape(rows), outer_out.reshape(rows), inner_in.reshape(rows), inner_out.reshape(rows)
+    v = bits.reshape(rows)
+    for k in range(change.size):
+        total, falls = 0.0, 0.0
+        for i in range(block):
+            step = (a[k, i] - b[k, i]) - (c[k, i] - d[k, i])
+            total += step
+            falls += step if step < 0 else 0.0
+        change[k], fall[k], peak[k] = total, falls, _largest(v[k])
 
 
 @compiled
-def _direct_sum(rows: Real, line: int, column: int, window: tuple[int, int, int, int]) -> float:
-    """Sum over one ring, line by line from the left, with the lines' sums added in order."""
+def _direct_sum(rows: Real, line: int, column: int, window: tuple[int, int, int, int]) -> tuple[int, float]:
+    """Count and sum over one ring, line by line from the left, with the lines' sums added in order."""
     back_l, back_p, guard_l, guard_p = window
     n_rows = rows.shape[0]
-    total = 0.0
+    count, total = 0, 0.0
     for step in range(-back_l, back_l + 1):
         row = rows[(line + step) % n_rows, column - back_p : column + back_p + 1]
+        # the guard's part of a line, empty above and below the guard
+        left = back_p - guard_p if abs(step) <= guard_l else row.size
+        right = back_p + guard_p + 1 if abs(step) <= guard_l else row.size
         subtotal = 0.0
-        if abs(step) > guard_l:
-            for i in range(row.size):
-                subtotal += np.float64(row[i])
-        else:
-            for i in range(back_p - guard_p):
-                subtotal += np.float64(row[i])
-            for i in range(back_p + guard_p + 1, row.size):
-                subtotal += np.float64(row[i])
+        for i in range(left):
+            subtotal += np.float64(row[i])
+            count += row[i] > 0
+        for i in range(right, row.size):
+            subtotal += np.float64(row[i])
+            count += row[i] > 0
         total += subtotal
-    return total
+    return count, total
 
 
 @compiled
@@ -153,7 +166,7 @@ def _score_line(
             continue
         threshold = factor * ring[i]
         if error > _SCORE_ERROR * ring[i] or value > threshold * (1 - 2 * _SCORE_ERROR):
-            threshold = factor * _direct_sum(rows, line, window[1] + 1 + i, window)
+            threshold = factor * _direct_sum(rows, line, window[1] + 1 + i, window)[1]
         score = np.float32(min(value / threshold, _LARGEST_SCORE))
         out[i] = max(score, _ABOVE_ONE) if value > threshold else score
 
@@ -175,54 +188,80 @@ def _search_tile(
     cap: int,
     out: NDArray[np.float32],
     negative: F64,
+    whole: Bits,
+    block: int,
 ) -> tuple[I32, I32, I32, F64]:
     line_start, line_stop, start, stop = tile
     back_l, back_p, guard_l, guard_p = window
     width = stop - start
-    n_rows = 2 * back_l + 2
-    rows = np.zeros((n_rows, width + 2 * back_p + 1), image.dtype)
-    outer, inner, ring = np.zeros(rows.shape[1]), np.zeros(rows.shape[1]), np.zeros(width)
-    outer_n, inner_n = np.zeros(rows.shape[1], np.int32), np.zeros(rows.shape[1], np.int32)
-    count = np.zeros(width, np.int32)
+    n_rows, n_blocks = 2 * back_l + 2, (width + block - 1) // block
+    wide = n_blocks * block
+    rows = np.zeros((n_rows, wide + 2 * back_p + 1), image.dtype)
+    bits = rows.view(whole.dtype)
+    outer, inner = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
+    # slices rather than computed indices: the compiler then drops the wrap-around tests
+    columns = (
+        outer[2 * back_p + 1 :],
+        outer[:wide],
+        inner[back_p + guard_p + 1 : back_p + guard_p + 1 + wide],
+        inner[back_p - guard_p : back_p - guard_p + wide],
+    )
+    # only scores need the count of every ring
+    n_counted = rows.shape[1] if out.size > 0 else 0
+    outer_n, inner_n = np.zeros(n_counted, np.int32), np.zeros(n_counted, np.int32)
+    ring, count = np.zeros(wide if out.size > 0 else 0), np.zeros(wide if out.size > 0 else 0, np.int32)
+    change, fall, brightest_bits = np.zeros(n_blocks), np.zeros(n_blocks), np.zeros(n_blocks, bits.dtype)
+    brightest = brightest_bits.view(image.dtype)
+    # the brightest pixel so far
+    top = np.zeros(1, bits.dtype)
+    peak = top.view(image.dtype)
     lines, pixels, counts = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64, np.int32)
     sums = np.empty(64)
-    n_hits, peak = 0, 0.0
-    area = (2 * back_l + 1) * (2 * back_p + 1)
+    n_hits = 0
+    tall, broad = 2.0 * back_l + 1, 2.0 * back_p + 1
     for entering in range(line_start - back_l, line_stop + back_l):
         line = entering - back_l
         newest = rows[entering % n_rows]
-        peak = _load_line(newest, image, valid, entering, start - back_p - 1, negative, peak)
+        _load_line(newest, image, valid, entering, start - back_p - 1, negative)
+        top[0] = max(top[0], _largest(bits[entering % n_rows]))
         _slide_down(outer, outer_n, newest, rows[(entering - 2 * back_l - 1) % n_rows])
         _slide_down(inner, inner_n, rows[(line + guard_l) % n_rows], rows[(line - guard_l - 1) % n_rows])
         if line < line_start:
             continue
-        _differences(ring, outer, inner, back_p, guard_p)
-        _accumulate(ring)
-        _differences(count, outer_n, inner_n, back_p, guard_p)
-        _accumulate(count)
-        values = rows[line % n_rows, back_p + 1 : back_p + 1 + width]
-        # every step of a running sum rounds by at most half an ulp of the largest sum possible; twice that, to be safe
+        values = rows[line % n_rows, back_p + 1 : back_p + 1 + wide]
+        # A column's sum is at most tall · peak and rounds twice a line; so do the sums of all columns of a ring. Going
+        # across, a step rounds three times and enters two sums over a block and one over the line. Twice all that.
         steps = entering - line_start + back_l + 1
-        error = _EPSILON * peak * area * (4.0 * steps + 8.0 * rows.shape[1])
+        error = _EPSILON * np.float64(peak[0]) * tall * (4 * steps * broad + wide * (8 * broad + 4 * block + 8))
         if out.size > 0:
+            _slide_across(ring, outer, inner, back_p, guard_p)
+            _slide_across(count, outer_n, inner_n, back_p, guard_p)
             _score_line(out[line - line_start], ring, count, rows, line, window, table, error)
             continue
-        for block in range(0, width, _BLOCK):
-            end = min(block + _BLOCK, width)
-            if not _may_hold_hit(ring[block:end], values[block:end], table[-1], error):
+        _survey_blocks(
+            change, fall, brightest_bits, columns, bits[line % n_rows, back_p + 1 : back_p + 1 + wide], block
+        )
+        before = _first_sum(outer, inner, back_p, guard_p)
+        for k in range(n_blocks):
+            # a whole ring has the smallest factor, so this threshold is below that of every pixel of the block
+            if brightest[k] == 0 or brightest[k] < table[-1] * (before + fall[k] - error):
+                before += change[k]
                 continue
-            for i in range(block, end):
-                value, factor = np.float64(values[i]), table[count[i]]
-                if value == 0 or factor == np.inf or not value >= factor * (ring[i] - error):
+            total = before
+            before += change[k]
+            for i in range(k * block, min((k + 1) * block, width)):
+                total += (columns[0][i] - columns[1][i]) - (columns[2][i] - columns[3][i])
+                value = np.float64(values[i])
+                if value == 0 or not value >= table[-1] * (total - error):
                     continue
-                total = _direct_sum(rows, line, back_p + 1 + i, window)
-                if not value > factor * total:
+                n, exact = _direct_sum(rows, line, back_p + 1 + i, window)
+                if not value > table[n] * exact:
                     continue
                 if n_hits == cap:
-                    return lines, pixels, counts, sums
+                    return lines[:n_hits], pixels[:n_hits], counts[:n_hits], sums[:n_hits]
                 if n_hits == lines.size:
                     lines, pixels, counts, sums = _grown(lines), _grown(pixels), _grown(counts), _grown(sums)
-                lines[n_hits], pixels[n_hits], counts[n_hits], sums[n_hits] = line, start + i, count[i], total
+                lines[n_hits], pixels[n_hits], counts[n_hits], sums[n_hits] = line, start + i, n, exact
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], counts[:n_hits], sums[:n_hits]
 
@@ -247,8 +286,9 @@ def search_tile(
     ValueError
         A valid pixel whose power is negative.
     """
-    negative = np.zeros(3)
-    lines, pixels, counts, sums = _search_tile(image, valid, tile, window, table, cap, out, negative)
+    negative, whole = np.zeros(3), np.empty(0, f"i{image.dtype.itemsize}")
+    block = _LONG_BLOCK if table.size > _SMALL_RING else _SHORT_BLOCK
+    lines, pixels, counts, sums = _search_tile(image, valid, tile, window, table, cap, out, negative, whole, block)
     if negative[0] < 0:
         raise negative_power(negative, origin)
     scores = image[lines, pixels].astype(np.float64) / (table[counts] * sums)

@@ -19,7 +19,7 @@ __all__ = ["blocks", "split", "work"]
 T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-TILE_PIXELS = 2048
+TILE_PIXELS = 4096
 """Widest tile: its column sums and the lines of its ring stay in the second-level cache."""
 TILE_LINES = 1024
 """Tiles are at least this tall, and eight windows: each begins by summing a window's lines for nothing."""
@@ -29,7 +29,7 @@ def split(core: Window, window_lines: int) -> list[Window]:
     """Tiles that cover `core`, from top to bottom: enough for the threads, none so small that starting it matters."""
     n_lines, n_pixels = core.shape
     across = ceil(n_pixels / TILE_PIXELS)
-    wanted = ceil(4 * numba.get_num_threads() / across)
+    wanted = ceil(8 * numba.get_num_threads() / across)
     down = max(1, min(wanted, n_lines // max(TILE_LINES, 8 * window_lines)), ceil(n_lines / 8192))
     lines = np.linspace(core.line_start, core.line_stop, down + 1).astype(int).tolist()
     pixels = np.linspace(core.pixel_start, core.pixel_stop, across + 1).astype(int).tolist()
