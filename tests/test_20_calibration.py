@@ -203,7 +203,7 @@ def test_the_border_level_is_below_the_noise_and_above_nothing() -> None:
     gain = read_calibration(calibration_xml([Vector(0, [0, 19], [600.0, 600.0])]), "c")
     loud = read_noise(noise_xml([Vector(0, [0, 19], [1600.0, 1600.0])], None), "n")
     silent = read_noise(noise_xml([Vector(0, [0, 19], [0.0, 0.0])], None), "n")
-    assert border_power_at(gain, loud, 0, 0) == 800
+    assert border_power_at(gain, loud, 0, 0) == 400
     for without in (silent, None):
         assert border_power_at(gain, without, 0, 0) == pytest.approx(600**2 * 10**-3.5)
 
