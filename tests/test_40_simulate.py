@@ -420,6 +420,17 @@ def test_product_without_noise_is_flagged_by_the_reader(noise: str, tmp_path: Pa
     assert len(listed(path)) == (8 if noise == "zero" else 6)
 
 
+def test_the_antimeridian_is_a_place_like_any_other(tmp_path: Path) -> None:
+    params = ProductParams(shape=(64, 80), latitude=10.0)
+    there, here = (
+        simulate_product(tmp_path / str(longitude), replace(params, longitude=longitude), n_vessels=0)[0]
+        for longitude in (180.0, 170.0)
+    )
+    for name in ("azimuthTimeInterval", "platformHeading"):
+        found, expected = (float(_annotation(path).findtext(f".//{name}", "nan")) for path in (there, here))
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("mode", ["IW", "EW", "S2"])
 @pytest.mark.parametrize("noise", ["new", "old"])
 def test_noise_in_the_image_is_what_the_file_says(mode: str, noise: str, tmp_path: Path) -> None:

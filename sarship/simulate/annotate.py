@@ -135,7 +135,7 @@ def _heading(grid: RadarGrid) -> float:
     pixel = (grid.shape[1] - 1) / 2
     line = (middle - grid.start) / grid.interval
     longitude, latitude = grid.place(line, np.full(2, pixel))
-    east = np.diff(longitude)[0] * np.cos(np.radians(latitude.mean()))
+    east = np.diff(np.unwrap(longitude, period=360))[0] * np.cos(np.radians(latitude.mean()))
     return float(np.degrees(np.arctan2(east, np.diff(latitude)[0])))
 
 

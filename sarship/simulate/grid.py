@@ -132,6 +132,7 @@ def _line_interval(orbit: Orbit, reach: float, spacing_m: float) -> float:
     """Seconds in which the beam moves one spacing over the ground."""
     step = np.array([-0.5, 0.5])
     longitude, latitude = locate(orbit, step, np.full(2, reach))
+    longitude = np.unwrap(longitude, period=360)  # the two may lie on either side of the antimeridian
     metres = np.radians(np.diff(latitude)) * 6_371_000, np.radians(np.diff(longitude)) * 6_371_000
     return float(spacing_m / np.hypot(metres[0], metres[1] * np.cos(np.radians(latitude.mean())))[0])
 
