@@ -20,7 +20,7 @@ from sarship.model import DetectionParams
 from sarship.piers import read_port
 from sarship.pipeline import search, survey
 from sarship.results import Results, read_results
-from sarship.simulate import ProductParams, simulate_product
+from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
 BERTH = (35.80, 34.90)
@@ -365,6 +365,19 @@ def test_slices_of_one_pass_are_one_time(tmp_path):
     assert counts.sizes == {"time": 1, "pier": 2}
     assert counts["n_vessels"].to_numpy().tolist() == [[0, 0]]
     assert counts["scene"].item().split() == [product.stem for product in products]
+
+
+def test_a_port_on_the_antimeridian_counts_as_anywhere(tmp_path):
+    found = {}
+    for longitude in (20.0, 179.995):
+        params = ProductParams(shape=(700, 700), polarizations=("VV",), longitude=longitude, latitude=10.0)
+        harbour = simulate_harbour(tmp_path / str(longitude), n_dates=1, params=params)
+        assert harbour.truth["longitude"].abs().max() <= 180
+        counted = survey(harbour.products, read_port(harbour.port_file), tmp_path / f"out {longitude}")
+        found[longitude] = counted.counts["n_vessels"].values.tolist(), counted.counts["seen"].values.round(6).tolist()
+    assert np.ptp(read_port(harbour.port_file).piers.total_bounds[::2]) > 359  # piers lie on both sides
+    assert found[20.0] == found[179.995]
+    assert np.nansum(found[20.0][0]) > 0
 
 
 def test_same_name_of_another_acquisition_is_refused(trio, port, tmp_path):

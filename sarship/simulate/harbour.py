@@ -15,6 +15,7 @@ import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from sarship.antimeridian import recentred
 from sarship.model import Polarization
 from sarship.simulate.grid import RadarGrid, make_grid
 from sarship.simulate.orbit import REPEAT
@@ -137,7 +138,7 @@ def _port(place: Place) -> dict[str, object]:
 def _feature(
     name: str, kind: str, geometry: BaseGeometry, more: Mapping[str, object] | None = None
 ) -> dict[str, object]:
-    rounded = shapely.set_precision(geometry, 1e-7)
+    rounded = shapely.set_precision(recentred(geometry), 1e-7)
     properties = {"name": name, "kind": kind, **(more or {})}
     return {"type": "Feature", "properties": properties, "geometry": shapely.geometry.mapping(rounded)}
 

@@ -86,6 +86,7 @@ def truth_table(
     `time` is when it is abeam; `pier` is missing away from piers.
     """
     longitude, latitude = degrees_of(vessels)
+    longitude = np.where(np.abs(longitude) > 180, (longitude + 180) % 360 - 180, longitude)
     columns = {
         "time": pd.Series(pd.to_datetime(list(times), utc=True), dtype="datetime64[ns, UTC]"),
         "scene": pd.Series([scene] * len(vessels), dtype="str"),
