@@ -87,9 +87,8 @@ class PartFile:
         """Note what the bytes that follow belong to, before the first of them is written."""
         if version != self.version:
             with _output_errors(self.path):
-                new = _sidecar(self.target).with_suffix(".new")
-                new.write_text(json.dumps(asdict(version)))
-                new.replace(_sidecar(self.target))
+                _new_sidecar(self.target).write_text(json.dumps(asdict(version)))
+                _new_sidecar(self.target).replace(_sidecar(self.target))
             self.version = version
 
     def write(self, data: bytes) -> None:
@@ -109,13 +108,13 @@ class PartFile:
             self.path.replace(self.target)
             _sync_folder(self.target.parent)
         self._is_done = True
-        _sidecar(self.target).unlink(missing_ok=True)
+        _remove_notes(self.target)
 
     def discard(self) -> None:
         """Remove the part and all that belongs to it."""
         if not self._is_done:
             self.path.unlink(missing_ok=True)
-            _sidecar(self.target).unlink(missing_ok=True)
+            _remove_notes(self.target)
             self._is_done = True
 
 
@@ -234,7 +233,7 @@ def remaining(target: Path, size: int) -> int:
 def tidy(target: Path) -> None:
     """Remove what a process that was killed just after it finished the file has left beside it."""
     if not _part(target).exists():
-        _sidecar(target).unlink(missing_ok=True)
+        _remove_notes(target)
 
 
 def _part(target: Path) -> Path:
@@ -243,6 +242,15 @@ def _part(target: Path) -> Path:
 
 def _sidecar(target: Path) -> Path:
     return target.with_name(f"{target.name}.part.json")
+
+
+def _new_sidecar(target: Path) -> Path:
+    return target.with_name(f"{target.name}.part.json.new")
+
+
+def _remove_notes(target: Path) -> None:
+    for path in (_sidecar(target), _new_sidecar(target)):
+        path.unlink(missing_ok=True)
 
 
 def _read_version(path: Path) -> Version | None:

@@ -171,7 +171,10 @@ def public_url(url: str) -> str:
     >>> public_url("https://me:word@example.org/a/b.tiff?sig=secret")
     'https://example.org/a/b.tiff'
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "this"
     return SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "").geturl()
 
 
@@ -187,12 +190,13 @@ def ask(request: FileRequest, headers: dict[str, str], run: Run, *, renew: bool)
     Hiccup
         There was no answer.
     """
+    _split(request.url)
     run.wait_for(request.url)
     url = request.sign(request.url, renew) if request.sign else request.url
     secret = request.authorize(renew) if request.authorize else {}
-    first = urlsplit(url)
+    first = _split(url)
     for _ in range(_MAX_REDIRECTS):
-        own = secret if _is_same_host(first, urlsplit(url)) else {}
+        own = secret if _is_same_host(first, _split(url)) else {}
         response = _get(url, {**headers, **own}, run.patience)
         if response.status not in _REDIRECTS:
             return response
@@ -255,16 +259,21 @@ def _get(url: str, headers: dict[str, str], patience: Patience) -> urllib3.BaseH
             preload_content=False,
             decode_content=False,
         )
-    except (urllib3.exceptions.LocationValueError, ValueError):
-        raise DownloadError(f"{public_url(url)} is not an address; it starts with https:// and a host") from None
+    except urllib3.exceptions.LocationValueError:
+        raise _no_address(url) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
+        if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise DownloadError(
+                f"{public_url(url)}: the server's certificate cannot be verified, so nothing was fetched; behind a "
+                "proxy that replaces certificates, point SSL_CERT_FILE to a file with its own"
+            ) from None
         raise Hiccup(describe(error)) from None
 
 
 def describe(error: BaseException) -> str:
     """What went wrong with a connection, in words and without addresses."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
-        (urllib3.exceptions.SSLError, "the server's certificate cannot be verified"),
+        (urllib3.exceptions.SSLError, "the encrypted connection failed"),
         (urllib3.exceptions.NameResolutionError, "the server's name cannot be resolved"),
         (urllib3.exceptions.NewConnectionError, "the server cannot be reached"),
         (urllib3.exceptions.ConnectTimeoutError, "the server cannot be reached in time"),
@@ -275,10 +284,23 @@ def describe(error: BaseException) -> str:
 
 def _pool(url: str) -> urllib3.PoolManager:
     """Connections, through the proxy that the environment names for this host."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("not an address")
+    parts = _split(url)
     return _manager(None if proxy_bypass(parts.netloc.rpartition("@")[2]) else getproxies().get(parts.scheme))
+
+
+def _split(url: str) -> SplitResult:
+    """Parts of an address that can be asked."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in _PORTS and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:  # brackets that do not close, or a port that is no number
+        pass
+    raise _no_address(url)
+
+
+def _no_address(url: str) -> DownloadError:
+    return DownloadError(f"{public_url(url)!r} is not an address; one starts with https:// and a host")
 
 
 @cache
@@ -294,9 +316,12 @@ def _manager(proxy: str | None) -> urllib3.PoolManager:
 
 def _follow(url: str, location: str, first: SplitResult, hosts: frozenset[str]) -> str:
     """Where a redirect leads, if it may."""
-    following = urljoin(url, location)
-    to = urlsplit(following)
-    if not location or to.scheme not in _PORTS:
+    try:
+        following = urljoin(url, location)
+        to = _split(following)
+    except (ValueError, DownloadError):
+        location = ""
+    if not location:
         raise DownloadError(f"{public_url(url)} redirects to nowhere; search again for a fresh address")
     if urlsplit(url).scheme == "https" and to.scheme == "http":
         _refuse(url, to, "which is not encrypted")
