@@ -63,6 +63,8 @@ class Served:
     headers: dict[str, str] = field(default_factory=dict)
     bytes_per_second: float | None = None
     retry_after: str = "0.02"
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+    """Where connections break and what is damaged."""
     log: list[Sent] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
@@ -77,31 +79,27 @@ class Served:
 
 
 class FileServer(ThreadingHTTPServer):
-    """Serves `files` by their paths; `renew(path)` is the token endpoint."""
+    """Serves `files` by their paths."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.files: dict[str, Served] = {}
-        self.chance = random.Random(seed)
         self.guard = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def renew(self, path: str) -> str:
-        return self.files[path].token or ""
-
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients cut connections here on purpose."""
 
 
 @contextmanager
-def serve(seed: int = 0) -> Iterator[FileServer]:
-    server = FileServer(seed)
+def serve() -> Iterator[FileServer]:
+    server = FileServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -133,9 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
             fault = file.faults.pop(0) if file.faults else ""
             file.requests.append(dict(self.headers))
             if fault == "unauthorized":
-                file.token = f"token-{self.server.chance.random()}"
+                file.token = f"token-{file.chance.random()}"
             if fault == "changed":
-                file.etag = f'"{self.server.chance.random()}"'
+                file.etag = f'"{file.chance.random()}"'
         try:
             self._answer(file, fault)
         except OSError:
@@ -147,9 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif file.location is not None:
             self._plain(302, file, {"Location": file.location})
         elif fault == "busy":
-            self._plain(self.server.chance.choice((429, 503)), file, {"Retry-After": file.retry_after})
+            self._plain(file.chance.choice((429, 503)), file, {"Retry-After": file.retry_after})
         elif fault == "error":
-            self._plain(self.server.chance.choice((500, 502, 504)), file)
+            self._plain(file.chance.choice((500, 502, 504)), file)
         elif fault == "unanswered":
             self._abort()
         else:
@@ -183,11 +181,12 @@ class _Handler(BaseHTTPRequestHandler):
             first = start + 1 if fault == "misplaced" else start
             self.send_header("Content-Range", f"bytes {first}-{total - 1}/{claimed}")
         self._headers(file, claimed - start)
-        sent = Sent(206 if is_range else 200, start, 0, fault)
+        is_harmless = fault == "misplaced" and not is_range  # a whole file has no other place
+        sent = Sent(206 if is_range else 200, start, 0, "" if is_harmless else fault)
         file.log.append(sent)
         if fault == "corrupt" and body:
-            body[self.server.chance.randrange(len(body))] ^= 0x40
-        stop = self.server.chance.randrange(len(body) + 1) if fault in {"drop", "reset", "stall", "drip"} else len(body)
+            body[file.chance.randrange(len(body))] ^= 0x40
+        stop = file.chance.randrange(len(body) + 1) if fault in {"drop", "reset", "stall", "drip"} else len(body)
         self._body(file, bytes(body[:stop]), sent)
         if fault == "stall":
             self._idle(file, b"", sent)
