@@ -15,7 +15,10 @@ _HOME = {
     "DetectionParams": "model",
     "Hits": "model",
     "Scene": "model",
+    "SceneQuery": "model",
     "Window": "model",
+    "completeness": "catalog",
+    "open_catalog": "catalog",
     "GrdProduct": "grd",
     "open_grd": "grd",
     "detect": "detection",
@@ -38,12 +41,15 @@ __all__ = [
     "Port",
     "Results",
     "Scene",
+    "SceneQuery",
     "Window",
     "__version__",
     "assign_piers",
+    "completeness",
     "count_by_pier",
     "detect",
     "find_vessels",
+    "open_catalog",
     "open_grd",
     "read_port",
     "read_results",
@@ -52,9 +58,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from sarship.catalog import completeness, open_catalog
     from sarship.detection import detect
     from sarship.grd import GrdProduct, open_grd
-    from sarship.model import DetectionParams, Hits, Scene, Window
+    from sarship.model import DetectionParams, Hits, Scene, SceneQuery, Window
     from sarship.pictures import write_pictures
     from sarship.piers import Port, assign_piers, read_port
     from sarship.pipeline import survey

@@ -4,7 +4,17 @@ Every message says what was wrong, with the value, and what to do about it. The 
 message of a `SarshipError` without a traceback and exits with a non-zero code.
 """
 
-__all__ = ["FloodError", "OutputError", "PortError", "ProductError", "ProductWarning", "SarshipError"]
+__all__ = [
+    "CatalogError",
+    "CredentialError",
+    "DownloadError",
+    "FloodError",
+    "OutputError",
+    "PortError",
+    "ProductError",
+    "ProductWarning",
+    "SarshipError",
+]
 
 
 class SarshipError(Exception):
@@ -17,6 +27,18 @@ class ProductError(SarshipError, ValueError):
 
 class PortError(SarshipError, ValueError):
     """A port or polygon file that is missing, malformed or not where the product is."""
+
+
+class CatalogError(SarshipError, ValueError):
+    """A catalogue that cannot be reached, refuses, answers nonsense, or a question that it cannot be asked."""
+
+
+class CredentialError(SarshipError, RuntimeError):
+    """Credentials that are missing, refused, or kept where others can read them. Never says what they are."""
+
+
+class DownloadError(SarshipError, RuntimeError):
+    """A file that could not be fetched whole; what had arrived is kept, and the next run goes on from there."""
 
 
 class FloodError(SarshipError, RuntimeError):

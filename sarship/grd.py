@@ -279,7 +279,7 @@ class GrdProduct:
         file = self.container.find("measurement", name)
         assert file is not None
         clean = partial(_clean, self, name) if _has_border_noise(self.ipf_version) else None
-        return Measurement(self.container.gdal_path(file.name), self.container.describe(file.name), self.shape, clean)
+        return Measurement.of(self.container, file.name, self.shape, clean)
 
     def _table(self, role: Role, polarization: str) -> Calibration | Noise | None:
         key = (role, polarization)
@@ -288,8 +288,8 @@ class GrdProduct:
         return self._tables[key]
 
 
-def open_grd(path: str | Path) -> GrdProduct:
-    """Open a GRD product: a `.SAFE` folder, a zip of one, or the `manifest.safe` in a folder. No pixel is read.
+def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
+    """Open a GRD product: a `.SAFE` folder, its `manifest.safe`, a zip, or what a catalogue opened. No pixel is read.
 
     Warns
     -----
@@ -301,7 +301,7 @@ def open_grd(path: str | Path) -> GrdProduct:
     ProductError
         If there is no product, it is not GRD, it is damaged, or no polarisation has an annotation.
     """
-    container = open_safe(path)
+    container = path if isinstance(path, SafeContainer) else open_safe(path)
     manifest = container.manifest
     if manifest.product_type != "GRD":
         kind = manifest.product_type or "raw-data"
@@ -379,6 +379,7 @@ def _scene(container: SafeContainer, annotation: Annotation) -> Scene:
         orbit_pass=annotation.orbit_pass,
         footprint=annotation.geometry.footprint(),
         assets={"product": str(container.path)},
+        processed=manifest.processed,
     )
 
 

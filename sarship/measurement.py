@@ -5,13 +5,14 @@ A band is the same rows as in the whole image, whatever the bands: nothing here 
 
 from __future__ import annotations
 
+import math
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import rasterio
@@ -21,9 +22,16 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from sarship.errors import ProductError
 from sarship.model import Window
 
+if TYPE_CHECKING:
+    from sarship.safe import SafeContainer
+
 __all__ = ["Measurement", "clean_borders"]
 
 Pixels = NDArray[np.uint16]
+Keep = Callable[[Window, Callable[[Window], Pixels]], Pixels]
+"""Gives a window that was kept, or calls what reads it and keeps that."""
+Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
+"""Entered to read a file; gives GDAL's options for it."""
 Cleaner = Callable[[Pixels, int], None]
 """Sets border noise to zero, in place, in whole lines of the image of which the first is given by number."""
 Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
@@ -41,6 +49,8 @@ CELL: Final = 32
 """Pixels whose mean power is judged together when the border of a line is sought."""
 _STEP: Final = 64
 """Cells looked at in one go."""
+_KEPT: Final = 2**26
+"""Largest window that is kept, pixels; a larger one is read band by band each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,16 @@ class Measurement:
     """Lines and pixels that the annotation promises."""
     clean: Cleaner | None = None
     """Sets border noise to zero; None where the processor did so itself."""
+    access: Access = field(default=nullcontext, repr=False)
+    """Entered to read the file; gives GDAL's options for it. Waits where a server limits requests."""
+    keep: Keep | None = field(default=None, repr=False)
+    """Gives a window that was kept, or calls what reads it and keeps that; None where reading is cheap."""
+
+    @classmethod
+    def of(cls, container: SafeContainer, name: str, shape: tuple[int, int], clean: Cleaner | None) -> Measurement:
+        """The image that the manifest of a product calls `name`."""
+        where = container.gdal_path(name), container.describe(name)
+        return cls(*where, shape, clean, container.access, container.keeper(name))
 
     def read(self, window: Window) -> Pixels:
         """Digital numbers of a window, uint16 (lines, pixels), 0 = no data.
@@ -64,6 +84,9 @@ class Measurement:
         ProductError
             If the file is not an image of the right size and type, or cannot be decoded.
         """
+        return self._read_window(window) if self.keep is None else self.keep(window, self._read_window)
+
+    def _read_window(self, window: Window) -> Pixels:
         with self._open() as dataset:
             return self._read(dataset, window)
 
@@ -92,6 +115,9 @@ class Measurement:
         """
         if n_lines < 1 or halo < 0:
             raise ValueError(f"need n_lines >= 1 and halo >= 0, got {n_lines=} {halo=}")
+        if self.keep is not None and math.prod(window.shape) <= _KEPT:
+            yield from _cut(self.read(window), window, n_lines, halo)
+            return
         bands = self._bands(window, n_lines, halo)
         # GDAL's options and handles belong to a thread, so one thread does all of the reading.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sarship-read") as reader:
@@ -144,7 +170,7 @@ class Measurement:
 
     @contextmanager
     def _open(self) -> Iterator[rasterio.DatasetReader]:
-        with rasterio.Env(**_OPTIONS):
+        with self.access() as options, rasterio.Env(**{**_OPTIONS, **(options or {})}):
             try:
                 with _OPENING, warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -161,6 +187,16 @@ class Measurement:
                     )
                     raise ProductError(f"{message}; fetch the product again")
                 yield dataset
+
+
+def _cut(pixels: Pixels, window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Pixels, Window]]:
+    """Bands of a window that is in memory."""
+    columns = window.pixel_start, window.pixel_stop
+    for start in range(window.line_start, window.line_stop, n_lines):
+        stop = min(start + n_lines, window.line_stop)
+        top, bottom = max(start - halo, window.line_start), min(stop + halo, window.line_stop)
+        rows = pixels[top - window.line_start : bottom - window.line_start].copy()
+        yield Window(start, stop, *columns), rows, Window(top, bottom, *columns)
 
 
 def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:

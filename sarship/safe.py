@@ -10,8 +10,8 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -19,17 +19,19 @@ from typing import IO, TYPE_CHECKING, Final, Literal, cast, get_args
 
 from sarship.errors import ProductError
 from sarship.model import OrbitPass, Polarization
-from sarship.xmltree import parse_xml
+from sarship.xmltree import find_all, parse_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
+
+    from sarship.measurement import Keep
 
 __all__ = ["Manifest", "Role", "SafeContainer", "SafeFile", "open_safe", "read_manifest"]
 
 Role = Literal["annotation", "calibration", "noise", "rfi", "measurement", "other"]
 
-_MANIFEST: Final = "manifest.safe"
-_PRODUCT_INFO: Final = "productInfo.json"
+MANIFEST: Final = "manifest.safe"
+PRODUCT_INFO: Final = "productInfo.json"
 _LARGEST_XML: Final = 256 * 2**20
 """Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
 _PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
@@ -78,6 +80,8 @@ class Manifest:
     corners: tuple[tuple[float, float], ...]
     """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
     files: tuple[SafeFile, ...]
+    processed: datetime | None = None
+    """When the product was made, UTC."""
     is_simulated: bool = False
     """Whether `sarship.simulate` made the product up."""
 
@@ -111,6 +115,7 @@ def read_manifest(data: bytes, source: str) -> Manifest:
         stop=stop,
         corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
         files=tuple(_files(root, source)),
+        processed=_processed(root, source),
         is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
     )
 
@@ -186,6 +191,13 @@ class SafeContainer:
             return str(_inside(self.path, stored))
         return f"/vsizip/{{{self.path.resolve()}}}/{self._prefix}{stored}"
 
+    def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
+        """Entered while GDAL reads an image; gives options that it needs, of which a file on disk has none."""
+        return nullcontext()
+
+    def keeper(self, name: str) -> Keep | None:
+        """What keeps windows of an image; None, as they are on disk already."""
+
     def _present(self, name: str) -> str:
         if name not in self._stored:
             raise ProductError(f"{self.describe(name)} is missing; fetch the product again")
@@ -201,7 +213,7 @@ def open_safe(path: str | Path) -> SafeContainer:
         If there is no Sentinel-1 product there, or the zip or the manifest is damaged.
     """
     path = Path(path)
-    if path.name == _MANIFEST and path.is_file():
+    if path.name == MANIFEST and path.is_file():
         path = path.parent
     if path.is_dir():
         return _open_folder(path.resolve())
@@ -215,9 +227,9 @@ def open_safe(path: str | Path) -> SafeContainer:
 
 
 def _open_folder(path: Path) -> SafeContainer:
-    if not (path / _MANIFEST).is_file():
+    if not (path / MANIFEST).is_file():
         raise ProductError(
-            f"{path} holds no {_MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
+            f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
         )
     sizes = {f.relative_to(path).as_posix(): f.stat().st_size for f in path.rglob("*") if f.is_file()}
 
@@ -227,9 +239,9 @@ def _open_folder(path: Path) -> SafeContainer:
         except OSError as error:
             raise ProductError(f"{path / name} cannot be read: {error.strerror}") from error
 
-    manifest = read_manifest(read(_MANIFEST), str(path / _MANIFEST))
-    renamed = _filename_map(read(_PRODUCT_INFO), path) if _PRODUCT_INFO in sizes else {}
-    return SafeContainer(path, _product_id(path.name), manifest, None, _locate(manifest, sizes, renamed), sizes)
+    manifest = read_manifest(read(MANIFEST), str(path / MANIFEST))
+    renamed = filename_map(read(PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+    return SafeContainer(path, _product_id(path.name), manifest, None, locate(manifest, sizes, renamed), sizes)
 
 
 def _open_zip(path: Path) -> SafeContainer:
@@ -238,24 +250,24 @@ def _open_zip(path: Path) -> SafeContainer:
             prefix = _product_prefix(archive, path)
             members = [m for m in archive.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
             sizes = {m.filename[len(prefix) :]: m.file_size for m in members}
-            for name in {_MANIFEST, _PRODUCT_INFO} & set(sizes):
+            for name in {MANIFEST, PRODUCT_INFO} & set(sizes):
                 if sizes[name] > _LARGEST_XML:
                     raise ProductError(f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata")
-            manifest = read_manifest(archive.read(prefix + _MANIFEST), f"{path}/{prefix}{_MANIFEST}")
-            renamed = _filename_map(archive.read(prefix + _PRODUCT_INFO), path) if _PRODUCT_INFO in sizes else {}
+            manifest = read_manifest(archive.read(prefix + MANIFEST), f"{path}/{prefix}{MANIFEST}")
+            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
     except _DAMAGED as error:
         raise ProductError(f"{path} is not a readable zip, or is cut short: {error}; fetch it again") from error
     inner = _product_id(PurePosixPath(prefix).name)
     name = inner if _PRODUCT_NAME.fullmatch(inner) else _product_id(path.name)
-    return SafeContainer(path, name, manifest, prefix, _locate(manifest, sizes, renamed), sizes)
+    return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
 
 
 def _product_prefix(archive: zipfile.ZipFile, path: Path) -> str:
     """Folder of the one product in a zip, with its slash; `""` at the top."""
-    found = [n.removesuffix(_MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == _MANIFEST]
+    found = [n.removesuffix(MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == MANIFEST]
     found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
     if not found:
-        raise ProductError(f"{path} holds no {_MANIFEST}, so it is not a zip of a Sentinel-1 product")
+        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product")
     if len(found) > 1:
         raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder")
     return found[0]
@@ -265,7 +277,7 @@ def _product_id(name: str) -> str:
     return re.sub(r"(\.SAFE|\.zip)+$", "", name, flags=re.IGNORECASE)
 
 
-def _locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -> dict[str, str]:
+def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -> dict[str, str]:
     """Manifest's names → names in the listing: as they are, as `productInfo.json` maps them, or by role and channel."""
     stored = {f.name: name for f in manifest.files for name in (f.name, renamed.get(f.name, "")) if name in sizes}
     free = [name for name in sizes if name not in set(stored.values())]
@@ -278,15 +290,15 @@ def _locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) 
     return stored
 
 
-def _filename_map(data: bytes, path: Path) -> dict[str, str]:
+def filename_map(data: bytes, path: Path) -> dict[str, str]:
     """`filenameMap` of a `productInfo.json`: the manifest's names → the mirror's."""
     try:
         mapping = json.loads(data).get("filenameMap", {})
-        return {str(k): _safe_name(str(v), f"{path}/{_PRODUCT_INFO}") for k, v in mapping.items()}
+        return {str(k): _safe_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
     except (ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, ProductError):
             raise
-        raise ProductError(f"{path}/{_PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
+        raise ProductError(f"{path}/{PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
 
 
 def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
@@ -309,12 +321,12 @@ def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
 
 
 def _files(root: Element, source: str) -> Iterator[SafeFile]:
-    for item in _all(root, "dataObject"):
-        href = next((e.get("href", "") for e in _all(item, "fileLocation")), "")
+    for item in find_all(root, "dataObject"):
+        href = next((e.get("href", "") for e in find_all(item, "fileLocation")), "")
         name = _safe_name(href, source)
         role, channel = _classify(name, item.get("repID", "").split(" ")[0])
-        size = next((e.get("size") for e in _all(item, "byteStream")), None)
-        md5 = next((e.text for e in _all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
+        size = next((e.get("size") for e in find_all(item, "byteStream")), None)
+        md5 = next((e.text for e in find_all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
         yield SafeFile(name, role, channel, None if size is None else _whole(size, source), md5 and md5.strip().lower())
 
 
@@ -335,21 +347,8 @@ def _inside(root: Path, name: str) -> Path:
     return path
 
 
-def _local(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
-
-
-def _all(root: Element, path: str) -> Iterator[Element]:
-    """Elements by local names, `a/b` being every b below every a, whatever their namespaces."""
-    first, _, rest = path.partition("/")
-    for element in root.iter():
-        if _local(element) == first:
-            yield from _all(element, rest) if rest else (element,)
-
-
 def _first(root: Element, path: str, source: str, default: str | None = None) -> str:
-    text = next((e.text.strip() for e in _all(root, path) if e.text and e.text.strip()), default)
-    if text is None:
+    if (text := next((e.text.strip() for e in find_all(root, path) if e.text and e.text.strip()), default)) is None:
         raise ProductError(f"{source} has no {path}, so it is not the manifest of a Sentinel-1 image; fetch it again")
     return text
 
@@ -376,15 +375,19 @@ def _orbit_pass(text: str, source: str) -> OrbitPass:
 
 
 def _polarizations(root: Element, source: str) -> tuple[Polarization, ...]:
-    found = {(e.text or "").strip() for e in _all(root, "transmitterReceiverPolarisation")}
+    found = {(e.text or "").strip() for e in find_all(root, "transmitterReceiverPolarisation")}
     if unknown := found - set(get_args(Polarization)):
         raise ProductError(f"{source} has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
     return cast("tuple[Polarization, ...]", tuple(sorted(found, key=lambda p: (p[0] != p[1], p))))
 
 
+def _processed(root: Element, source: str) -> datetime | None:
+    return max((_time(e.get("stop", ""), source) for e in find_all(root, "processing") if e.get("stop")), default=None)
+
+
 def _ipf_version(root: Element) -> str:
     """Version of the last processing step, which the manifest gives first."""
-    software = (e for e in _all(root, "processing/software") if "IPF" in e.get("name", ""))
+    software = (e for e in find_all(root, "processing/software") if "IPF" in e.get("name", ""))
     return next((e.get("version", "") for e in software), "")
 
 

@@ -6,12 +6,13 @@ document type is refused outright, before anything in it is looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from xml.etree import ElementTree
 from xml.parsers import expat
 
 from sarship.errors import ProductError
 
-__all__ = ["parse_xml"]
+__all__ = ["find_all", "parse_xml"]
 
 
 def parse_xml(data: bytes, source: str) -> ElementTree.Element:
@@ -52,3 +53,11 @@ def parse_xml(data: bytes, source: str) -> ElementTree.Element:
 def _qualified(name: str) -> str:
     """`{namespace}tag`, as ElementTree spells it, from expat's `namespace}tag`."""
     return "{" + name if "}" in name else name
+
+
+def find_all(root: ElementTree.Element, path: str) -> Iterator[ElementTree.Element]:
+    """Elements by local names, `a/b` being every b below every a, whatever their namespaces."""
+    first, _, rest = path.partition("/")
+    for element in root.iter():
+        if element.tag.rpartition("}")[2] == first:
+            yield from find_all(element, rest) if rest else (element,)

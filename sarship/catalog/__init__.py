@@ -1,0 +1,49 @@
+"""Where scenes come from: one small frozen dataclass a provider, all of them `sarship.model.Catalog`.
+
+A provider's own library loads when the provider is used, not before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from sarship.catalog.completeness import Completeness, MissingPass, completeness
+from sarship.catalog.scenes import group_passes
+from sarship.errors import CatalogError
+from sarship.model import Catalog
+
+__all__ = ["CATALOGS", "Completeness", "MissingPass", "completeness", "group_passes", "open_catalog"]
+
+
+def _local(address: str) -> Catalog:
+    from sarship.catalog.local import LocalCatalog
+
+    if not address:
+        raise CatalogError("the catalogue `local` is a folder of products: say which one")
+    return LocalCatalog(folder=Path(address))
+
+
+CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"local": _local}
+"""Name → what opens the provider at an address; empty for the provider's own."""
+
+
+def open_catalog(name: str, address: str | Path = "") -> Catalog:
+    """Open a catalogue.
+
+    Parameters
+    ----------
+    name
+        A name in `CATALOGS`.
+    address
+        Folder of `local`; for the others the service's address where it is not the provider's own.
+
+    Raises
+    ------
+    CatalogError
+        If there is no such catalogue, or it needs an address.
+    """
+    if name not in CATALOGS:
+        raise CatalogError(f"unknown catalogue {name!r}; choose from {', '.join(CATALOGS)}")
+    return CATALOGS[name](str(address))

@@ -1,0 +1,114 @@
+"""Is a list of scenes whole? A satellite comes back every twelve days, so a pass that is missing can be named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sarship.catalog.scenes import group_passes, matches
+from sarship.model import OrbitPass, Scene, SceneQuery
+
+__all__ = ["Completeness", "MissingPass", "completeness"]
+
+REPEAT: Final = timedelta(days=12)
+"""175 orbits; Sentinel-1 keeps to it within seconds. Two satellites half a turn apart make it six days."""
+_TOLERANCE: Final = timedelta(minutes=5)
+_SERVICE: Final = {
+    "S1A": (datetime(2014, 10, 3, tzinfo=UTC), None),
+    "S1B": (datetime(2016, 9, 26, tzinfo=UTC), datetime(2021, 12, 23, 6, 53, tzinfo=UTC)),
+    "S1C": (datetime(2025, 3, 26, tzinfo=UTC), None),
+    "S1D": (datetime(2025, 11, 4, tzinfo=UTC), None),
+}
+"""When each satellite delivered: nothing is missing before its opening or after its end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MissingPass:
+    """A pass that the orbit's repeat promises and the catalogue does not have."""
+
+    platform: str
+    relative_orbit: int
+    orbit_pass: OrbitPass
+    time: datetime
+    """When the satellite flew by, to a few seconds."""
+    elsewhere: tuple[Scene, ...] = ()
+    """The scenes of it in the second catalogue; with any, the first has lost it. Empty: not acquired, or not asked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completeness:
+    """What there is, and what is missing."""
+
+    n_found: int
+    """Passes found."""
+    n_expected: int
+    """Passes that there should be."""
+    missing: tuple[MissingPass, ...]
+    """Those that are not there, by time."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether none is missing."""
+        return not self.missing
+
+    def __str__(self) -> str:
+        """One line, and one more for each missing pass."""
+        lines = [f"{self.n_found} of {self.n_expected} passes"]
+        for gap in self.missing:
+            where = f"{gap.platform} orbit {gap.relative_orbit} {gap.orbit_pass} {gap.time:%Y-%m-%d %H:%M} UTC"
+            lines.append(f"missing: {where}" + (", but the other catalogue has it" if gap.elsewhere else ""))
+        return "\n".join(lines)
+
+
+def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Scene] = ()) -> Completeness:
+    """Compare the scenes of a query with the repeat of the orbits they lie on.
+
+    A track of which nothing at all was found cannot be known of, unless the other catalogue has a scene of it.
+
+    Parameters
+    ----------
+    scenes
+        What a catalogue found.
+    query
+        What it was asked.
+    other
+        What a second catalogue found for the same question; tells a scene that was lost from one never acquired.
+    """
+    known = [scene for scene in other if matches(scene, query)]
+    found = group_passes(scene for scene in scenes if matches(scene, query))
+    seconds = group_passes(known)
+    times: dict[tuple[str, int, OrbitPass], list[datetime]] = {}
+    for group in found:
+        times.setdefault(_track(group[0]), []).append(group[0].start)
+    anchors = {_track(group[0]): group[0].start for group in [*seconds, *found]}
+    missing = [
+        MissingPass(
+            platform=track[0],
+            relative_orbit=track[1],
+            orbit_pass=track[2],
+            time=time,
+            elsewhere=next((g for g in seconds if _track(g[0]) == track and abs(g[0].start - time) < _TOLERANCE), ()),
+        )
+        for track, anchor in anchors.items()
+        for time in _expected(track[0], anchor, query)
+        if not any(abs(time - seen) < _TOLERANCE for seen in times.get(track, ()))
+    ]
+    missing.sort(key=lambda gap: gap.time)
+    return Completeness(n_found=len(found), n_expected=len(found) + len(missing), missing=tuple(missing))
+
+
+def _track(scene: Scene) -> tuple[str, int, OrbitPass]:
+    return scene.platform, scene.relative_orbit, scene.orbit_pass
+
+
+def _expected(platform: str, anchor: datetime, query: SceneQuery) -> Iterable[datetime]:
+    """When a satellite repeats a pass within the period of a query and its own time of service."""
+    start, end = query.period
+    first, last = _SERVICE.get(platform, (start, None))
+    start, end = max(start, first), min(end, last or end, datetime.now(UTC) - timedelta(days=1))
+    time = anchor - REPEAT * ((anchor - start) // REPEAT)
+    while time <= end:
+        yield time
+        time += REPEAT

@@ -1,0 +1,154 @@
+"""Products in a folder as a catalogue. What was read of them is kept, so that a second look opens only new ones."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import shapely
+
+from sarship.catalog.scenes import arrange, matches
+from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
+from sarship.grd import GrdProduct, open_grd
+from sarship.model import Scene, SceneQuery
+from sarship.remote import cache_folder, write_atomically
+
+__all__ = ["LocalCatalog"]
+
+_VERSION: Final = 1
+"""Of the index; one that is different is not read."""
+_TIMES: Final = ("start", "stop", "processed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalCatalog:
+    """Every product in a folder and the folders in it."""
+
+    folder: Path
+    """Where the `.SAFE` folders and zips are."""
+
+    def search(self, query: SceneQuery) -> Iterator[Scene]:
+        """Scenes that meet a query, each acquisition once, by time.
+
+        Warns
+        -----
+        ProductWarning
+            For each product that cannot be opened.
+
+        Raises
+        ------
+        CatalogError
+            If there is no such folder.
+        """
+        yield from arrange(scene for scene in self._scenes() if matches(scene, query))
+
+    def open(self, scene: Scene) -> GrdProduct:
+        """A scene to read windows of."""
+        return open_grd(_place(scene))
+
+    def fetch(self, scene: Scene, folder: str | Path) -> Path:
+        """A copy of the product in a folder; nothing is copied when it is there already."""
+        source, folder = Path(_place(scene)).resolve(), Path(folder).resolve()
+        target = folder / source.name
+        if target.exists():
+            return target
+        part = folder / f".{source.name}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, part, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, part)
+            part.rename(target)
+        except (OSError, shutil.Error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise OutputError(f"{target} cannot be written ({reason}); make room or give another folder") from error
+        return target
+
+    def _scenes(self) -> list[Scene]:
+        """All of the folder's scenes, from the index where a product has not changed since."""
+        root = self.folder.resolve()
+        if not root.is_dir():
+            raise CatalogError(f"{self.folder} is not a folder; give one that holds .SAFE folders or zips of them")
+        index = cache_folder() / "index" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
+        kept, found = _read_index(index), {}
+        for path in _products(root):
+            mark = _mark(path)
+            entry = kept.get(str(path))
+            if entry is None or entry["mark"] != mark:
+                try:
+                    entry = {"mark": mark, "scene": _as_dict(_read(path))}
+                except (ProductError, OSError) as error:
+                    warnings.warn(f"left out: {error}", ProductWarning, stacklevel=3)
+                    continue
+            found[str(path)] = entry
+        if found != kept:
+            with suppress(OutputError):  # without the index a search is slower, not wrong
+                write_atomically(index, json.dumps({"version": _VERSION, "scenes": found}).encode())
+        return [_from_dict(entry["scene"]) for entry in found.values()]
+
+
+def _place(scene: Scene) -> str:
+    if "product" not in scene.assets:
+        raise CatalogError(f"{scene.id} is not a scene of a folder; open it with the catalogue that found it")
+    return scene.assets["product"]
+
+
+def _read(path: Path) -> Scene:
+    with warnings.catch_warnings():  # what is missing is said when the product is opened to be used
+        warnings.simplefilter("ignore", ProductWarning)
+        return open_grd(path).scene
+
+
+def _products(root: Path) -> Iterator[Path]:
+    """Folders with a manifest and zips, at any depth but not within a product; hidden ones are unfinished."""
+    if (root / "manifest.safe").is_file():
+        yield root
+        return
+    for path in sorted(root.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _products(path)
+        elif path.suffix.lower() == ".zip" and path.name.startswith("S1"):
+            yield path
+
+
+def _mark(path: Path) -> list[int]:
+    """What changes when a product does."""
+    status = (path / "manifest.safe" if path.is_dir() else path).stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    """What an earlier search kept; empty where that is absent, damaged or of another version."""
+    try:
+        content = json.loads(path.read_bytes())
+        entries: dict[str, Any] = content["scenes"] if content["version"] == _VERSION else {}
+        for entry in entries.values():
+            _from_dict(entry["scene"])
+            _ = entry["mark"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError):
+        return {}
+    return entries
+
+
+def _as_dict(scene: Scene) -> dict[str, Any]:
+    plain = {name: value for name, value in asdict(scene).items() if name != "footprint"}
+    for name in _TIMES:
+        plain[name] = None if plain[name] is None else plain[name].isoformat()
+    return {**plain, "polarizations": list(scene.polarizations), "footprint": scene.footprint.wkb_hex}
+
+
+def _from_dict(plain: dict[str, Any]) -> Scene:
+    times = {name: None if plain[name] is None else datetime.fromisoformat(plain[name]) for name in _TIMES}
+    footprint = shapely.from_wkb(plain["footprint"])
+    return Scene(**{**plain, **times, "polarizations": tuple(plain["polarizations"]), "footprint": footprint})

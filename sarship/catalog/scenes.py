@@ -1,0 +1,215 @@
+"""Answers of catalogues as `Scene`s, one for each acquisition: what every provider shares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, cast
+
+import numpy as np
+import shapely
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
+
+from sarship.antimeridian import recentred, ring_polygon
+from sarship.errors import CatalogError
+from sarship.model import OrbitPass, Polarization, Scene, SceneQuery
+
+__all__ = ["arrange", "footprint_of", "group_passes", "make_scene", "matches", "parse_time", "query_area"]
+
+_NAME: Final = re.compile(
+    r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
+    r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_[0-9A-F]{6}(?:_[0-9A-F]{4})?(?P<cog>_COG)?"
+)
+_CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
+    "DV": ("VV", "VH"),
+    "DH": ("HH", "HV"),
+    "SV": ("VV",),
+    "SH": ("HH",),
+    "VH": ("VH",),
+    "HV": ("HV",),
+}
+_FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
+"""Offset between the absolute and the relative orbit, where it is known."""
+_SLICE_GAP: Final = timedelta(seconds=60)
+"""Slices of one pass follow each other within seconds; the next pass of the same orbit is an hour and a half away."""
+
+
+def make_scene(
+    name: str,
+    footprint: object,
+    *,
+    source: str,
+    start: object = None,
+    stop: object = None,
+    relative_orbit: object = None,
+    orbit_pass: object = None,
+    processed: object = None,
+    assets: Mapping[str, str] | None = None,
+) -> Scene | None:
+    """A scene from what a catalogue says of a product.
+
+    Platform, mode, type, polarisations and orbit are read off the product name, which is the same in every catalogue.
+
+    Parameters
+    ----------
+    name
+        Product name, with or without extension.
+    footprint
+        GeoJSON geometry, WKT, or a shapely geometry.
+    source
+        The catalogue, for messages.
+    start, stop
+        Times with fractions of seconds, where the catalogue has them.
+    relative_orbit, orbit_pass
+        As the catalogue spells them.
+    processed
+        When the product was made.
+    assets
+        Where its files are.
+
+    Returns
+    -------
+    None for a product that is not a Sentinel-1 GRD.
+
+    Raises
+    ------
+    CatalogError
+        If the answer lacks what a scene needs, or makes no sense.
+    """
+    found = _NAME.fullmatch(re.sub(r"(\.SAFE|\.zip)+$", "", name, flags=re.IGNORECASE))
+    if found is None:
+        return None
+    platform, orbit = found["platform"], int(found["orbit"])
+    track = relative_orbit
+    if track is None and platform in _FIRST_OF_CYCLE:
+        track = (orbit - _FIRST_OF_CYCLE[platform]) % 175 + 1
+    direction = str(orbit_pass or "").lower()
+    if direction not in {"ascending", "descending"} or not str(track).isdigit() or not 1 <= int(str(track)) <= 175:
+        told = f"the pass {orbit_pass!r} and the relative orbit {track!r}"
+        raise CatalogError(f"{source} gives {name} {told}, which cannot be; ask it again")
+    return Scene(
+        id=found[0],
+        platform=platform,
+        mode=found["mode"],
+        product_type=found["type"],
+        polarizations=_CHANNELS[found["channels"]],
+        start=_named_or(found["start"], start, source),
+        stop=_named_or(found["stop"], stop, source),
+        absolute_orbit=orbit,
+        relative_orbit=int(str(track)),
+        orbit_pass=cast("OrbitPass", direction),
+        footprint=footprint_of(footprint, f"{source}: {name}"),
+        assets=dict(assets or {}),
+        processed=None if processed is None else parse_time(processed, source),
+    )
+
+
+def _named_or(named: str, told: object, source: str) -> datetime:
+    """The time as told, when it agrees with the name to the second; else the name's."""
+    moment = datetime.strptime(named, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    if told is None:
+        return moment
+    fine = parse_time(told, source)
+    return fine if fine.replace(microsecond=0) == moment else moment
+
+
+def parse_time(text: object, source: str) -> datetime:
+    """A catalogue's time; UTC where it names no zone.
+
+    Raises
+    ------
+    CatalogError
+        If it is none.
+    """
+    try:
+        moment = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
+    except ValueError as error:
+        raise CatalogError(f"{source} has {text!r} for a time; ask it again") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def footprint_of(footprint: object, source: str) -> BaseGeometry:
+    """A footprint in longitude and latitude, split at the antimeridian.
+
+    Raises
+    ------
+    CatalogError
+        If it is no polygon on the globe.
+    """
+    try:
+        area = _geometry(footprint)
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, shapely.errors.ShapelyError) as error:
+        raise CatalogError(f"{source} has no usable footprint; ask the catalogue again") from error
+    polygons = [part for part in shapely.get_parts(area) if part.geom_type == "Polygon" and not part.is_empty]
+    if not polygons or not (np.abs(area.bounds) <= (360, 90, 360, 90)).all():
+        raise CatalogError(f"{source} has a footprint outside the world; ask the catalogue again")
+    return shapely.union_all([_unwrapped(polygon) for polygon in polygons])
+
+
+def _geometry(footprint: object) -> BaseGeometry:
+    if isinstance(footprint, str):
+        return shapely.force_2d(shapely.from_wkt(re.sub(r"^geography'SRID=\d+;|'$", "", footprint)))
+    return shapely.force_2d(footprint if isinstance(footprint, BaseGeometry) else shape(cast("Any", footprint)))
+
+
+def _unwrapped(polygon: BaseGeometry) -> BaseGeometry:
+    """A polygon whose ring jumps by more than half a turn crosses the antimeridian."""
+    west, _, east, _ = polygon.bounds
+    if east - west <= 180:
+        return recentred(polygon)
+    x, y = shapely.get_coordinates(shapely.get_exterior_ring(polygon)).T
+    return ring_polygon(x[:-1], y[:-1])
+
+
+def query_area(query: SceneQuery) -> BaseGeometry:
+    """The area of a query as catalogues take it: two-dimensional, within ±180°, split at the antimeridian."""
+    return recentred(shapely.force_2d(query.area))
+
+
+def matches(scene: Scene, query: SceneQuery) -> bool:
+    """Whether a scene meets a query; what the server did not sift, this does."""
+    start, end = query.period
+    return (
+        start <= scene.stop
+        and scene.start <= end
+        and set(query.polarizations) <= set(scene.polarizations)
+        and query.orbit_pass in {None, scene.orbit_pass}
+        and query.relative_orbit in {None, scene.relative_orbit}
+        and query.platform in {None, scene.platform}
+        and bool(scene.footprint.intersects(query_area(query)))
+    )
+
+
+def arrange(scenes: Iterable[Scene]) -> list[Scene]:
+    """Each acquisition once, by time.
+
+    Of a plain product and its cloud-optimised twin the latter is kept, since it is read in place for less; of several
+    processings the newest.
+    """
+    best: dict[object, Scene] = {}
+    for scene in scenes:
+        known = best.get(scene.acquisition)
+        if known is None or _rank(scene) > _rank(known):
+            best[scene.acquisition] = scene
+    return sorted(best.values(), key=lambda scene: (scene.start, scene.id))
+
+
+def _rank(scene: Scene) -> tuple[datetime, bool, str]:
+    processed = scene.processed or datetime.min.replace(tzinfo=UTC)
+    return processed, scene.id.endswith("_COG"), scene.id
+
+
+def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
+    """The slices of each pass together: one satellite flying by once is one look at a port, however it is cut."""
+    groups: list[list[Scene]] = []
+    latest: dict[tuple[str, int], list[Scene]] = {}
+    for scene in arrange(scenes):
+        group = latest.get((scene.platform, scene.absolute_orbit))
+        if group is not None and scene.start - max(other.stop for other in group) <= _SLICE_GAP:
+            group.append(scene)
+        else:
+            group = latest[scene.platform, scene.absolute_orbit] = [scene]
+            groups.append(group)
+    return [tuple(group) for group in groups]

@@ -1,0 +1,202 @@
+"""Credentials of a provider: from environment variables, `~/.netrc`, or a file that only its owner can read.
+
+They are looked for in this order. A value travels as a `Secret`, which shows nothing of itself in messages, logs,
+tables or tracebacks; `reveal` gives it to the one call that sends it.
+"""
+
+from __future__ import annotations
+
+import json
+import netrc
+import os
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sarship.errors import CredentialError
+
+__all__ = ["Account", "Secret", "credentials_file", "find_credentials", "forget_credentials", "store_credentials"]
+
+
+class Secret:
+    """A value that is not shown.
+
+    >>> Secret("word")
+    Secret(…)
+    >>> Secret("word").reveal()
+    'word'
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value, for the call that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled: it would lie open in a cache or between processes")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Account:
+    """What a provider wants to know, and where it may be found."""
+
+    provider: str
+    """Name of the provider, as in `sarship login PROVIDER`."""
+    variables: Mapping[str, str]
+    """Field → environment variable, e.g. `{"user": "CDSE_USER", "password": "CDSE_PASSWORD"}`."""
+    machine: str = ""
+    """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty where there is none."""
+
+
+def credentials_file() -> Path:
+    """The file that `store_credentials` writes, in the user's folder for configuration."""
+    if sys.platform == "win32":
+        home = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
+    else:
+        home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(home) / "sarship" / "credentials.json"
+
+
+def find_credentials(account: Account) -> dict[str, Secret]:
+    """The credentials of an account: all fields from one place, never mixed.
+
+    Returns
+    -------
+    Field → value, for every field of `account.variables`.
+
+    Raises
+    ------
+    CredentialError
+        They are nowhere to be found, only some variables are set, or a file of them can be read by others.
+    """
+    found = {field: os.environ.get(name, "") for field, name in account.variables.items()}
+    missing = [name for field, name in account.variables.items() if not found[field]]
+    if not missing:
+        return {field: Secret(value) for field, value in found.items()}
+    if len(missing) < len(found):
+        raise CredentialError(
+            f"{account.provider}: {' and '.join(missing)} not set, though other variables of the account are; "
+            "set all of them or none"
+        )
+    for look in (_from_netrc, _from_file):
+        if (values := look(account)) is not None:
+            return values
+    machine = f", give {account.machine} an entry in ~/.netrc" if account.machine else ""
+    raise CredentialError(
+        f"{account.provider} needs an account: set {' and '.join(missing)}{machine}, "
+        f"or run `sarship login {account.provider}`"
+    )
+
+
+def store_credentials(provider: str, values: Mapping[str, Secret]) -> Path:
+    """Store credentials in a file that only its owner can read, whole or not at all.
+
+    Returns
+    -------
+    The file.
+
+    Raises
+    ------
+    CredentialError
+        The file cannot be written, or is damaged.
+    """
+    path = credentials_file()
+    return _write(path, _read(path) | {provider: {field: value.reveal() for field, value in values.items()}})
+
+
+def forget_credentials(provider: str) -> bool:
+    """Remove the stored credentials of a provider; returns whether there were any."""
+    path = credentials_file()
+    stored = _read(path)
+    if provider not in stored:
+        return False
+    _write(path, {name: values for name, values in stored.items() if name != provider})
+    return True
+
+
+def _from_netrc(account: Account) -> dict[str, Secret] | None:
+    path = Path(os.environ.get("NETRC") or Path.home() / ".netrc")
+    if not account.machine or set(account.variables) != {"user", "password"} or not path.is_file():
+        return None
+    try:
+        entry = netrc.netrc(str(path)).hosts.get(account.machine)
+    except (netrc.NetrcParseError, UnicodeDecodeError):
+        raise CredentialError(f"{path} is not a netrc file that can be read; look for an unfinished entry") from None
+    except OSError as error:
+        raise CredentialError(f"{path} cannot be read ({error.strerror}); make it yours with chmod 600") from None
+    if entry is None:
+        return None
+    _check_private(path)
+    return {"user": Secret(entry[0]), "password": Secret(entry[2])}
+
+
+def _from_file(account: Account) -> dict[str, Secret] | None:
+    path = credentials_file()
+    values = _read(path).get(account.provider)
+    if values is None:
+        return None
+    if missing := set(account.variables) - {field for field, value in values.items() if isinstance(value, str)}:
+        raise CredentialError(
+            f"{path} has no {' and '.join(sorted(missing))} of {account.provider}; "
+            f"run `sarship login {account.provider}` again"
+        )
+    return {field: Secret(values[field]) for field in account.variables}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    _check_private(path)
+    try:
+        values = json.loads(path.read_bytes())
+        if isinstance(values, dict) and all(isinstance(fields, dict) for fields in values.values()):
+            return values
+    except ValueError:
+        pass
+    except OSError as error:
+        raise CredentialError(f"{path} cannot be read ({error.strerror}); make it yours with chmod 600") from None
+    raise CredentialError(f"{path} is damaged; delete it and run `sarship login` again")
+
+
+def _check_private(path: Path) -> None:
+    """Credentials that others can read are no secret; Windows keeps a user's folder private by itself."""
+    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise CredentialError(f"{path} can be read by others, so it was not used; run chmod 600 {path}")
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> Path:
+    """`mkstemp` makes a file that only its owner can read before a byte is in it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".credentials-")
+        try:
+            with os.fdopen(descriptor, "w") as stream:
+                json.dump(values, stream, indent=1)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise CredentialError(f"{path} cannot be written ({error.strerror}); use environment variables") from None
+    return path

@@ -1,0 +1,210 @@
+"""A product on a server, read in place: its XML is fetched once and kept on disk, its images are read by windows.
+
+The folder of the cache is laid out like the product. What is in it was checked against the manifest's MD5s when it
+came, so that a later run needs no request for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Protocol
+
+import numpy as np
+
+from sarship.errors import OutputError, ProductError
+from sarship.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
+
+if TYPE_CHECKING:
+    from sarship.measurement import Keep, Pixels
+    from sarship.model import Window
+
+__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
+
+_LISTING: Final = "listing.json"
+_ABSENT: Final = b"{}"
+"""Stands in the cache for a `productInfo.json` that the server does not have."""
+
+
+class RemoteFiles(Protocol):
+    """The files of one product on a server."""
+
+    @property
+    def address(self) -> str:
+        """Where they are, for messages; holds no credential."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a small file; None where the server has none of that name."""
+        ...
+
+    def listing(self) -> dict[str, int] | None:
+        """Names and sizes of all files; None where the server does not list."""
+        ...
+
+    def gdal_path(self, name: str) -> str:
+        """Path that GDAL opens; holds no credential."""
+        ...
+
+    def access(self) -> AbstractContextManager[Mapping[str, object]]:
+        """Entered while GDAL reads: waits for a turn, gives the options, credentials among them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteContainer(SafeContainer):
+    """A product on a server. `path` is the folder of the cache."""
+
+    files: RemoteFiles = field(kw_only=True)
+
+    def describe(self, name: str) -> str:
+        """Full address of a file for messages."""
+        return f"{self.files.address}/{self.stored_name(name)}"
+
+    @contextmanager
+    def open_binary(self, name: str) -> Iterator[IO[bytes]]:
+        """Open one of the XML files; fetched on first use."""
+        stored = self._present(name)
+        path = self.path / stored
+        if not path.is_file():
+            listed = next((f for f in self.manifest.files if f.name == name), None)
+            data = _fetched(self.files, stored)
+            found = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            if listed is not None and listed.md5 and found != listed.md5:
+                raise ProductError(f"{self.describe(name)} does not have its manifest's MD5; take another catalogue")
+            write_atomically(path, data)
+        with SafeContainer.open_binary(self, name) as stream:
+            yield stream
+
+    def gdal_path(self, name: str) -> str:
+        """Path that GDAL opens, on the server."""
+        return self.files.gdal_path(self._present(name))
+
+    def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
+        """Entered while GDAL reads an image."""
+        return self.files.access()
+
+    def keeper(self, name: str) -> Keep:
+        """What keeps windows of an image on disk."""
+        return partial(_keep, self.path / "windows" / Path(self._present(name)).stem)
+
+
+def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContainer:
+    """Open a product on a server; manifest and listing are fetched on first use.
+
+    Parameters
+    ----------
+    files
+        Where it is.
+    scene_id
+        Its name.
+    folder
+        Folder of the cache; the product gets one of its own in it.
+
+    Raises
+    ------
+    ProductError
+        If it is not there, or its manifest is damaged.
+    CatalogError
+        If the server refuses or cannot be reached.
+    """
+    path = folder.resolve() / scene_id
+    manifest = read_manifest(_kept_file(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
+    sizes = _listing(files, path)
+    has_info = sizes is None or PRODUCT_INFO in sizes
+    renamed = filename_map(_kept_file(files, path, PRODUCT_INFO, _ABSENT), Path(files.address)) if has_info else {}
+    if sizes is None:
+        sizes = {renamed.get(f.name, f.name): f.size or 1 for f in manifest.files}
+    return RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
+
+
+def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
+    kept = path / _LISTING
+    if kept.is_file():
+        try:
+            sizes: dict[str, int] | None = json.loads(kept.read_bytes())
+            return sizes
+        except ValueError:
+            kept.unlink()
+    sizes = files.listing()
+    write_atomically(kept, json.dumps(sizes).encode())
+    return sizes
+
+
+def _kept_file(files: RemoteFiles, path: Path, name: str, otherwise: bytes | None = None) -> bytes:
+    """A file from the cache, or fetched into it."""
+    kept = path / name
+    if kept.is_file():
+        return kept.read_bytes()
+    data = files.read(name) if otherwise is not None else _fetched(files, name)
+    data = otherwise if data is None else data
+    assert data is not None
+    write_atomically(kept, data)
+    return data
+
+
+def _fetched(files: RemoteFiles, name: str) -> bytes:
+    data = files.read(name)
+    if data is None:
+        raise ProductError(f"{files.address}/{name} is not there; take the scene from another catalogue")
+    return data
+
+
+def _keep(folder: Path, window: Window, read: Callable[[Window], Pixels]) -> Pixels:
+    """A window from the cache, or read and kept there."""
+    lines, pixels = f"{window.line_start}-{window.line_stop}", f"{window.pixel_start}-{window.pixel_stop}"
+    path = folder / f"{lines}_{pixels}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            image: Pixels = kept["pixels"]
+        if image.shape == window.shape and image.dtype == np.uint16:
+            return image
+    except (OSError, ValueError, KeyError, EOFError):
+        pass
+    except Exception as error:  # a damaged zip has many faces; the window is read again
+        if type(error).__module__ not in {"zipfile", "zlib"}:
+            raise
+    image = read(window)
+    with _beside(path) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, pixels=image)
+    return image
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all; making its folder.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full or the folder cannot be written.
+    """
+    with _beside(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A temporary name beside a file, renamed to it at the end."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}; give another folder or make room") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """Where XML and windows are kept: `SARSHIP_CACHE`, or `sarship` in the user's cache folder."""
+    if given := os.environ.get("SARSHIP_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sarship"

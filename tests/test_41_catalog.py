@@ -1,0 +1,148 @@
+"""One contract for all providers, and the folder as a catalogue."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shapely import box
+
+from sarship import open_grd
+from sarship.catalog import open_catalog
+from sarship.errors import CatalogError, OutputError, ProductWarning
+from sarship.model import SceneQuery, Window
+from sarship.simulate import ProductParams, simulate_product
+
+PORT = box(35.79, 34.89, 35.81, 34.91)
+FIRST = ProductParams(shape=(64, 80))
+"""Over Tartus, 2024-12-03."""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory) -> Path:
+    """Two dates: the first as plain product and cloud-optimised twin, the second as a zip; and something else."""
+    folder = tmp_path_factory.mktemp("archive")
+    second = {"time": FIRST.time + timedelta(days=12), "absolute_orbit": FIRST.absolute_orbit + 175}
+    for change in ({}, {"layout": "cog"}, {**second, "is_zipped": True}):
+        options = {name: getattr(FIRST, name) for name in FIRST.__dataclass_fields__}
+        simulate_product(folder / "deep", ProductParams(**{**options, **change}), n_vessels=1, seed=7)
+    (folder / "notes.txt").write_text("not a product")
+    return folder
+
+
+def query(**options) -> SceneQuery:
+    return SceneQuery(**{"area": PORT, "start": "2024-12-01", "end": "2024-12-31", **options})
+
+
+@pytest.fixture
+def local(archive):
+    return open_catalog("local", archive)
+
+
+PROVIDERS = ["local"]
+
+
+@pytest.fixture(params=PROVIDERS)
+def catalog(request):
+    return request.getfixturevalue(request.param)
+
+
+def test_finds_each_acquisition_once_by_time(catalog):
+    scenes = list(catalog.search(query()))
+    assert [f"{scene.start:%m-%d}" for scene in scenes] == ["12-03", "12-15"]
+    assert {scene.platform for scene in scenes} == {"S1A"}
+    assert {scene.relative_orbit for scene in scenes} == {49}
+    assert all(scene.polarizations == ("VV", "VH") and scene.footprint.intersects(PORT) for scene in scenes)
+
+
+@pytest.mark.parametrize(
+    ("options", "n_found"),
+    [
+        ({"end": "2024-12-10"}, 1),
+        ({"end": "2024-12-02"}, 0),
+        ({"area": box(40, 34, 40.1, 34.1)}, 0),
+        ({"polarizations": ("VH",)}, 2),
+        ({"polarizations": ("HH",)}, 0),
+        ({"orbit_pass": "ascending"}, 2),
+        ({"orbit_pass": "descending"}, 0),
+        ({"relative_orbit": 49}, 2),
+        ({"relative_orbit": 50}, 0),
+        ({"platform": "S1A"}, 2),
+        ({"platform": "S1C"}, 0),
+    ],
+)
+def test_every_part_of_the_question_counts(catalog, options, n_found):
+    assert len(list(catalog.search(query(**options)))) == n_found
+
+
+def test_fetched_product_is_whole(catalog, archive, tmp_path):
+    scene = next(catalog.search(query()))
+    path = catalog.fetch(scene, tmp_path / "products")
+    assert path.parent == tmp_path / "products"
+    assert open_grd(path).scene.acquisition == scene.acquisition
+    assert catalog.fetch(scene, tmp_path / "products") == path
+    assert [found.name for found in (tmp_path / "products").iterdir()] == [path.name]
+
+
+def test_window_is_that_of_the_product(catalog, archive):
+    scene = next(catalog.search(query()))
+    product = catalog.open(scene)
+    assert product.scene.acquisition == scene.acquisition
+    window = Window(10, 30, 5, 60)
+    expected = open_grd(next(archive.glob("deep/*_COG.SAFE")))
+    for polarization in ("VV", "VH"):
+        np.testing.assert_array_equal(
+            product.digital_numbers(polarization, window), expected.digital_numbers(polarization, window)
+        )
+
+
+def test_twin_that_costs_less_is_kept(local):
+    assert next(local.search(query())).id.endswith("_COG")
+
+
+def test_second_search_opens_no_product(local, monkeypatch):
+    first = list(local.search(query()))
+    monkeypatch.setattr("sarship.catalog.local.open_grd", lambda _: pytest.fail("opened again"))
+    assert list(local.search(query())) == first
+
+
+def test_index_that_is_damaged_is_made_anew(local, cache):
+    first = list(local.search(query()))
+    (index,) = cache.rglob("*.json")
+    index.write_text(index.read_text()[:-40])
+    assert list(local.search(query())) == first
+
+
+def test_product_that_is_new_damaged_or_gone_is_noticed(archive, tmp_path):
+    folder = tmp_path / "mine"
+    shutil.copytree(archive, folder)
+    catalog = open_catalog("local", folder)
+    assert len(list(catalog.search(query()))) == 2
+    (zipped,) = folder.rglob("*.zip")
+    zipped.write_bytes(zipped.read_bytes()[:-1000])
+    with pytest.warns(ProductWarning, match="left out: .*cut short"):
+        assert len(list(catalog.search(query()))) == 1
+    zipped.unlink()
+    assert len(list(catalog.search(query()))) == 1
+
+
+def test_missing_folder_is_one_sentence(tmp_path):
+    with pytest.raises(CatalogError, match="is not a folder"):
+        list(open_catalog("local", tmp_path / "absent").search(query()))
+    with pytest.raises(CatalogError, match="say which one"):
+        open_catalog("local")
+
+
+def test_copy_into_a_folder_that_cannot_be_is_one_sentence(local, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"):
+        local.fetch(next(local.search(query())), tmp_path / "file")

@@ -1,0 +1,156 @@
+"""Questions, and what every catalogue shares: one scene an acquisition, passes, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import shapely
+from shapely import box
+
+from sarship.catalog import completeness, group_passes, open_catalog
+from sarship.catalog.scenes import arrange, footprint_of, make_scene, matches, query_area
+from sarship.errors import CatalogError
+from sarship.model import Scene, SceneQuery
+
+PORT = box(35.80, 34.85, 35.90, 34.95)
+NAME = "S1A_IW_GRDH_1SDV_{0:%Y%m%dT%H%M%S}_{1:%Y%m%dT%H%M%S}_{2:06d}_06D21F_{3}"
+
+
+def scene(day: float = 0, *, check: str = "1A2B", orbit: int = 56_821, seconds: float = 0, **options) -> Scene:
+    start = datetime(2024, 12, 3, 15, 42, 11, tzinfo=UTC) + timedelta(days=day, seconds=seconds)
+    name = NAME.format(start, start + timedelta(seconds=25), orbit, check)
+    made = make_scene(name, box(34, 34, 37, 36), source="test", orbit_pass="ASCENDING", **options)
+    assert made is not None
+    return made
+
+
+def query(**options) -> SceneQuery:
+    return SceneQuery(**{"area": PORT, "start": "2024-12-01", "end": "2024-12-31", **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"area": box(34.8, 95, 35, 96)}, "outside the world"),
+        ({"area": box(500, 1, 501, 2)}, "outside the world"),
+        ({"area": box(-30, 0, 30, 10)}, "degrees wide"),
+        ({"area": shapely.Polygon()}, "empty"),
+        ({"end": "2024-11-30"}, "before it starts"),
+        ({"start": datetime(2024, 12, 1)}, "no time zone"),
+        ({"start": "2024-12-01T10:00:00"}, "no time zone"),
+        ({"start": "yesterday"}, "not a date"),
+        ({"polarizations": ("XX",)}, "unknown polarisation 'XX'"),
+        ({"orbit_pass": "sideways"}, "unknown pass"),
+        ({"relative_orbit": 176}, "1 to 175"),
+        ({"platform": "S2A"}, "unknown platform"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_is_one_sentence(options, words):
+    with pytest.raises(CatalogError, match=words) as caught:
+        query(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_date_alone_includes_its_whole_day():
+    assert query().period == (datetime(2024, 12, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC))
+
+
+def test_an_area_over_the_antimeridian_is_split_and_found():
+    fiji = query(area=box(177, -19, 183, -16))
+    assert query_area(fiji).bounds[0] == -180
+    assert query_area(fiji).bounds[2] == 180
+    over = replace(scene(), footprint=footprint_of("POLYGON((178 -18, 179 -16, -179 -16, -178 -18, 178 -18))", "test"))
+    assert matches(over, fiji)
+    assert matches(over, query(area=box(-179.5, -18, -179, -17)))
+    assert not matches(over, query(area=box(0, -18, 10, -17)))
+
+
+def test_unknown_catalogue_lists_the_known():
+    with pytest.raises(CatalogError, match=r"unknown catalogue 'nonsense'; choose from .*local"):
+        open_catalog("nonsense")
+
+
+def test_the_name_gives_what_the_catalogue_does_not():
+    one = scene()
+    assert (one.platform, one.mode, one.product_type, one.polarizations) == ("S1A", "IW", "GRDH", ("VV", "VH"))
+    assert (one.absolute_orbit, one.relative_orbit, one.orbit_pass) == (56_821, 49, "ascending")
+
+
+def test_what_is_no_grd_is_left_out():
+    name = "S1A_IW_SLC__1SDV_20221002T205126_20221002T205156_045268_056950_0664"
+    assert make_scene(name, PORT, source="test", orbit_pass="ascending") is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"relative_orbit": 200},
+        {"relative_orbit": "?"},
+        {"orbit_pass": None},
+        {"start": "never"},
+        {"footprint": None},
+        {"footprint": {"type": "Polygon"}},
+        {"footprint": "POLYGON((900 0, 901 0, 901 1, 900 0))"},
+        {"footprint": {"type": "Point", "coordinates": [1, 2]}},
+    ],
+)
+def test_an_answer_that_makes_no_sense_is_refused(wrong):
+    name = scene().id
+    with pytest.raises(CatalogError):
+        make_scene(name, **{"footprint": PORT, "source": "test", "orbit_pass": "ascending", **wrong})
+
+
+def test_twins_and_reprocessings_are_one_scene():
+    first = datetime(2024, 12, 3, 18, tzinfo=UTC)
+    plain = scene(processed=first)
+    cog = scene(check="77AA_COG", processed=first)
+    newer = scene(check="0001", processed=first + timedelta(days=30))
+    assert arrange([plain, cog]) == [cog] == arrange([cog, plain])
+    assert arrange([newer, cog, plain]) == [newer]
+
+
+def test_order_is_by_time():
+    scenes = [scene(24), scene(0), scene(12)]
+    assert [one.start.day for one in arrange(scenes)] == [3, 15, 27]
+
+
+def test_slices_of_a_pass_are_one_look():
+    north, south = scene(seconds=25), scene()
+    later = scene(12, orbit=56_996)
+    assert group_passes([later, north, south]) == [(south, north), (later,)]
+
+
+def test_a_missing_pass_is_named():
+    whole = [scene(0), scene(12, orbit=56_996), scene(24, orbit=57_171)]
+    report = completeness(whole, query())
+    assert report.is_whole
+    assert (report.n_found, report.n_expected) == (3, 3)
+    gap = completeness([whole[0], whole[2]], query())
+    assert not gap.is_whole
+    assert [f"{missing.time:%m-%d}" for missing in gap.missing] == ["12-15"]
+    assert "missing: S1A orbit 49 ascending 2024-12-15" in str(gap)
+
+
+def test_a_second_catalogue_tells_lost_from_never_acquired():
+    lost, other_track = scene(12, orbit=56_996), scene(3, orbit=56_865)
+    report = completeness([scene(0), scene(24, orbit=57_171)], query(), [lost, other_track])
+    found = {f"{missing.time:%m-%d}": missing.elsewhere for missing in report.missing}
+    assert found["12-15"] == (lost,)
+    assert found["12-06"] == (other_track,), "a track of which the first catalogue has nothing"
+    assert "the other catalogue has it" in str(report)
+
+
+def test_nothing_found_cannot_be_compared():
+    report = completeness([], query())
+    assert (report.n_found, report.n_expected) == (0, 0)
+
+
+def test_a_satellite_that_had_ended_is_not_missed():
+    start = datetime(2021, 12, 10, 15, 42, 11, tzinfo=UTC)
+    name = NAME.replace("S1A", "S1B").format(start, start + timedelta(seconds=25), 29_993, "1A2B")
+    one = make_scene(name, box(34, 34, 37, 36), source="test", orbit_pass="ascending")
+    assert one is not None
+    period = {"start": "2021-12-01", "end": "2022-03-01"}
+    assert [f"{gap.time:%Y-%m-%d}" for gap in completeness([one], query(**period)).missing] == ["2021-12-22"]
