@@ -6,7 +6,6 @@ came, so that a later run needs no request for it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -19,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from sarship.errors import OutputError, ProductError
+from sarship.errors import OutputError
 from sarship.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
 
 if TYPE_CHECKING:
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
 
 _LISTING: Final = "listing.json"
-_ABSENT: Final = b"{}"
-"""Stands in the cache for a `productInfo.json` that the server does not have."""
+"""What the server listed, where it lists."""
 
 
 class RemoteFiles(Protocol):
@@ -41,8 +39,8 @@ class RemoteFiles(Protocol):
         """Where they are, for messages; holds no credential."""
         ...
 
-    def read(self, name: str) -> bytes | None:
-        """Content of a small file; None where the server has none of that name."""
+    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
+        """Put a small file on disk, verified; raises `DownloadError` where that cannot be."""
         ...
 
     def listing(self) -> dict[str, int] | None:
@@ -72,14 +70,9 @@ class RemoteContainer(SafeContainer):
     def open_binary(self, name: str) -> Iterator[IO[bytes]]:
         """Open one of the XML files; fetched on first use."""
         stored = self._present(name)
-        path = self.path / stored
-        if not path.is_file():
-            listed = next((f for f in self.manifest.files if f.name == name), None)
-            data = _fetched(self.files, stored)
-            found = hashlib.md5(data, usedforsecurity=False).hexdigest()
-            if listed is not None and listed.md5 and found != listed.md5:
-                raise ProductError(f"{self.describe(name)} does not have its manifest's MD5; take another catalogue")
-            write_atomically(path, data)
+        if not (self.path / stored).is_file():
+            listed = next(file for file in self.manifest.files if file.name == name)
+            self.files.fetch(stored, self.path / stored, listed.size, listed.md5)
         with SafeContainer.open_binary(self, name) as stream:
             yield stream
 
@@ -112,49 +105,37 @@ def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContai
     ------
     ProductError
         If it is not there, or its manifest is damaged.
-    CatalogError
+    DownloadError, CredentialError
         If the server refuses or cannot be reached.
     """
     path = folder.resolve() / scene_id
-    manifest = read_manifest(_kept_file(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
+    manifest = read_manifest(_kept(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
     sizes = _listing(files, path)
-    has_info = sizes is None or PRODUCT_INFO in sizes
-    renamed = filename_map(_kept_file(files, path, PRODUCT_INFO, _ABSENT), Path(files.address)) if has_info else {}
+    renamed: dict[str, str] = {}
+    if sizes is None or PRODUCT_INFO in sizes:
+        renamed = filename_map(_kept(files, path, PRODUCT_INFO), Path(files.address))
     if sizes is None:
-        sizes = {renamed.get(f.name, f.name): f.size or 1 for f in manifest.files}
+        sizes = {renamed.get(file.name, file.name): file.size or 1 for file in manifest.files}
     return RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
+
+
+def _kept(files: RemoteFiles, path: Path, name: str) -> bytes:
+    """A file from the cache, fetched into it on first use."""
+    if not (path / name).is_file():
+        files.fetch(name, path / name)
+    return (path / name).read_bytes()
 
 
 def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
     kept = path / _LISTING
-    if kept.is_file():
-        try:
-            sizes: dict[str, int] | None = json.loads(kept.read_bytes())
-            return sizes
-        except ValueError:
-            kept.unlink()
-    sizes = files.listing()
-    write_atomically(kept, json.dumps(sizes).encode())
-    return sizes
-
-
-def _kept_file(files: RemoteFiles, path: Path, name: str, otherwise: bytes | None = None) -> bytes:
-    """A file from the cache, or fetched into it."""
-    kept = path / name
-    if kept.is_file():
-        return kept.read_bytes()
-    data = files.read(name) if otherwise is not None else _fetched(files, name)
-    data = otherwise if data is None else data
-    assert data is not None
-    write_atomically(kept, data)
-    return data
-
-
-def _fetched(files: RemoteFiles, name: str) -> bytes:
-    data = files.read(name)
-    if data is None:
-        raise ProductError(f"{files.address}/{name} is not there; take the scene from another catalogue")
-    return data
+    try:
+        listed: dict[str, int] = json.loads(kept.read_bytes())
+    except (OSError, ValueError):
+        sizes = files.listing()
+        if sizes is not None:
+            write_atomically(kept, json.dumps(sizes).encode())
+        return sizes
+    return listed
 
 
 def _keep(folder: Path, window: Window, read: Callable[[Window], Pixels]) -> Pixels:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from servers.stac import StacServer, make_mirrored, serve_stac
 from shapely import box
 
 from sarship import open_grd
@@ -48,7 +50,29 @@ def local(archive):
     return open_catalog("local", archive)
 
 
-PROVIDERS = ["local"]
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory) -> list[Path]:
+    """The two dates of the archive as a mirror holds them."""
+    options = {name: getattr(FIRST, name) for name in FIRST.__dataclass_fields__}
+    second = {**options, "time": FIRST.time + timedelta(days=12), "absolute_orbit": FIRST.absolute_orbit + 175}
+    dates = [FIRST, ProductParams(**second)]
+    return [make_mirrored(tmp_path_factory.mktemp("mirror"), date, n_vessels=1, seed=7) for date in dates]
+
+
+@pytest.fixture
+def stac(mirror) -> Iterator[StacServer]:
+    with serve_stac() as server:
+        for product in mirror:
+            server.add(product)
+        yield server
+
+
+@pytest.fixture
+def planetary(stac):
+    return open_catalog("planetary", stac.address)
+
+
+PROVIDERS = ["local", "planetary"]
 
 
 @pytest.fixture(params=PROVIDERS)

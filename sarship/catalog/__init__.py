@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from sarship.catalog.completeness import Completeness, MissingPass, completeness
+from sarship.catalog.gaps import Completeness, MissingPass, completeness
 from sarship.catalog.scenes import group_passes
 from sarship.errors import CatalogError
 from sarship.model import Catalog
@@ -25,11 +25,17 @@ def _local(address: str) -> Catalog:
     return LocalCatalog(folder=Path(address))
 
 
-CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"local": _local}
+def _planetary(address: str) -> Catalog:
+    from sarship.catalog.planetary import PlanetaryCatalog
+
+    return PlanetaryCatalog(address=address.rstrip("/")) if address else PlanetaryCatalog()
+
+
+CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"planetary": _planetary, "local": _local}
 """Name → what opens the provider at an address; empty for the provider's own."""
 
 
-def open_catalog(name: str, address: str | Path = "") -> Catalog:
+def open_catalog(name: str = "planetary", address: str | Path = "") -> Catalog:
     """Open a catalogue.
 
     Parameters

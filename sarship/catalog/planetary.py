@@ -1,0 +1,172 @@
+"""Microsoft's Planetary Computer: no account, and windows read in place out of cloud-optimised files.
+
+Its files lie in Azure's blob storage and open with a token that anyone may have for an hour. The token goes to GDAL
+among its options and to the downloader as the query of an address; neither shows it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sarship.catalog.scenes import parse_time
+from sarship.catalog.stac import search_stac
+from sarship.catalog.whole import fetch_folder
+from sarship.download import FileRequest, Progress, fetch_file, public_url
+from sarship.errors import CatalogError
+from sarship.grd import GrdProduct, open_grd
+from sarship.model import Scene, SceneQuery
+from sarship.remote import RemoteContainer, cache_folder, open_remote
+
+__all__ = ["PlanetaryCatalog"]
+
+_ADDRESS: Final = "https://planetarycomputer.microsoft.com/api/stac/v1"
+_COLLECTION: Final = "sentinel-1-grd"
+_STORES: Final = ".blob.core.windows.net"
+"""Where the files are; a token goes nowhere else."""
+_N_PARALLEL: Final = 8
+"""Most reads at once; the service asks for restraint and gives no number."""
+_MARGIN: Final = timedelta(minutes=5)
+"""Left of a token's life when a new one is fetched."""
+_GDAL: Final = {
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # the header and the first table of a cloud-optimised file in one request
+    "GDAL_HTTP_MAX_RETRY": 5,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+    "GDAL_HTTP_CONNECTTIMEOUT": 20,
+    "GDAL_HTTP_LOW_SPEED_TIME": 60,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1_024,
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanetaryCatalog:
+    """The collection `sentinel-1-grd`."""
+
+    address: str = _ADDRESS
+    """Of the STAC API; tokens come from the same host."""
+
+    def search(self, query: SceneQuery) -> Iterator[Scene]:
+        """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`."""
+        yield from search_stac(self.address, _COLLECTION, query, self._assets)
+
+    def open(self, scene: Scene) -> GrdProduct:
+        """A scene to read windows of. Its XML is fetched once and kept on disk; windows that were read as well."""
+        return open_grd(self._container(scene))
+
+    def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
+        """The product's files that sarship reads, as a `.SAFE` folder: resumed, verified, complete under its name."""
+        container = self._container(scene)
+        files = self._files(scene)
+        return fetch_folder(container, Path(folder), files.request, n_parallel=_N_PARALLEL, progress=progress)
+
+    def _assets(self, item: dict[str, Any]) -> dict[str, str]:
+        """Only the manifest's address is taken: the assets named after annotations lead to other files."""
+        href = str(((item.get("assets") or {}).get("safe-manifest") or {}).get("href", ""))
+        parts = urlsplit(href)
+        is_own = (parts.scheme == "https" and (parts.hostname or "").endswith(_STORES)) or parts[:2] == urlsplit(
+            self.address
+        )[:2]
+        if not is_own or not parts.path.endswith("/manifest.safe"):
+            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
+        return {"product": public_url(href).removesuffix("/manifest.safe")}
+
+    def _files(self, scene: Scene) -> _BlobFiles:
+        if not scene.assets.get("product", "").startswith("http"):
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+        return _BlobFiles(scene.assets["product"], re.sub(r"/stac/v1/?$", "/sas/v1/token/" + _COLLECTION, self.address))
+
+    def _container(self, scene: Scene) -> RemoteContainer:
+        return open_remote(self._files(scene), scene.id, cache_folder() / "planetary")
+
+
+@dataclass(frozen=True, slots=True)
+class _BlobFiles:
+    """Files of one product in a blob store."""
+
+    address: str
+    signer: str
+    """Where tokens come from."""
+
+    def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
+        return FileRequest(
+            url=f"{self.address}/{name}",
+            target=target,
+            size=size,
+            checksum=("md5", md5) if md5 else None,
+            sign=lambda url, renew: f"{url}?{_tokens(self.signer).current(renew)}",
+        )
+
+    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
+        wanted = self.request(name, target, size, md5)
+        fetch_file(wanted.url, target, size=size, checksum=wanted.checksum, sign=wanted.sign)
+
+    def listing(self) -> None:
+        """Not needed: `productInfo.json` maps the manifest's names to the store's."""
+
+    def gdal_path(self, name: str) -> str:
+        return f"/vsiaz{urlsplit(self.address).path}/{name}"
+
+    @contextmanager
+    def access(self) -> Iterator[Mapping[str, object]]:
+        parts = urlsplit(self.address)
+        fields = {
+            "DefaultEndpointsProtocol": parts.scheme,
+            "AccountName": (parts.hostname or "").partition(".")[0],
+            "BlobEndpoint": f"{parts.scheme}://{parts.netloc}",
+            "SharedAccessSignature": _tokens(self.signer).current(),
+        }
+        with _turn(self.signer):
+            yield {**_GDAL, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
+
+
+class _Tokens:
+    """The token of a store, fetched when it is needed and shared by all threads; kept in memory alone."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._guard = address, threading.Lock()
+        self._token, self._expiry = "", datetime.fromtimestamp(0, UTC)
+
+    def current(self, renew: bool = False) -> str:
+        with self._guard:
+            if renew or datetime.now(UTC) > self._expiry - _MARGIN:
+                self._token, self._expiry = self._fetched()
+            return self._token
+
+    def _fetched(self) -> tuple[str, datetime]:
+        with tempfile.TemporaryDirectory() as folder:  # which only this user can read
+            answer = fetch_file(self._address, Path(folder) / "token.json").read_bytes()
+        try:
+            fields = json.loads(answer)
+            return str(fields["token"]), parse_time(fields["msft:expiry"], public_url(self._address))
+        except (ValueError, KeyError, TypeError):
+            raise CatalogError(f"{public_url(self._address)} gives no token to read with; try again later") from None
+
+
+@cache
+def _tokens(address: str) -> _Tokens:
+    return _Tokens(address)
+
+
+@cache
+def _turn(_address: str) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(_N_PARALLEL)
+
+
+def _hides_token(record: logging.LogRecord) -> bool:
+    """Rasterio logs the options that it hands to GDAL, at its DEBUG level."""
+    return "SharedAccessSignature" not in record.getMessage()
+
+
+logging.getLogger("rasterio._env").addFilter(_hides_token)

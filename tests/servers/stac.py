@@ -1,0 +1,234 @@
+"""A small STAC API on loopback with its store of files and its tokens, in the shape of the Planetary Computer's.
+
+Its items say what real ones say, mistakes included: the assets named after annotations lead to the RFI files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import shapely
+
+from sarship import open_grd
+from sarship.simulate import ProductParams, simulate_product
+from sarship.simulate.package import to_cog
+
+TOKEN = "sig=PLANTED-SECRET"
+API, TOKENS, STORE = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd/GRD"
+
+
+@dataclass
+class Asked:
+    """A request and its answer."""
+
+    method: str
+    path: str
+    status: int
+    n_bytes: int
+
+
+class StacServer(ThreadingHTTPServer):
+    """Products of a folder as items and files."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.items: list[dict[str, Any]] = []
+        self.folders: dict[str, Path] = {}
+        self.asked: list[Asked] = []
+        self.page_size = 1
+        self.delay_s = 0.0
+        self.lifetime = timedelta(hours=1)
+        self.replies: dict[str, Any] = {}
+        """Path → what to answer instead: (status, headers, body)."""
+        self.spoil = lambda page: page
+        """Changes a page of the search."""
+        self.n_tokens = 0
+
+    @property
+    def host(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def address(self) -> str:
+        return self.host + API
+
+    def add(self, folder: Path) -> dict[str, Any]:
+        """Serve a product with short names."""
+        scene = open_grd(folder).scene
+        name = scene.id.rpartition("_")[0] if len(scene.id.split("_")) == 9 else scene.id
+        self.folders[name] = folder
+        item = make_item(scene, name, f"{self.host}{STORE}/{name}")
+        self.items.append(item)
+        return item
+
+    def take(self) -> list[Asked]:
+        """What was asked since the last call."""
+        taken, self.asked = self.asked, []
+        return taken
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients cut connections here."""
+
+
+def make_item(scene: Any, name: str, base: str) -> dict[str, Any]:
+    """An item in the shape of the Planetary Computer's."""
+    channels = [p.lower() for p in scene.polarizations]
+    kinds = {"schema-product": "annotation/rfi/rfi-iw", "schema-calibration": "annotation/calibration/calibration-iw"}
+    assets = {f"{kind}-{p}": {"href": f"{base}/{stem}-{p}.xml"} for kind, stem in kinds.items() for p in channels}
+    assets |= {p: {"href": f"{base}/measurement/iw-{p}.tiff", "roles": ["data"]} for p in channels}
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "stac_extensions": [],
+        "id": name,
+        "collection": "sentinel-1-grd",
+        "geometry": shapely.geometry.mapping(scene.footprint),
+        "bbox": list(scene.footprint.bounds),
+        "properties": {
+            "datetime": scene.start.isoformat(),
+            "start_datetime": f"{scene.start:%Y-%m-%d %H:%M:%S.%f}+00:00",
+            "end_datetime": f"{scene.stop:%Y-%m-%d %H:%M:%S.%f}+00:00",
+            "platform": "SENTINEL-1" + scene.platform[-1],
+            "sar:instrument_mode": scene.mode,
+            "sar:polarizations": list(scene.polarizations),
+            "sat:absolute_orbit": scene.absolute_orbit,
+            "sat:relative_orbit": scene.relative_orbit,
+            "sat:orbit_state": scene.orbit_pass,
+        },
+        "links": [],
+        "assets": assets | {"safe-manifest": {"href": f"{base}/manifest.safe"}},
+    }
+
+
+def make_mirrored(folder: Path, params: ProductParams, **options: Any) -> Path:
+    """A product as a mirror holds it: short names, its images made cloud-optimised, the manifest as it was."""
+    values = {name: getattr(params, name) for name in params.__dataclass_fields__}
+    path, _ = simulate_product(folder, ProductParams(**{**values, "layout": "short"}), **options)
+    for image in path.glob("measurement/*.tiff"):
+        to_cog(image)
+    return path
+
+
+@contextmanager
+def serve_stac() -> Iterator[StacServer]:
+    server = StacServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@dataclass
+class _Answer:
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: StacServer
+
+    def setup(self) -> None:
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().setup()
+
+    def log_message(self, *_: object) -> None:
+        """Tests are quiet."""
+
+    def do_GET(self) -> None:
+        self._reply(self._get())
+
+    def do_HEAD(self) -> None:
+        self._reply(self._get())
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        path = self.path.partition("?")[0]
+        self._reply(self._replaced(path) or _json(self.server.spoil(self._page(body))))
+
+    def _get(self) -> _Answer:
+        path, _, given = self.path.partition("?")
+        if (replaced := self._replaced(path)) is not None:
+            return replaced
+        if path == TOKENS:
+            self.server.n_tokens += 1
+            expiry = datetime.now(UTC) + self.server.lifetime
+            return _json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
+        if not path.startswith(STORE):
+            return _Answer(404)
+        if given != TOKEN:
+            return _Answer(403)
+        name, _, rest = path.removeprefix(STORE + "/").partition("/")
+        file = self.server.folders.get(name, Path("/nowhere")) / rest
+        return self._file(file) if file.is_file() else _Answer(404)
+
+    def _file(self, file: Path) -> _Answer:
+        size, headers = file.stat().st_size, {"Accept-Ranges": "bytes", "ETag": f'"{file.stat().st_mtime_ns}"'}
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        start, stop = (int(found[1]), min(int(found[2] or size), size - 1) + 1) if found else (0, size)
+        if self.command == "HEAD":
+            return _Answer(200, b"", {**headers, "Content-Length": str(size)})
+        with file.open("rb") as stream:
+            stream.seek(start)
+            body = stream.read(stop - start)
+        if found:
+            return _Answer(206, body, {**headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"})
+        return _Answer(200, body, headers)
+
+    def _replaced(self, path: str) -> _Answer | None:
+        if path not in self.server.replies:
+            return None
+        status, headers, body = self.server.replies[path]
+        return _Answer(status, body, headers)
+
+    def _page(self, asked: dict[str, Any]) -> dict[str, Any]:
+        area = shapely.geometry.shape(asked["intersects"])
+        start, end = (datetime.fromisoformat(text) for text in asked["datetime"].split("/"))
+        found = [
+            item
+            for item in self.server.items
+            if shapely.geometry.shape(item["geometry"]).intersects(area)
+            and start <= datetime.fromisoformat(item["properties"]["datetime"]) <= end
+        ]
+        first = int(asked.get("token", 0))
+        last = first + self.server.page_size
+        links = []
+        if last < len(found):
+            address = f"{self.server.address}/search"
+            links = [{"rel": "next", "href": address, "method": "POST", "body": {**asked, "token": str(last)}}]
+        return {"type": "FeatureCollection", "features": deepcopy(found[first:last]), "links": links}
+
+    def _reply(self, answer: _Answer) -> None:
+        if self.server.delay_s:
+            time.sleep(self.server.delay_s)
+        self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body)))
+        self.send_response(answer.status)
+        for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+
+def _json(value: object) -> _Answer:
+    return _Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
