@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
@@ -101,8 +101,9 @@ class SceneQuery:
     '2025-01-01T00:00:00+00:00'
     """
 
-    area: BaseGeometry
-    """Longitude and latitude in degrees; scenes that touch it are wanted. A port, not a sea: 20 degrees at most."""
+    area: BaseGeometry | None
+    """Longitude and latitude in degrees; scenes that touch it are wanted. A port, not a sea: 20 degrees at most. None
+    for anywhere on Earth, within an hour at most: a scene whose name is known is found by its time."""
     start: datetime | str
     """First moment, UTC: timezone-aware, or a date such as `"2024-12-01"`."""
     end: datetime | str
@@ -117,10 +118,13 @@ class SceneQuery:
     """`S1A`, `S1B`, `S1C` or `S1D`; None for all."""
 
     def __post_init__(self) -> None:
-        _check_area(self.area)
         start, end = self.period
         if end <= start:
             raise CatalogError(f"the search ends ({self.end}) before it starts ({self.start}); exchange the two")
+        if self.area is not None:
+            _check_area(self.area)
+        elif end - start > timedelta(hours=1):
+            raise CatalogError("a search of the whole Earth may last an hour at most; give an area")
         if unknown := set(self.polarizations) - set(get_args(Polarization)):
             raise CatalogError(f"unknown polarisation {sorted(unknown)[0]!r}; choose from VV, VH, HH, HV")
         if self.orbit_pass not in {None, *get_args(OrbitPass)}:
@@ -168,6 +172,16 @@ def _check_area(area: BaseGeometry) -> None:
 class Catalog(Protocol):
     """Where scenes come from."""
 
+    @property
+    def reads_windows(self) -> bool:
+        """Whether `open` reads windows in place; where not, the whole product is fetched first."""
+        ...
+
+    @property
+    def n_parallel(self) -> int:
+        """Most scenes that may be fetched at once."""
+        ...
+
     def search(self, query: SceneQuery) -> Iterator[Scene]:
         """Scenes that meet a query, each acquisition once, by time."""
         ...
@@ -176,8 +190,13 @@ class Catalog(Protocol):
         """A scene to read windows of, in place where the provider allows."""
         ...
 
-    def fetch(self, scene: Scene, folder: str | Path) -> Path:
-        """The whole product in a folder; resumed where it was left, verified, complete under its name."""
+    def fetch(
+        self, scene: Scene, folder: str | Path, progress: Callable[[int, int | None], None] | None = None
+    ) -> Path:
+        """The whole product in a folder; resumed where it was left, verified, complete under its name.
+
+        `progress` gets the bytes on disk and, where it is known, the bytes in all.
+        """
         ...
 
 

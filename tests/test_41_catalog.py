@@ -14,6 +14,7 @@ from shapely import box
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
+from sarship.catalog.scenes import query_of
 from sarship.errors import CatalogError, OutputError, ProductWarning
 from sarship.model import SceneQuery, Window
 from sarship.simulate import ProductParams, simulate_product
@@ -110,11 +111,18 @@ def test_every_part_of_the_question_counts(catalog, options, n_found):
 
 def test_fetched_product_is_whole(catalog, archive, tmp_path):
     scene = next(catalog.search(query()))
-    path = catalog.fetch(scene, tmp_path / "products")
+    told = []
+    path = catalog.fetch(scene, tmp_path / "products", lambda done, total: told.append((done, total)))
+    assert told[-1][0] == told[-1][1] > 0
     assert path.parent == tmp_path / "products"
     assert open_grd(path).scene.acquisition == scene.acquisition
     assert catalog.fetch(scene, tmp_path / "products") == path
     assert [found.name for found in (tmp_path / "products").iterdir()] == [path.name]
+
+
+def test_scene_is_found_by_its_name_alone(catalog):
+    wanted = list(catalog.search(query()))[1]
+    assert [scene.id for scene in catalog.search(query_of(wanted.id))] == [wanted.id]
 
 
 def test_window_is_that_of_the_product(catalog, archive):

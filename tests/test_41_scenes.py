@@ -10,7 +10,7 @@ import shapely
 from shapely import box
 
 from sarship.catalog import completeness, group_passes, open_catalog
-from sarship.catalog.scenes import arrange, footprint_of, make_scene, matches, query_area
+from sarship.catalog.scenes import arrange, footprint_of, is_name, make_scene, matches, query_area, query_of
 from sarship.errors import CatalogError
 from sarship.model import Scene, SceneQuery
 
@@ -45,12 +45,20 @@ def query(**options) -> SceneQuery:
         ({"orbit_pass": "sideways"}, "unknown pass"),
         ({"relative_orbit": 176}, "1 to 175"),
         ({"platform": "S2A"}, "unknown platform"),
+        ({"area": None}, "an hour at most"),
     ],
 )
 def test_a_question_that_cannot_be_asked_is_one_sentence(options, words):
     with pytest.raises(CatalogError, match=words) as caught:
         query(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_none_is_one_sentence():
+    assert matches(scene(), query_of(scene().id + ".SAFE"))
+    assert not is_name("Tartus")
+    with pytest.raises(CatalogError, match="Tartus is not the name"):
+        query_of("Tartus")
 
 
 def test_a_date_alone_includes_its_whole_day():

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import shapely
 
 from sarship.catalog.scenes import arrange, matches
+from sarship.download import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene, SceneQuery
@@ -34,6 +35,9 @@ class LocalCatalog:
 
     folder: Path
     """Where the `.SAFE` folders and zips are."""
+    reads_windows: ClassVar[bool] = True
+    n_parallel: ClassVar[int] = 1
+    """A disk is copied from no faster by two."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
         """Scenes that meet a query, each acquisition once, by time.
@@ -54,7 +58,7 @@ class LocalCatalog:
         """A scene to read windows of."""
         return open_grd(_place(scene))
 
-    def fetch(self, scene: Scene, folder: str | Path) -> Path:
+    def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
         """A copy of the product in a folder; nothing is copied when it is there already."""
         source, folder = Path(_place(scene)).resolve(), Path(folder).resolve()
         target = folder / source.name
@@ -71,6 +75,9 @@ class LocalCatalog:
         except (OSError, shutil.Error) as error:
             reason = getattr(error, "strerror", None) or error
             raise OutputError(f"{target} cannot be written ({reason}); make room or give another folder") from error
+        if progress is not None:
+            n_bytes = sum(path.stat().st_size for path in (target, *target.rglob("*")) if path.is_file())
+            progress(n_bytes, n_bytes)
         return target
 
     def _scenes(self) -> list[Scene]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.scenes import parse_time
@@ -56,6 +56,9 @@ class PlanetaryCatalog:
 
     address: str = _ADDRESS
     """Of the STAC API; tokens come from the same host."""
+    reads_windows: ClassVar[bool] = True
+    n_parallel: ClassVar[int] = 4
+    """A scene's two images come side by side, so that twice as many files are under way."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
         """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`."""
@@ -69,7 +72,9 @@ class PlanetaryCatalog:
         """The product's files that sarship reads, as a `.SAFE` folder: resumed, verified, complete under its name."""
         container = self._container(scene)
         files = self._files(scene)
-        return fetch_folder(container, Path(folder), files.request, n_parallel=_N_PARALLEL, progress=progress)
+        return fetch_folder(
+            container, Path(folder), files.request, n_parallel=_N_PARALLEL // self.n_parallel, progress=progress
+        )
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         """Only the manifest's address is taken: the assets named after annotations lead to other files."""

@@ -16,7 +16,17 @@ from sarship.antimeridian import recentred, ring_polygon
 from sarship.errors import CatalogError
 from sarship.model import OrbitPass, Polarization, Scene, SceneQuery
 
-__all__ = ["arrange", "footprint_of", "group_passes", "make_scene", "matches", "parse_time", "query_area"]
+__all__ = [
+    "arrange",
+    "footprint_of",
+    "group_passes",
+    "is_name",
+    "make_scene",
+    "matches",
+    "parse_time",
+    "query_area",
+    "query_of",
+]
 
 _NAME: Final = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
@@ -34,6 +44,31 @@ _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
 _SLICE_GAP: Final = timedelta(seconds=60)
 """Slices of one pass follow each other within seconds; the next pass of the same orbit is an hour and a half away."""
+
+
+def query_of(scene_id: str) -> SceneQuery:
+    """The question to which a scene is an answer, from its name alone.
+
+    Raises
+    ------
+    CatalogError
+        If it is not the name of a Sentinel-1 GRD product.
+    """
+    found = _parsed(scene_id)
+    if found is None:
+        raise CatalogError(f"{scene_id} is not the name of a Sentinel-1 GRD product, like S1A_IW_GRDH_1SDV_…")
+    moments = [datetime.strptime(found[name], "%Y%m%dT%H%M%S").replace(tzinfo=UTC) for name in ("start", "stop")]
+    second = timedelta(seconds=1)
+    return SceneQuery(area=None, start=moments[0], end=moments[1] + second, platform=found["platform"])
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is the name of a Sentinel-1 GRD product."""
+    return _parsed(text) is not None
+
+
+def _parsed(name: str) -> re.Match[str] | None:
+    return _NAME.fullmatch(re.sub(r"(\.SAFE|\.zip)+$", "", name, flags=re.IGNORECASE))
 
 
 def make_scene(
@@ -78,7 +113,7 @@ def make_scene(
     CatalogError
         If the answer lacks what a scene needs, or makes no sense.
     """
-    found = _NAME.fullmatch(re.sub(r"(\.SAFE|\.zip)+$", "", name, flags=re.IGNORECASE))
+    found = _parsed(name)
     if found is None:
         return None
     platform, orbit = found["platform"], int(found["orbit"])
@@ -165,6 +200,8 @@ def _unwrapped(polygon: BaseGeometry) -> BaseGeometry:
 
 def query_area(query: SceneQuery) -> BaseGeometry:
     """The area of a query as catalogues take it: two-dimensional, within ±180°, split at the antimeridian."""
+    if query.area is None:
+        return shapely.box(-180, -90, 180, 90)
     return recentred(shapely.force_2d(query.area))
 
 

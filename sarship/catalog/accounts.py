@@ -1,0 +1,29 @@
+"""The accounts that providers ask for: what `sarship login` stores and where else it is looked for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sarship.credentials import Account
+
+__all__ = ["ACCOUNTS"]
+
+ACCOUNTS: Final[dict[str, Account]] = {
+    account.provider: account
+    for account in (
+        Account(
+            provider="cdse",
+            variables={"user": "CDSE_USER", "password": "CDSE_PASSWORD"},
+            machine="identity.dataspace.copernicus.eu",
+        ),
+        Account(provider="cdse-s3", variables={"key": "CDSE_S3_ACCESS_KEY", "secret": "CDSE_S3_SECRET_KEY"}),
+        Account(
+            provider="asf",
+            variables={"user": "EARTHDATA_USERNAME", "password": "EARTHDATA_PASSWORD"},
+            machine="urs.earthdata.nasa.gov",
+        ),
+        Account(provider="earth-search", variables={"key": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}),
+        Account(provider="dhus", variables={"user": "DHUS_USER", "password": "DHUS_PASSWORD"}),
+    )
+}
+"""Name, as in `sarship login NAME` → account. Two of one provider where it has keys of its own for another door."""
