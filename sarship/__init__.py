@@ -27,6 +27,7 @@ _HOME = {
     "assign_piers": "piers",
     "read_port": "piers",
     "count_by_pier": "series",
+    "find_visits": "visits",
     "Results": "results",
     "read_results": "results",
     "survey": "pipeline",
@@ -49,6 +50,7 @@ __all__ = [
     "count_by_pier",
     "detect",
     "find_vessels",
+    "find_visits",
     "open_catalog",
     "open_grd",
     "read_port",
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from sarship.results import Results, read_results
     from sarship.series import count_by_pier
     from sarship.vessels import find_vessels
+    from sarship.visits import find_visits
 
 
 def __getattr__(name: str) -> object:

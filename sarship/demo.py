@@ -109,7 +109,18 @@ def run_demo(
 
 
 _OWN: Final = frozenset(
-    ["products", "scenes", "quicklooks", "counts.png", "counts.csv", "counts.nc", "results.json", "vessels.geojson"]
+    [
+        "products",
+        "scenes",
+        "quicklooks",
+        "counts.png",
+        "counts.csv",
+        "counts.nc",
+        "visits.csv",
+        "visits.png",
+        "results.json",
+        "vessels.geojson",
+    ]
     + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers")]
 )
 """What a demo writes."""

@@ -1,21 +1,28 @@
-"""The pictures of a survey, written beside its tables: counts over time, and a quick look of every scene."""
+"""The pictures of a survey, written beside its tables: counts and visits over time, a quick look of every scene."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sarship.grd import open_grd
 from sarship.piers import Port
-from sarship.plots import picture_bytes, plot_counts, plot_scene
+from sarship.plots import picture_bytes, plot_counts, plot_scene, plot_visits
 from sarship.results import Results, make_folder, safe_name, write_file
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["write_pictures"]
+
+
+class Marks(TypedDict):
+    """What every figure over time says."""
+
+    title: str
+    is_simulated: bool
 
 
 def write_pictures(
@@ -26,7 +33,7 @@ def write_pictures(
     land: BaseGeometry | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Draw a survey: `counts.png`, and `quicklooks/SCENE.png` for every scene that showed any of the piers.
+    """Draw a survey: `counts.png`, `visits.png`, and `quicklooks/SCENE.png` for every scene that showed a pier.
 
     Parameters
     ----------
@@ -44,7 +51,7 @@ def write_pictures(
     Returns
     -------
     tuple of Path
-        The files written, the counts first.
+        The files written, the counts and the visits first.
 
     Raises
     ------
@@ -58,8 +65,12 @@ def write_pictures(
     texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
     seen = results.coverage.groupby("scene")["seen"].max()
     scenes = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
-    figure = plot_counts(results.counts, title=port.name, is_simulated=provenance.is_simulated)
-    written = [write_file(folder / "counts.png", picture_bytes(figure, texts))]
+    options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
+    series = {
+        "counts.png": plot_counts(results.counts, **options),
+        "visits.png": plot_visits(results.visits, results.counts, **options),
+    }
+    written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
     quicklooks = make_folder(folder / "quicklooks")
     for done, scene in enumerate(scenes, start=1):
         if progress is not None:

@@ -31,6 +31,7 @@ from sarship.errors import OutputError
 from sarship.model import DetectionParams
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 from sarship.series import count_by_pier
+from sarship.visits import find_visits
 
 __all__ = [
     "Failure",
@@ -118,6 +119,11 @@ class Results:
         """Vessels per time and pier (`schema.COUNTS`): 0 means looked and saw none, missing means not seen."""
         counts = count_by_pier(self.vessels, self.piers, self.scenes, self.coverage)
         return counts.assign_attrs({KEY: json.dumps(self.provenance.as_dict())})
+
+    @cached_property
+    def visits(self) -> gpd.GeoDataFrame:
+        """Who stayed, arrived and left (`schema.VISITS`)."""
+        return find_visits(self.vessels, self.piers, self.scenes, self.coverage)
 
 
 def safe_name(text: str) -> str:
@@ -224,11 +230,22 @@ def counts_csv(counts: xr.Dataset, provenance: Provenance) -> bytes:
     frame["time"] = pd.to_datetime(frame["time"]).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     first = ["time", "pier", "n_vessels"]
     frame = frame[first + [name for name in frame.columns if name not in first]]
+    return _csv(frame, "vessels per time and pier; an empty n_vessels means not seen", provenance)
+
+
+def visits_csv(visits: gpd.GeoDataFrame, provenance: Provenance) -> bytes:
+    """The visits as a table, one row a vessel and pass, below `#` lines with the provenance."""
+    frame = pd.DataFrame(visits.drop(columns="geometry"))
+    frame["time"] = frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _csv(frame, "who stayed, arrived and left; an empty vessel was found gone", provenance, "%.7g")
+
+
+def _csv(frame: pd.DataFrame, what: str, provenance: Provenance, numbers: str = "%.6g") -> bytes:
     mark = f" {SIMULATED}" if provenance.is_simulated else ""
     lines = [
-        f"# sarship {provenance.version}{mark}: vessels per time and pier; an empty n_vessels means not seen",
+        f"# sarship {provenance.version}{mark}: {what}",
         f"# {json.dumps(provenance.as_dict(), ensure_ascii=False)}",
-        frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
+        frame.to_csv(index=False, float_format=numbers, lineterminator="\n"),
     ]
     return "\n".join(lines).encode()
 
@@ -240,7 +257,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         The files written: `vessels.geojson`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
-        `piers.parquet`, `counts.csv`, `counts.nc` and `results.json`.
+        `piers.parquet`, `counts.csv`, `counts.nc`, `visits.csv` and `results.json`.
 
     Raises
     ------
@@ -259,6 +276,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
         "counts.csv": counts_csv(results.counts, provenance),
         "counts.nc": bytes(results.counts.to_netcdf(engine="scipy")),
+        "visits.csv": visits_csv(results.visits, provenance),
         "results.json": _json_bytes(summary),
     }
     return tuple(write_file(folder / name, content) for name, content in contents.items())

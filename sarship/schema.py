@@ -14,7 +14,7 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
-__all__ = ["COUNTS", "COVERAGE", "SCENES", "SIGMA0", "VESSELS", "Column", "Table", "Variable"]
+__all__ = ["COUNTS", "COVERAGE", "SCENES", "SIGMA0", "VESSELS", "VISITS", "Column", "Table", "Variable"]
 
 WGS84: Final = "EPSG:4326"
 TIME: Final = "datetime64[ns, UTC]"
@@ -155,8 +155,24 @@ COVERAGE: Final = Table(
 )
 """The geometry of a row is the part of the pier's waters that was imaged."""
 
+VISITS: Final = Table(
+    "visits",
+    (
+        Column("visit", "str", "name of the visit: that of the row of `vessels` it was first seen as"),
+        Column("time", TIME, "start of the pass"),
+        Column("pier", "str", "name of the pier"),
+        Column("status", "str", "first (no earlier pass saw the pier), arrived, stayed, or left (found gone)"),
+        Column("vessel", "str", "name of its row in `vessels`; missing where it left"),
+        Column("longitude", "float64", "degrees east; where it left, of the pass before"),
+        Column("latitude", "float64", "degrees north; likewise"),
+        Column("length_m", "float64", "length, metres; likewise"),
+        Column("heading_deg", "float64", "direction of the long axis, degrees in [0, 180); likewise"),
+    ),
+)
+
 COUNTS: Final = (
     Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
+    Variable("total_length_m", "m", "lengths of the vessels there, added; missing where not seen", ("time", "pier")),
     Variable("seen", "1", "fraction of the pier's waters imaged", ("time", "pier")),
     Variable("detectable_length_m", "m", "shortest vessel that would be hit", ("time", "pier")),
     Variable("incidence_deg", "degree", "angle of incidence", ("time", "pier")),

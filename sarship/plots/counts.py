@@ -1,0 +1,83 @@
+"""Counts over time, one panel a pier."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from sarship.plots.style import BLUE, GREY, date_axis, new_figure, shorten, titled, watermark
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["plot_counts"]
+
+
+def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = False) -> Figure:
+    """Vessels at each pier over time, one panel a pier.
+
+    A filled dot is a count, a hollow dot a zero (looked and saw none), a grey cross below the axis a date on which the
+    pier was not seen.
+
+    Parameters
+    ----------
+    counts
+        `schema.COUNTS`, as `count_by_pier` gives them.
+    title
+        Heading, e.g. the name of the port.
+    is_simulated
+        Whether to mark the figure as SIMULATED.
+    """
+    piers = [str(name) for name in counts["pier"].to_numpy()]
+    n_columns = 1 if len(piers) <= 5 else 2 if len(piers) <= 16 else 3
+    n_rows = max(1, ceil(len(piers) / n_columns))
+    figure = new_figure((9.5 if n_columns == 1 else 5.2 * n_columns, 1.6 + 1.5 * n_rows))
+    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    times = pd.DatetimeIndex(counts["time"].to_numpy()).tz_localize(None)
+    for k, ax in enumerate(axes):
+        if k >= len(piers):
+            ax.axis("off")
+            continue
+        _count_panel(ax, times, counts["n_vessels"].isel(pier=k).to_numpy().astype(float))
+        ax.set_title(shorten(piers[k], 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
+        ax.tick_params(labelsize=9, labelbottom=k + n_columns >= len(piers))
+    _count_axes(axes[0], times, counts["n_vessels"].to_numpy(), max_ticks=8 if n_columns == 1 else 5)
+    figure.supylabel("vessels", fontsize=10)
+    figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", lw=1, label="vessels counted"),
+        Line2D([], [], color=BLUE, marker="o", lw=0, mfc="white", label="looked and saw none"),
+        Line2D([], [], color=GREY, marker="x", lw=0, label="not seen"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    if is_simulated:
+        watermark(figure)
+    return figure
+
+
+def _count_panel(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64]) -> None:
+    is_seen, is_none = ~np.isnan(n_vessels), n_vessels == 0
+    ax.plot(times, n_vessels, color=BLUE, lw=1, alpha=0.6)  # breaks where a date is missing
+    ax.plot(times[is_seen & ~is_none], n_vessels[is_seen & ~is_none], "o", color=BLUE, ms=5)
+    ax.plot(times[is_none], n_vessels[is_none], "o", color=BLUE, mfc="white", ms=5, zorder=3)
+    unseen = times[~is_seen]
+    ax.plot(unseen, np.full(len(unseen), 0.06), "x", color=GREY, ms=6, transform=ax.get_xaxis_transform())
+    ax.grid(axis="y", color="#dddddd", lw=0.6)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def _count_axes(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64], max_ticks: int) -> None:
+    """Set the axes that all panels share: room for the crosses below zero, whole numbers only, at least a day."""
+    top = max(2.0, float(np.nanmax(n_vessels, initial=0.0)))
+    ax.set_ylim(-0.2 * top, 1.12 * top)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top])
+    date_axis(ax, times, max_ticks)

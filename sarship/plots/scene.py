@@ -1,0 +1,104 @@
+"""A quick look of a port in one scene: brightness, coast, piers, and vessels with their outlines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sarship.localmap import map_of, sigma0_on_map
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
+from sarship.plots.style import PIER, UNSEEN, VESSEL, new_figure, titled, watermark
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.grd import GrdProduct
+    from sarship.piers import Port
+
+__all__ = ["plot_scene"]
+
+RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
+"""The same grey levels on every date, so that pictures can be compared."""
+
+
+def plot_scene(
+    product: GrdProduct,
+    port: Port,
+    vessels: gpd.GeoDataFrame,
+    *,
+    polarization: str | None = None,
+    land: BaseGeometry | None = None,
+) -> Figure:
+    """A port as the radar saw it, north up: brightness, coast, piers and vessels with their outlines.
+
+    Parameters
+    ----------
+    product
+        The scene; its denoised sigma0 is drawn in decibel.
+    port
+        Piers, land and water.
+    vessels
+        `schema.VESSELS`; those of this scene are drawn.
+    polarization
+        What to draw; by default the product's first.
+    land
+        Outline to draw besides the port's own land.
+
+    Raises
+    ------
+    ProductError
+        The polarization cannot be read.
+    """
+    polarization = polarization or product.check_polarizations()[0]
+    is_simulated = product.container.manifest.is_simulated
+    local = map_of(port.piers.union_all())
+    here = vessels[vessels["scene"] == product.scene.id]
+    figure = new_figure((8.6, 7.0 * local.height_m / local.width_m + 1.5))  # the map is 7 wide beside its colour bar
+    ax = figure.subplots()
+    low, high = RANGE_DB[polarization]
+    with np.errstate(divide="ignore"):
+        brightness_db = 10 * np.log10(sigma0_on_map(product, polarization, local))
+    image = ax.imshow(brightness_db, extent=local.extent, cmap=_grey(), vmin=low, vmax=high, interpolation="nearest")
+    bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
+    bar.set_label(f"sigma0 {polarization} (dB)", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    draw_land(ax, local, [port.land, port.exclude, land])
+    draw_vessels(ax, local, here)
+    draw_piers(ax, local, port.piers)
+    label_piers(ax, local, port.piers, here)
+    draw_frame(ax, local)
+    _legend(figure)
+    when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
+    heading = titled(f"{port.name}, {when}", is_simulated)
+    at_piers = int(here["pier"].notna().sum())
+    ax.set_title(
+        f"{heading}\n{at_piers} vessels at piers, {len(here) - at_piers} elsewhere",
+        loc="left",
+        fontsize=11,
+    )
+    ax.set_xlabel(product.scene.id, fontsize=7, color="#666666")
+    if is_simulated:
+        watermark(figure)
+    return figure
+
+
+def _legend(figure: Figure) -> None:
+    handles = [
+        Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
+        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="vessel elsewhere"),
+        Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
+        Line2D([], [], color="#b8ae1a", lw=1.6, label="land, excluded"),
+        Patch(color=UNSEEN, label="not imaged"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
+
+
+def _grey() -> Colormap:
+    return colormaps["gray"].with_extremes(bad=UNSEEN)

@@ -1,0 +1,85 @@
+"""What all figures share: colours, marks, titles, and how a figure becomes a file.
+
+Figures are made as objects that no global state holds, so they need no display and may be drawn in any thread.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.figure import Figure
+
+__all__ = [
+    "BLUE",
+    "ELSEWHERE",
+    "GREY",
+    "LAND",
+    "PIER",
+    "UNSEEN",
+    "VESSEL",
+    "date_axis",
+    "new_figure",
+    "picture_bytes",
+    "shorten",
+    "titled",
+    "watermark",
+]
+
+BLUE, GREY = "#0072B2", "#8a8a8a"
+LAND, PIER, VESSEL, ELSEWHERE, UNSEEN = "#F0E442", "#56B4E9", "#FF7A33", "#ffffff", "#33475b"
+"""After Okabe and Ito, whose colours colour-blind readers tell apart."""
+TICKS: Final = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
+TICKS_AT_ZERO: Final = ["", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%H:%M", "%H:%M"]
+"""Ticks in whole years, months, days, hours, minutes and seconds. Each is a date by itself: an axis that goes over New
+Year has no one year to write beside it."""
+DPI: Final = 110
+
+
+def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
+    """The figure as a PNG file that carries the given texts."""
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=DPI, metadata=dict(provenance))
+    return stream.getvalue()
+
+
+def new_figure(size: tuple[float, float]) -> Figure:
+    """Make an empty figure of a width and height in inches."""
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def watermark(figure: Figure) -> None:
+    """Write SIMULATED across a figure."""
+    options: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 30, "zorder": 10}
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=64, color="#D55E00", alpha=0.22, fontweight="bold", **options)
+
+
+def titled(text: str, is_simulated: bool) -> str:
+    """Put SIMULATED before the title of what is."""
+    return f"SIMULATED: {text}" if is_simulated and not text.startswith("SIMULATED") else text
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut a text at a word, or where it has none at the width in letters."""
+    return textwrap.shorten(text, width, placeholder="…") or text[:width]
+
+
+def date_axis(ax: Axes, times: pd.DatetimeIndex, max_ticks: int) -> None:
+    """Lay dates along an axis: at least a day, with room at both ends."""
+    if len(times):
+        margin = max((times.max() - times.min()) * 0.03, pd.Timedelta(hours=12))
+        ax.set_xlim(*date2num([times.min() - margin, times.max() + margin]))  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=max_ticks)  # type: ignore[no-untyped-call]
+    ax.xaxis.set_major_locator(locator)
+    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
+        locator, formats=TICKS, zero_formats=TICKS_AT_ZERO, show_offset=False
+    )
+    ax.xaxis.set_major_formatter(formatter)

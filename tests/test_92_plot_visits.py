@@ -1,0 +1,51 @@
+"""The picture of arrivals and departures."""
+
+import numpy as np
+import pandas as pd
+from tables import PIERS, make_coverage, make_scenes, make_vessels
+
+from sarship.plots import plot_visits
+from sarship.series import count_by_pier
+from sarship.visits import find_visits
+
+DAYS = ["d1", "d2", "d3"]
+
+
+def drawn(*rows, coverage=None):
+    scenes = make_scenes(*[(day, f"2024-12-0{i}") for i, day in enumerate(DAYS, 1)])
+    coverage = make_coverage(*[(day, pier, 1.0) for day in DAYS for pier in "AB"]) if coverage is None else coverage
+    tables = (make_vessels(*rows), PIERS, scenes, coverage)
+    return plot_visits(find_visits(*tables), count_by_pier(*tables), title="Port")
+
+
+def marks(ax, marker):
+    """Day of the month and lane of every mark of a kind."""
+    days = [pd.DatetimeIndex(line.get_xdata()).day for line in ax.lines if line.get_marker() == marker]
+    lanes = [np.asarray(line.get_ydata()) for line in ax.lines if line.get_marker() == marker]
+    return [(day, lane) for pair in zip(days, lanes, strict=True) for day, lane in zip(*pair, strict=True)]
+
+
+def test_a_bar_goes_from_the_first_to_the_last_pass_and_says_how_it_ends():
+    here = {"longitude": 35.81, "latitude": 34.91}
+    ax, other = drawn(("d1", "A", here), ("d2", "A", here), ("d3", "B", here)).axes
+    assert marks(ax, "o") == [(1, 0), (2, 0)]
+    assert marks(ax, ">") == []  # it was there on the first pass: nobody knows since when
+    assert marks(ax, "|") == [(2, 0)]
+    assert marks(other, "o") == [(3, 0), (3, 0)]
+    assert marks(other, ">") == [(3, 0)]
+    assert marks(other, "|") == []
+
+
+def test_vessels_of_one_time_lie_in_lanes_of_their_own_and_free_lanes_are_taken_again():
+    rows = [("d1", "A", {"length_m": 40.0}), ("d1", "A", {"length_m": 150.0}), ("d3", "A", {"length_m": 60.0})]
+    ax = drawn(*rows).axes[0]
+    bars = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [tuple(bar.get_ydata()) for bar in bars] == [(0, 0), (1, 1), (0, 0)]
+    assert len({bar.get_color() for bar in bars}) == 3  # three classes of length
+
+
+def test_a_pier_that_was_not_seen_has_a_cross_there():
+    coverage = make_coverage(("d1", "A", 1.0), ("d2", "A", 0.2), ("d3", "A", 1.0))
+    ax, other = drawn(coverage=coverage).axes
+    assert [day for day, _ in marks(ax, "x")] == [2]
+    assert [day for day, _ in marks(other, "x")] == [1, 2, 3]
