@@ -36,7 +36,7 @@ SCENE = "S1A_IW_GRDH_1SDV_20241203T154210_20241203T154211_056821_06EFA2_E919"
 START = datetime(2024, 12, 3, 15, 42, 10, 485484, tzinfo=UTC)
 NAMES = {
     "vessels.geojson", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet", "counts.csv",
-    "counts.nc", "results.json",
+    "counts.nc", "visits.csv", "results.json",
 }  # fmt: skip
 
 
