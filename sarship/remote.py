@@ -25,7 +25,18 @@ if TYPE_CHECKING:
     from sarship.measurement import Keep, Pixels
     from sarship.model import Window
 
-__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
+__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
+
+GDAL_OPTIONS: Final[Mapping[str, object]] = {
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # the header and the first table of a cloud-optimised file in one request
+    "GDAL_HTTP_MAX_RETRY": 5,
+    "GDAL_HTTP_RETRY_DELAY": 1,
+    "GDAL_HTTP_CONNECTTIMEOUT": 20,
+    "GDAL_HTTP_LOW_SPEED_TIME": 60,
+    "GDAL_HTTP_LOW_SPEED_LIMIT": 1_024,
+}
+"""How GDAL reads windows from any server."""
 
 _LISTING: Final = "listing.json"
 """What the server listed, where it lists."""

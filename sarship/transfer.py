@@ -38,6 +38,7 @@ __all__ = [
     "check_status",
     "describe",
     "public_url",
+    "send",
 ]
 
 Progress = Callable[[int, int | None], None]
@@ -68,6 +69,8 @@ class FileRequest:
     """Gives the address with a token in it, for stores that take it there; True asks for a new one."""
     hosts: frozenset[str] = frozenset()
     """Other hosts that a redirect may lead to: `name`, `name:port`, or `.domain` for every host below it."""
+    own_hosts: frozenset[str] = frozenset()
+    """Hosts of the same provider: a redirect may lead there, and the headers of `authorize` go along."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -181,7 +184,7 @@ def public_url(url: str) -> str:
 def ask(request: FileRequest, headers: dict[str, str], run: Run, *, renew: bool) -> urllib3.BaseHTTPResponse:
     """Ask for a file and follow redirects, to the hosts that the request allows, up to the first other answer.
 
-    The headers of `request.authorize` go to the host of `request.url` alone.
+    The headers of `request.authorize` go to the host of `request.url` and to `request.own_hosts` alone.
 
     Raises
     ------
@@ -196,13 +199,13 @@ def ask(request: FileRequest, headers: dict[str, str], run: Run, *, renew: bool)
     secret = request.authorize(renew) if request.authorize else {}
     first = _split(url)
     for _ in range(_MAX_REDIRECTS):
-        own = secret if _is_same_host(first, _split(url)) else {}
-        response = _get(url, {**headers, **own}, run.patience)
+        is_own = _is_same_host(first, _split(url)) or _is_listed(_split(url), request.own_hosts)
+        response = send("GET", url, {**headers, **(secret if is_own else {})}, run.patience)
         if response.status not in _REDIRECTS:
             return response
         location = response.headers.get("Location", "")
         response.close()
-        url = _follow(url, location, first, request.hosts)
+        url = _follow(url, location, first, request.hosts | request.own_hosts)
     raise DownloadError(f"{public_url(request.url)} redirects in a circle; search again for a fresh address")
 
 
@@ -246,12 +249,24 @@ def check_status(response: urllib3.BaseHTTPResponse, request: FileRequest, run: 
         raise Hiccup("the server compressed the file though asked not to")
 
 
-def _get(url: str, headers: dict[str, str], patience: Patience) -> urllib3.BaseHTTPResponse:
+def send(
+    method: str, url: str, headers: dict[str, str], patience: Patience, body: bytes | None = None
+) -> urllib3.BaseHTTPResponse:
+    """One request, no redirect followed and nothing of the answer's body read.
+
+    Raises
+    ------
+    Hiccup
+        There was no answer.
+    DownloadError
+        The address is none, or its certificate cannot be verified.
+    """
     timeout = urllib3.Timeout(connect=patience.connect_s, read=patience.read_s)
     try:
         return _pool(url).request(
-            "GET",
+            method,
             url,
+            body=body,
             headers=headers,
             timeout=timeout,
             retries=False,
@@ -325,9 +340,7 @@ def _follow(url: str, location: str, first: SplitResult, hosts: frozenset[str]) 
         raise DownloadError(f"{public_url(url)} redirects to nowhere; search again for a fresh address")
     if urlsplit(url).scheme == "https" and to.scheme == "http":
         _refuse(url, to, "which is not encrypted")
-    names = {to.hostname or "", f"{to.hostname}:{to.port or _PORTS[to.scheme]}"}
-    is_listed = bool(names & hosts) or any(h.startswith(".") and (to.hostname or "").endswith(h) for h in hosts)
-    if not (_is_same_host(first, to) or is_listed):
+    if not (_is_same_host(first, to) or _is_listed(to, hosts)):
         _refuse(url, to, "which is none of the provider's hosts")
     return following
 
@@ -336,6 +349,11 @@ def _refuse(url: str, to: SplitResult, reason: str) -> NoReturn:
     raise DownloadError(
         f"{public_url(url)} redirects to {to.scheme}://{to.netloc.rpartition('@')[2]}, {reason}; it was not followed"
     )
+
+
+def _is_listed(to: SplitResult, hosts: frozenset[str]) -> bool:
+    names = {to.hostname or "", f"{to.hostname}:{to.port or _PORTS[to.scheme]}"}
+    return bool(names & hosts) or any(h.startswith(".") and (to.hostname or "").endswith(h) for h in hosts)
 
 
 def _is_same_host(a: SplitResult, b: SplitResult) -> bool:

@@ -9,6 +9,9 @@
 | `old_product` | `(path, truth)`: IW as before IPF 2.9: zipped, noise in the old format, border noise 20 pixels wide |
 | `harbour` | a `sarship.simulate.Harbour`: port file, four dates of 700 x 700 pixels (VV + VH), truth and `counts()` |
 
+For the catalogues: `archive` (a folder of products: two dates, one of them twice), `mirror` and `cogs` (the same dates
+with short names, and cloud-optimised), and the name of each provider for it, opened on a server that has those dates.
+
 `truth` is a GeoDataFrame, one row a vessel: `time, scene, pier, longitude, latitude, length_m, width_m, heading_deg,
 line, pixel, rcs_m2`. For anything else call `sarship.simulate.simulate_product` with a `tmp_path`.
 """
@@ -16,15 +19,21 @@ line, pixel, rcs_m2`. For anything else call `sarship.simulate.simulate_product`
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    import geopandas as gpd
+    from collections.abc import Iterator
 
-    from sarship.simulate import Harbour
+    import geopandas as gpd
+    from servers.cdse import CdseServer
+    from servers.stac import StacServer
+
+    from sarship.model import Catalog
+    from sarship.simulate import Harbour, ProductParams
 
 DATA = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Real data for validation; absent on most machines."""
@@ -83,3 +92,97 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> Harbour:
     from sarship.simulate import simulate_harbour
 
     return simulate_harbour(tmp_path_factory.mktemp("harbour"), seed=5, n_dates=4)
+
+
+def _dates(**options: object) -> list[ProductParams]:
+    """Two dates over Tartus, 2024-12-03 and 2024-12-15."""
+    from sarship.simulate import ProductParams
+
+    first = ProductParams(shape=(64, 80))
+    same = {name: getattr(first, name) for name in first.__dataclass_fields__} | options
+    later = {"time": first.time + timedelta(days=12), "absolute_orbit": first.absolute_orbit + 175}
+    return [ProductParams(**same), ProductParams(**{**same, **later})]
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two dates: the first as plain product and cloud-optimised twin, the second as a zip; and something else."""
+    from sarship.simulate import simulate_product
+
+    folder = tmp_path_factory.mktemp("archive")
+    for date in (_dates()[0], _dates(layout="cog")[0], _dates(is_zipped=True)[1]):
+        simulate_product(folder / "deep", date, n_vessels=1, seed=7)
+    (folder / "notes.txt").write_text("not a product")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mirror(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The two dates of the archive as a mirror holds them."""
+    from servers.stac import make_mirrored
+
+    return [make_mirrored(tmp_path_factory.mktemp("mirror"), date, n_vessels=1, seed=7) for date in _dates()]
+
+
+@pytest.fixture(scope="session")
+def cogs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The two dates of the archive as cloud-optimised products."""
+    from sarship.simulate import simulate_product
+
+    folder = tmp_path_factory.mktemp("cogs")
+    return [simulate_product(folder, date, n_vessels=1, seed=7)[0] for date in _dates(layout="cog")]
+
+
+@pytest.fixture(scope="session")
+def store(cogs: list[Path]) -> Iterator[str]:
+    """Address of an S3 store with the products of each provider."""
+    from servers.cdse import s3_prefix, serve_s3
+
+    with serve_s3({"eodata": {s3_prefix(path): path for path in cogs}}) as address:
+        yield address
+
+
+@pytest.fixture
+def local(archive: Path) -> Catalog:
+    from sarship.catalog import open_catalog
+
+    return open_catalog("local", archive)
+
+
+@pytest.fixture
+def stac(mirror: list[Path]) -> Iterator[StacServer]:
+    from servers.stac import serve_stac
+
+    with serve_stac() as server:
+        for product in mirror:
+            server.add(product)
+        yield server
+
+
+@pytest.fixture
+def planetary(stac: StacServer) -> Catalog:
+    from sarship.catalog import open_catalog
+
+    return open_catalog("planetary", stac.address)
+
+
+@pytest.fixture
+def copernicus(cogs: list[Path]) -> Iterator[CdseServer]:
+    from servers.cdse import serve_cdse
+
+    with serve_cdse() as server:
+        for product in cogs:
+            server.add(product)
+        yield server
+
+
+@pytest.fixture
+def cdse(copernicus: CdseServer, store: str, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    from servers.cdse import IDENTITY, KEY, ODATA, PASSWORD, SECRET, USER
+
+    from sarship.catalog.cdse import CdseCatalog
+
+    for name, value in {"USER": USER, "PASSWORD": PASSWORD, "S3_ACCESS_KEY": KEY, "S3_SECRET_KEY": SECRET}.items():
+        monkeypatch.setenv(f"CDSE_{name}", value)
+    host = copernicus.host
+    return CdseCatalog(address=copernicus.address, odata=host + ODATA, identity=host + IDENTITY, store=store)

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
-from servers.stac import StacServer, make_mirrored, serve_stac
 from shapely import box
 
 from sarship import open_grd
@@ -17,11 +13,8 @@ from sarship.catalog import open_catalog
 from sarship.catalog.scenes import query_of
 from sarship.errors import CatalogError, OutputError, ProductWarning
 from sarship.model import SceneQuery, Window
-from sarship.simulate import ProductParams, simulate_product
 
 PORT = box(35.79, 34.89, 35.81, 34.91)
-FIRST = ProductParams(shape=(64, 80))
-"""Over Tartus, 2024-12-03."""
 
 
 @pytest.fixture(autouse=True)
@@ -30,50 +23,11 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory) -> Path:
-    """Two dates: the first as plain product and cloud-optimised twin, the second as a zip; and something else."""
-    folder = tmp_path_factory.mktemp("archive")
-    second = {"time": FIRST.time + timedelta(days=12), "absolute_orbit": FIRST.absolute_orbit + 175}
-    for change in ({}, {"layout": "cog"}, {**second, "is_zipped": True}):
-        options = {name: getattr(FIRST, name) for name in FIRST.__dataclass_fields__}
-        simulate_product(folder / "deep", ProductParams(**{**options, **change}), n_vessels=1, seed=7)
-    (folder / "notes.txt").write_text("not a product")
-    return folder
-
-
 def query(**options) -> SceneQuery:
     return SceneQuery(**{"area": PORT, "start": "2024-12-01", "end": "2024-12-31", **options})
 
 
-@pytest.fixture
-def local(archive):
-    return open_catalog("local", archive)
-
-
-@pytest.fixture(scope="session")
-def mirror(tmp_path_factory) -> list[Path]:
-    """The two dates of the archive as a mirror holds them."""
-    options = {name: getattr(FIRST, name) for name in FIRST.__dataclass_fields__}
-    second = {**options, "time": FIRST.time + timedelta(days=12), "absolute_orbit": FIRST.absolute_orbit + 175}
-    dates = [FIRST, ProductParams(**second)]
-    return [make_mirrored(tmp_path_factory.mktemp("mirror"), date, n_vessels=1, seed=7) for date in dates]
-
-
-@pytest.fixture
-def stac(mirror) -> Iterator[StacServer]:
-    with serve_stac() as server:
-        for product in mirror:
-            server.add(product)
-        yield server
-
-
-@pytest.fixture
-def planetary(stac):
-    return open_catalog("planetary", stac.address)
-
-
-PROVIDERS = ["local", "planetary"]
+PROVIDERS = ["local", "planetary", "cdse"]
 
 
 @pytest.fixture(params=PROVIDERS)

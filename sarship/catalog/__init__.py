@@ -31,7 +31,13 @@ def _planetary(address: str) -> Catalog:
     return PlanetaryCatalog(address=address.rstrip("/")) if address else PlanetaryCatalog()
 
 
-CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"planetary": _planetary, "local": _local}
+def _cdse(address: str) -> Catalog:
+    from sarship.catalog.cdse import CdseCatalog
+
+    return CdseCatalog(address=address.rstrip("/")) if address else CdseCatalog()
+
+
+CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"planetary": _planetary, "cdse": _cdse, "local": _local}
 """Name → what opens the provider at an address; empty for the provider's own."""
 
 

@@ -6,28 +6,27 @@ among its options and to the downloader as the query of an address; neither show
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.scenes import parse_time
 from sarship.catalog.stac import search_stac
+from sarship.catalog.tokens import Tokens, ask_json
 from sarship.catalog.whole import fetch_folder
 from sarship.download import FileRequest, Progress, fetch_file, public_url
 from sarship.errors import CatalogError
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene, SceneQuery
-from sarship.remote import RemoteContainer, cache_folder, open_remote
+from sarship.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
 
 __all__ = ["PlanetaryCatalog"]
 
@@ -37,17 +36,6 @@ _STORES: Final = ".blob.core.windows.net"
 """Where the files are; a token goes nowhere else."""
 _N_PARALLEL: Final = 8
 """Most reads at once; the service asks for restraint and gives no number."""
-_MARGIN: Final = timedelta(minutes=5)
-"""Left of a token's life when a new one is fetched."""
-_GDAL: Final = {
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # the header and the first table of a cloud-optimised file in one request
-    "GDAL_HTTP_MAX_RETRY": 5,
-    "GDAL_HTTP_RETRY_DELAY": 1,
-    "GDAL_HTTP_CONNECTTIMEOUT": 20,
-    "GDAL_HTTP_LOW_SPEED_TIME": 60,
-    "GDAL_HTTP_LOW_SPEED_LIMIT": 1_024,
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,35 +121,20 @@ class _BlobFiles:
             "SharedAccessSignature": _tokens(self.signer).current(),
         }
         with _turn(self.signer):
-            yield {**_GDAL, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
-
-
-class _Tokens:
-    """The token of a store, fetched when it is needed and shared by all threads; kept in memory alone."""
-
-    def __init__(self, address: str) -> None:
-        self._address, self._guard = address, threading.Lock()
-        self._token, self._expiry = "", datetime.fromtimestamp(0, UTC)
-
-    def current(self, renew: bool = False) -> str:
-        with self._guard:
-            if renew or datetime.now(UTC) > self._expiry - _MARGIN:
-                self._token, self._expiry = self._fetched()
-            return self._token
-
-    def _fetched(self) -> tuple[str, datetime]:
-        with tempfile.TemporaryDirectory() as folder:  # which only this user can read
-            answer = fetch_file(self._address, Path(folder) / "token.json").read_bytes()
-        try:
-            fields = json.loads(answer)
-            return str(fields["token"]), parse_time(fields["msft:expiry"], public_url(self._address))
-        except (ValueError, KeyError, TypeError):
-            raise CatalogError(f"{public_url(self._address)} gives no token to read with; try again later") from None
+            yield {**GDAL_OPTIONS, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
 
 
 @cache
-def _tokens(address: str) -> _Tokens:
-    return _Tokens(address)
+def _tokens(address: str) -> Tokens:
+    return Tokens(partial(_ask_token, address))
+
+
+def _ask_token(address: str) -> tuple[str, datetime]:
+    answer = ask_json(address)
+    try:
+        return str(answer["token"]), parse_time(answer["msft:expiry"], public_url(address))
+    except (KeyError, CatalogError):
+        raise CatalogError(f"{public_url(address)} gives no token to read with; try again later") from None
 
 
 @cache

@@ -102,7 +102,7 @@ def _scene(item: dict[str, Any], assets_of: Callable[[dict[str, Any]], dict[str,
             stop=properties.get("end_datetime"),
             relative_orbit=properties.get("sat:relative_orbit"),
             orbit_pass=properties.get("sat:orbit_state"),
-            processed=properties.get("processing:datetime"),
+            processed=properties.get("processing:datetime") or properties.get("s1:processing_datetime"),
             assets=assets_of(item),
         )
     except (CatalogError, TypeError, AttributeError) as error:

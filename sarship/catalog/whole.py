@@ -1,4 +1,4 @@
-"""A whole product out of single files: fetched into a hidden folder, verified, then put under its name."""
+"""A whole product, as single files or as a zip: fetched under a hidden name, verified, then put under its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sarship.integrity import check_product
 from sarship.remote import RemoteContainer
 from sarship.safe import MANIFEST, PRODUCT_INFO
 
-__all__ = ["fetch_folder", "verified"]
+__all__ = ["fetch_folder", "fetch_zip", "verified"]
 
 
 def fetch_folder(
@@ -49,15 +49,51 @@ def fetch_folder(
     return verified(part, target)
 
 
-def verified(part: Path, target: Path) -> Path:
+def fetch_zip(
+    scene_id: str, folder: Path, request: Callable[[Path], FileRequest], progress: Progress | None = None
+) -> Path:
+    """Fetch a product that comes as one zip.
+
+    Parameters
+    ----------
+    scene_id
+        Its name.
+    folder
+        Where it is put.
+    request
+        How it is asked for, by its target on disk.
+
+    Returns
+    -------
+    The zip.
+    """
+    target = folder / f"{scene_id}.zip"
+    if target.exists():
+        return target
+    part = folder / f".{scene_id}.incoming.zip"
+    fetch_files([request(part)], progress=progress)
+    return verified(part, target, is_whole=True)
+
+
+def verified(part: Path, target: Path, *, is_whole: bool = False) -> Path:
     """Give a product its name once its files are what its manifest says and its images decode to the end.
+
+    Parameters
+    ----------
+    part
+        The product under its hidden name.
+    target
+        Its own name.
+    is_whole
+        Whether every file of the manifest must be there.
 
     Raises
     ------
     DownloadError
         If one is not; the product keeps its hidden name.
     """
-    wrong = [finding for finding in check_product(part) if finding.status not in {"ok", "missing"}]
+    may_be = {"ok"} if is_whole else {"ok", "missing"}
+    wrong = [finding for finding in check_product(part) if finding.status not in may_be]
     if wrong:
         raise DownloadError(
             f"{target.name}: {wrong[0].name} is wrong ({wrong[0].detail}); remove {part} and try another catalogue"

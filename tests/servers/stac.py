@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import shapely
 
@@ -27,6 +27,9 @@ from sarship.simulate.package import to_cog
 
 TOKEN = "sig=PLANTED-SECRET"
 API, TOKENS, STORE = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd/GRD"
+
+
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 @dataclass
@@ -45,8 +48,10 @@ class StacServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    api = API
+
+    def __init__(self, handler: type[Handler] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), handler or Handler)
         self.items: list[dict[str, Any]] = []
         self.folders: dict[str, Path] = {}
         self.asked: list[Asked] = []
@@ -65,7 +70,7 @@ class StacServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        return self.host + API
+        return self.host + self.api
 
     def add(self, folder: Path) -> dict[str, Any]:
         """Serve a product with short names."""
@@ -126,7 +131,12 @@ def make_mirrored(folder: Path, params: ProductParams, **options: Any) -> Path:
 
 @contextmanager
 def serve_stac() -> Iterator[StacServer]:
-    server = StacServer()
+    with run(StacServer()) as server:
+        yield server
+
+
+@contextmanager
+def run(server: Server) -> Iterator[Server]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -138,13 +148,13 @@ def serve_stac() -> Iterator[StacServer]:
 
 
 @dataclass
-class _Answer:
+class Answer:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: StacServer
 
@@ -164,42 +174,42 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         path = self.path.partition("?")[0]
-        self._reply(self._replaced(path) or _json(self.server.spoil(self._page(body))))
+        self._reply(self._replaced(path) or as_json(self.server.spoil(self._page(body))))
 
-    def _get(self) -> _Answer:
+    def _get(self) -> Answer:
         path, _, given = self.path.partition("?")
         if (replaced := self._replaced(path)) is not None:
             return replaced
         if path == TOKENS:
             self.server.n_tokens += 1
             expiry = datetime.now(UTC) + self.server.lifetime
-            return _json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
+            return as_json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
         if not path.startswith(STORE):
-            return _Answer(404)
+            return Answer(404)
         if given != TOKEN:
-            return _Answer(403)
+            return Answer(403)
         name, _, rest = path.removeprefix(STORE + "/").partition("/")
         file = self.server.folders.get(name, Path("/nowhere")) / rest
-        return self._file(file) if file.is_file() else _Answer(404)
+        return self._file(file) if file.is_file() else Answer(404)
 
-    def _file(self, file: Path) -> _Answer:
+    def _file(self, file: Path) -> Answer:
         size, headers = file.stat().st_size, {"Accept-Ranges": "bytes", "ETag": f'"{file.stat().st_mtime_ns}"'}
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start, stop = (int(found[1]), min(int(found[2] or size), size - 1) + 1) if found else (0, size)
         if self.command == "HEAD":
-            return _Answer(200, b"", {**headers, "Content-Length": str(size)})
+            return Answer(200, b"", {**headers, "Content-Length": str(size)})
         with file.open("rb") as stream:
             stream.seek(start)
             body = stream.read(stop - start)
         if found:
-            return _Answer(206, body, {**headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"})
-        return _Answer(200, body, headers)
+            return Answer(206, body, {**headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"})
+        return Answer(200, body, headers)
 
-    def _replaced(self, path: str) -> _Answer | None:
+    def _replaced(self, path: str) -> Answer | None:
         if path not in self.server.replies:
             return None
         status, headers, body = self.server.replies[path]
-        return _Answer(status, body, headers)
+        return Answer(status, body, headers)
 
     def _page(self, asked: dict[str, Any]) -> dict[str, Any]:
         area = shapely.geometry.shape(asked["intersects"])
@@ -218,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
             links = [{"rel": "next", "href": address, "method": "POST", "body": {**asked, "token": str(last)}}]
         return {"type": "FeatureCollection", "features": deepcopy(found[first:last]), "links": links}
 
-    def _reply(self, answer: _Answer) -> None:
+    def _reply(self, answer: Answer) -> None:
         if self.server.delay_s:
             time.sleep(self.server.delay_s)
         self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body)))
@@ -230,5 +240,5 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(answer.body)
 
 
-def _json(value: object) -> _Answer:
-    return _Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+def as_json(value: object) -> Answer:
+    return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})

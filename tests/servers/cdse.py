@@ -1,0 +1,140 @@
+"""Copernicus Data Space on loopback: STAC, OData with sizes and checksums, tokens, and zips that need one.
+
+Its windows lie in an S3 store of moto's, which `serve_s3` runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from sarship import open_grd
+from servers.stac import Answer, Handler, StacServer, as_json, make_item, run
+
+USER, PASSWORD = "anna@example.org", "PLANTED-SECRET-password"
+KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"
+TOKEN = "PLANTED-SECRET-token"
+IDENTITY, ODATA = "/auth/token", "/odata/v1"
+
+
+class CdseServer(StacServer):
+    """Products of a folder as items, and as zips by their number."""
+
+    api = "/v1"
+
+    def __init__(self) -> None:
+        super().__init__(CdseHandler)
+        self.zips: dict[str, bytes] = {}
+        self.n_given = 0
+        """Tokens that were given; the last is the one that is taken."""
+        self.n_cut = 0
+        """How many more downloads break in the middle, and with them the token."""
+        self.is_online = True
+        self.sums: list[dict[str, str]] | None = None
+        """Checksums to give instead of the right ones."""
+
+    def add(self, folder: Path) -> dict[str, Any]:
+        """Serve a product with its whole name."""
+        scene, number = open_grd(folder).scene, f"0000000{len(self.zips)}-aaaa-bbbb-cccc-000000000000"
+        item = make_item(scene, scene.id, f"s3://eodata/{s3_prefix(folder)}")
+        item["properties"]["processing:datetime"] = scene.processed.isoformat()
+        item["assets"] = {name: asset for name, asset in item["assets"].items() if "schema" not in name}
+        item["assets"]["Product"] = {"href": f"{self.host}{ODATA}/Products({number})/$value", "type": "application/zip"}
+        self.zips[number] = as_zip(folder)
+        self.items.append(item)
+        return item
+
+
+def as_zip(folder: Path) -> bytes:
+    """A product as archives give it."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")
+    return whole.getvalue()
+
+
+def s3_prefix(folder: Path) -> str:
+    """Where the store has a product."""
+    return f"Sentinel-1/SAR/IW_GRDH_1S-COG/2024/12/03/{folder.name}"
+
+
+class CdseHandler(Handler):
+    server: CdseServer
+
+    def do_POST(self) -> None:
+        if self.path != IDENTITY:
+            super().do_POST()
+            return
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        answer = self._replaced(IDENTITY)
+        if answer is None and (form["username"], form["password"]) == ([USER], [PASSWORD]):
+            self.server.n_given += 1
+            answer = as_json({"access_token": f"{TOKEN}{self.server.n_given}", "expires_in": 600})
+        self._reply(answer or Answer(401, b'{"error": "invalid_grant"}', {"Content-Type": "application/json"}))
+
+    def _get(self) -> Answer:
+        path = self.path
+        number, _, rest = path.removeprefix(f"{ODATA}/Products(").partition(")")
+        if (replaced := self._replaced(path)) is not None:
+            return replaced
+        if number not in self.server.zips or not path.startswith(ODATA):
+            return Answer(403 if path.startswith("/eodata") else 404)
+        body = self.server.zips[number]
+        if not rest:
+            sums = [{"Algorithm": "MD5", "Value": hashlib.md5(body).hexdigest()}, {"Algorithm": "BLAKE3", "Value": "0"}]
+            sums = sums if self.server.sums is None else self.server.sums
+            return as_json({"ContentLength": len(body), "Online": self.server.is_online, "Checksum": sums})
+        if self.headers.get("Authorization") != f"Bearer {TOKEN}{self.server.n_given}":
+            return Answer(401)
+        return self._zip(body)
+
+    def _zip(self, body: bytes) -> Answer:
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        headers = {"ETag": '"one"', "Content-Length": str(len(body) - start)}
+        if "Range" in self.headers:
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+        stop = len(body)
+        if self.server.n_cut:
+            self.server.n_cut -= 1
+            self.server.n_given += 1
+            self.close_connection = True
+            stop = (start + stop) // 2
+        return Answer(206 if "Range" in self.headers else 200, body[start:stop], headers)
+
+
+@contextmanager
+def serve_cdse() -> Iterator[CdseServer]:
+    with run(CdseServer()) as server:
+        yield server
+
+
+@contextmanager
+def serve_s3(folders: dict[str, dict[str, Path]]) -> Iterator[str]:
+    """A store with the products of each bucket by their prefixes; gives its address."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    address = f"http://{host}:{port}"
+    try:
+        client = boto3.client("s3", "us-east-1", endpoint_url=address, aws_access_key_id="a", aws_secret_access_key="b")
+        for bucket, products in folders.items():
+            client.create_bucket(Bucket=bucket)
+            for prefix, folder in products.items():
+                for path in folder.rglob("*"):
+                    if path.is_file():
+                        key = f"{prefix}/{path.relative_to(folder).as_posix()}"
+                        client.put_object(Bucket=bucket, Key=key, Body=path.read_bytes())
+        client.close()
+        yield address
+    finally:
+        server.stop()

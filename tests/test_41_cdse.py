@@ -1,0 +1,166 @@
+"""Copernicus Data Space: tokens that end in mid-file, what its catalogue says of a zip, and keys that stay hidden."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import pytest
+from servers.cdse import IDENTITY, ODATA, SECRET
+from servers.http import Served, serve
+from shapely import box
+
+from sarship.catalog.s3 import S3Files, Store
+from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
+from sarship.model import SceneQuery, Window
+
+QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setattr("sarship.transfer.Patience.wait_s", lambda *_: 0.01)
+
+
+@pytest.fixture
+def scene(cdse):
+    return next(cdse.search(QUERY))
+
+
+def value_of(copernicus) -> str:
+    return f"{ODATA}/Products({next(iter(copernicus.zips))})"
+
+
+def test_token_that_ends_in_mid_file_is_renewed_and_no_byte_comes_twice(cdse, copernicus, scene, tmp_path):
+    copernicus.n_cut = 2
+    copernicus.take()
+    path = cdse.fetch(scene, tmp_path)
+    body = next(iter(copernicus.zips.values()))
+    assert path.read_bytes() == body
+    asked = [one for one in copernicus.take() if one.path.endswith("$value")]
+    assert [one.status for one in asked] == [200, 401, 206, 401, 206]
+    assert sum(one.n_bytes for one in asked) == len(body)
+
+
+def test_catalogue_that_knows_no_checksum_is_no_hindrance(cdse, copernicus, scene, tmp_path):
+    copernicus.sums = []
+    assert cdse.fetch(scene, tmp_path).is_file()
+
+
+def test_wrong_bytes_are_not_put_in_place(cdse, copernicus, scene, tmp_path):
+    number, body = next(iter(copernicus.zips.items()))
+    copernicus.sums = [{"Algorithm": "MD5", "Value": "0" * 32}]
+    with pytest.raises(DownloadError, match="md5 of what arrived"):
+        cdse.fetch(scene, tmp_path)
+    where = body.index(b"<?xml", len(body) // 3)
+    copernicus.zips[number] = body[:where] + b"?" + body[where + 1 :]
+    copernicus.sums = []
+    with pytest.raises(DownloadError, match="is wrong"):
+        cdse.fetch(scene, tmp_path)
+    assert not list(tmp_path.glob("S1*"))
+
+
+def test_product_in_the_archive_is_one_sentence(cdse, copernicus, scene, tmp_path):
+    copernicus.is_online = False
+    with pytest.raises(DownloadError, match="is in the archive, not online"):
+        cdse.fetch(scene, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "words"),
+    [
+        ((401, {}, b'{"error": "invalid_grant"}'), CredentialError, "CDSE_USER and CDSE_PASSWORD"),
+        ((200, {}, b'{"oops": 1}'), CatalogError, "gives no token"),
+        ((200, {}, b"[]"), CatalogError, "cannot be read"),
+        ((200, {"Content-Type": "text/html"}, b"<html>"), CatalogError, "cannot be read"),
+        ((503, {}, b"busy"), CatalogError, "answered 503; try again later"),
+    ],
+)
+def test_token_that_is_not_given_is_one_sentence(cdse, copernicus, tmp_path, reply, error, words):
+    copernicus.replies[IDENTITY], scene = reply, next(cdse.search(QUERY))
+    with pytest.raises(error, match=words) as caught:
+        cdse.fetch(scene, tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (lambda catalog, scene, folder: catalog.fetch(scene, folder), "CDSE_USER and CDSE_PASSWORD"),
+        (lambda catalog, scene, _: catalog.open(scene), "CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY"),
+    ],
+)
+def test_missing_credentials_are_named(cdse, tmp_path, monkeypatch, action, words):
+    scene = next(cdse.search(QUERY))
+    for name in ("USER", "PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"):
+        monkeypatch.delenv(f"CDSE_{name}")
+    cdse = replace(cdse, store="http://127.0.0.1:9", identity=cdse.identity + "?other")
+    with pytest.raises(CredentialError, match=words):
+        action(cdse, scene, tmp_path)
+
+
+def test_refused_keys_are_named(cdse, copernicus, scene):
+    with pytest.raises(CredentialError, match=r"answered 403; .* look at CDSE_S3_ACCESS_KEY and"):
+        replace(cdse, store=copernicus.host).open(scene)
+    files = S3Files(scene.assets["product"], Store(account="cdse-s3", region="default", endpoint=copernicus.host))
+    with pytest.raises(CredentialError, match="refuses the account of cdse-s3: look at CDSE_S3_ACCESS_KEY"):
+        files.listing()
+
+
+def test_redirect_takes_the_token_along_only_within_the_provider(cdse, copernicus, scene, tmp_path, monkeypatch):
+    with serve() as other:
+        other.files["/zip"] = Served(next(iter(copernicus.zips.values())))
+        copernicus.replies[value_of(copernicus) + "/$value"] = 302, {"Location": other.url + "/zip"}, b""
+        with pytest.raises(DownloadError, match="none of the provider's hosts"):
+            cdse.fetch(scene, tmp_path)
+        assert other.files["/zip"].requests == []
+        monkeypatch.setattr("sarship.catalog.cdse._HOSTS", f"127.0.0.1:{other.server_port}")
+        cdse.fetch(scene, tmp_path)
+        assert other.files["/zip"].requests[0]["Authorization"].startswith("Bearer ")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda item: item.update(assets={}),
+        lambda item: item.update(assets=None),
+        lambda item: item.update(assets={"vv": {"href": "s3://elsewhere/S1A.SAFE/measurement/vv.tiff"}}),
+        lambda item: item.update(assets={"vv": {"href": "https://evil.example/S1A.SAFE/measurement/vv.tiff"}}),
+    ],
+)
+def test_item_that_does_not_say_where_its_files_are_is_left_out(cdse, copernicus, change):
+    change(copernicus.items[0])
+    with pytest.warns(ProductWarning, match="no place where its files are"):
+        assert len(list(cdse.search(QUERY))) == 1
+
+
+def test_zip_elsewhere_is_not_taken(cdse, copernicus, tmp_path):
+    copernicus.items[0]["assets"]["Product"]["href"] = "https://evil.example/odata/v1/Products(1)/$value"
+    scene = next(cdse.search(QUERY))
+    assert "zip" not in scene.assets
+    with pytest.raises(CatalogError, match="no whole product"):
+        cdse.fetch(scene, tmp_path)
+
+
+def test_product_may_be_pickled_and_holds_no_key(cdse, scene):
+    content = pickle.dumps(cdse.open(scene))
+    assert SECRET.encode() not in content
+    assert pickle.loads(content).digital_numbers("VV", Window(0, 10, 0, 10)).shape == (10, 10)
+
+
+def test_listing_that_leads_out_of_the_product_is_refused(cdse, scene, monkeypatch):
+    pages = [{"Contents": [{"Key": f"{scene.assets['product'].removeprefix('s3://eodata/')}/../../x", "Size": 1}]}]
+
+    class Client:
+        def get_paginator(self, _):
+            return self
+
+        def paginate(self, **_):
+            return pages
+
+    monkeypatch.setattr("sarship.catalog.s3._client", lambda _: Client())
+    with pytest.raises(DownloadError, match="not inside"):
+        S3Files(scene.assets["product"], Store(account="cdse-s3", region="default")).listing()
