@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from tables import PIERS, make_coverage, make_scenes, make_vessels
 
 from sarship.plots import plot_visits
@@ -27,25 +28,27 @@ def marks(ax, marker):
 
 def test_a_bar_goes_from_the_first_to_the_last_pass_and_says_how_it_ends():
     here = {"longitude": 35.81, "latitude": 34.91}
-    ax, other = drawn(("d1", "A", here), ("d2", "A", here), ("d3", "B", here)).axes
-    assert marks(ax, "o") == [(1, 0), (2, 0)]
-    assert marks(ax, ">") == []  # it was there on the first pass: nobody knows since when
-    assert marks(ax, "|") == [(2, 0)]
-    assert marks(other, "o") == [(3, 0), (3, 0)]
-    assert marks(other, ">") == [(3, 0)]
-    assert marks(other, "|") == []
+    (ax,) = drawn(("d1", "A", here), ("d2", "A", here), ("d3", "B", here)).axes
+    assert marks(ax, "o") == [(1, 3), (2, 3), (3, 0), (3, 0)]  # the first pier above the second
+    assert marks(ax, ">") == [(3, 0)]  # the other was there on the first pass: nobody knows since when
+    assert marks(ax, "|") == [(2, 3)]
 
 
 def test_vessels_of_one_time_lie_in_lanes_of_their_own_and_free_lanes_are_taken_again():
     rows = [("d1", "A", {"length_m": 40.0}), ("d1", "A", {"length_m": 150.0}), ("d3", "A", {"length_m": 60.0})]
     ax = drawn(*rows).axes[0]
     bars = [line for line in ax.lines if line.get_marker() == "o"]
-    assert [tuple(bar.get_ydata()) for bar in bars] == [(0, 0), (1, 1), (0, 0)]
+    assert [tuple(bar.get_ydata()) for bar in bars] == [(3, 3), (4, 4), (3, 3)]  # the longest lowest
     assert len({bar.get_color() for bar in bars}) == 3  # three classes of length
 
 
 def test_a_pier_that_was_not_seen_has_a_cross_there():
     coverage = make_coverage(("d1", "A", 1.0), ("d2", "A", 0.2), ("d3", "A", 1.0))
-    ax, other = drawn(coverage=coverage).axes
-    assert [day for day, _ in marks(ax, "x")] == [2]
-    assert [day for day, _ in marks(other, "x")] == [1, 2, 3]
+    (ax,) = drawn(coverage=coverage).axes
+    assert marks(ax, "x") == [(2, 3), (1, 0), (2, 0), (3, 0)]
+
+
+@pytest.mark.parametrize("n_piers", [1, 2])
+def test_little_to_draw(n_piers):
+    tables = (make_vessels(), PIERS.iloc[:n_piers], make_scenes(("d1", "2024-12-01")), make_coverage(("d1", "A", 1.0)))
+    plot_visits(find_visits(*tables), count_by_pier(*tables), is_simulated=True).canvas.draw()

@@ -45,19 +45,20 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     piers = [str(name) for name in counts["pier"].to_numpy()]
     stays = [_lanes(_stays(visits[visits["pier"] == name])) for name in piers]
     sizes = [max(2, 1 + int(frame["lane"].max())) if len(frame) else 2 for frame in stays]
-    figure = new_figure((9.5, 1.5 + sum(sizes) * LANE_INCHES + 0.12 * len(piers)))
-    axes = figure.subplots(len(piers), 1, sharex=True, squeeze=False, height_ratios=sizes).ravel()
+    base = np.concatenate([[0], np.cumsum(np.array(sizes[::-1]) + 1)])[::-1]  # the first pier on top, a lane between
+    figure = new_figure((9.5, 1.8 + LANE_INCHES * base[0]))
+    ax = figure.subplots()
     times = pd.DatetimeIndex(counts["time"].to_numpy())
-    for ax, name, frame, size in zip(axes, piers, stays, sizes, strict=True):
-        _panel(ax, frame)
+    for name, frame, floor in zip(piers, stays, base[1:], strict=True):
+        _draw(ax, frame.assign(lane=frame["lane"] + floor))
         unseen = times[np.isnan(counts["n_vessels"].sel(pier=name).to_numpy().astype(float))]
-        ax.plot(unseen, np.full(len(unseen), -0.9), "x", color=GREY, ms=4, clip_on=False)
-        ax.set_ylim(-0.9, size - 0.4)
-        ax.set_yticks([])
-        ax.set_ylabel(shorten(name, 26), rotation=0, ha="right", va="center", fontsize=9)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.tick_params(labelsize=9, length=0 if ax is not axes[-1] else 3)
-    date_axis(axes[-1], times, 8)
+        ax.plot(unseen, np.full(len(unseen), floor), "x", color=GREY, ms=4)
+        ax.axhline(floor - 1, color="#cccccc", lw=0.8)
+    ax.set_ylim(-1, base[0] - 1)
+    ax.set_yticks(base[1:] + (np.array(sizes) - 1) / 2, [shorten(name, 26) for name in piers])
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    date_axis(ax, times, 8)
     figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
     handles = [Line2D([], [], color=colour, lw=4, label=label) for _, colour, label in CLASSES]
     handles += [
@@ -98,7 +99,7 @@ def _lanes(stays: pd.DataFrame) -> pd.DataFrame:
     return stays.assign(lane=lanes)
 
 
-def _panel(ax: Axes, stays: pd.DataFrame) -> None:
+def _draw(ax: Axes, stays: pd.DataFrame) -> None:
     start, stop, gone = (stays[name].to_numpy("datetime64[ns]") for name in ("start", "stop", "gone"))
     lanes, has_arrived = stays["lane"].to_numpy(), stays["has_arrived"].to_numpy(bool)
     has_left = ~np.isnat(gone)
