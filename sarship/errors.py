@@ -5,6 +5,7 @@ message of a `SarshipError` without a traceback and exits with a non-zero code.
 """
 
 __all__ = [
+    "BackdropError",
     "CatalogError",
     "CredentialError",
     "DownloadError",
@@ -27,6 +28,10 @@ class ProductError(SarshipError, ValueError):
 
 class PortError(SarshipError, ValueError):
     """A port or polygon file that is missing, malformed or not where the product is."""
+
+
+class BackdropError(SarshipError, ValueError):
+    """A stack of dates or a backdrop that is damaged, or of another port, grid or orbit than what it is used on."""
 
 
 class CatalogError(SarshipError, ValueError):

@@ -69,6 +69,11 @@ class GroundRange:
                 break
         return np.asarray(np.where(np.isfinite(line), pixel, np.nan))
 
+    def laws(self, first: float, last: float) -> tuple[Floats, Floats]:
+        """What polynomials hold between two lines: a line of each, and the line at which each but the first begins."""
+        start, stop = np.searchsorted(self._borders, (first, last))
+        return self.lines[start : stop + 1], self._borders[start:stop]
+
     def _nearest(self, line: Floats) -> NDArray[np.intp]:
         """Which polynomial holds at each line."""
         return np.searchsorted(self._borders, line)

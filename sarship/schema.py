@@ -14,7 +14,7 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
-__all__ = ["COUNTS", "COVERAGE", "SCENES", "SIGMA0", "VESSELS", "VISITS", "Column", "Table", "Variable"]
+__all__ = ["COUNTS", "COVERAGE", "PORT_SIGMA0", "SCENES", "SIGMA0", "VESSELS", "VISITS", "Column", "Table", "Variable"]
 
 WGS84: Final = "EPSG:4326"
 TIME: Final = "datetime64[ns, UTC]"
@@ -101,6 +101,9 @@ class Table:
 
 
 SIGMA0: Final = Variable("sigma0", "1", "sigma nought, linear power", ("polarization", "line", "pixel"))
+PORT_SIGMA0: Final = Variable(
+    "sigma0", "1", "sigma nought with the thermal noise in, linear power", ("polarization", "y", "x")
+)
 
 VESSELS: Final = Table(
     "vessels",

@@ -22,7 +22,7 @@ One threshold (pfa 1e-7) and three scenes are all there was: another beam or a h
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -33,11 +33,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely import Point
 
-from sarship.model import DetectionParams, Hits
+from sarship.model import DetectionParams, Hits, SearchedImage
 from sarship.schema import VESSELS
-
-if TYPE_CHECKING:
-    from sarship.grd import GrdProduct
 
 __all__ = ["find_vessels", "group_hits"]
 
@@ -50,7 +47,7 @@ WIDTH_SHARE: Final = 0.5
 """Width of a vessel over the extent across its axis, a resolution cell taken off."""
 
 
-def find_vessels(hits: Hits, product: GrdProduct, params: DetectionParams | None = None) -> gpd.GeoDataFrame:
+def find_vessels(hits: Hits, product: SearchedImage, params: DetectionParams | None = None) -> gpd.GeoDataFrame:
     """Group hits to vessels and measure them; the module's own text states the rule.
 
     Parameters
@@ -207,7 +204,7 @@ def _size(axes: Reals, spacing: tuple[float, float]) -> Reals:
     return np.hypot(axes[:, 0] * spacing[0], axes[:, 1] * spacing[1])
 
 
-def _headings(product: GrdProduct, outline: _Outlines, kept: NDArray[np.intp]) -> Reals:
+def _headings(product: SearchedImage, outline: _Outlines, kept: NDArray[np.intp]) -> Reals:
     """Direction of the axes on the ground, degrees clockwise from north in [0, 180)."""
     half = outline.along[kept] * outline.length_m[kept, None] / 2
     lines, pixels = half[:, 0] / product.line_spacing_m, half[:, 1] / product.pixel_spacing_m
