@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from sarship.errors import CatalogError
 
@@ -30,12 +30,10 @@ __all__ = [
     "ClutterLaw",
     "DetectionParams",
     "Hits",
-    "ImagePlaces",
     "OrbitPass",
     "Polarization",
     "Scene",
     "SceneQuery",
-    "SearchedImage",
     "Window",
 ]
 
@@ -199,42 +197,6 @@ class Catalog(Protocol):
 
         `progress` gets the bytes on disk and, where it is known, the bytes in all.
         """
-        ...
-
-
-class ImagePlaces(Protocol):
-    """Where the pixels of an image lie."""
-
-    def to_map(self, line: ArrayLike, pixel: ArrayLike, /) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Longitude and latitude, degrees, of lines and pixels, which need not be whole."""
-        ...
-
-    def time_at(self, line: ArrayLike, /) -> NDArray[np.datetime64]:
-        """Zero-Doppler UTC time of lines, `datetime64[ns]`."""
-        ...
-
-
-class SearchedImage(Protocol):
-    """What hits were found in, as far as grouping and measuring them need to know it: a product, or a port's grid."""
-
-    @property
-    def scene(self) -> Scene:
-        """The acquisition."""
-        ...
-
-    @property
-    def line_spacing_m(self) -> float:
-        """Distance between lines, metres."""
-        ...
-
-    @property
-    def pixel_spacing_m(self) -> float:
-        """Distance between pixels of a line, metres."""
-        ...
-
-    @property
-    def geometry(self) -> ImagePlaces:
-        """Where lines and pixels lie."""
         ...
 
 

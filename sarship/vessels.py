@@ -33,7 +33,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely import Point
 
-from sarship.model import DetectionParams, Hits, SearchedImage
+from sarship.image import SearchedImage
+from sarship.model import DetectionParams, Hits
 from sarship.schema import VESSELS
 
 __all__ = ["find_vessels", "group_hits"]
