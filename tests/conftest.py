@@ -134,11 +134,13 @@ def cogs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def store(cogs: list[Path]) -> Iterator[str]:
+def store(cogs: list[Path], mirror: list[Path]) -> Iterator[str]:
     """Address of an S3 store with the products of each provider."""
     from servers.cdse import s3_prefix, serve_s3
 
-    with serve_s3({"eodata": {s3_prefix(path): path for path in cogs}}) as address:
+    eodata = {s3_prefix(path): path for path in cogs}
+    amazon = {f"GRD/{path.name.rpartition('_')[0]}": path for path in mirror}
+    with serve_s3({"eodata": eodata, "sentinel-s1-l1c": amazon}) as address:
         yield address
 
 
@@ -186,3 +188,29 @@ def cdse(copernicus: CdseServer, store: str, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(f"CDSE_{name}", value)
     host = copernicus.host
     return CdseCatalog(address=copernicus.address, odata=host + ODATA, identity=host + IDENTITY, store=store)
+
+
+@pytest.fixture
+def amazon(mirror: list[Path]) -> Iterator[StacServer]:
+    from servers.stac import serve_stac
+
+    from sarship import open_grd
+
+    with serve_stac() as server:
+        server.base = "s3://sentinel-s1-l1c/GRD"
+        for product in mirror:
+            item, scene = server.add(product), open_grd(product).scene
+            item["properties"] |= {"s1:processing_datetime": f"{scene.processed:%Y-%m-%dT%H:%M:%S.%fZ}"}
+            item["properties"] |= {"s1:product_identifier": scene.id}
+        yield server
+
+
+@pytest.fixture
+def earth_search(amazon: StacServer, store: str, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    from servers.cdse import KEY, SECRET
+
+    from sarship.catalog.earthsearch import EarthSearchCatalog
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    return EarthSearchCatalog(address=amazon.address, requester_pays=True, store=store)

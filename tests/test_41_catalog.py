@@ -27,11 +27,18 @@ def query(**options) -> SceneQuery:
     return SceneQuery(**{"area": PORT, "start": "2024-12-01", "end": "2024-12-31", **options})
 
 
-PROVIDERS = ["local", "planetary", "cdse"]
+PROVIDERS = ["local", "planetary", "cdse", "earth_search"]
+WITHOUT_WHOLE = ["earth_search"]
 
 
 @pytest.fixture(params=PROVIDERS)
 def catalog(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(params=[name for name in PROVIDERS if name not in WITHOUT_WHOLE])
+def archive_catalog(request):
+    """One that gives whole products."""
     return request.getfixturevalue(request.param)
 
 
@@ -63,7 +70,8 @@ def test_every_part_of_the_question_counts(catalog, options, n_found):
     assert len(list(catalog.search(query(**options)))) == n_found
 
 
-def test_fetched_product_is_whole(catalog, archive, tmp_path):
+def test_fetched_product_is_whole(archive_catalog, tmp_path):
+    catalog = archive_catalog
     scene = next(catalog.search(query()))
     told = []
     path = catalog.fetch(scene, tmp_path / "products", lambda done, total: told.append((done, total)))
@@ -81,6 +89,10 @@ def test_scene_is_found_by_its_name_alone(catalog):
 
 def test_window_is_that_of_the_product(catalog, archive):
     scene = next(catalog.search(query()))
+    if not catalog.reads_windows:
+        with pytest.raises(CatalogError, match="whole products only"):
+            catalog.open(scene)
+        return
     product = catalog.open(scene)
     assert product.scene.acquisition == scene.acquisition
     window = Window(10, 30, 5, 60)

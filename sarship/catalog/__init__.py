@@ -37,7 +37,18 @@ def _cdse(address: str) -> Catalog:
     return CdseCatalog(address=address.rstrip("/")) if address else CdseCatalog()
 
 
-CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {"planetary": _planetary, "cdse": _cdse, "local": _local}
+def _earth_search(address: str) -> Catalog:
+    from sarship.catalog.earthsearch import EarthSearchCatalog
+
+    return EarthSearchCatalog(address=address.rstrip("/")) if address else EarthSearchCatalog()
+
+
+CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {
+    "planetary": _planetary,
+    "cdse": _cdse,
+    "earth-search": _earth_search,
+    "local": _local,
+}
 """Name → what opens the provider at an address; empty for the provider's own."""
 
 

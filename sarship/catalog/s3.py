@@ -66,9 +66,11 @@ class S3Files:
             signed: str = _client(self.store).generate_presigned_url("get_object", wanted, ExpiresIn=_SIGNED_S)
             return signed
 
+        payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}  # it is among what is signed
         plain = f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}"
+        checksum = ("md5", md5) if md5 else None
         with says_where(ACCOUNTS[self.store.account]):
-            fetch_file(plain, target, size=size, checksum=("md5", md5) if md5 else None, sign=sign)
+            fetch_file(plain, target, size=size, checksum=checksum, sign=sign, authorize=lambda _: payer)
 
     def listing(self) -> dict[str, int] | None:
         """Names and sizes of all files."""
@@ -116,7 +118,7 @@ def _session(store: Store) -> Session:
         import boto3  # noqa: PLC0415  (an extra)
     except ImportError:
         raise CatalogError("reading windows from an S3 store needs boto3: pip install 'sarship[s3]'") from None
-    if not store.endpoint:
+    if store.is_paid:
         session = boto3.Session(region_name=store.region)
         if session.get_credentials() is not None:
             return session

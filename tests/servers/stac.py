@@ -54,6 +54,8 @@ class StacServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), handler or Handler)
         self.items: list[dict[str, Any]] = []
         self.folders: dict[str, Path] = {}
+        self.base = f"{self.host}{STORE}"
+        """Where items say that the files are."""
         self.asked: list[Asked] = []
         self.page_size = 1
         self.delay_s = 0.0
@@ -77,7 +79,7 @@ class StacServer(ThreadingHTTPServer):
         scene = open_grd(folder).scene
         name = scene.id.rpartition("_")[0] if len(scene.id.split("_")) == 9 else scene.id
         self.folders[name] = folder
-        item = make_item(scene, name, f"{self.host}{STORE}/{name}")
+        item = make_item(scene, name, f"{self.base}/{name}")
         self.items.append(item)
         return item
 
