@@ -1,43 +1,41 @@
 """Products in, results on disk: one scene at a time, resumable, with no science of its own.
 
 A scene that is done is kept under `folder/scenes/` with a fingerprint of everything that its result depends on. A
-second run opens each product (metadata only) and searches only those whose fingerprint is new, so a run that was
-stopped goes on where it was, and one with other parameters starts afresh.
+second run opens each product on disk (metadata only) and searches only those whose fingerprint is new, so a run that
+was stopped goes on where it was, and one with other parameters starts afresh. Scenes of a catalogue are known by what
+it says of them: those that are done are not even opened.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 import geopandas as gpd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
+from sarship.catalog import completeness
 from sarship.detection import coverage, detect
-from sarship.errors import OutputError, ProductError, SarshipError
-from sarship.grd import GrdProduct, open_grd
-from sarship.model import DetectionParams, Hits, Scene, Window
+from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
+from sarship.grd import GrdProduct
+from sarship.model import Catalog, DetectionParams, Hits, Scene, SceneQuery, Window
 from sarship.piers import Port, assign_piers
 from sarship.results import (
     Failure,
     Provenance,
     Results,
     make_folder,
-    read_table,
     safe_name,
-    table_bytes,
-    write_file,
     write_results,
 )
-from sarship.schema import COVERAGE, SCENES, VESSELS, Table
+from sarship.schema import SCENES
+from sarship.sources import Source, sources_of
+from sarship.store import CONTRACTS, Kept, Tables, digest, files_mark, keep, recall
 from sarship.vessels import find_vessels
 
 __all__ = ["Progress", "Step", "search", "survey"]
@@ -46,7 +44,7 @@ LONGEST_VESSEL_M: Final = 500.0
 """Longer than any ship afloat: one that is cut by the port's border is still seen whole."""
 
 
-State = Literal["searching", "searched", "kept", "twin", "failed"]
+State = Literal["fetching", "searching", "searched", "kept", "twin", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,16 +58,14 @@ class Step:
     path: str
     """The product that this is about."""
     state: State
-    """Being searched; searched; kept from an earlier run; a twin of a scene that is already there; or failed."""
+    """Being fetched; being searched; searched; kept from an earlier run; a twin of a scene that is there; or failed."""
     message: str = ""
-    """Why it failed, or which scene it is a twin of."""
+    """How much of it has arrived, why it failed, or which scene it is a twin of."""
 
 
 Progress = Callable[[Step], None]
 Bands = Callable[[int, int], None]
 """What the detector calls after each band: lines done, lines in all."""
-Tables = dict[str, gpd.GeoDataFrame]
-"""Vessels, scenes and coverage of one scene, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +86,7 @@ class _Task:
         shapes = [self.area, self.land, self.water, *self.waters.values(), *self.piers.geometry]
         outlines = ["" if shape is None else shape.wkb_hex for shape in shapes]
         columns = self.piers.drop(columns="geometry").to_json(orient="records")
-        return _digest([__version__, asdict(self.params), outlines, list(self.waters), columns])
+        return digest([__version__, asdict(self.params), outlines, list(self.waters), columns])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,18 +95,16 @@ class _Found:
 
     scene: Scene
     path: str
-    is_simulated: bool
-    tables: Tables
-
-
-_CONTRACTS: Final[dict[str, Table]] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE}
+    kept: Kept
 
 
 def survey(
-    products: Iterable[str | Path],
+    products: Iterable[str | Path | Scene],
     port: Port,
     folder: str | Path,
     *,
+    catalog: Catalog | None = None,
+    query: SceneQuery | None = None,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
     land: BaseGeometry | None = None,
     progress: Progress | None = None,
@@ -124,11 +118,15 @@ def survey(
     Parameters
     ----------
     products
-        Paths of GRD products: `.SAFE` folders or zips of them.
+        Paths of GRD products, `.SAFE` folders or zips of them; or the scenes that a catalogue found.
     port
         Piers, and the masks of land and water.
     folder
-        Where results go; made if need be.
+        Where results go; made if need be. Whole products that cannot be read in place are put in `products/` of it.
+    catalog
+        Which catalogue the scenes are of. Where it can, only the port's window is read, and kept.
+    query
+        What it was asked; then the results say which passes are missing of that period.
     params
         How to look for vessels.
     land
@@ -140,8 +138,15 @@ def survey(
     ------
     OutputError
         The folder cannot be written to. Scenes that were done stay.
+    CatalogError
+        A scene is on a server and no catalogue was given.
+    CredentialError
+        The catalogue wants an account.
     """
-    folder = make_folder(folder)
+    given = list(products)
+    folder = Path(folder)
+    sources = sources_of(given, catalog, folder / "products")
+    make_folder(folder)
     store = make_folder(folder / "scenes")
     task = _Task(
         params=params,
@@ -152,7 +157,10 @@ def survey(
         waters=port.waters(),
         port=port.name,
     )
-    results = _run(products, task, store, progress)
+    results = _run(sources, task, store, progress)
+    if query is not None:
+        found = completeness([one for one in given if isinstance(one, Scene)], query)
+        results = replace(results, completeness=found)
     write_results(results, folder)
     return results
 
@@ -178,22 +186,21 @@ def search(
         piers=port.piers if port else gpd.GeoDataFrame({"name": [], "kind": [], "max_distance_m": []}, geometry=[]),
         port=port.name if port else "",
     )
-    return _run(products, task, None, progress)
+    return _run(sources_of(products), task, None, progress)
 
 
-def _run(products: Iterable[str | Path], task: _Task, store: Path | None, progress: Progress | None) -> Results:
-    paths = [str(path) for path in products]
+def _run(sources: Sequence[Source], task: _Task, store: Path | None, progress: Progress | None) -> Results:
     found: dict[str, _Found] = {}
     failures: list[Failure] = []
-    for k, path in enumerate(paths):
-        step = Step(done=k, total=len(paths), path=path, state="searching")
+    for k, source in enumerate(sources):
+        step = Step(done=k, total=len(sources), path=source.name, state="searching")
         try:
-            state, message, one = _through(path, task, store, found, _part_of(step, progress))
-        except OutputError:
+            state, message, one = _through(source, task, store, found, (step, progress))
+        except (OutputError, CredentialError):  # would be the same for every scene
             raise
         except Exception as error:  # one bad product must not take the others with it
             state, message, one = "failed", _explain(error), None
-            failures.append(Failure(path=path, message=message))
+            failures.append(Failure(path=source.name, message=message))
         if one is not None:
             found[one.scene.id] = one
         if progress is not None:
@@ -204,10 +211,10 @@ def _run(products: Iterable[str | Path], task: _Task, store: Path | None, progre
         port=task.port,
         scenes=tuple(found),
         created=datetime.now(UTC),
-        is_simulated=any(one.is_simulated for one in found.values()),
+        is_simulated=any(one.kept.is_simulated for one in found.values()),
     )
     return Results(
-        **{name: table.concat([one.tables[name] for one in found.values()]) for name, table in _CONTRACTS.items()},
+        **{name: table.concat([one.kept.tables[name] for one in found.values()]) for name, table in CONTRACTS.items()},
         piers=task.piers,
         provenance=provenance,
         failures=tuple(failures),
@@ -216,27 +223,35 @@ def _run(products: Iterable[str | Path], task: _Task, store: Path | None, progre
 
 
 def _through(
-    path: str, task: _Task, store: Path | None, found: Mapping[str, _Found], progress: Bands | None
+    source: Source,
+    task: _Task,
+    store: Path | None,
+    found: Mapping[str, _Found],
+    report: tuple[Step, Progress | None],
 ) -> tuple[State, str, _Found | None]:
-    """Open a product and search it, unless it was searched before or is a twin of one that was."""
-    product = open_grd(path)
-    scene = product.scene
+    """Search a product, unless it was searched before or is a twin of one that was. A known scene is opened for it."""
+    product = source.open() if source.scene is None else None
+    scene = source.scene or cast("GrdProduct", product).scene
     for other in found.values():
         if other.scene.acquisition == scene.acquisition:
             return "twin", f"the same acquisition as {other.path}, which is counted", None
     if scene.id in found:
-        raise ProductError(f"{path} has the name of {found[scene.id].path} but is another acquisition; rename it")
-    fingerprint = _digest([task.fingerprint, scene.id, _files(product.path)])
+        raise ProductError(
+            f"{source.name} has the name of {found[scene.id].path} but is another acquisition; rename it"
+        )
+    mark = source.mark if product is None else files_mark(product.path)
+    fingerprint = digest([task.fingerprint, scene.id, mark])
     place = store / safe_name(scene.id) if store is not None else None
-    tables = _recall(place, fingerprint) if place is not None else None
-    state: State = "searched" if tables is None else "kept"
-    if tables is None:
-        tables = _search(product, task, progress)
+    kept = recall(place, fingerprint) if place is not None else None
+    state: State = "searched" if kept is None else "kept"
+    if kept is None:
+        product = product or source.open(_bytes_of(*report))
+        kept = Kept(_search(product, task, _part_of(*report)), product.container.manifest.is_simulated)
         if place is not None:
-            _keep(place, fingerprint, tables)
-    is_unseen = bool(task.waters) and not tables["coverage"]["seen"].any()
+            keep(place, fingerprint, kept)
+    is_unseen = bool(task.waters) and not kept.tables["coverage"]["seen"].any()
     message = "it shows none of the piers" if is_unseen else ""
-    return state, message, _Found(scene, path, product.container.manifest.is_simulated, tables)
+    return state, message, _Found(scene, source.place, kept)
 
 
 def _part_of(step: Step, progress: Progress | None) -> Bands | None:
@@ -244,6 +259,18 @@ def _part_of(step: Step, progress: Progress | None) -> Bands | None:
     if progress is None:
         return None
     return lambda lines, total: progress(replace(step, done=step.done + lines / total))
+
+
+def _bytes_of(step: Step, progress: Progress | None) -> Callable[[int, int | None], None] | None:
+    """What is called while a product arrives."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int | None) -> None:
+        share = f"{done / 1e6:.0f} MB" if total is None else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
+        progress(replace(step, state="fetching", message=share))
+
+    return report
 
 
 def _search(product: GrdProduct, task: _Task, progress: Bands | None) -> Tables:
@@ -288,47 +315,6 @@ def _scene_row(product: GrdProduct, task: _Task) -> gpd.GeoDataFrame:
         "land_is_masked": task.land is not None or task.water is not None,
     }
     return SCENES.make({name: [value] for name, value in row.items()}, [scene.footprint])
-
-
-def _keep(place: Path, fingerprint: str, tables: Tables) -> None:
-    """Store a scene's tables in a folder that gets its name only when it is complete."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        for name, frame in tables.items():
-            write_file(part / f"{name}.parquet", table_bytes(frame, {"fingerprint": fingerprint}))
-        if place.exists():
-            shutil.rmtree(place)
-        part.rename(place)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
-        raise
-
-
-def _recall(place: Path, fingerprint: str) -> Tables | None:
-    """What an earlier run kept of a scene, or None where it must be searched (again)."""
-    tables = {}
-    for name, contract in _CONTRACTS.items():
-        try:
-            tables[name], written = read_table(place / f"{name}.parquet", contract)
-        except OutputError:
-            return None
-        if written.get("fingerprint") != fingerprint:
-            return None
-    return tables
-
-
-def _files(path: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file of a product: enough to notice one that was replaced."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-
-
-def _digest(values: object) -> str:
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()
 
 
 def _union(*areas: BaseGeometry | None) -> BaseGeometry | None:

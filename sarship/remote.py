@@ -7,7 +7,9 @@ came, so that a later run needs no request for it.
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -18,19 +20,20 @@ from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from sarship.errors import OutputError
+from sarship.errors import OutputError, ProductError
+from sarship.model import Window
 from sarship.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
 
 if TYPE_CHECKING:
     from sarship.measurement import Keep, Pixels
-    from sarship.model import Window
 
 __all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
 
 GDAL_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # the header and the first table of a cloud-optimised file in one request
-    "GDAL_HTTP_MAX_RETRY": 5,
+    "GDAL_HTTP_MAX_RETRY": 3,
+    "GDAL_HTTP_RETRY_CODES": "500,502,504",  # where a server says how long to wait, GDAL does not listen; we do
     "GDAL_HTTP_RETRY_DELAY": 1,
     "GDAL_HTTP_CONNECTTIMEOUT": 20,
     "GDAL_HTTP_LOW_SPEED_TIME": 60,
@@ -40,6 +43,10 @@ GDAL_OPTIONS: Final[Mapping[str, object]] = {
 
 _LISTING: Final = "listing.json"
 """What the server listed, where it lists."""
+_WINDOW: Final = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)\.npz")
+"""File name of a window that is kept: its lines and pixels."""
+_N_TRIES: Final = 5
+"""For a window, each after the server was seen to give the file."""
 
 
 class RemoteFiles(Protocol):
@@ -52,6 +59,10 @@ class RemoteFiles(Protocol):
 
     def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
         """Put a small file on disk, verified; raises `DownloadError` where that cannot be."""
+        ...
+
+    def probe(self, name: str) -> None:
+        """Wait until the server gives a file, after it did not; raises `DownloadError` where it does not at all."""
         ...
 
     def listing(self) -> dict[str, int] | None:
@@ -97,7 +108,8 @@ class RemoteContainer(SafeContainer):
 
     def keeper(self, name: str) -> Keep:
         """What keeps windows of an image on disk."""
-        return partial(_keep, self.path / "windows" / Path(self._present(name)).stem)
+        stored = self._present(name)
+        return partial(_keep, self.path / "windows" / Path(stored).stem, partial(self.files.probe, stored))
 
 
 def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContainer:
@@ -149,24 +161,61 @@ def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
     return listed
 
 
-def _keep(folder: Path, window: Window, read: Callable[[Window], Pixels]) -> Pixels:
-    """A window from the cache, or read and kept there."""
+def _keep(folder: Path, probe: Callable[[], None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
+    """A window from the cache, cut out of a larger one where there is one, or read and kept there."""
+    for kept in _holding(folder, window):
+        image = _load(_file_of(folder, kept), kept.shape)
+        if image is not None:
+            top, left = window.line_start - kept.line_start, window.pixel_start - kept.pixel_start
+            return image[top : top + window.shape[0], left : left + window.shape[1]].copy()
+    image = _read_patiently(probe, partial(read, window))
+    with _beside(_file_of(folder, window)) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(stream, pixels=image)
+    return image
+
+
+def _file_of(folder: Path, window: Window) -> Path:
     lines, pixels = f"{window.line_start}-{window.line_stop}", f"{window.pixel_start}-{window.pixel_stop}"
-    path = folder / f"{lines}_{pixels}.npz"
+    return folder / f"{lines}_{pixels}.npz"
+
+
+def _holding(folder: Path, window: Window) -> list[Window]:
+    """The windows that are kept and hold this one, smallest first."""
+    names = [_WINDOW.fullmatch(path.name) for path in folder.glob("*.npz")]
+    kept = [Window(*map(int, name.groups())) for name in names if name is not None]
+    holding = [
+        one
+        for one in kept
+        if one.line_start <= window.line_start
+        and one.line_stop >= window.line_stop
+        and one.pixel_start <= window.pixel_start
+        and one.pixel_stop >= window.pixel_stop
+    ]
+    return sorted(holding, key=lambda one: math.prod(one.shape))
+
+
+def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:
+    """A window's pixels; None where the file is damaged or gone."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
             image: Pixels = kept["pixels"]
-        if image.shape == window.shape and image.dtype == np.uint16:
-            return image
     except (OSError, ValueError, KeyError, EOFError):
-        pass
+        return None
     except Exception as error:  # a damaged zip has many faces; the window is read again
         if type(error).__module__ not in {"zipfile", "zlib"}:
             raise
-    image = read(window)
-    with _beside(path) as temporary, temporary.open("wb") as stream:
-        np.savez_compressed(stream, pixels=image)
-    return image
+        return None
+    return image if image.shape == shape and image.dtype == np.uint16 else None
+
+
+def _read_patiently(probe: Callable[[], None], read: Callable[[], Pixels]) -> Pixels:
+    """Read, and where that fails find out whether the server is at fault, wait for it, and read again."""
+    for _ in range(_N_TRIES - 1):
+        try:
+            return read()
+        except ProductError:
+            probe()
+    return read()
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -190,7 +239,8 @@ def _beside(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}; give another folder or make room") from error
+        hint = "make room, or name another folder with SARSHIP_CACHE"
+        raise OutputError(f"{path} cannot be written ({error.strerror}); {hint}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -27,6 +27,7 @@ import xarray as xr
 from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 
+from sarship.catalog import Completeness
 from sarship.errors import OutputError
 from sarship.model import DetectionParams
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
@@ -112,7 +113,9 @@ class Results:
     failures: tuple[Failure, ...] = ()
     """Products that could not be counted, with the reason."""
     sources: Mapping[str, str] = field(default_factory=dict)
-    """Path of the product that each scene was read from."""
+    """Path or address of the product that each scene was read from."""
+    completeness: Completeness | None = None
+    """Which passes of the period are missing, where a catalogue was asked."""
 
     @cached_property
     def counts(self) -> xr.Dataset:
@@ -270,6 +273,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         KEY: provenance.as_dict(),
         "failures": [asdict(failure) for failure in results.failures],
         "sources": dict(results.sources),
+        "completeness": results.completeness and results.completeness.as_dict(),
     }
     contents = {
         "vessels.geojson": vessels_bytes(results.vessels, provenance),
@@ -296,6 +300,7 @@ def read_results(folder: str | Path) -> Results:
         provenance = Provenance.from_dict(summary[KEY])
         failures = tuple(Failure(**failure) for failure in summary["failures"])
         sources = dict(summary["sources"])
+        completeness = summary["completeness"] and Completeness.from_dict(summary["completeness"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"{folder}: no results of sarship here ({_reason(error)}); give the folder that a survey wrote"
         raise OutputError(message) from error
@@ -304,7 +309,7 @@ def read_results(folder: str | Path) -> Results:
         frames[name], written = read_table(folder / f"{name}.parquet", contract)
         if written != summary[KEY]:
             raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
-    return Results(**frames, provenance=provenance, failures=failures, sources=sources)
+    return Results(**frames, provenance=provenance, failures=failures, sources=sources, completeness=completeness)
 
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, ProjError, ShapelyError)

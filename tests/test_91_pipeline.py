@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import shapely
 
-from sarship import pipeline
+from sarship import pipeline, sources
 from sarship.errors import OutputError, ProductWarning
 from sarship.model import DetectionParams
 from sarship.piers import read_port
@@ -435,8 +435,8 @@ def test_scene_cannot_leave_the_folder(trio, port, tmp_path, monkeypatch, name):
         product = open_grd(path)
         return replace(product, scene=replace(product.scene, id=name))
 
-    open_grd = pipeline.open_grd
-    monkeypatch.setattr(pipeline, "open_grd", renamed)
+    open_grd = sources.open_grd
+    monkeypatch.setattr(sources, "open_grd", renamed)
     folder = tmp_path / "a" / "b"
     survey(trio[:1], port, folder)
     assert read_results(folder).scenes["scene"].tolist() == [name]

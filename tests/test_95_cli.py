@@ -14,7 +14,7 @@ import geopandas as gpd
 import pytest
 from click.testing import CliRunner
 
-from sarship import __version__, cfar, pipeline
+from sarship import __version__, cfar, pipeline, store
 from sarship.cli import main
 from sarship.errors import OutputError
 from sarship.piers import read_port
@@ -393,7 +393,7 @@ def test_full_disk(small, tmp_path, monkeypatch):
     def full(path, content):
         raise OutputError(f"{path}: cannot write this file (No space left on device)")
 
-    monkeypatch.setattr(pipeline, "write_file", full)
+    monkeypatch.setattr(store, "write_file", full)
     stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"))
     assert "No space left" in stderr
     assert not (tmp_path / "out" / "results.json").exists()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sarship.catalog.scenes import group_passes, matches
+from sarship.catalog.scenes import group_passes, matches, scene_as_dict, scene_from_dict
 from sarship.model import OrbitPass, Scene, SceneQuery
 
 __all__ = ["Completeness", "MissingPass", "completeness"]
@@ -52,6 +52,33 @@ class Completeness:
     def is_whole(self) -> bool:
         """Whether none is missing."""
         return not self.missing
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        missing = [
+            {
+                **{name: getattr(gap, name) for name in ("platform", "relative_orbit", "orbit_pass")},
+                "time": gap.time.isoformat(),
+                "elsewhere": [scene_as_dict(scene) for scene in gap.elsewhere],
+            }
+            for gap in self.missing
+        ]
+        return {"n_found": self.n_found, "n_expected": self.n_expected, "missing": missing}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Completeness:
+        """What `as_dict` gave."""
+        missing = [
+            MissingPass(
+                **{
+                    **gap,
+                    "time": datetime.fromisoformat(gap["time"]),
+                    "elsewhere": tuple(map(scene_from_dict, gap["elsewhere"])),
+                }
+            )
+            for gap in plain["missing"]
+        ]
+        return cls(**{**plain, "missing": tuple(missing)})
 
     def __str__(self) -> str:
         """One line, and one more for each missing pass."""

@@ -8,14 +8,13 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import shapely
 
-from sarship.catalog.scenes import arrange, matches
+from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_dict
 from sarship.download import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
 from sarship.grd import GrdProduct, open_grd
@@ -26,7 +25,6 @@ __all__ = ["LocalCatalog"]
 
 _VERSION: Final = 1
 """Of the index; one that is different is not read."""
-_TIMES: Final = ("start", "stop", "processed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +90,7 @@ class LocalCatalog:
             entry = kept.get(str(path))
             if entry is None or entry["mark"] != mark:
                 try:
-                    entry = {"mark": mark, "scene": _as_dict(_read(path))}
+                    entry = {"mark": mark, "scene": scene_as_dict(_read(path))}
                 except (ProductError, OSError) as error:
                     warnings.warn(f"left out: {error}", ProductWarning, stacklevel=3)
                     continue
@@ -100,7 +98,7 @@ class LocalCatalog:
         if found != kept:
             with suppress(OutputError):  # without the index a search is slower, not wrong
                 write_atomically(index, json.dumps({"version": _VERSION, "scenes": found}).encode())
-        return [_from_dict(entry["scene"]) for entry in found.values()]
+        return [scene_from_dict(entry["scene"]) for entry in found.values()]
 
 
 def _place(scene: Scene) -> str:
@@ -141,21 +139,8 @@ def _read_index(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_bytes())
         entries: dict[str, Any] = content["scenes"] if content["version"] == _VERSION else {}
         for entry in entries.values():
-            _from_dict(entry["scene"])
+            scene_from_dict(entry["scene"])
             _ = entry["mark"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError):
         return {}
     return entries
-
-
-def _as_dict(scene: Scene) -> dict[str, Any]:
-    plain = {name: value for name, value in asdict(scene).items() if name != "footprint"}
-    for name in _TIMES:
-        plain[name] = None if plain[name] is None else plain[name].isoformat()
-    return {**plain, "polarizations": list(scene.polarizations), "footprint": scene.footprint.wkb_hex}
-
-
-def _from_dict(plain: dict[str, Any]) -> Scene:
-    times = {name: None if plain[name] is None else datetime.fromisoformat(plain[name]) for name in _TIMES}
-    footprint = shapely.from_wkb(plain["footprint"])
-    return Scene(**{**plain, **times, "polarizations": tuple(plain["polarizations"]), "footprint": footprint})

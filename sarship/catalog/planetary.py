@@ -26,6 +26,7 @@ from sarship.download import FileRequest, Progress, fetch_file, public_url
 from sarship.errors import CatalogError
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene, SceneQuery
+from sarship.probe import wait_until_served
 from sarship.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
 
 __all__ = ["PlanetaryCatalog"]
@@ -104,6 +105,9 @@ class _BlobFiles:
     def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
         wanted = self.request(name, target, size, md5)
         fetch_file(wanted.url, target, size=size, checksum=wanted.checksum, sign=wanted.sign)
+
+    def probe(self, name: str) -> None:
+        wait_until_served(self.request(name, Path(name)))
 
     def listing(self) -> None:
         """Not needed: `productInfo.json` maps the manifest's names to the store's."""

@@ -17,8 +17,9 @@ from rasterio.session import AWSSession
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.catalog.tokens import refused, says_where
 from sarship.credentials import find_credentials
-from sarship.download import fetch_file, inside
+from sarship.download import FileRequest, fetch_file, inside
 from sarship.errors import CatalogError
+from sarship.probe import wait_until_served
 from sarship.remote import GDAL_OPTIONS
 
 if TYPE_CHECKING:
@@ -57,6 +58,17 @@ class S3Files:
 
     def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
         """Put a file on disk, verified."""
+        wanted = self._request(name)
+        with says_where(ACCOUNTS[self.store.account]):
+            fetch_file(wanted.url, target, size=size, checksum=("md5", md5) if md5 else None, sign=wanted.sign, authorize=wanted.authorize)
+
+    def probe(self, name: str) -> None:
+        """Wait until the store gives a file."""
+        with says_where(ACCOUNTS[self.store.account]):
+            wait_until_served(self._request(name))
+
+    def _request(self, name: str) -> FileRequest:
+        """How a file is asked for, by an address that is signed when it is used."""
         parts = urlsplit(self.address)
         key = f"{parts.path.strip('/')}/{name}"
         extra = {"RequestPayer": "requester"} if self.store.is_paid else {}
@@ -68,9 +80,7 @@ class S3Files:
 
         payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}  # it is among what is signed
         plain = f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}"
-        checksum = ("md5", md5) if md5 else None
-        with says_where(ACCOUNTS[self.store.account]):
-            fetch_file(plain, target, size=size, checksum=checksum, sign=sign, authorize=lambda _: payer)
+        return FileRequest(url=plain, target=Path(name), sign=sign, authorize=lambda _: payer)
 
     def listing(self) -> dict[str, int] | None:
         """Names and sizes of all files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -26,6 +27,8 @@ __all__ = [
     "parse_time",
     "query_area",
     "query_of",
+    "scene_as_dict",
+    "scene_from_dict",
 ]
 
 _NAME: Final = re.compile(
@@ -40,6 +43,7 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
     "VH": ("VH",),
     "HV": ("HV",),
 }
+_TIMES: Final = ("start", "stop", "processed")
 _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
 _SLICE_GAP: Final = timedelta(seconds=60)
@@ -250,3 +254,18 @@ def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
             group = latest[scene.platform, scene.absolute_orbit] = [scene]
             groups.append(group)
     return [tuple(group) for group in groups]
+
+
+def scene_as_dict(scene: Scene) -> dict[str, Any]:
+    """A scene as plain JSON values."""
+    plain = {name: value for name, value in asdict(scene).items() if name != "footprint"}
+    for name in _TIMES:
+        plain[name] = None if plain[name] is None else plain[name].isoformat()
+    return {**plain, "polarizations": list(scene.polarizations), "footprint": scene.footprint.wkb_hex}
+
+
+def scene_from_dict(plain: Mapping[str, Any]) -> Scene:
+    """The scene that `scene_as_dict` gave."""
+    times = {name: None if plain[name] is None else datetime.fromisoformat(plain[name]) for name in _TIMES}
+    footprint = shapely.from_wkb(plain["footprint"])
+    return Scene(**{**plain, **times, "polarizations": tuple(plain["polarizations"]), "footprint": footprint})

@@ -62,6 +62,10 @@ class StacServer(ThreadingHTTPServer):
         self.lifetime = timedelta(hours=1)
         self.replies: dict[str, Any] = {}
         """Path → what to answer instead: (status, headers, body)."""
+        self.faults: list[str] = []
+        """What goes wrong with each request for an image, one after the other: `busy`, `error`, `drop`, `stall`."""
+        self.retry_after = "0.05"
+        self.is_down = False
         self.spoil = lambda page: page
         """Changes a page of the search."""
         self.n_tokens = 0
@@ -233,13 +237,26 @@ class Handler(BaseHTTPRequestHandler):
     def _reply(self, answer: Answer) -> None:
         if self.server.delay_s:
             time.sleep(self.server.delay_s)
+        fault = ""
+        if answer.status in {200, 206} and self.path.partition("?")[0].endswith(".tiff"):
+            fault = self.server.faults.pop(0) if self.server.faults else ""
+            if self.server.is_down or fault == "busy":
+                answer = _Answer(503 if self.server.is_down else 429, b"", {"Retry-After": self.server.retry_after})
+            elif fault == "error":
+                answer = _Answer(500)
         self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body)))
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(answer.body)
+            is_cut = fault in {"drop", "stall"}
+            self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
+            self.close_connection = is_cut
+        if fault == "stall":
+            self.wfile.flush()
+            self.connection.settimeout(5)
+            self.connection.recv(1)  # returns when the client has had enough
 
 
 def as_json(value: object) -> Answer:
