@@ -241,9 +241,9 @@ class Handler(BaseHTTPRequestHandler):
         if answer.status in {200, 206} and self.path.partition("?")[0].endswith(".tiff"):
             fault = self.server.faults.pop(0) if self.server.faults else ""
             if self.server.is_down or fault == "busy":
-                answer = _Answer(503 if self.server.is_down else 429, b"", {"Retry-After": self.server.retry_after})
+                answer = Answer(503 if self.server.is_down else 429, b"", {"Retry-After": self.server.retry_after})
             elif fault == "error":
-                answer = _Answer(500)
+                answer = Answer(500)
         self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body)))
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
