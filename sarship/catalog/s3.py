@@ -60,7 +60,14 @@ class S3Files:
         """Put a file on disk, verified."""
         wanted = self._request(name)
         with says_where(ACCOUNTS[self.store.account]):
-            fetch_file(wanted.url, target, size=size, checksum=("md5", md5) if md5 else None, sign=wanted.sign, authorize=wanted.authorize)
+            fetch_file(
+                wanted.url,
+                target,
+                size=size,
+                checksum=("md5", md5) if md5 else None,
+                sign=wanted.sign,
+                authorize=wanted.authorize,
+            )
 
     def probe(self, name: str) -> None:
         """Wait until the store gives a file."""
