@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
 from scipy import ndimage
 
 from sarship.model import Window
-from sarship.plane import Plane
+from sarship.plane import WORLD, Plane
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.grd import GrdProduct
+    from sarship.portgrid import PortGrid
 
-__all__ = ["LocalMap", "map_of", "sigma0_on_map"]
+__all__ = ["LocalMap", "map_of", "map_of_grid", "sigma0_on_map"]
 
 Floats = NDArray[np.float64]
 MARGIN: Final = 0.12
@@ -85,6 +87,15 @@ def map_of(area: BaseGeometry) -> LocalMap:
     width, height = (max(extent + 2 * MARGIN * side, side / 2, LEAST_M) for extent in (east - west, north - south))
     x, y = (west + east) / 2, (south + north) / 2
     return LocalMap(plane, (x - width / 2, x + width / 2, y - height / 2, y + height / 2))
+
+
+def map_of_grid(grid: PortGrid) -> LocalMap:
+    """The map that a port's grid covers, so that its cells are drawn as they are."""
+    middle = grid.to_map(*((size - 1) / 2 for size in grid.shape))
+    plane = Plane((float(middle[0]), float(middle[1])), Transformer.from_crs(WORLD, grid.crs, always_xy=True))
+    n_rows, n_columns = grid.shape
+    east_m, south_m = grid.west_m + n_columns * grid.spacing_m, grid.north_m - n_rows * grid.spacing_m
+    return LocalMap(plane, (grid.west_m, east_m, south_m, grid.north_m))
 
 
 def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Floats:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict
 
+from sarship import __version__
 from sarship.grd import open_grd
 from sarship.piers import Port
-from sarship.plots import picture_bytes, plot_counts, plot_scene, plot_visits
+from sarship.plots import picture_bytes, plot_counts, plot_preview, plot_scene, plot_visits
+from sarship.portgrid import PortGrid, to_port_grid
 from sarship.results import Results, make_folder, safe_name, write_file
+from sarship.stack import add_scene, read_stack
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["write_pictures"]
+__all__ = ["write_pictures", "write_preview"]
 
 
 class Marks(TypedDict):
@@ -80,3 +84,45 @@ def write_pictures(
     if progress is not None:
         progress(len(scenes) + 1, len(scenes) + 1)
     return tuple(written)
+
+
+def write_preview(
+    products: Iterable[str | Path],
+    port: Port,
+    path: str | Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw a port's piers, their waters and its land over the mean of some products, to put the port file right.
+
+    Parameters
+    ----------
+    products
+        Paths of GRD products. One shows speckle and whoever lay there; a handful show the port.
+    port
+        From `read_port`.
+    path
+        The PNG to write.
+    progress
+        Called after every product with the number done and the number in all.
+
+    Raises
+    ------
+    ProductError
+        A product cannot be read, or does not show the port.
+    OutputError
+        The file cannot be written.
+    """
+    paths = [str(product) for product in products]
+    grid = PortGrid.around(port.area)
+    is_simulated = False
+    with TemporaryDirectory() as folder:
+        for done, product_path in enumerate(paths, start=1):
+            product = open_grd(product_path)
+            product.window(port.area)  # says what is wrong where it does not touch
+            is_simulated |= product.container.manifest.is_simulated
+            add_scene(folder, safe_name(product.scene.id), to_port_grid(product, grid))
+            if progress is not None:
+                progress(done, len(paths))
+        figure = plot_preview(read_stack(folder), port, is_simulated=is_simulated)
+    return write_file(path, picture_bytes(figure, {"Software": f"sarship {__version__}"}))

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.antimeridian import recentred
 
-__all__ = ["Plane", "buffer_m", "mend_antimeridian"]
+__all__ = ["WORLD", "Plane", "buffer_m", "mend_antimeridian"]
 
 Array = NDArray[np.float64]
 WORLD: Final = "EPSG:4326"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["draw_frame", "draw_land", "draw_piers", "draw_vessels", "label_piers"]
+__all__ = ["draw_frame", "draw_land", "draw_piers", "draw_reach", "draw_vessels", "label_piers"]
 
 
 def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -> None:
@@ -55,14 +55,23 @@ def draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame) -> None:
             ax.plot(x, y, color=PIER, lw=1.8, marker="o" if len(x) == 1 else None, ms=5, zorder=3)
 
 
-def label_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame) -> None:
-    """Write each pier's name and count beside it, at the nearest place that covers no pier, vessel or other label."""
+def draw_reach(ax: Axes, local: LocalMap, waters: Sequence[BaseGeometry]) -> None:
+    """Outline the waters in which a vessel is counted at a pier."""
+    for area in waters:
+        for x, y in local.lines(area):
+            ax.plot(x, y, color=PIER, lw=0.9, ls=":", zorder=3)
+
+
+def label_piers(
+    ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, *, is_counted: bool = True
+) -> None:
+    """Write each pier's name (and count) beside it, at the nearest place that covers no pier, vessel or other label."""
     west, east, south, north = local.extent
     letter, line = (east - west) / 78, (east - west) / 42  # width and height of the text, in metres on the map
     n_vessels = vessels["pier"].value_counts()
     taken = _drawn(local, piers, vessels, line)
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
-        text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}"
+        text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}" if is_counted else shorten(name, 24)
         centre = local.plane.flatten_geometry(shape).representative_point()
         half_width, half_height = letter * len(text) / 2, line / 2
         if not (west < centre.x < east and south < centre.y < north):

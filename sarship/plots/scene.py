@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib import colormaps
-from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sarship.localmap import map_of, sigma0_on_map
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
-from sarship.plots.style import PIER, UNSEEN, VESSEL, new_figure, titled, watermark
+from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, UNSEEN, VESSEL, decibel, grey, new_figure, titled, watermark
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -23,9 +20,6 @@ if TYPE_CHECKING:
     from sarship.piers import Port
 
 __all__ = ["plot_scene"]
-
-RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
-"""The same grey levels on every date, so that pictures can be compared."""
 
 
 def plot_scene(
@@ -63,9 +57,8 @@ def plot_scene(
     figure = new_figure((8.6, 7.0 * local.height_m / local.width_m + 1.5))  # the map is 7 wide beside its colour bar
     ax = figure.subplots()
     low, high = RANGE_DB[polarization]
-    with np.errstate(divide="ignore"):
-        brightness_db = 10 * np.log10(sigma0_on_map(product, polarization, local))
-    image = ax.imshow(brightness_db, extent=local.extent, cmap=_grey(), vmin=low, vmax=high, interpolation="nearest")
+    brightness_db = decibel(sigma0_on_map(product, polarization, local))
+    image = ax.imshow(brightness_db, extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
     bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
     bar.set_label(f"sigma0 {polarization} (dB)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -94,11 +87,7 @@ def _legend(figure: Figure) -> None:
         Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
         Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="vessel elsewhere"),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
-        Line2D([], [], color="#b8ae1a", lw=1.6, label="land, excluded"),
+        Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
-
-
-def _grey() -> Colormap:
-    return colormaps["gray"].with_extremes(bad=UNSEEN)

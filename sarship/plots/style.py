@@ -10,21 +10,29 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 __all__ = [
     "BLUE",
     "ELSEWHERE",
     "GREY",
     "LAND",
+    "LAND_TEXT",
     "PIER",
+    "RANGE_DB",
     "UNSEEN",
     "VESSEL",
     "date_axis",
+    "decibel",
+    "grey",
     "new_figure",
     "picture_bytes",
     "shorten",
@@ -40,6 +48,10 @@ TICKS_AT_ZERO: Final = ["", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%H:%M", "%H:%M"]
 """Ticks in whole years, months, days, hours, minutes and seconds. Each is a date by itself: an axis that goes over New
 Year has no one year to write beside it."""
 DPI: Final = 110
+RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
+"""The same grey levels on every date, so that pictures can be compared."""
+LAND_TEXT: Final = "#b8ae1a"
+"""The colour of land, dark enough for a white page."""
 
 
 def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
@@ -83,3 +95,14 @@ def date_axis(ax: Axes, times: pd.DatetimeIndex, max_ticks: int) -> None:
         locator, formats=TICKS, zero_formats=TICKS_AT_ZERO, show_offset=False
     )
     ax.xaxis.set_major_formatter(formatter)
+
+
+def decibel(power: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Linear power in decibel; nothing is minus infinity, and what is missing stays missing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(10 * np.log10(power), np.float64)
+
+
+def grey() -> Colormap:
+    """Grey levels for brightness, with a colour of its own for what was not imaged."""
+    return colormaps["gray"].with_extremes(bad=UNSEEN)

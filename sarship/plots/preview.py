@@ -1,0 +1,68 @@
+"""A port file over the mean of some dates, so that its piers can be put right before anything is counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from sarship.localmap import map_of_grid
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_reach, label_piers
+from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, UNSEEN, decibel, grey, new_figure, titled, watermark
+from sarship.portgrid import PortGrid
+from sarship.schema import VESSELS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from sarship.piers import Port
+
+__all__ = ["plot_preview"]
+
+
+def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -> Figure:
+    """Piers with their waters, land and anchorages over the mean brightness of some dates, north up.
+
+    Parameters
+    ----------
+    stack
+        `sigma0(time, polarization, y, x)` on the port's grid, from `read_stack`; the first polarization is drawn.
+    port
+        Piers, land and water.
+    is_simulated
+        Whether to mark the figure as SIMULATED.
+    """
+    local = map_of_grid(PortGrid.of(stack))
+    polarization = str(stack["polarization"].to_numpy()[0])
+    figure = new_figure((9.6, 8.0 * local.height_m / local.width_m + 1.5))
+    ax = figure.subplots()
+    low, high = RANGE_DB[polarization]
+    power = stack["sigma0"].sel(polarization=polarization).mean("time", skipna=True).to_numpy()
+    image = ax.imshow(decibel(power), extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
+    bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
+    bar.set_label(f"mean sigma0 {polarization} (dB)", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    draw_land(ax, local, [port.land, port.exclude])
+    draw_reach(ax, local, list(port.waters().values()))
+    draw_piers(ax, local, port.piers)
+    label_piers(ax, local, port.piers, VESSELS.empty(), is_counted=False)
+    draw_frame(ax, local)
+    times = pd.DatetimeIndex(stack["time"].to_numpy())
+    dates = f"{len(times)} dates, {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) > 1 else "1 date"
+    orbits = ", ".join(map(str, np.unique(stack["relative_orbit"].to_numpy())))
+    heading = titled(f"{port.name}: piers over the mean of {dates}", is_simulated)
+    ax.set_title(f"{heading}\nrelative orbit {orbits}", loc="left", fontsize=11)
+    handles = [
+        Line2D([], [], color=PIER, lw=2, label="pier, anchorage"),
+        Line2D([], [], color=PIER, lw=1, ls=":", label="waters counted there"),
+        Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
+        Patch(color=UNSEEN, label="not imaged"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
+    if is_simulated:
+        watermark(figure)
+    return figure
