@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sarship import __version__
 from sarship.grd import open_grd
+from sarship.model import Catalog, Scene
 from sarship.piers import Port
 from sarship.plots import picture_bytes, plot_counts, plot_preview, plot_scene, plot_visits
 from sarship.portgrid import PortGrid, to_port_grid
 from sarship.results import Results, make_folder, safe_name, write_file
+from sarship.sources import PRODUCTS, sources_of
 from sarship.stack import add_scene, read_stack
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ def write_pictures(
     port: Port,
     folder: str | Path,
     *,
+    scenes: Iterable[Scene] = (),
+    catalog: Catalog | None = None,
     land: BaseGeometry | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
@@ -46,7 +50,9 @@ def write_pictures(
     port
         What was surveyed.
     folder
-        Where the pictures go; made if need be.
+        Where the pictures go, beside the tables; made if need be.
+    scenes, catalog
+        What was surveyed of a catalogue, which is asked for it again; windows that were kept cost nothing.
     land
         Land that was masked besides the port's own, to be drawn too.
     progress
@@ -59,7 +65,7 @@ def write_pictures(
 
     Raises
     ------
-    ProductError
+    ProductError, DownloadError
         A product is no longer where it was.
     OutputError
         The folder cannot be written to.
@@ -68,7 +74,8 @@ def write_pictures(
     provenance = results.provenance
     texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
     seen = results.coverage.groupby("scene")["seen"].max()
-    scenes = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
+    shown = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
+    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS)}
     options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
     series = {
         "counts.png": plot_counts(results.counts, **options),
@@ -76,13 +83,14 @@ def write_pictures(
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
     quicklooks = make_folder(folder / "quicklooks")
-    for done, scene in enumerate(scenes, start=1):
+    for done, scene in enumerate(shown, start=1):
         if progress is not None:
-            progress(done, len(scenes) + 1)
-        figure = plot_scene(open_grd(results.sources[scene]), port, results.vessels, land=land)
+            progress(done, len(shown) + 1)
+        product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
+        figure = plot_scene(product, port, results.vessels, land=land)
         written.append(write_file(quicklooks / f"{safe_name(scene)}.png", picture_bytes(figure, texts)))
     if progress is not None:
-        progress(len(scenes) + 1, len(scenes) + 1)
+        progress(len(shown) + 1, len(shown) + 1)
     return tuple(written)
 
 

@@ -19,11 +19,11 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
-from sarship.catalog import completeness
+from sarship.catalog import Completeness
 from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
 from sarship.grd import GrdProduct
-from sarship.model import Catalog, DetectionParams, Hits, Scene, SceneQuery, Window
+from sarship.model import Catalog, DetectionParams, Hits, Scene, Window
 from sarship.piers import Port, assign_piers
 from sarship.results import (
     Failure,
@@ -34,7 +34,7 @@ from sarship.results import (
     write_results,
 )
 from sarship.schema import SCENES
-from sarship.sources import Source, sources_of
+from sarship.sources import PRODUCTS, Source, sources_of
 from sarship.store import CONTRACTS, Kept, Tables, digest, files_mark, keep, recall
 from sarship.vessels import find_vessels
 
@@ -104,7 +104,7 @@ def survey(
     folder: str | Path,
     *,
     catalog: Catalog | None = None,
-    query: SceneQuery | None = None,
+    completeness: Completeness | None = None,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
     land: BaseGeometry | None = None,
     progress: Progress | None = None,
@@ -125,8 +125,8 @@ def survey(
         Where results go; made if need be. Whole products that cannot be read in place are put in `products/` of it.
     catalog
         Which catalogue the scenes are of. Where it can, only the port's window is read, and kept.
-    query
-        What it was asked; then the results say which passes are missing of that period.
+    completeness
+        What the catalogue has of the period, from `sarship.completeness`; it is kept beside the counts.
     params
         How to look for vessels.
     land
@@ -143,9 +143,8 @@ def survey(
     CredentialError
         The catalogue wants an account.
     """
-    given = list(products)
     folder = Path(folder)
-    sources = sources_of(given, catalog, folder / "products")
+    sources = sources_of(products, catalog, folder / PRODUCTS)
     make_folder(folder)
     store = make_folder(folder / "scenes")
     task = _Task(
@@ -157,10 +156,7 @@ def survey(
         waters=port.waters(),
         port=port.name,
     )
-    results = _run(sources, task, store, progress)
-    if query is not None:
-        found = completeness([one for one in given if isinstance(one, Scene)], query)
-        results = replace(results, completeness=found)
+    results = replace(_run(sources, task, store, progress), completeness=completeness)
     write_results(results, folder)
     return results
 

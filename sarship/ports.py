@@ -14,10 +14,17 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import cos, radians
+from typing import TYPE_CHECKING
 
+import shapely
+
+from sarship.antimeridian import recentred
 from sarship.errors import PortError
 
-__all__ = ["PortEntry", "find_port", "new_port", "port_index"]
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index"]
 
 HALF_SIDE_DEG = 0.03
 """Half a side of the template's water square in degrees of latitude, about 3.3 km: a port and its roads."""
@@ -104,6 +111,32 @@ def find_port(name: str) -> list[PortEntry]:
             + (f"the closest names are {listed}" if listed else "try its English name, or its index number")
         )
     return list(dict.fromkeys(by_text[text] for text in near))
+
+
+def only_port(name: str) -> PortEntry:
+    """The one port of that name.
+
+    Raises
+    ------
+    PortError
+        If there is none, or there are several; the message lists them.
+    """
+    entries = find_port(name)
+    if len(entries) > 1:
+        listed = "; ".join(f"{entry}" for entry in entries[:10])
+        raise PortError(f"{len(entries)} ports answer to {name!r}: {listed}; give the number of the one you mean")
+    return entries[0]
+
+
+def port_area(entry: PortEntry) -> BaseGeometry:
+    """The square of about 6.6 km around a port's position, longitude and latitude in degrees.
+
+    >>> [round(edge, 2) for edge in port_area(only_port("Tartus")).bounds]
+    [35.83, 34.87, 35.9, 34.93]
+    """
+    half = HALF_SIDE_DEG
+    corners = [_near(entry, x, y) for x, y in ((-half, -half), (half, -half), (half, half), (-half, half))]
+    return recentred(shapely.Polygon(corners))
 
 
 def new_port(entry: PortEntry) -> dict[str, object]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from sarship.errors import CatalogError, ProductError
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import Catalog, Scene
 
-__all__ = ["Source", "sources_of"]
+__all__ = ["PRODUCTS", "Source", "sources_of"]
+
+PRODUCTS: Final = "products"
+"""Where, in the folder of a survey, products are put that cannot be read in place."""
 
 Bytes = Callable[[int, int | None], None]
 """Told the bytes of a product that have arrived and, where it is known, the bytes in all."""
@@ -26,7 +30,7 @@ class Source:
     """What the catalogue says of it; None for a product on disk, which must be opened to tell."""
     catalog: Catalog | None = None
     """Where the scene comes from."""
-    folder: Path | None = None
+    folder: Path = Path(PRODUCTS)
     """Where a product is put that cannot be read in place."""
 
     @property
@@ -55,7 +59,7 @@ class Source:
         """
         if self.scene is None or self.catalog is None:
             return open_grd(self.name)
-        if self.catalog.reads_windows or self.folder is None:
+        if self.catalog.reads_windows:
             product = self.catalog.open(self.scene)
         else:
             product = open_grd(self.catalog.fetch(self.scene, self.folder, progress))
@@ -65,7 +69,7 @@ class Source:
 
 
 def sources_of(
-    given: Iterable[str | Path | Scene], catalog: Catalog | None = None, folder: Path | None = None
+    given: Iterable[str | Path | Scene], catalog: Catalog | None = None, folder: Path = Path(PRODUCTS)
 ) -> list[Source]:
     """Sources of paths and scenes.
 
@@ -86,7 +90,7 @@ def sources_of(
     return [_source(one, catalog, folder) for one in given]
 
 
-def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path | None) -> Source:
+def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path) -> Source:
     if not isinstance(one, Scene):
         return Source(name=str(one))
     place = one.assets.get("product", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from sarship.grd import GrdProduct
+    from sarship.model import Scene
 
-__all__ = ["counts_text", "facts_text", "product_facts", "vessels_text"]
+__all__ = ["counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
 
 DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
 """Columns of the vessel table that are numbers, with the digits worth reading."""
@@ -60,6 +61,21 @@ def facts_text(facts: dict[str, object]) -> str:
     """
     plain = {name: (", ".join(map(str, v)) or "none") if isinstance(v, list) else v for name, v in facts.items()}
     return "\n".join(f"{name:<16} {value}" for name, value in plain.items())
+
+
+def scenes_text(scenes: Iterable[Scene]) -> str:
+    """Scenes of a catalogue, a line each."""
+    rows = [
+        {
+            "time": f"{scene.start:%Y-%m-%d %H:%M}",
+            "orbit": scene.relative_orbit,
+            "pass": scene.orbit_pass,
+            "channels": "+".join(scene.polarizations),
+            "scene": scene.id,
+        }
+        for scene in scenes
+    ]
+    return str(pd.DataFrame(rows).to_string(index=False)) if rows else "no scenes"
 
 
 def vessels_text(vessels: gpd.GeoDataFrame) -> str:

@@ -7,6 +7,7 @@
 | `ew_product` | `(path, truth)`: EW GRDM, HH + HV, descending, 300 x 400, three vessels |
 | `stripmap_product` | `(path, truth)`: S4 GRDH, HH, 200 x 240, two vessels; no azimuth noise blocks |
 | `old_product` | `(path, truth)`: IW as before IPF 2.9: zipped, noise in the old format, border noise 20 pixels wide |
+| `three_dates` | three small products with short names and cloud-optimised images, the fourth of their dates missing |
 | `harbour` | a `sarship.simulate.Harbour`: port file, four dates of 700 x 700 pixels (VV + VH), truth and `counts()` |
 
 For the catalogues: `archive` (a folder of products: two dates, one of them twice), `mirror` and `cogs` (the same dates
@@ -214,3 +215,21 @@ def earth_search(amazon: StacServer, store: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     return EarthSearchCatalog(address=amazon.address, requester_pays=True, store=store)
+
+
+@pytest.fixture(scope="session")
+def three_dates(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three small products (200 x 240, VV) as a mirror holds them, of days 0, 12 and 36: one pass is missing."""
+    from dataclasses import replace
+    from datetime import timedelta
+
+    from servers.stac import make_mirrored
+
+    from sarship.simulate import ProductParams
+
+    folder, first = tmp_path_factory.mktemp("three"), ProductParams(shape=(200, 240), polarizations=("VV",))
+    dates = [
+        replace(first, time=first.time + timedelta(days=12 * k), absolute_orbit=first.absolute_orbit + 175 * k)
+        for k in (0, 1, 3)
+    ]
+    return [make_mirrored(folder, date, n_vessels=2, seed=k) for k, date in enumerate(dates)]

@@ -5,39 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from servers.stac import STORE, StacServer, make_mirrored, serve_stac
+from servers.stac import STORE, StacServer, serve_stac
 
 from sarship import pipeline, read_port, read_results, survey
-from sarship.catalog import open_catalog
+from sarship.catalog import completeness, open_catalog
 from sarship.errors import CatalogError, CredentialError
 from sarship.model import Catalog, SceneQuery
-from sarship.simulate import ProductParams
 from sarship.transfer import Patience
-
-FIRST = ProductParams(shape=(200, 240), polarizations=("VV",))
-
-
-@pytest.fixture(scope="session")
-def mirror(tmp_path_factory) -> list[Path]:
-    """Three small products as a mirror holds them, twelve and twenty-four days apart: one pass is missing."""
-    folder = tmp_path_factory.mktemp("three")
-    dates = [
-        replace(FIRST, time=FIRST.time + timedelta(days=12 * k), absolute_orbit=FIRST.absolute_orbit + 175 * k)
-        for k in (0, 1, 3)
-    ]
-    return [make_mirrored(folder, date, n_vessels=2, seed=k) for k, date in enumerate(dates)]
 
 
 @pytest.fixture
-def server(mirror, tmp_path, monkeypatch) -> Iterator[StacServer]:
+def server(three_dates, tmp_path, monkeypatch) -> Iterator[StacServer]:
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("sarship.probe.PATIENCE", Patience(n_attempts=2, base_s=0.01))
     with serve_stac() as running:
-        for product in mirror:
+        for product in three_dates:
             running.add(product)
         yield running
 
@@ -79,9 +63,9 @@ class Whole:
         return self.inner.fetch(scene, folder, progress)
 
 
-def test_scenes_in_place_give_what_products_on_disk_give(catalog, mirror, query, port, tmp_path):
-    found = survey(list(catalog.search(query)), port, tmp_path / "place", catalog=catalog, query=query)
-    disk = survey(mirror, port, tmp_path / "disk")
+def test_scenes_in_place_give_what_products_on_disk_give(catalog, three_dates, query, port, tmp_path):
+    found = survey(list(catalog.search(query)), port, tmp_path / "place", catalog=catalog)
+    disk = survey(three_dates, port, tmp_path / "disk")
     assert found.failures == ()
     assert found.provenance.is_simulated
     for name in ("n_vessels", "seen", "detectable_length_m"):
@@ -92,11 +76,11 @@ def test_scenes_in_place_give_what_products_on_disk_give(catalog, mirror, query,
 
 def test_second_run_asks_for_nothing_and_opens_nothing(catalog, server, query, port, *, tmp_path, monkeypatch):
     scenes = list(catalog.search(query))
-    first = survey(scenes, port, tmp_path / "out", catalog=catalog, query=query)
+    first = survey(scenes, port, tmp_path / "out", catalog=catalog)
     server.take()
     monkeypatch.setattr(pipeline, "detect", lambda *_, **__: pytest.fail("searched again"))
     steps = []
-    again = survey(scenes, port, tmp_path / "out", catalog=catalog, query=query, progress=steps.append)
+    again = survey(scenes, port, tmp_path / "out", catalog=catalog, progress=steps.append)
     assert server.take() == []
     assert [step.state for step in steps] == ["kept"] * 3
     assert again.counts["n_vessels"].equals(first.counts["n_vessels"])
@@ -156,7 +140,8 @@ def test_credentials_that_are_missing_stop_the_survey(catalog, query, port, tmp_
 
 def test_missing_pass_is_in_the_results_and_reads_back(catalog, query, port, tmp_path):
     scenes = list(catalog.search(query))
-    results = survey(scenes, port, tmp_path / "out", catalog=catalog, query=query)
+    gaps = completeness(scenes, query)
+    results = survey(scenes, port, tmp_path / "out", catalog=catalog, completeness=gaps)
     assert str(results.completeness).splitlines() == [
         "3 of 4 passes",
         "missing: S1A orbit 49 ascending 2024-12-27 15:42 UTC",
@@ -164,10 +149,10 @@ def test_missing_pass_is_in_the_results_and_reads_back(catalog, query, port, tmp
     assert read_results(tmp_path / "out").completeness == results.completeness
 
 
-def test_scenes_of_a_folder_need_no_catalogue(mirror, query, port, tmp_path):
-    scenes = list(open_catalog("local", mirror[0].parent).search(query))
+def test_scenes_of_a_folder_need_no_catalogue(three_dates, query, port, tmp_path):
+    scenes = list(open_catalog("local", three_dates[0].parent).search(query))
     results = survey(scenes, port, tmp_path / "out")
-    assert set(results.sources.values()) == {str(path) for path in mirror}
+    assert set(results.sources.values()) == {str(path) for path in three_dates}
 
 
 def test_scene_on_a_server_needs_its_catalogue(catalog, query, port, tmp_path):

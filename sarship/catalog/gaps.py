@@ -10,13 +10,15 @@ from typing import Any, Final
 from sarship.catalog.scenes import group_passes, matches, scene_as_dict, scene_from_dict
 from sarship.model import OrbitPass, Scene, SceneQuery
 
-__all__ = ["Completeness", "MissingPass", "completeness"]
+__all__ = ["FIRST_IMAGE", "Completeness", "MissingPass", "completeness"]
 
 REPEAT: Final = timedelta(days=12)
 """175 orbits; Sentinel-1 keeps to it within seconds. Two satellites half a turn apart make it six days."""
 _TOLERANCE: Final = timedelta(minutes=5)
+FIRST_IMAGE: Final = datetime(2014, 10, 3, tzinfo=UTC)
+"""When Sentinel-1 began to deliver."""
 _SERVICE: Final = {
-    "S1A": (datetime(2014, 10, 3, tzinfo=UTC), None),
+    "S1A": (FIRST_IMAGE, None),
     "S1B": (datetime(2016, 9, 26, tzinfo=UTC), datetime(2021, 12, 23, 6, 53, tzinfo=UTC)),
     "S1C": (datetime(2025, 3, 26, tzinfo=UTC), None),
     "S1D": (datetime(2025, 11, 4, tzinfo=UTC), None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -19,6 +20,7 @@ from sarship.model import OrbitPass, Polarization, Scene, SceneQuery
 
 __all__ = [
     "arrange",
+    "as_features",
     "footprint_of",
     "group_passes",
     "is_name",
@@ -262,6 +264,17 @@ def scene_as_dict(scene: Scene) -> dict[str, Any]:
     for name in _TIMES:
         plain[name] = None if plain[name] is None else plain[name].isoformat()
     return {**plain, "polarizations": list(scene.polarizations), "footprint": scene.footprint.wkb_hex}
+
+
+def as_features(scenes: Iterable[Scene]) -> dict[str, Any]:
+    """Scenes as a GeoJSON FeatureCollection of their footprints."""
+    features = []
+    for scene in scenes:
+        plain = scene_as_dict(scene)
+        del plain["footprint"]
+        geometry = json.loads(shapely.to_geojson(scene.footprint))
+        features.append({"type": "Feature", "properties": plain, "geometry": geometry})
+    return {"type": "FeatureCollection", "features": features}
 
 
 def scene_from_dict(plain: Mapping[str, Any]) -> Scene:

@@ -27,6 +27,8 @@ _PAGE: Final = 100
 """Items asked for at a time."""
 _N_TRIES: Final = 5
 """After a failure that may pass."""
+_N_CONNECTS: Final = 2
+"""After a host that is not there at all: most likely there is no network."""
 _TIMEOUT_S: Final = (20.0, 60.0)
 """For a connection, and between bytes."""
 _CHANNELS: Final = frozenset(Polarization.__args__)  # type: ignore[attr-defined]
@@ -116,7 +118,11 @@ class _CarefulIO(StacApiIO):
 
     def __init__(self, address: str) -> None:
         retries = Retry(
-            total=_N_TRIES, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504), allowed_methods=None
+            total=_N_TRIES,
+            connect=min(_N_TRIES, _N_CONNECTS),
+            backoff_factor=0.5,
+            status_forcelist=(429, 500, 502, 503, 504),
+            allowed_methods=None,
         )
         super().__init__(max_retries=retries, timeout=_TIMEOUT_S)
         self.session.auth = lambda request: request  # requests would else send what `~/.netrc` has

@@ -1,0 +1,124 @@
+"""The command that counts: products on disk, or the scenes that a catalogue has of a port."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.cli.asking import Place, catalog_of, found_and_missing, query_of, query_options
+from sarship.cli.shared import (
+    SOME_FAILED,
+    Refusal,
+    as_json_option,
+    bars,
+    detection_options,
+    land_option,
+    leave,
+    params_of,
+    print_json,
+    say_failures,
+)
+from sarship.errors import SarshipError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sarship.catalog import Completeness
+    from sarship.model import Catalog, Scene
+    from sarship.piers import Port
+    from sarship.results import Results
+
+__all__ = ["count"]
+
+
+@click.command()
+@click.argument("port_file", metavar="PORT", type=click.Path())
+@click.argument("products", nargs=-1, type=click.Path(), metavar="[PRODUCT...]")
+@query_options
+@click.option("--out", required=True, type=click.Path(), help="Folder for tables and pictures.")
+@land_option
+@click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
+@detection_options
+@as_json_option
+def count(
+    *,
+    port_file: str,
+    products: tuple[str, ...],
+    out: str,
+    land: str | None,
+    pictures: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Count the vessels at the piers of PORT, a GeoJSON file: in every PRODUCT, or with --from and --to in every scene
+    of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
+    """
+    from sarship.piers import read_polygons, read_port
+    from sarship.pipeline import survey
+
+    if bool(products) == bool(options["start"] or options["end"]):
+        raise click.UsageError("give products, or a period with --from and --to; one of the two")
+    params = params_of({name: options[name] for name in ("pfa", "guard_m", "background_m", "min_length_m")})
+    harbour = read_port(port_file)
+    mask = read_polygons(land) if land else None
+    asked = None if products else _ask(harbour, options)
+    scenes, catalog, gaps = asked or ([], None, None)
+    with bars("count") as (report, draw):
+        results = survey(
+            products or scenes,
+            harbour,
+            out,
+            catalog=catalog,
+            completeness=gaps,
+            params=params,
+            land=mask,
+            progress=report,
+        )
+        undrawn = ""
+        if pictures and len(results.scenes):
+            from sarship.pictures import write_pictures
+
+            try:
+                write_pictures(results, harbour, out, scenes=scenes, catalog=catalog, land=mask, progress=draw)
+            except SarshipError as error:  # the tables are written, and worth more than a picture
+                undrawn = " ".join(str(error).split())
+    _tell(results, out, as_json)
+    say_failures(results.failures)
+    if undrawn:
+        click.echo(f"failed: pictures: {undrawn}", err=True)
+    leave(len(results.failures), len(products or scenes))
+    if undrawn:
+        sys.exit(SOME_FAILED)
+
+
+def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, Completeness]:
+    """The scenes of the port in the period, where they come from, and what is missing of them."""
+    from sarship.catalog.hints import what_would_help
+
+    catalog = catalog_of(options["catalog_name"])
+    query = query_of(Place(port.name, port.area), options)
+    scenes, gaps = found_and_missing(catalog, query, options["against"])
+    if not scenes:
+        raise Refusal(f"no scene of {port.name} in that period: {what_would_help(catalog, query)}")
+    return scenes, catalog, gaps
+
+
+def _tell(results: Results, out: str, as_json: bool) -> None:
+    """Print the counts, and beside them what is missing."""
+    from sarship.text import counts_text
+
+    gaps = results.completeness
+    if as_json:
+        rows = results.counts.to_dataframe().reset_index()
+        records = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
+        failures = [{"path": failure.path, "message": failure.message} for failure in results.failures]
+        whole = None if gaps is None else gaps.as_dict()
+        print_json({"folder": str(out), "counts": records, "failures": failures, "completeness": whole})
+        return
+    click.echo(counts_text(results.counts))
+    if gaps is not None:
+        click.echo(f"\n{gaps}")
+    click.echo(f"\nresults are in {out}")

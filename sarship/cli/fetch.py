@@ -1,0 +1,129 @@
+"""Commands that find and fetch scenes: `search`, `download`, `login`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.cli.asking import catalog_of, find_place, found_and_missing, query_of, query_options
+from sarship.cli.shared import Refusal, as_json_option, bar_of_bytes, leave, print_json
+from sarship.errors import CatalogError
+
+if TYPE_CHECKING:
+    from sarship.catalog.fetching import Fetched
+    from sarship.model import Catalog, Scene
+
+__all__ = ["download", "login", "search"]
+
+
+@click.command()
+@click.argument("port", metavar="PORT")
+@query_options
+@click.option("--geojson", type=click.Path(), help="Write the footprints here.")
+@click.option("--map", "picture", type=click.Path(), help="Draw the footprints and the port here, as PNG.")
+@as_json_option
+def search(
+    *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any
+) -> None:
+    """List the scenes that show PORT, a port file or the name of a port, and the passes that are missing."""
+    from sarship.catalog.hints import what_would_help
+    from sarship.catalog.scenes import as_features
+    from sarship.results import write_file
+    from sarship.text import scenes_text
+
+    place = find_place(port)
+    query = query_of(place, options)
+    catalog = catalog_of(options["catalog_name"])
+    scenes, gaps = found_and_missing(catalog, query, against)
+    features = as_features(scenes)
+    if geojson:
+        write_file(geojson, (json.dumps(features, indent=1) + "\n").encode())
+    if picture:
+        from sarship.plots import picture_bytes, plot_footprints
+
+        figure = plot_footprints(scenes, place.area, place.name)
+        write_file(picture, picture_bytes(figure, {"Comment": f"{place.name}, {options['start']} to {options['end']}"}))
+    if as_json:
+        print_json({**features, "completeness": gaps.as_dict()})
+    elif scenes:
+        click.echo(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
+    if not scenes:
+        raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True, metavar="PORT|SCENE_ID...")
+@query_options
+@click.option("--into", required=True, type=click.Path(), help="Folder to put the products in.")
+@as_json_option
+def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str | None, **options: Any) -> None:
+    """Fetch whole products: of every scene that shows PORT in a period, or by their names. Run again to go on."""
+    from sarship.catalog.fetching import fetch_scenes
+    from sarship.catalog.hints import what_would_help
+    from sarship.catalog.scenes import is_name
+
+    catalog = catalog_of(options["catalog_name"])
+    scenes: dict[str, Scene] = {}
+    for target in targets:
+        if is_name(target):
+            found = [_by_name(catalog, target)]
+        else:
+            place = find_place(target)
+            query = query_of(place, options)
+            found, gaps = found_and_missing(catalog, query, against)
+            if not found:
+                raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
+            click.echo(f"{place.name}: {gaps}", err=True)
+        scenes |= {scene.id: scene for scene in found}
+    with bar_of_bytes("download") as report:
+        fetched = fetch_scenes(catalog, scenes.values(), into, progress=report)
+    _tell(fetched, as_json)
+    leave(sum(one.path is None for one in fetched), len(fetched))
+
+
+def _tell(fetched: list[Fetched], as_json: bool) -> None:
+    if as_json:
+        print_json([{"scene": one.scene.id, "path": one.path, "message": one.message} for one in fetched])
+    for one in fetched:
+        if one.path is None:
+            click.echo(f"failed: {one.scene.id}: {one.message}", err=True)
+        elif not as_json:
+            click.echo(one.path)
+
+
+def _by_name(catalog: Catalog, name: str) -> Scene:
+    """The scene of a name, whatever packaging of it the catalogue has."""
+    from sarship.catalog.scenes import query_of as query_of_name
+
+    wanted = Path(name).name.removesuffix(".zip").removesuffix(".SAFE")
+    found = list(catalog.search(query_of_name(wanted)))
+    stem = "_".join(wanted.split("_")[:8])  # without the checksum of the product, which not every catalogue has
+    same = [scene for scene in found if scene.id == wanted] or [scene for scene in found if scene.id.startswith(stem)]
+    if not same:
+        raise CatalogError(f"the catalogue has no scene {wanted}; search for it, or try another catalogue")
+    return same[0]
+
+
+@click.command()
+@click.argument("provider")
+@click.option("--forget", is_flag=True, help="Remove what was stored.")
+def login(provider: str, forget: bool) -> None:
+    """Store the account of PROVIDER where only you can read it; what you type is not shown."""
+    from sarship.catalog.accounts import ACCOUNTS
+    from sarship.credentials import Secret, credentials_file, forget_credentials, store_credentials
+
+    if provider not in ACCOUNTS:
+        raise Refusal(f"no account of {provider!r} is asked for; choose from {', '.join(ACCOUNTS)}")
+    if forget:
+        was_there = forget_credentials(provider)
+        click.echo(f"{provider}: {'forgotten' if was_there else 'nothing was stored'}")
+        return
+    fields = ACCOUNTS[provider].variables
+    values = {name: click.prompt(f"{provider} {name}", hide_input=name != "user", err=True).strip() for name in fields}
+    if not all(values.values()):
+        raise Refusal(f"{credentials_file()} was left as it is, since something was empty")
+    path = store_credentials(provider, {name: Secret(value) for name, value in values.items()})
+    click.echo(f"{provider}: stored in {path}, which only you can read")

@@ -1,0 +1,178 @@
+"""Commands on products that are on disk: `demo`, `info`, `check`, `port new`, `detect`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sarship.cli.shared import (
+    NOTHING_DONE,
+    SOME_FAILED,
+    as_json_option,
+    bars,
+    detection_options,
+    each,
+    land_option,
+    leave,
+    params_of,
+    print_json,
+    products_argument,
+    say_failures,
+)
+from sarship.errors import PortError
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["check", "demo", "detect", "info", "port"]
+
+
+@click.command()
+@click.option("--out", type=click.Path(), default="sarship-demo", show_default=True, help="Folder to write to.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which made-up port.")
+@as_json_option
+def demo(out: str, seed: int, as_json: bool) -> None:
+    """Simulate a small port over eight dates, count it end to end, and print counts beside the known truth."""
+    from sarship.demo import run_demo
+
+    with bars("demo") as (report, pictures):
+        outcome = run_demo(out, seed=seed, progress=report, picture_progress=pictures)
+    if as_json:
+        print_json(outcome.as_dict())
+        return
+    click.echo(outcome.as_text())
+
+
+@click.command()
+@products_argument
+@as_json_option
+def info(products: tuple[str, ...], as_json: bool) -> None:
+    """Say what products are: platform, time, orbit, size, looks, noise, footprint. No pixels are read."""
+    from sarship.grd import open_grd
+    from sarship.text import facts_text, product_facts
+
+    found = [facts for _, facts in each(products, lambda path: product_facts(open_grd(path)))]
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n\n".join(map(facts_text, found)))
+    leave(len(products) - len(found), len(products))
+
+
+@click.command()
+@products_argument
+@as_json_option
+def check(products: tuple[str, ...], as_json: bool) -> None:
+    """Compare products with their manifests (sizes, MD5s) and decode their images to the end."""
+    from dataclasses import asdict
+
+    from sarship.integrity import check_product
+
+    found = list(each(products, check_product))
+    faults = {path: [finding for finding in findings if not finding.is_ok] for path, findings in found}
+    if as_json:
+        print_json({path: [asdict(finding) for finding in findings] for path, findings in found})
+    else:
+        for path, findings in found:
+            click.echo(f"{path}: {len(findings) - len(faults[path])} of {len(findings)} files are well")
+            for finding in faults[path]:
+                click.echo(f"  {finding.status:<12} {finding.name}: {finding.detail}")
+    leave(len(products) - len(found), len(products))
+    if any(faults.values()):
+        sys.exit(SOME_FAILED)
+
+
+@click.group()
+def port() -> None:
+    """Port files: the piers to count at."""
+
+
+@port.command("new")
+@click.argument("name")
+@click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
+def port_new(name: str, out: str | None) -> None:
+    """Start a port file from the index of ports: NAME is a port's name or its World Port Index number."""
+    from sarship.ports import new_port, only_port
+    from sarship.results import safe_name, write_file
+
+    entry = only_port(name)
+    path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
+    if path.exists():
+        raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
+    write_file(path, (json.dumps(new_port(entry), indent=1, ensure_ascii=False) + "\n").encode())
+    click.echo(f"{path}: {entry}; draw its piers in any GIS, then: sarship count {path} PRODUCT... --out DIR")
+
+
+@click.command()
+@products_argument
+@click.option("--port", "port_file", type=click.Path(), help="Port file: search around it, with its masks.")
+@click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west may be larger than east over the antimeridian.")
+@land_option
+@click.option("--out", type=click.Path(), help="Write the vessels here: .geojson or .parquet.")
+@detection_options
+@as_json_option
+def detect(
+    *,
+    products: tuple[str, ...],
+    port_file: str | None,
+    area: str | None,
+    land: str | None,
+    out: str | None,
+    as_json: bool,
+    **options: float,
+) -> None:
+    """Find vessels in products: everywhere, in an area, or around a port."""
+    from sarship.piers import read_polygons, read_port
+    from sarship.pipeline import search
+    from sarship.results import table_bytes, vessels_bytes, write_file
+    from sarship.text import vessels_text
+
+    if port_file and area:
+        raise click.UsageError("give --port or --area, not both")
+    if out and Path(out).suffix not in {".geojson", ".json", ".parquet"}:
+        raise click.UsageError(f"--out must end in .geojson or .parquet, got {out}")
+    params = params_of(options)
+    harbour = read_port(port_file) if port_file else None
+    shape = _area(area) if area else None
+    mask = read_polygons(land) if land else None
+    if mask is None and (harbour is None or (harbour.masked_land is None and harbour.water is None)):
+        click.echo("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
+    with bars("detect") as (report, _):
+        results = search(products, area=shape, port=harbour, land=mask, params=params, progress=report)
+    if len(results.failures) == len(products):
+        say_failures(results.failures)
+        sys.exit(NOTHING_DONE)
+    if out:
+        is_table = Path(out).suffix == ".parquet"
+        provenance = results.provenance
+        content = (
+            table_bytes(results.vessels, provenance.as_dict())
+            if is_table
+            else vessels_bytes(results.vessels, provenance)
+        )
+        write_file(out, content)
+    if as_json:
+        click.echo(vessels_bytes(results.vessels, results.provenance).decode(), nl=False)
+    else:
+        click.echo(vessels_text(results.vessels))
+    say_failures(results.failures)
+    leave(len(results.failures), len(products))
+
+
+def _area(text: str) -> BaseGeometry:
+    """The rectangle that `--area` names."""
+    import shapely
+
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.UsageError(f"--area takes WEST,SOUTH,EAST,NORTH in degrees, got {text!r}") from error
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90 and west != east):
+        raise click.UsageError(f"--area must be degrees in the world, longitude first, south below north; got {text!r}")
+    if west < east:
+        return shapely.box(west, south, east, north)
+    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])

@@ -1,0 +1,119 @@
+"""Where the scenes of a search lie, and the port among them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import shapely
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from sarship.localmap import LocalMap, map_of
+from sarship.plots.mapping import draw_frame
+from sarship.plots.style import BLUE, GREY, VESSEL, new_figure
+from sarship.ports import port_index
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.model import Scene
+
+__all__ = ["plot_footprints"]
+
+_COLOURS: Final = (BLUE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#E69F00")
+"""After Okabe and Ito, one a track; more tracks than these begin again."""
+_SEA: Final = "#eef2f5"
+_N_NAMES: Final = 8
+"""Ports that are named, those next to the place apart."""
+
+
+def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> Figure:
+    """Footprints of scenes, north up, one colour a track, with the place that was searched and the ports around.
+
+    Parameters
+    ----------
+    scenes
+        What was found; may be none.
+    area
+        Longitude and latitude of the place.
+    name
+        What it is called.
+    """
+    local = map_of(shapely.union_all([area, *(scene.footprint for scene in scenes)]))
+    figure = new_figure((8.6, 7.6 * local.height_m / local.width_m + 1.4))
+    ax = figure.subplots()
+    ax.set_facecolor(_SEA)
+    tracks = sorted({(scene.relative_orbit, scene.orbit_pass) for scene in scenes})
+    handles = []
+    for k, track in enumerate(tracks):
+        colour = _COLOURS[k % len(_COLOURS)]
+        own = [scene for scene in scenes if (scene.relative_orbit, scene.orbit_pass) == track]
+        for scene in own:
+            _draw_footprint(ax, local, scene.footprint, colour)
+        text = f"orbit {track[0]} {track[1]}: {len(own)} scene{'s'[: len(own) != 1]}"
+        handles.append(Line2D([], [], color=colour, lw=2, label=text))
+    _draw_ports(ax, local)
+    _draw_place(ax, local, area, name)
+    draw_frame(ax, local)
+    handles.append(Line2D([], [], color=GREY, marker=".", lw=0, label="ports"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    times = sorted(scene.start for scene in scenes)
+    period = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
+    ax.set_title(f"{name}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
+    return figure
+
+
+def _draw_footprint(ax: Axes, local: LocalMap, footprint: BaseGeometry, colour: str) -> None:
+    flat = local.plane.flatten_geometry(shapely.segmentize(footprint, 0.1))
+    for part in shapely.get_parts(flat):
+        x, y = part.exterior.coords.xy
+        ax.fill(x, y, color=colour, alpha=0.05, lw=0)
+        ax.plot(x, y, color=colour, lw=1.0, alpha=0.7)
+
+
+def _draw_ports(ax: Axes, local: LocalMap) -> None:
+    """The ports of the packaged index, so that one sees where the coast runs; some of them by name."""
+    west, east, south, north = local.extent
+    entries = port_index()
+    x, y = local.plane.flatten([port.longitude for port in entries], [port.latitude for port in entries])
+    inside = np.flatnonzero((x > west) & (x < east) & (y > south) & (y < north))
+    ax.plot(x[inside], y[inside], ".", color=GREY, ms=5, zorder=3)
+    named: list[tuple[float, float]] = [(0.0, 0.0)]
+    apart = max(east - west, north - south) / 9
+    for k in inside:
+        if len(named) > _N_NAMES or min(np.hypot(x[k] - a, y[k] - b) for a, b in named) < apart:
+            continue
+        named.append((float(x[k]), float(y[k])))
+        near_edge = x[k] > east - 1.5 * apart
+        ax.annotate(
+            entries[k].name,
+            (x[k], y[k]),
+            (-4 if near_edge else 4, 3),
+            textcoords="offset points",
+            fontsize=7.5,
+            color="#555555",
+            ha="right" if near_edge else "left",
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+            zorder=4,
+        )
+
+
+def _draw_place(ax: Axes, local: LocalMap, area: BaseGeometry, name: str) -> None:
+    middle = local.plane.flatten_geometry(area).centroid
+    for x, y in local.lines(area):
+        ax.plot(x, y, color=VESSEL, lw=1.4, zorder=5)
+    ax.plot(middle.x, middle.y, "*", color=VESSEL, ms=13, mec="black", mew=0.6, zorder=6)
+    ax.annotate(
+        name,
+        (middle.x, middle.y),
+        (9, 7),
+        textcoords="offset points",
+        fontsize=10,
+        fontweight="bold",
+        path_effects=[withStroke(linewidth=3, foreground="white")],
+        zorder=7,
+    )
