@@ -10,8 +10,9 @@
 | `three_dates` | three small products with short names and cloud-optimised images, the fourth of their dates missing |
 | `harbour` | a `sarship.simulate.Harbour`: port file, four dates of 700 x 700 pixels (VV + VH), truth and `counts()` |
 
-For the catalogues: `archive` (a folder of products: two dates, one of them twice), `mirror` and `cogs` (the same dates
-with short names, and cloud-optimised), and the name of each provider for it, opened on a server that has those dates.
+For the catalogues: `archive` (a folder of products: two dates, one of them twice), `plain`, `mirror` and `cogs` (the
+same dates as they were made, with short names, and cloud-optimised), and the name of each provider for it, opened on a
+server that has those dates.
 
 `truth` is a GeoDataFrame, one row a vessel: `time, scene, pier, longitude, latitude, length_m, width_m, heading_deg,
 line, pixel, rcs_m2`. For anything else call `sarship.simulate.simulate_product` with a `tmp_path`.
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import geopandas as gpd
+    from servers.asf import AsfServer
     from servers.cdse import CdseServer
     from servers.stac import StacServer
 
@@ -135,6 +137,15 @@ def cogs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The two dates of the archive as the producer packs them."""
+    from sarship.simulate import simulate_product
+
+    folder = tmp_path_factory.mktemp("plain")
+    return [simulate_product(folder, date, n_vessels=1, seed=7)[0] for date in _dates()]
+
+
+@pytest.fixture(scope="session")
 def store(cogs: list[Path], mirror: list[Path]) -> Iterator[str]:
     """Address of an S3 store with the products of each provider."""
     from servers.cdse import s3_prefix, serve_s3
@@ -215,6 +226,27 @@ def earth_search(amazon: StacServer, store: str, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     return EarthSearchCatalog(address=amazon.address, requester_pays=True, store=store)
+
+
+@pytest.fixture
+def alaska(plain: list[Path]) -> Iterator[AsfServer]:
+    from servers.asf import serve_asf
+
+    with serve_asf() as server:
+        for product in plain:
+            server.add(product)
+        yield server
+
+
+@pytest.fixture
+def asf(alaska: AsfServer, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    from servers.asf import IDENTITY, PASSWORD, USER
+
+    from sarship.catalog.asf import AsfCatalog
+
+    monkeypatch.setenv("EARTHDATA_USERNAME", USER)
+    monkeypatch.setenv("EARTHDATA_PASSWORD", PASSWORD)
+    return AsfCatalog(address=alaska.host, identity=alaska.host + IDENTITY)
 
 
 @pytest.fixture(scope="session")

@@ -43,9 +43,16 @@ def _earth_search(address: str) -> Catalog:
     return EarthSearchCatalog(address=address.rstrip("/")) if address else EarthSearchCatalog()
 
 
+def _asf(address: str) -> Catalog:
+    from sarship.catalog.asf import AsfCatalog
+
+    return AsfCatalog(address=address.rstrip("/")) if address else AsfCatalog()
+
+
 CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {
     "planetary": _planetary,
     "cdse": _cdse,
+    "asf": _asf,
     "earth-search": _earth_search,
     "local": _local,
 }

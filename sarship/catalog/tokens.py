@@ -74,10 +74,10 @@ def ask_json(
     """
     run, asked = Run(_PATIENCE), FileRequest(url=url, target=Path("answer.json"))
     body = None if form is None else urlencode(form).encode()
-    sent = {**(headers or {}), **({"Content-Type": "application/x-www-form-urlencoded"} if body else {})}
+    sent = {**(headers or {}), **({} if form is None else {"Content-Type": "application/x-www-form-urlencoded"})}
     for n_failures in range(1, run.patience.n_attempts + 1):
         try:
-            with closing(send("POST" if body else "GET", url, sent, run.patience, body)) as response:
+            with closing(send("GET" if form is None else "POST", url, sent, run.patience, body)) as response:
                 check_status(response, asked, run)
                 answer = json.loads(response.read(_LARGEST))
         except Denied:
