@@ -69,7 +69,17 @@ def files_of(product, part):
 
 def test_version_and_help():
     assert __version__ in run("--version").output
-    for command in ([], ["demo"], ["info"], ["check"], ["port"], ["port", "new"], ["detect"], ["count"]):
+    for command in (
+        [],
+        ["demo"],
+        ["info"],
+        ["check"],
+        ["port"],
+        ["port", "new"],
+        ["port", "preview"],
+        ["detect"],
+        ["count"],
+    ):
         assert run(*command, "--help").exit_code == 0
 
 
@@ -119,6 +129,16 @@ def test_port_new_can_be_counted_at(small, tmp_path, monkeypatch):
     assert len(read_port("tartus.geojson").piers) >= 1
     said = refused(run("port", "new", "Tartus"))
     assert "is there already" in said
+
+
+def test_port_preview_draws_beside_the_port_file(small, tmp_path):
+    port_file = write_port(tmp_path / "port.geojson")
+    outcome = run("port", "preview", port_file, small[0])
+    assert outcome.exit_code == 0
+    assert (tmp_path / "port.png").read_bytes().startswith(b"\x89PNG")
+    assert "1 piers over the mean of 1 products" in outcome.stdout
+    assert ".png" in refused(run("port", "preview", port_file, small[0], "--out", tmp_path / "port.geojson"))
+    assert "nowhere" in refused(run("port", "preview", port_file, tmp_path / "nowhere.SAFE"))
 
 
 def test_detect_finds_the_truth_and_says_that_land_is_not_masked(small, tmp_path):

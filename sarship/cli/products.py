@@ -107,6 +107,24 @@ def port_new(name: str, out: str | None) -> None:
     click.echo(f"{path}: {entry}; draw its piers in any GIS, then: sarship count {path} PRODUCT... --out DIR")
 
 
+@port.command("preview")
+@click.argument("port_file", metavar="PORT", type=click.Path())
+@products_argument
+@click.option("--out", type=click.Path(), help="PNG to write; by default beside the port file, under its name.")
+def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
+    """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to put them right."""
+    from sarship.pictures import write_preview
+    from sarship.piers import read_port
+
+    harbour = read_port(port_file)
+    path = Path(out or Path(port_file).with_suffix(".png"))
+    if path.suffix != ".png":
+        raise click.UsageError(f"--out must end in .png, got {out}")
+    with bars("preview") as (_, draw):
+        write_preview(products, harbour, path, progress=draw)
+    click.echo(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
+
+
 @click.command()
 @products_argument
 @click.option("--port", "port_file", type=click.Path(), help="Port file: search around it, with its masks.")
