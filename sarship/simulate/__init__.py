@@ -7,7 +7,17 @@
 from sarship.simulate.fill import fill_product
 from sarship.simulate.harbour import Harbour, simulate_harbour
 from sarship.simulate.params import ProductParams
+from sarship.simulate.ports import LARGE_PORT, SMALL_PORT
 from sarship.simulate.product import simulate_product
 from sarship.simulate.ships import Vessel
 
-__all__ = ["Harbour", "ProductParams", "Vessel", "fill_product", "simulate_harbour", "simulate_product"]
+__all__ = [
+    "LARGE_PORT",
+    "SMALL_PORT",
+    "Harbour",
+    "ProductParams",
+    "Vessel",
+    "fill_product",
+    "simulate_harbour",
+    "simulate_product",
+]

@@ -14,10 +14,10 @@ from sarship.simulate.orbit import LIGHT_M_S
 from sarship.simulate.params import ProductParams
 from sarship.simulate.swaths import Block, swath_blocks
 
-__all__ = ["annotation", "header", "tie_lines", "tie_pixels", "tie_points"]
+__all__ = ["RADAR_HZ", "annotation", "header", "tie_lines", "tie_pixels", "tie_points"]
 
 _ORBIT_STEP_S: Final = 10.0
-_RADAR_HZ: Final = 5.405000454334350e09
+RADAR_HZ: Final = 5.405000454334350e09
 
 
 def header(params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int) -> Element:
@@ -84,7 +84,7 @@ def _general(params: ProductParams, grid: RadarGrid) -> Element:
         "platformHeading": _heading(grid),
         "projection": "Ground Range",
         "rangeSamplingRate": 6.434523812571428e07,
-        "radarFrequency": _RADAR_HZ,
+        "radarFrequency": RADAR_HZ,
         "azimuthSteeringRate": 1.590368784,
     }
     downlinks = [

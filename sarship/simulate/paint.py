@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -13,8 +14,9 @@ from scipy import fft
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization, Window
+from sarship.simulate.ghosts import Ghost
 from sarship.simulate.params import Mode
-from sarship.simulate.sea import land_block, speckle, texture
+from sarship.simulate.sea import flicker, land_block, speckle, texture
 from sarship.simulate.ships import Patch
 
 __all__ = ["Canvas", "Land", "paint"]
@@ -37,26 +39,37 @@ class Land:
     """Periodic sigma0 of buildings, which do not speckle."""
 
     @classmethod
-    def make(cls, area: BaseGeometry, mode: Mode, seed: Sequence[int]) -> Land:
-        """Land whose looks follow from a seed, the same for every date of an orbit."""
-        return cls(
-            area=area,
-            **dict(zip(("plain", "strong"), land_block(_BLOCK, mode, np.random.default_rng(seed)), strict=True)),
-        )
+    def make(cls, area: BaseGeometry, mode: Mode, seed: Sequence[int], date: int | None = None) -> Land:
+        """Land whose looks follow from a seed, the same for every date of an orbit.
 
-    def mask(self, window: Window) -> NDArray[np.bool_]:
-        """Pixels whose centre is on land."""
-        offset = (1.0, 0.0, window.pixel_start - 0.5, 0.0, 1.0, window.line_start - 0.5)
+        With a `date`, each building is brighter or dimmer than usual by a decibel or two, as coherence between the
+        dates of an orbit leaves it.
+        """
+        plain, strong = _block(mode, tuple(seed))
+        if date is not None:
+            strong = strong * flicker(strong.shape, np.random.default_rng([*seed, date]))
+        return cls(area=area, plain=plain, strong=strong)
+
+    def mask(self, window: Window, shift: tuple[int, int] = (0, 0)) -> NDArray[np.bool_]:
+        """Pixels whose centre is on land, the land moved by lines and pixels."""
+        top, left = window.line_start - shift[0], window.pixel_start - shift[1]
+        offset = (1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
         if self.area.is_empty:
             return np.zeros(window.shape, np.bool_)
         burnt = features.rasterize([self.area], out_shape=window.shape, transform=_affine(offset), dtype=np.uint8)
         return np.asarray(burnt, np.bool_)
 
-    def at(self, window: Window) -> tuple[Field, Field]:
-        """Both fields in a window."""
-        rows = np.arange(window.line_start, window.line_stop) % _BLOCK
-        columns = np.arange(window.pixel_start, window.pixel_stop) % _BLOCK
+    def at(self, window: Window, shift: tuple[int, int] = (0, 0)) -> tuple[Field, Field]:
+        """Both fields in a window, moved likewise."""
+        rows = (np.arange(window.line_start, window.line_stop) - shift[0]) % _BLOCK
+        columns = (np.arange(window.pixel_start, window.pixel_stop) - shift[1]) % _BLOCK
         return self.plain[np.ix_(rows, columns)], self.strong[np.ix_(rows, columns)]
+
+
+@lru_cache(maxsize=4)
+def _block(mode: Mode, seed: tuple[int, ...]) -> tuple[Field, Field]:
+    """The looks of an orbit's land, made once for all its dates."""
+    return land_block(_BLOCK, mode, np.random.default_rng(seed))
 
 
 def _affine(coefficients: tuple[float, ...]) -> object:
@@ -87,6 +100,8 @@ class Canvas:
     """Ground, if any."""
     patches: Sequence[Patch] = field(default_factory=tuple)
     """Targets."""
+    ghosts: Sequence[Ghost] = field(default_factory=tuple)
+    """Where the swaths show the buildings on land again."""
     border_pixels: int = 0
     """Width of the border without data at near and far range."""
     has_border_noise: bool = False
@@ -131,11 +146,13 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
     strong = np.zeros(window.shape, np.float32)
     if canvas.land is not None:
         mask = canvas.land.mask(window)
+        share = np.float32(0.2 if polarization in {"VH", "HV"} else 1.0)
         if mask.any():
             plain, built = canvas.land.at(window)
-            share = np.float32(0.2 if polarization in {"VH", "HV"} else 1.0)
             diffuse[mask] = share * plain[mask]
             strong[mask] = share * built[mask]
+        for ghost in canvas.ghosts:
+            _add_ghost(strong, canvas.land, ghost, window, share)
     for patch in canvas.patches:
         _add(strong, patch.sigma0[polarization], patch.line - window.line_start, patch.pixel - window.pixel_start)
     power = diffuse * gain
@@ -144,6 +161,16 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
     strong *= gain
     power += strong
     return np.asarray(power, np.float32)
+
+
+def _add_ghost(image: Field, land: Land, ghost: Ghost, window: Window, share: np.float32) -> None:
+    """Add what a swath shows again of the buildings."""
+    shift = (ghost.line_shift, ghost.pixel_shift)
+    built = np.where(land.mask(window, shift), land.at(window, shift)[1], np.float32(0))
+    pixel = np.arange(window.pixel_start, window.pixel_stop)
+    built[:, (pixel < ghost.first_pixel) | (pixel > ghost.last_pixel)] = 0
+    source = np.arange(window.line_start, window.line_stop) - ghost.line_shift
+    image += share * ghost.gain(source)[:, None] * built
 
 
 def _add(image: Field, patch: Field, line: int, pixel: int) -> None:

@@ -1,18 +1,18 @@
-"""The plan of a small made-up port, in metres east and north of its middle."""
+"""What a made-up port is drawn with: a plane in metres, quays with what lies and stands on them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry import LineString, Point, Polygon, box
+from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["ANCHORAGE", "BEACON", "FACES", "LAND", "PIERS", "Face", "Pier", "Place"]
+__all__ = ["Face", "Pier", "Place", "Plan", "jetty", "quay"]
 
 Reals = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Place:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Face:
     """An edge of a quay that vessels lie along; the water is on its left."""
 
@@ -51,6 +51,22 @@ class Face:
     """Metres east and north."""
     busy: float
     """Share of its length that is taken on a usual date."""
+    usual_m: float = 105.0
+    """Median length of its vessels."""
+    lengths_m: tuple[float, float] = (30.0, 250.0)
+    """Shortest and longest vessel."""
+    apart_m: tuple[float, float] = (8.0, 25.0)
+    """Least and most that vessels bow to stern keep between them; short ones keep less."""
+    stay: float = 2.0
+    """Mean number of dates that a vessel stays."""
+    rafting: float = 0.0
+    """Chance that a vessel that comes lies outboard of another."""
+    n_cranes: int = 0
+    """Cranes on rails along it."""
+    has_cargo: bool = False
+    """Whether containers stand on its apron."""
+    laid_up_m: float = 0.0
+    """Length of a vessel that never leaves; 0 for none."""
 
     @property
     def length_m(self) -> float:
@@ -83,11 +99,51 @@ class Pier:
     """Where vessels lie."""
 
 
-def _quay(name: str, start: tuple[float, float], stop: tuple[float, float], busy: float) -> Pier:
-    return Pier(name, LineString([start, stop]), (Face(name, start, stop, busy),))
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Plan:
+    """A port: what stands there, and how much traffic it has. Metres east and north of its middle."""
+
+    piers: tuple[Pier, ...]
+    """Piers with their faces."""
+    land: Mapping[str, Polygon]
+    """Ground by name: the shore, which reaches past the image, jetties and breakwaters."""
+    anchorage: Polygon
+    """Where vessels wait at anchor."""
+    n_anchored: float
+    """Usual number at anchor."""
+    fairways: tuple[tuple[float, float, float, float], ...]
+    """Boxes (west, south, east, north) of open water where vessels are under way."""
+    n_under_way: float
+    """Mean number under way in them."""
+    sailing_m_s: tuple[float, float] = (0.0, 0.0)
+    """Slowest and fastest speed there."""
+    fixtures: tuple[tuple[float, float, float], ...] = ()
+    """Buoys, beacons and rocks that are always there: east, north, cross-section in m²."""
+    excluded: BaseGeometry | None = None
+    """Water that the port file leaves out."""
+    warehouses: tuple[tuple[float, float, float, float], ...] = ()
+    """Big buildings: west, south, east, north."""
+    land_margin_m: float = 25.0
+    """What the port file's land reaches over the water's edge; with 25 m, as an analyst draws it, quays are masked."""
+    shape: tuple[int, int] = (700, 700)
+    """Lines and pixels of 10 m that an image of it needs."""
+    offset_deg: tuple[float, float] = field(default=(0.0, 0.0))
+    """Longitude and latitude of its middle less those of the image's centre."""
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """Every edge that vessels lie along."""
+        return tuple(face for pier in self.piers for face in pier.faces)
 
 
-def _jetty(name: str, root: tuple[float, float], heading_deg: float, size: tuple[float, float], busy: float) -> Pier:
+def quay(name: str, start: tuple[float, float], stop: tuple[float, float], busy: float, /, **traits: Any) -> Pier:
+    """A quay along the shore: a line with the water on its left. `traits` are those of `Face`."""
+    return Pier(name, LineString([start, stop]), (Face(pier=name, start=start, stop=stop, busy=busy, **traits),))
+
+
+def jetty(
+    name: str, root: tuple[float, float], heading_deg: float, size: tuple[float, float], busy: float, /, **traits: Any
+) -> Pier:
     """A jetty from the shore outwards; it reaches 30 m into the land so that the two are one."""
     length, width = size
     heading = np.radians(heading_deg)
@@ -96,31 +152,7 @@ def _jetty(name: str, root: tuple[float, float], heading_deg: float, size: tuple
     base, shore, tip = (np.asarray(root) + d * ahead for d in (-30.0, 25.0, length))
     outline = Polygon([base + right, tip + right, tip - right, base - right])
     faces = (
-        Face(name, tuple(shore - right), tuple(tip - right), busy),
-        Face(name, tuple(tip + right), tuple(shore + right), busy),
+        Face(pier=name, start=tuple(shore - right), stop=tuple(tip - right), busy=busy, **traits),
+        Face(pier=name, start=tuple(tip + right), stop=tuple(shore + right), busy=busy, **traits),
     )
     return Pier(name, outline, faces)
-
-
-PIERS: Final = (
-    _quay("Coal quay", (1_000.0, -1_950.0), (1_000.0, -1_050.0), 0.6),
-    _jetty("South jetty", (1_000.0, -450.0), 268.0, (720.0, 50.0), 0.6),
-    _jetty("Oil jetty", (1_000.0, 520.0), 305.0, (620.0, 40.0), 0.5),
-    _jetty("Naval mole", (1_000.0, 1_550.0), 286.0, (520.0, 40.0), 0.0),
-    _quay("Container quay", (1_000.0, 2_100.0), (480.0, 2_930.0), 0.7),
-)
-"""Five piers of different headings. The Naval mole is always empty."""
-
-FACES: Final = tuple(face for pier in PIERS for face in pier.faces)
-
-ANCHORAGE: Final = box(-2_800.0, -700.0, -700.0, 1_900.0)
-"""Where vessels wait at anchor."""
-
-BEACON: Final = Point(-250.0, -1_500.0)
-"""A light tower on a rock, always there, that the port file excludes."""
-
-_SHORE: Final = Polygon([(1_000, -6_500), (1_000, 2_100), (480, 2_930), (250, 6_500), (6_000, 6_500), (6_000, -6_500)])
-LAND: Final = MappingProxyType(
-    {"Shore": _SHORE, **{pier.name: pier.geometry for pier in PIERS if pier.geometry.geom_type == "Polygon"}}
-)
-"""Ground: the shore, which reaches past the image, and the jetties."""

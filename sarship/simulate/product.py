@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization
 from sarship.simulate.annotate import annotation, data_take, header, tie_points
+from sarship.simulate.ghosts import find_ghosts, ghost_patches, moved_lines
 from sarship.simulate.grid import RadarGrid, make_grid
 from sarship.simulate.manifest import manifest
 from sarship.simulate.package import (
@@ -48,6 +50,8 @@ def simulate_product(
     targets: Sequence[Patch] = (),
     seed: int = 0,
     structure_seed: int = 0,
+    date: int | None = None,
+    has_ghosts: bool = False,
 ) -> tuple[Path, gpd.GeoDataFrame]:
     """Write a made-up product into a folder.
 
@@ -69,12 +73,17 @@ def simulate_product(
         Decides speckle, texture, and the vessels' looks: the same seed and parameters give the same bytes.
     structure_seed
         Decides the looks of the land.
+    date
+        With a number, buildings on land differ by a decibel or two from one number to another; without, not at all.
+    has_ghosts
+        Whether targets and buildings are shown again as azimuth ambiguities, 20 to 30 dB weaker.
 
     Returns
     -------
     path, truth
         The package (a `.SAFE` folder, a folder with short names, or a zip), and one row a vessel: `time, scene, pier,
-        longitude, latitude, length_m, width_m, heading_deg, line, pixel, rcs_m2`.
+        longitude, latitude, length_m, width_m, heading_deg, line, pixel, rcs_m2, vessel_id, is_rafted, speed_m_s`. A
+        vessel with a speed lies at its longitude and latitude and is imaged at its line and pixel.
 
     Raises
     ------
@@ -93,6 +102,8 @@ def simulate_product(
             mode=params.specification,
             seed=[seed, _PLACES],
         )
+    orbit = relative_orbit(params.platform, params.absolute_orbit)
+    moved = _moved(vessels, grid)
     patches, drawn = ship_patches(
         vessels,
         grid.image,
@@ -100,14 +111,33 @@ def simulate_product(
         params.polarizations,
         mode=params.specification,
         rng=np.random.default_rng([seed, _SHIPS]),
+        lines_moved=moved,
+        orbit=orbit,
     )
-    orbit = relative_orbit(params.platform, params.absolute_orbit)
-    relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND]) if ground is not None else None
-    path = _write(Path(folder), params, grid, _canvas(params, grid, [*patches, *targets], relief), seed)
+    relief = None
+    if ground is not None:
+        relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND], date)
+    ghosts = find_ghosts(params, grid) if has_ghosts else []
+    shown = [*patches, *targets]
+    canvas = replace(_canvas(params, grid, [*shown, *ghost_patches(shown, ghosts)], relief), ghosts=ghosts)
+    path = _write(Path(folder), params, grid, canvas, seed)
     line, pixel = grid.image(*degrees_of(vessels))
     times = [grid.utc(second) for second in grid.seconds(line).tolist()]
-    truth = truth_table(path.name.removesuffix(".SAFE"), vessels, (line, pixel), rcs_m2=drawn, times=times)
+    truth = truth_table(path.name.removesuffix(".SAFE"), vessels, (line + moved, pixel), rcs_m2=drawn, times=times)
     return (zip_folder(path) if params.is_zipped else path), truth
+
+
+def _moved(vessels: Sequence[Vessel], grid: RadarGrid) -> NDArray[np.float64]:
+    """Lines that each vessel's own speed displaces it by."""
+    moved = np.zeros(len(vessels))
+    sailing = np.array([v.speed_m_s > 0 for v in vessels], bool)
+    if sailing.any():
+        heading, speed = (
+            np.array([getattr(v, name) for v in vessels])[sailing] for name in ("heading_deg", "speed_m_s")
+        )
+        longitude, latitude = (x[sailing] for x in degrees_of(vessels))
+        moved[sailing] = moved_lines(grid, longitude, latitude, heading, speed)
+    return moved
 
 
 def _image_polygon(grid: RadarGrid, area: BaseGeometry) -> BaseGeometry:

@@ -83,7 +83,8 @@ def truth_table(
 ) -> gpd.GeoDataFrame:
     """One row a vessel: `time, scene, pier, longitude, latitude, length_m, width_m, heading_deg, line, pixel, rcs_m2`.
 
-    `time` is when it is abeam; `pier` is missing away from piers.
+    `time` is when it is abeam; `pier` is missing away from piers. `line` and `pixel` are where it is imaged, which for
+    a moving vessel is not where it is. And `vessel_id, is_rafted, speed_m_s` as in `Vessel`.
     """
     longitude, latitude = degrees_of(vessels)
     longitude = np.where(np.abs(longitude) > 180, (longitude + 180) % 360 - 180, longitude)
@@ -99,5 +100,8 @@ def truth_table(
         "line": image[0],
         "pixel": image[1],
         "rcs_m2": rcs_m2,
+        "vessel_id": pd.Series([v.vessel_id for v in vessels], dtype="str"),
+        "is_rafted": np.array([v.is_rafted for v in vessels], bool),
+        "speed_m_s": np.array([v.speed_m_s for v in vessels], float),
     }
     return gpd.GeoDataFrame(columns, geometry=gpd.points_from_xy(longitude, latitude), crs="EPSG:4326")

@@ -1,0 +1,187 @@
+"""The made-up port: who comes and goes, what moves on the quays, and where the radar shows things twice."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from sarship.grd import open_grd
+from sarship.piers import read_port
+from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
+from sarship.simulate.ghosts import find_ghosts, moved_lines
+from sarship.simulate.grid import make_grid
+from sarship.simulate.plan import Pier, Place
+from sarship.simulate.traffic import schedule
+
+N_DATES = 60
+PLACE = Place(35.80, 34.90)
+
+
+@pytest.fixture(scope="module")
+def traffic() -> pd.DataFrame:
+    """One row a vessel and date of the large port."""
+    rows = [
+        {"date": date, "vessel": vessel, "pier": vessel.pier, "id": vessel.vessel_id, "length_m": vessel.length_m}
+        for date, vessels in enumerate(schedule(LARGE_PORT, PLACE, N_DATES, 3, 1.0))
+        for vessel in vessels
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_large_port_is_as_asked() -> None:
+    headings = {round(face.heading_deg) % 180 for face in LARGE_PORT.faces}
+    assert len(LARGE_PORT.piers) == 12
+    assert len(headings) >= 10
+    assert "Breakwater" in LARGE_PORT.land
+    ground = shapely.union_all(list(LARGE_PORT.land.values()))
+    assert not any(ground.buffer(20).contains(shapely.Point(x, y)) for x, y, _ in LARGE_PORT.fixtures)
+    assert ground.disjoint(LARGE_PORT.anchorage)
+
+
+def test_traffic_is_that_of_a_port(traffic: pd.DataFrame) -> None:
+    counts = pd.crosstab(traffic["date"], traffic["pier"])
+    assert counts.drop(columns="Anchorage").max().max() <= 8
+    assert "Old mole" not in counts
+    assert 28 < len(traffic) / N_DATES < 45
+    assert traffic["length_m"].between(20, 250).all()
+    assert (traffic["length_m"] < 50).mean() > 0.1
+    assert (traffic["length_m"] > 100).mean() > 0.4
+
+
+def test_vessels_stay_for_some_dates_and_keep_their_size(traffic: pd.DataFrame) -> None:
+    for _, there in traffic.groupby("id"):
+        assert there["date"].max() - there["date"].min() == len(there) - 1
+        assert there["pier"].isna().all() or (there["pier"] == there["pier"].iloc[0]).all()
+        assert (there["length_m"] == there["length_m"].iloc[0]).all()
+    stays = traffic.groupby("id").size()
+    assert (stays == N_DATES).sum() == 1  # the warship laid up
+    assert 1.5 < stays[stays < N_DATES].mean() < 3
+    assert traffic[traffic["id"] == stays.idxmax()]["pier"].eq("Naval mole").all()
+
+
+def test_a_busy_berth_is_taken_four_dates_in_five(traffic: pd.DataFrame) -> None:
+    (quay,) = (face for face in LARGE_PORT.faces if face.pier == "Container quay")
+    share = traffic[traffic["pier"] == "Container quay"].groupby("date")["length_m"].sum().reindex(range(N_DATES))
+    assert 0.7 < (share / quay.length_m).mean() < 0.92
+
+
+def test_hulls_neither_touch_nor_lie_on_land(traffic: pd.DataFrame) -> None:
+    north = 111_195.0
+    ground = shapely.union_all(list(LARGE_PORT.land.values()))
+    rafted_gaps, row_gaps = [], []
+    for _, date in traffic[traffic["date"] < 12].groupby("date"):
+        hulls = []
+        for vessel in date["vessel"]:
+            x = (vessel.longitude - PLACE.longitude) * north * np.cos(np.radians(PLACE.latitude)) * 1.0022
+            y = (vessel.latitude - PLACE.latitude) * north * 0.9977
+            box = shapely.box(-vessel.beam_m / 2, -vessel.length_m / 2, vessel.beam_m / 2, vessel.length_m / 2)
+            hull = shapely.affinity.translate(shapely.affinity.rotate(box, -vessel.heading_deg, origin=(0, 0)), x, y)
+            assert hull.intersection(ground).area < 0.1 * hull.area
+            hulls.append((vessel, hull))
+        for k, (vessel, hull) in enumerate(hulls):
+            near = [(other, hull.distance(o)) for j, (other, o) in enumerate(hulls) if j != k and o.distance(hull) < 40]
+            if vessel.is_rafted:
+                rafted_gaps.append(min(d for _, d in near))
+            elif vessel.pier and near:
+                row_gaps.append(min(d for _, d in near))
+    assert max(rafted_gaps) < 5
+    assert np.mean(np.array(row_gaps) < 25) > 0.4
+
+
+def test_two_orbits_take_turns(tmp_path: Path) -> None:
+    params = ProductParams(shape=(96, 96), polarizations=("VV",))
+    harbour = simulate_harbour(tmp_path, seed=4, n_dates=3, plan=LARGE_PORT, n_orbits=2, params=params)
+    scenes = [open_grd(path).scene for path in harbour.products]
+    assert [s.orbit_pass for s in scenes] == ["ascending", "descending", "ascending"]
+    assert scenes[0].relative_orbit == scenes[2].relative_orbit != scenes[1].relative_orbit
+    assert all(b.start > a.start for a, b in pairwise(scenes))
+    assert set(read_port(harbour.port_file).piers["name"]) == set(harbour.counts().columns)
+    with pytest.raises(ValueError, match="n_orbits is 1 or 2, got 3"):
+        simulate_harbour(tmp_path, n_orbits=3)
+
+
+def test_ghosts_lie_where_the_prf_of_their_swath_has_them(tmp_path: Path) -> None:
+    """Against the textbook: λ·R·PRF/(2·V²) seconds, V² the product of the speeds in orbit and over the ground."""
+    params = ProductParams(shape=(880, 300), wind_m_s=2.0, texture_order=np.inf, polarizations=("VV",))
+    grid = make_grid(params)
+    ghosts = find_ghosts(params, grid)
+    assert len(ghosts) == 6
+    wavelength, earth = 299_792_458.0 / 5.405e9, 6_371_000.0
+    for ghost, prf in zip(ghosts, np.repeat(params.specification.prf_hz, 2), strict=True):
+        middle = (ghost.first_pixel + ghost.last_pixel) / 2
+        reach = float(grid.slant_range(440, middle))
+        speed = np.linalg.norm(grid.orbit.velocity(0.0))
+        expected = wavelength * reach * prf / (2 * speed**2 * earth / 7_071_000.0) / grid.interval
+        assert abs(ghost.line_shift) == pytest.approx(expected, rel=0.01)
+        assert 1 <= ghost.pixel_shift <= 6
+        assert all(10**-3.01 <= ghost.gain(line) <= 10**-1.99 for line in range(0, 3_000, 50))
+    line, pixel = 820.0, 150.0
+    ship = Vessel(
+        **dict(zip(("longitude", "latitude"), map(float, grid.sea_place(line, pixel)), strict=True)),
+        length_m=10.0,
+        rcs_m2=3e6,
+    )
+    (ghost,) = (g for g in ghosts if g.first_pixel <= pixel <= g.last_pixel and g.line_shift < 0)
+    images = [
+        open_grd(simulate_product(tmp_path / str(shown), params, vessels=[ship], has_ghosts=shown)[0])
+        .sigma0()
+        .to_numpy()[0]
+        for shown in (False, True)
+    ]
+    extra = images[1] - images[0]
+    top = np.unravel_index(np.argmax(extra), extra.shape)
+    assert np.hypot(top[0] - line - ghost.line_shift, top[1] - pixel - ghost.pixel_shift) < 2
+    level = extra[top] / images[0][int(line), int(pixel)]
+    assert 10 * np.log10(level) == pytest.approx(10 * np.log10(float(ghost.gain(line))), abs=2.5)
+
+
+def test_moving_vessels_are_displaced_by_range_over_velocity() -> None:
+    """Against −range/velocity × radial speed, with the radial speed from the look direction and the incidence."""
+    params = ProductParams()
+    grid = make_grid(params)
+    longitude, latitude = (np.repeat(x, 8) for x in grid.sea_place(300.0, 360.0))
+    heading, speed = np.arange(8) * 45.0, np.full(8, 6.0)
+    moved = moved_lines(grid, longitude, latitude, heading, speed)
+    ahead = grid.sea_place([300.0, 299.0], [360.0, 360.0])
+    east, north = (float(np.diff(c)[0]) for c in ahead)
+    track = np.degrees(np.arctan2(east * np.cos(np.radians(34.9)), north)) + 180  # lines run with time
+    away = speed * np.cos(np.radians(heading - (track + 90))) * np.sin(np.radians(37.0))
+    reach = float(grid.slant_range(300, 360))
+    velocity = float(np.linalg.norm(grid.orbit.velocity(0.0)))
+    expected = -reach / velocity * away / params.specification.spacing_m
+    # the image's lines are spaced on the ground, the displacement is in time: ground over orbit speed, 6,371 / 7,071 km
+    assert moved * 10 == pytest.approx(expected * 10, abs=25)
+    assert np.abs(moved).max() * 10 > 300
+
+
+def test_structure_is_steady_on_an_orbit_and_cranes_move(tmp_path: Path) -> None:
+    """A quay's pixels keep their level within a decibel or two (median), while an orbit has walls of its own."""
+    params = ProductParams(shape=LARGE_PORT.shape, polarizations=("VV",), wind_m_s=3.0)
+    harbour = simulate_harbour(tmp_path, seed=6, n_dates=3, plan=LARGE_PORT, n_orbits=1, params=params, busy=0.0)
+    assert len(harbour.truth) == 3  # the warship
+    place = Place(params.longitude, params.latitude)
+    (mole,) = (pier for pier in LARGE_PORT.piers if pier.name == "Old mole")
+    (quay,) = (pier for pier in LARGE_PORT.piers if pier.name == "Container quay")
+    levels = {pier.name: _levels(harbour, place, pier) for pier in (mole, quay)}
+    steady = {name: np.median(level.std(axis=0)) for name, level in levels.items()}
+    assert 0.5 < steady["Old mole"] < 2.5
+    assert (levels["Container quay"].max(axis=0) - levels["Container quay"].min(axis=0)).max() > 6
+    assert (levels["Old mole"].max(axis=0) - levels["Old mole"].min(axis=0)).max() < 6
+
+
+def _levels(harbour: Harbour, place: Place, pier: Pier) -> np.ndarray:
+    face = pier.faces[0]
+    where = place.points(face.at(np.arange(20.0, face.length_m - 20, 20.0), -1.0))
+    rows = []
+    for path in harbour.products:
+        product = open_grd(path)
+        line, pixel = product.geometry.to_image(where[:, 0], where[:, 1])
+        rows.append(
+            10 * np.log10(product.sigma0().to_numpy()[0][np.rint(line).astype(int), np.rint(pixel).astype(int)])
+        )
+    return np.array(rows)
