@@ -99,14 +99,14 @@ def states(steps):
 
 def test_counts_are_near_the_truth(harbour, surveyed):
     """Vessels in one row along a quay run together and small ones hide beside it, so that a quay may lose some, never
-    gain more than two (cranes move). In all not more than 40 % are off (14 of 54 when this was written);
+    gain more than three (cranes move). In all not more than 40 % are off (14 of 54 when this was written);
     at anchor, in open water, not more than one on a date."""
     counts = surveyed.results.counts
     truth = harbour.counts()
     assert counts["scene"].to_numpy().tolist() == truth.index.tolist()
     found = counts["n_vessels"].to_pandas()[truth.columns].to_numpy()
     error = found - truth.to_numpy()
-    assert error.max() <= 2
+    assert error.max() <= 3
     assert abs(error[:, -1]).max() <= 1
     assert abs(error).sum() <= 0.4 * truth.to_numpy().sum()
     assert abs(error).mean() <= 1.0
