@@ -27,14 +27,15 @@ from sarship.schema import COVERAGE, SCENES, VESSELS, VISITS
 
 __all__ = ["find_visits"]
 
-BERTH_M: Final = 50.0
-"""Furthest apart that two measured centres of one moored vessel lie: two resolution cells, and ten metres by which
-superstructures lean towards the radar from another orbit."""
+BERTH_M: Final = 35.0
+"""Furthest apart that two measured centres of one moored vessel lie: each is off by some 8 m along and across, and
+superstructures lean ten metres towards the radar, to another side from another orbit."""
 SWING_M: Final = 400.0
 """The same at anchor: about the chain and the length of a large vessel."""
-LENGTH_M: Final = 25.0
-LENGTH_SHARE: Final = 0.25
-"""Largest difference of two measured lengths of one vessel: metres, and a part of the longer one."""
+LENGTH_M: Final = 22.0
+LENGTH_SHARE: Final = 0.1
+"""Largest difference of two measured lengths of one vessel, metres and a part of the longer one: twice what two lengths
+differ by that are each off by some 11 m."""
 
 
 @dataclass(slots=True)
