@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 import xarray as xr
+from affine import Affine
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Transformer
+from rasterio import features
 
 from sarship.errors import PortError
 from sarship.geometry import ImageGeometry
@@ -138,6 +140,22 @@ class PortGrid:
             return np.column_stack([columns, (self.north_m - np.asarray(y)) / self.spacing_m - 0.5])
 
         return shapely.transform(area, turn)
+
+    def covers(self, area: BaseGeometry, grow_m: float = 0.0) -> NDArray[np.bool_]:
+        """Whether each cell's middle lies in an area (longitude and latitude, degrees), grown by some metres or shrunk.
+
+        >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.81, 34.89), 0)
+        >>> bool(grid.covers(shapely.box(35.7, 34.8, 35.9, 34.95)).all())
+        True
+        """
+        flat = self.place(area).buffer(grow_m / self.spacing_m)
+        frame = shapely.box(-2, -2, self.shape[1] + 1, self.shape[0] + 1)
+        pieces = shapely.get_parts(shapely.intersection(shapely.make_valid(flat), frame))
+        pieces = pieces[shapely.area(pieces) > 0]
+        if not pieces.size:
+            return np.zeros(self.shape, np.bool_)
+        corner = Affine.translation(-0.5, -0.5)
+        return np.asarray(features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8"), np.bool_)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -14,7 +14,19 @@ import geopandas as gpd
 import pandas as pd
 import xarray as xr
 
-__all__ = ["COUNTS", "COVERAGE", "PORT_SIGMA0", "SCENES", "SIGMA0", "VESSELS", "VISITS", "Column", "Table", "Variable"]
+__all__ = [
+    "BACKDROP",
+    "COUNTS",
+    "COVERAGE",
+    "PORT_SIGMA0",
+    "SCENES",
+    "SIGMA0",
+    "VESSELS",
+    "VISITS",
+    "Column",
+    "Table",
+    "Variable",
+]
 
 WGS84: Final = "EPSG:4326"
 TIME: Final = "datetime64[ns, UTC]"
@@ -104,6 +116,27 @@ SIGMA0: Final = Variable("sigma0", "1", "sigma nought, linear power", ("polariza
 PORT_SIGMA0: Final = Variable(
     "sigma0", "1", "sigma nought with the thermal noise in, linear power", ("polarization", "y", "x")
 )
+
+_CELLS: Final = ("relative_orbit", "polarization", "y", "x")
+BACKDROP: Final = {
+    variable.name: variable
+    for variable in (
+        Variable("level", "1", "sigma nought of the empty port at the reference sea level, noise in", _CELLS),
+        Variable("spread", "1", "deviation of ln power from date to date", _CELLS),
+        Variable("n_empty", "1", "dates on which nothing lay there", _CELLS),
+        Variable("sea", "1", "reference level of the open water, sigma nought", _CELLS[:2]),
+        Variable("looks", "1", "equivalent number of looks of the open water", _CELLS[:2]),
+        Variable("independent", "1", "independent cells for each cell of the open water", _CELLS[:2]),
+        Variable("n_dates", "1", "dates that the level is made of", _CELLS[:1]),
+        Variable("is_borrowed", "1", "whether there are too few dates for a spread of its own", _CELLS[:1]),
+        Variable("scene", "1", "ids of the scenes of a date, joined by a space", ("time",)),
+        Variable("orbit_of_date", "1", "relative orbit of a date", ("time",)),
+        Variable("row_shift", "1", "rows that a date lies to the south of the others", ("time",)),
+        Variable("column_shift", "1", "columns that a date lies to the east of the others", ("time",)),
+        Variable("is_aligned", "1", "whether a date lies on the others and was used", ("time",)),
+    )
+}
+"""Variables of a backdrop, by name."""
 
 VESSELS: Final = Table(
     "vessels",

@@ -7,6 +7,7 @@ adds to it without touching them, in any order.
 
 from __future__ import annotations
 
+import io
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -20,9 +21,9 @@ from numpy.typing import NDArray
 
 from sarship.errors import BackdropError, OutputError
 from sarship.portgrid import PortGrid
-from sarship.schema import PORT_SIGMA0
+from sarship.schema import BACKDROP, PORT_SIGMA0
 
-__all__ = ["add_scene", "has_scene", "read_stack"]
+__all__ = ["add_scene", "has_scene", "read_backdrop", "read_stack", "write_backdrop"]
 
 SAME_PASS: Final = np.timedelta64(60, "s")
 """Slices of one satellite that begin within this are one pass, and one date."""
@@ -127,6 +128,45 @@ def read_stack(folder: str | Path, *, relative_orbit: int | None = None) -> xr.D
     coords |= {key: ("time", [slices[0].attrs[key] for slices in passes]) for key in SCALARS[1:]}
     cube = xr.DataArray(values, coords, ("time", *PORT_SIGMA0.dims), attrs=PORT_SIGMA0.attrs)
     return xr.Dataset({PORT_SIGMA0.name: cube}, attrs=grid.attrs)
+
+
+def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
+    """Save a backdrop as one NetCDF file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(bytes(backdrop.to_netcdf(engine="scipy")))
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot write this file ({error.strerror}); choose another place") from error
+    return path
+
+
+def read_backdrop(path: str | Path) -> xr.Dataset:
+    """A backdrop that `write_backdrop` wrote.
+
+    Raises
+    ------
+    BackdropError
+        When the file is missing, damaged, or holds something else.
+    """
+    try:
+        with xr.open_dataset(io.BytesIO(Path(path).read_bytes()), engine="scipy") as opened:
+            backdrop = opened.load()
+    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+        raise BackdropError(f"{path} cannot be read as a backdrop ({error}); fit it again") from error
+    missing = [name for name in BACKDROP if name not in backdrop]
+    if missing or "crs" not in backdrop.attrs:
+        raise BackdropError(f"{path} is no backdrop: it lacks {missing[0] if missing else 'crs'}; fit one")
+    flags = {name: backdrop[name].astype(bool) for name in ("is_aligned", "is_borrowed")}
+    return backdrop.assign(flags).assign_coords(polarization=backdrop["polarization"].astype(str))
 
 
 def _open(place: Path) -> zarr.Group:

@@ -1,0 +1,266 @@
+"""Hits at a port on one date, seen against the empty port of its orbit.
+
+Two questions are put to every cell on the water's side, in each polarisation:
+
+1. **Ratio.** Brightness over what the empty port would show that day. In the ratio image the quay has gone, so a ring
+   of it holds the day's wind and nothing else, and what exceeds the ring's mean by more than the cell's own
+   unsteadiness explains is a hit. A cell whose ln power spreads by s from date to date is given the looks whose
+   speckle spreads as much, ψ′(looks) = s², and with them the threshold of the gamma law: so open water gets the
+   ring's own threshold, a steady quay a lower one, and where things move a higher one.
+2. **Ring.** The same brightness over the ring of the image itself, as without a backdrop. It alone decides in open
+   water, where vessels anchor in the same places from date to date and would be taken for the backdrop.
+
+A ring with vessels in it is too bright, so what was hit is replaced by the ring's mean and the ring taken again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from scipy import ndimage, special
+
+from sarship import cfar
+from sarship.alignment import correct_shift
+from sarship.backdrop import level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.clutter import threshold_factor
+from sarship.model import CfarParams, DetectionParams, Hits
+from sarship.portgrid import PortGrid, PortImage
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.grd import GrdProduct
+
+__all__ = ["PortMasks", "detect_over_time", "port_masks"]
+
+Power = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+QUAY_M: Final = 15.0
+"""How much less generous the land is taken than it was drawn: the quay cancels in the ratio, and outlines run 5 to 25 m
+over the water so that it be masked without a backdrop."""
+NEAR_M: Final = 150.0
+"""Water this near to land, a pier or something bright that stands there is decided by the ratio."""
+NEAR_CELLS: Final = 5
+"""Cells around something bright that stands in the water where the ratio decides."""
+BRIGHT: Final = 4.0
+"""Level over that of the open water from which on something stands there."""
+N_ROUNDS: Final = 3
+"""Times that the ring is taken, what was hit replaced in between."""
+GROW: Final = 2
+"""Cells around a hit that are taken out of the rings with it: what the impulse response spreads."""
+CEILING: Final = 16.0
+UNKNOWN: Final = 3.0
+"""Variances of a date, over the number of dates, that a cell is allowed for: one is what its level is uncertain by, the
+others make up for that level and spread are estimates, whose errors count for more in the tail of the law."""
+SPREADS: Final = np.geomspace(0.15, 2.5, 48)
+
+
+class PortMasks(NamedTuple):
+    """Which question is put to which cell."""
+
+    water: Mask
+    """Water's side: where hits may lie, and what rings are made of."""
+    near: Mask
+    """The part of it near land and piers."""
+    open_water: Mask
+    """What the sea's level is measured on."""
+    steady: Mask
+    """Land and piers: what dates are laid on each other by."""
+
+
+def port_masks(
+    grid: PortGrid,
+    *,
+    piers: BaseGeometry,
+    land: BaseGeometry | None = None,
+    exclude: BaseGeometry | None = None,
+    water: BaseGeometry | None = None,
+) -> PortMasks:
+    """Masks of a port on its grid, from longitude-latitude geometry.
+
+    Land counts as such from 15 m inside its outline on; what is excluded, and all outside the water, as it was drawn.
+    """
+    nowhere = np.zeros(grid.shape, np.bool_)
+    ground = nowhere if land is None else grid.covers(land, -QUAY_M)
+    out = ground if exclude is None else ground | grid.covers(exclude)
+    if water is not None:
+        out = out | ~grid.covers(water)
+    shore = grid.covers(piers, NEAR_M) | (nowhere if land is None else grid.covers(land, NEAR_M))
+    far, steady = open_water(grid, land, piers)
+    return PortMasks(water=~out, near=~out & shore, open_water=~out & far, steady=steady)
+
+
+def detect_over_time(
+    image: xr.DataArray,
+    product: GrdProduct,
+    backdrop: xr.Dataset,
+    masks: PortMasks,
+    params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
+) -> tuple[Hits, PortImage]:
+    """Find what is brighter than the empty port and the sea of that day allow.
+
+    Parameters
+    ----------
+    image
+        The scene on the port's grid, from `to_port_grid`.
+    product
+        The product that it was made from, for the noise and the geometry.
+    backdrop
+        From `fit_backdrop`; with the scene's orbit. Whether the scene was among its dates does not matter to what is
+        hit: a vessel's date is not in the lowest group, and what is, is no hit.
+    masks
+        From `port_masks` with the image's grid.
+    params
+        `pfa` holds for a cell of open water, `pier_pfa` for one near piers; both are shared between the polarisations.
+
+    Returns
+    -------
+    hits, seen
+        Hits whose lines and pixels are rows and columns of the grid, `value` sigma0 with the noise in, `clutter` what
+        was expected there that day, and `evidence` `"ring"`, `"backdrop"` or `"both"`; the image to measure them on.
+
+    Raises
+    ------
+    BackdropError
+        When the backdrop is of another port or has not this orbit, or the scene cannot be laid on it.
+    """
+    one = of_orbit(backdrop, image)
+    names = [str(name) for name in image["polarization"].to_numpy()]
+    power = image.to_numpy()
+    if not np.isfinite(power).any():
+        return Hits.empty(tuple(names)), PortImage(
+            scene=product.scene, grid=PortGrid.of(image), source=product.geometry
+        )
+    shift = shift_of(image, one, masks.steady)
+    if shift != (0.0, 0.0):
+        power = correct_shift(power, shift)
+    parts = [_search(power[k], one.sel(polarization=name), masks, params, len(names)) for k, name in enumerate(names)]
+    seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
+    return _hits(parts, power, names, product, seen), seen
+
+
+class _Searched(NamedTuple):
+    """What one polarisation says of every cell."""
+
+    ratio: Power
+    """Brightness over the threshold of the ratio; NaN where there is none."""
+    ring: Power
+    """Brightness over the threshold of the image's own ring; NaN where there is none."""
+    expected: Power
+    """What the empty port would show that day."""
+    is_near: Mask
+    """Where the ratio decides."""
+
+
+def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: DetectionParams, n_shared: int) -> _Searched:
+    """Put both questions to one polarisation."""
+    level, sea = backdrop["level"].to_numpy(), float(backdrop["sea"])
+    today = sea_of(power, masks.open_water)
+    expected = level_on(level, sea, today if math.isfinite(today) else sea)
+    near = masks.near | (masks.water & ndimage.binary_dilation(level > BRIGHT * sea, iterations=NEAR_CELLS))
+    open_water = masks.water & ~near
+    looks, independent = float(backdrop["looks"]), float(backdrop["independent"])
+    share = CfarParams(
+        pfa=params.pier_pfa / n_shared,
+        guard=round(params.guard_m / PortGrid.of(backdrop).spacing_m),
+        background=round(params.background_m / PortGrid.of(backdrop).spacing_m),
+        looks=looks,
+        independent=independent,
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(np.isfinite(expected) & (expected > 0), power / expected, np.nan).astype(np.float32)
+    score, ring = _cleaned(ratio, masks.water, share)
+    unsteady = backdrop["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(backdrop["n_empty"].to_numpy(), 1))
+    score = score * _relief(share, unsteady)
+    plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared))
+    return _Searched(score, plain, np.asarray(expected * ring, np.float32), near)
+
+
+def _cleaned(image: Power, water: Mask, params: CfarParams) -> tuple[Power, Power]:
+    """Score against a ring without what was hit, and that ring's mean."""
+    factor = float(
+        threshold_factor(
+            "gamma", params.pfa, looks=params.looks, count=params.ring_size, independent=params.independent
+        )
+    )
+    filled, mean = image, np.ones_like(image)
+    for _ in range(N_ROUNDS):
+        threshold = _threshold(filled, water, params)
+        mean = np.where(np.isfinite(threshold), threshold / np.float32(factor), mean)
+        hit = ndimage.binary_dilation(image > threshold, iterations=GROW)
+        filled = np.where(hit & np.isfinite(image), mean, image)
+    return image / threshold, mean
+
+
+def _threshold(image: Power, water: Mask, params: CfarParams) -> Power:
+    """Threshold of every cell of the water; NaN where there is none.
+
+    A cell adds no more to a ring than `CEILING` times the median. The detector's sums are exact to the last bit of the
+    brightest cell, which costs much where cells differ ten-thousandfold; and one bright hull is kept from a whole ring.
+    """
+    seen = image[water & (image > 0)]
+    if not seen.size:
+        return np.full_like(image, np.nan)
+    dimmed = np.minimum(image, CEILING * np.median(seen))
+    scores = cfar.score(dimmed, params, water)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(dimmed / scores, np.float32)
+
+
+def _relief(params: CfarParams, spread: Power) -> Power:
+    """Threshold of open water over that of cells with another spread of ln power."""
+    factors = _factors(params.pfa)
+    own = np.interp(spread, SPREADS, factors)
+    sea = np.interp(math.sqrt(float(special.polygamma(1, params.looks))), SPREADS, factors)
+    return np.asarray(sea / own, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _factors(pfa: float) -> NDArray[np.float64]:
+    """Threshold factor of the gamma law for each of `SPREADS`."""
+    log_looks = np.linspace(-6, 8, 2_001)  # over these ψ′ falls from 10^5 to 3·10^-4
+    looks = np.interp(-(SPREADS**2), -special.polygamma(1, np.exp(log_looks)), np.exp(log_looks))
+    return threshold_factor("gamma", pfa, looks=looks, count=1e4)
+
+
+def _hits(parts: list[_Searched], power: Power, names: list[str], product: GrdProduct, seen: PortImage) -> Hits:
+    """Both polarisations as one: the larger score decides."""
+    near = np.logical_and.reduce([part.is_near for part in parts])
+    by_ratio = np.stack([np.nan_to_num(part.ratio) for part in parts])
+    by_ring = np.stack([np.nan_to_num(part.ring) for part in parts])
+    scores = np.where(near, by_ratio, by_ring)
+    best = scores.argmax(axis=0)
+    line, pixel = np.nonzero(scores.max(axis=0) > 1)
+    which = best[line, pixel]
+    is_ratio, is_ring = ((each.max(axis=0) > 1)[line, pixel] for each in (by_ratio, by_ring))
+    rows, columns = seen.to_product(line, pixel)
+    return Hits(
+        line=line,
+        pixel=pixel,
+        value=power[which, line, pixel].astype(np.float64),
+        clutter=np.stack([part.expected for part in parts])[which, line, pixel].astype(np.float64),
+        score=scores[which, line, pixel].astype(np.float32),
+        sigma0={name: _denoised(product, name, rows, columns, power[k, line, pixel]) for k, name in enumerate(names)},
+        is_edge=~_within(np.asarray(np.isfinite(power).any(axis=0)))[line, pixel],
+        evidence=np.where(is_ratio & is_ring, "both", np.where(is_ratio, "backdrop", "ring")),
+    )
+
+
+def _within(seen: Mask) -> Mask:
+    """Whether all eight neighbours of each cell have data."""
+    return np.asarray(ndimage.binary_erosion(seen, np.ones((3, 3), np.bool_)))
+
+
+def _denoised(
+    product: GrdProduct, name: str, line: NDArray[np.float64], pixel: NDArray[np.float64], power: Power
+) -> NDArray[np.float64]:
+    """Sigma0 without the thermal noise."""
+    gain = product.calibration(name).gain_at("sigma0", line, pixel)
+    return product.sigma0_at(name, line, pixel, power * gain**2)

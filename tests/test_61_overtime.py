@@ -1,0 +1,187 @@
+"""A port on one date against its empty self: what is hit, what is not, at what rate, and with what evidence."""
+
+import numpy as np
+import pytest
+import shapely
+import xarray as xr
+from scipy import ndimage
+
+from sarship import open_grd
+from sarship.backdrop import fit_backdrop
+from sarship.errors import BackdropError
+from sarship.model import DetectionParams
+from sarship.overtime import detect_over_time, port_masks
+from sarship.piers import read_port
+from sarship.portgrid import PortGrid, to_port_grid
+from sarship.schema import PORT_SIGMA0
+
+N_DATES = 15
+
+
+@pytest.fixture(scope="module")
+def place(harbour):
+    """Port, its piers, its grid, its masks, and an open product."""
+    port = read_port(harbour.port_file)
+    piers = shapely.union_all(list(port.piers.geometry[port.piers["kind"] == "pier"]))
+    grid = PortGrid.around(port.area)
+    masks = port_masks(grid, piers=piers, land=port.land, exclude=port.exclude, water=port.water)
+    return port, piers, grid, masks, open_grd(harbour.products[0])
+
+
+@pytest.fixture(scope="module")
+def empties(place):
+    """Dates of the empty port, VV and VH: correlated speckle on sea, steady land and a quay 20 dB above it."""
+    _, _, grid, masks, product = place
+    rng = np.random.default_rng(1)
+    quay = ndimage.binary_dilation(masks.steady, iterations=2) & masks.water
+    ground = rng.lognormal(np.log(0.15), 0.7, grid.shape)
+    level = np.where(masks.steady, ground, 0.02)
+    level[quay] = 2.0
+    dates, grain = [], _speckle(rng, (grid.shape[0] + 200, grid.shape[1] + 200))
+    for k in range(N_DATES):
+        wind = np.where(masks.steady | quay, 1, rng.uniform(0.6, 1.6))
+        looks = [wind * level * share * _turned(grain, rng, grid.shape) for share in (1.0, 0.2)]
+        dates.append(_date(np.stack(looks), grid, product, k))
+    return dates
+
+
+def _speckle(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    looks = np.zeros(shape)
+    for _ in range(4):
+        noise = ndimage.gaussian_filter(rng.standard_normal((2, *shape)), (0, 0.7, 0.7))
+        looks += (noise**2).sum(axis=0)
+    return looks / looks.mean()
+
+
+def _turned(grain: np.ndarray, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """Another date's speckle out of the same field, which is dear to make."""
+    moved = np.roll(grain, rng.integers(0, grain.shape), (0, 1))[:: rng.choice([-1, 1]), :: rng.choice([-1, 1])]
+    return moved[: shape[0], : shape[1]]
+
+
+def _date(power: np.ndarray, grid: PortGrid, product, k: int) -> xr.DataArray:
+    coords = {
+        "polarization": ["VV", "VH"][: len(power)],
+        "y": grid.y,
+        "x": grid.x,
+        "time": np.datetime64("2025-01-01", "ns") + k * np.timedelta64(12, "D"),
+        "scene": f"scene-{k}",
+        "relative_orbit": product.scene.relative_orbit,
+    }
+    return xr.DataArray(power.astype(np.float32), coords, PORT_SIGMA0.dims, "sigma0", PORT_SIGMA0.attrs | grid.attrs)
+
+
+def _fit(dates, place):
+    port, piers, *_ = place
+    return fit_backdrop(_stacked(dates), land=port.land, piers=piers)
+
+
+def _stacked(dates) -> xr.Dataset:
+    coords = {name: dates[0][name] for name in PORT_SIGMA0.dims}
+    coords |= {name: ("time", [date[name].item() for date in dates]) for name in ("scene", "relative_orbit")}
+    coords["time"] = np.array([date["time"].to_numpy() for date in dates])
+    cube = xr.DataArray(np.stack([date.to_numpy() for date in dates]), coords, ("time", *PORT_SIGMA0.dims))
+    return xr.Dataset({"sigma0": cube}, attrs=dates[0].attrs)
+
+
+@pytest.fixture(scope="module")
+def backdrop(empties, place):
+    return _fit(empties[:12], place)
+
+
+def test_masks_hold_the_waters_side(place):
+    port, _, grid, masks, _ = place
+    assert not (masks.open_water & masks.near & masks.steady).any()
+    assert not (grid.covers(port.land, -25) & masks.water).any()
+    assert masks.water[grid.covers(port.land, 0) & ~grid.covers(port.land, -10)].all()  # the quay's own strip
+    assert not (grid.covers(port.exclude) & masks.water).any()
+    everywhere = port_masks(grid, piers=shapely.Point(35.8, 34.9))
+    assert everywhere.water.all()
+    watered = port_masks(grid, piers=shapely.Point(35.8, 34.9), water=shapely.box(35.7, 34.8, 35.8, 35.0))
+    assert 0.2 < watered.water.mean() < 0.8
+
+
+@pytest.mark.parametrize("is_reference", [True, False], ids=["a date of the backdrop", "a later date"])
+def test_false_alarms_near_piers_keep_to_their_rate(empties, backdrop, place, is_reference):
+    """At 1e-3 a cell and polarisation pair, on speckle with the wind of its day, beside a quay 20 dB above the sea."""
+    *_, masks, product = place
+    dates = empties[:3] if is_reference else empties[12:]
+    params = DetectionParams(pier_pfa=1e-3)
+    n_hits = n_cells = 0
+    for image in dates:
+        hits, _ = detect_over_time(image, product, backdrop, masks, params)
+        n_hits += masks.near[hits.line, hits.pixel].sum()
+        n_cells += masks.near.sum()
+    assert n_hits / n_cells < 2e-3
+    assert is_reference or n_hits / n_cells > 1e-4
+
+
+def test_empty_piers_stay_empty(empties, backdrop, place):
+    *_, masks, product = place
+    for image in empties[12:]:
+        hits, _ = detect_over_time(image, product, backdrop, masks)
+        assert len(hits) <= 3
+
+
+def test_vessels_are_hit_with_their_evidence(empties, backdrop, place):
+    """At the quay against a backdrop 20 dB over the sea, and in open water where only the ring decides."""
+    port, _, grid, masks, product = place
+    image = empties[13].copy()
+    quay = np.argwhere(ndimage.binary_dilation(masks.steady, iterations=2) & masks.water)
+    row, column = quay[len(quay) // 2]
+    image[:, row - 3 : row + 4, column - 1 : column + 2] += 20.0
+    far = np.argwhere(ndimage.binary_erosion(masks.water & ~masks.near, iterations=40))[1000]
+    image[:, far[0] : far[0] + 4, far[1] : far[1] + 2] += 3.0
+    inland = np.argwhere(grid.covers(port.land, -60))[500]
+    image[:, inland[0] : inland[0] + 5, inland[1] : inland[1] + 5] += 50.0
+    hits, seen = detect_over_time(image, product, backdrop, masks)
+    at_quay = (abs(hits.line - row) <= 3) & (abs(hits.pixel - column) <= 1)
+    assert at_quay.sum() >= 10
+    assert set(hits.evidence[at_quay]) == {"backdrop"}
+    afloat = (hits.line >= far[0]) & (hits.line < far[0] + 4) & (hits.pixel >= far[1]) & (hits.pixel < far[1] + 2)
+    assert afloat.sum() == 8
+    assert set(hits.evidence[afloat]) == {"both"}
+    assert not (abs(hits.line - inland[0] - 2) + abs(hits.pixel - inland[1] - 2) < 10).any()
+    assert (hits.score > 1).all()
+    assert (hits.value > hits.clutter).all()
+    assert hits.clutter[at_quay].max() > 0.3  # the quay: 2 in VV, 0.4 in VH, on a sea of 0.02
+    assert hits.clutter[afloat].mean() == pytest.approx(image.to_numpy()[0][masks.open_water].mean(), rel=0.3)
+    assert set(hits.sigma0) == {"VV", "VH"}
+    assert seen.shift == (0.0, 0.0)
+    assert not hits.is_edge[at_quay].any()
+
+
+def test_real_dates_give_the_same_with_and_without_themselves(harbour, place):
+    """Even of four dates, what a date adds to its own backdrop hardly matters to its hits."""
+    *_, grid, masks, product = place
+    dates = [to_port_grid(open_grd(path), grid) for path in harbour.products]
+    own = _fit(dates, place)
+    others = _fit(
+        [dates[1], dates[2], dates[3], dates[2].assign_coords(scene="again", time=dates[2]["time"] + 1)], place
+    )
+    found = [detect_over_time(dates[0], product, each, masks)[0] for each in (own, others)]
+    cells = [set(zip(hits.line.tolist(), hits.pixel.tolist(), strict=True)) for hits in found]
+    assert len(cells[0] & cells[1]) > 0.75 * max(map(len, cells))
+
+
+def test_what_cannot_be_compared_is_refused(empties, backdrop, place):
+    *_, masks, product = place
+    with pytest.raises(BackdropError, match="knows relative orbit"):
+        detect_over_time(empties[0].assign_coords(relative_orbit=7), product, backdrop, masks)
+    with pytest.raises(BackdropError, match="another port or grid"):
+        detect_over_time(empties[0], product, backdrop.assign_attrs(crs="EPSG:32637"), masks)
+
+
+def test_half_a_port_and_one_polarisation(empties, backdrop, place):
+    *_, masks, product = place
+    image = empties[13].copy()
+    image[:, : image.sizes["y"] // 2] = np.nan
+    hits, _ = detect_over_time(image, product, backdrop, masks)
+    assert len(hits) <= 3
+    alone = image.isel(polarization=[0])
+    hits, _ = detect_over_time(alone, product, backdrop, masks, DetectionParams(pier_pfa=1e-2))
+    assert len(hits) > 0
+    assert (hits.line >= image.sizes["y"] // 2).all()
+    assert set(hits.sigma0) == {"VV"}
+    unseen = image.where(False)
+    assert len(detect_over_time(unseen, product, backdrop, masks)[0]) == 0
