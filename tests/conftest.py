@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from servers.asf import AsfServer
     from servers.cdse import CdseServer
+    from servers.dhus import DhusServer
     from servers.stac import StacServer
 
     from sarship.model import Catalog
@@ -236,6 +237,27 @@ def alaska(plain: list[Path]) -> Iterator[AsfServer]:
         for product in plain:
             server.add(product)
         yield server
+
+
+@pytest.fixture
+def hub(plain: list[Path]) -> Iterator[DhusServer]:
+    from servers.dhus import serve_dhus
+
+    with serve_dhus() as server:
+        for product in plain:
+            server.add(product)
+        yield server
+
+
+@pytest.fixture
+def dhus(hub: DhusServer, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    from servers.dhus import PASSWORD, USER
+
+    from sarship.catalog import open_catalog
+
+    monkeypatch.setenv("DHUS_USER", USER)
+    monkeypatch.setenv("DHUS_PASSWORD", PASSWORD)
+    return open_catalog("dhus", hub.address)
 
 
 @pytest.fixture

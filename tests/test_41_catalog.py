@@ -27,7 +27,7 @@ def query(**options) -> SceneQuery:
     return SceneQuery(**{"area": PORT, "start": "2024-12-01", "end": "2024-12-31", **options})
 
 
-PROVIDERS = ["local", "planetary", "cdse", "earth_search", "asf"]
+PROVIDERS = ["local", "planetary", "cdse", "earth_search", "asf", "dhus"]
 WITHOUT_WHOLE = ["earth_search"]
 
 

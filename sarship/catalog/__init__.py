@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from sarship.catalog.gaps import Completeness, MissingPass, completeness
 from sarship.catalog.scenes import group_passes
@@ -49,11 +50,22 @@ def _asf(address: str) -> Catalog:
     return AsfCatalog(address=address.rstrip("/")) if address else AsfCatalog()
 
 
+def _dhus(address: str) -> Catalog:
+    from sarship.catalog.dhus import DhusCatalog
+
+    if not urlsplit(address).netloc:
+        raise CatalogError(
+            "the catalogue `dhus` is a hub that you name, like https://hub.example.org/dhus; Copernicus' own has closed"
+        )
+    return DhusCatalog(address=address.rstrip("/"))
+
+
 CATALOGS: Final[dict[str, Callable[[str], Catalog]]] = {
     "planetary": _planetary,
     "cdse": _cdse,
     "asf": _asf,
     "earth-search": _earth_search,
+    "dhus": _dhus,
     "local": _local,
 }
 """Name → what opens the provider at an address; empty for the provider's own."""

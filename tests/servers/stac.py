@@ -252,7 +252,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             is_cut = fault in {"drop", "stall"}
             self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
-            self.close_connection = is_cut
+            self.close_connection |= is_cut
         if fault == "stall":
             self.wfile.flush()
             self.connection.settimeout(5)
