@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from sarship.model import CfarParams, ClutterLaw
+from sarship import averages
+from sarship.model import CfarParams, ClutterLaw, RingAverage
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
@@ -35,7 +36,15 @@ _LARGEST_EXPONENT = 700.0
 
 
 def threshold_factor(
-    law: ClutterLaw, pfa: ArrayLike, *, looks: ArrayLike, count: ArrayLike, independent: ArrayLike = 1.0
+    law: ClutterLaw,
+    pfa: ArrayLike,
+    *,
+    looks: ArrayLike,
+    count: ArrayLike,
+    independent: ArrayLike = 1.0,
+    average: RingAverage = "mean",
+    sides: ArrayLike = 4,
+    rank: float = 0.75,
 ) -> NDArray[np.float64]:
     """Threshold factor of a ring at a false-alarm probability; vectorised over all arguments.
 
@@ -45,7 +54,9 @@ def threshold_factor(
         The factor multiplies the ring's mean power. A pixel of `looks` looks over that mean follows Fisher's F with
         2·looks and 2·looks·n degrees of freedom (the cell-averaging CFAR of multi-look intensity: Finn & Johnson 1968
         for one look; Oliver & Quegan 2004, chapter 10). Solved through the incomplete beta function's upper tail,
-        without 1 − pfa, so it holds down to pfa 1e-12 and below.
+        without 1 − pfa, so it holds down to pfa 1e-12 and below. With another `average` the factor multiplies the
+        greatest or smallest mean of the sides, or the ⌈rank·n⌉-th smallest pixel, and is solved from the integral
+        in `sarship.averages`.
     `lognormal`
         The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
         t·√(1 + 1/n), t the upper quantile of Student's law of n − 1 degrees of freedom, exact for independent pixels
@@ -72,9 +83,13 @@ def threshold_factor(
     looks
         Equivalent number of looks; only gamma depends on it.
     count
-        Number of pixels in the ring, at least 1.
+        Number of pixels in the ring, at least 1; in each of its sides for `greatest` and `smallest`.
     independent
         Independent pixels for each pixel of the ring.
+    average, rank
+        As in `CfarParams`; only gamma has others than the mean.
+    sides
+        Number of sides that hold pixels, for `greatest` and `smallest`.
 
     Raises
     ------
@@ -84,14 +99,25 @@ def threshold_factor(
     >>> round(float(threshold_factor("gamma", 1e-6, looks=4.4, count=1240)), 3)
     5.053
     """
-    pfa, looks, many = _arguments(law, pfa, looks, count, independent)
+    pfa = np.asarray(pfa, np.float64)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
+    pfa, looks, many = _arguments(law, pfa, looks, count, independent)
+    if average != "mean":
+        return _averaged(averages.FACTORS, (law, average), pfa, looks, (count, independent, sides, rank))
     return np.asarray(_LAWS[law][0](pfa, looks, many), np.float64)
 
 
 def pfa_of(
-    law: ClutterLaw, factor: ArrayLike, *, looks: ArrayLike, count: ArrayLike, independent: ArrayLike = 1.0
+    law: ClutterLaw,
+    factor: ArrayLike,
+    *,
+    looks: ArrayLike,
+    count: ArrayLike,
+    independent: ArrayLike = 1.0,
+    average: RingAverage = "mean",
+    sides: ArrayLike = 4,
+    rank: float = 0.75,
 ) -> NDArray[np.float64]:
     """False-alarm probability per pixel of a threshold factor: the inverse of `threshold_factor`.
 
@@ -99,19 +125,39 @@ def pfa_of(
     >>> float(pfa_of("gamma", factor, looks=4.4, count=1240) / 1e-9).__round__(6)
     1.0
     """
-    factor, looks, many = _arguments(law, factor, looks, count, independent)
+    factor = np.asarray(factor, np.float64)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
+    factor, looks, many = _arguments(law, factor, looks, count, independent)
+    if average != "mean":
+        return _averaged(averages.PFAS, (law, average), factor, looks, (count, independent, sides, rank))
     return np.asarray(_LAWS[law][1](factor, looks, many), np.float64)
 
 
+def _averaged(
+    rules: averages.Rules,
+    kind: tuple[str, str],
+    first: F64,
+    looks: F64,
+    ring: tuple[ArrayLike, ArrayLike, ArrayLike, float],
+) -> F64:
+    """Factor or false-alarm probability of a law and average other than the mean: count, independence, sides, rank."""
+    law, average = kind
+    if law != "gamma" or average not in get_args(RingAverage):
+        raise ValueError(f"only the law gamma has averages, of {get_args(RingAverage)}; got {average!r} with {law!r}")
+    count, independent, sides = (np.asarray(v, np.float64) for v in ring[:3])
+    rank = ring[3]
+    if average == "ordered":
+        if not 0 < rank <= 1:
+            raise ValueError(f"rank must lie in (0, 1], got {rank}")
+        return rules.ordered(first, looks, count, averages.order_of(count, rank), independent)
+    if not np.all((sides >= 1) & (sides <= 4)):
+        raise ValueError(f"a ring has 1 to 4 sides with pixels, got {sides}")
+    return rules.sides(first, looks, count * independent, sides, is_greatest=average == "greatest")
+
+
 def _gamma_factor(pfa: F64, looks: F64, many: F64) -> F64:
-    shape = looks * many
-    # the pixel's part of the whole sum, and the rest's: whichever is small is solved, so that neither is lost to 1
-    part, rest = special.betainccinv(looks, shape, pfa), special.betaincinv(shape, looks, pfa)
-    with np.errstate(divide="ignore"):
-        odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
-    return np.asarray(odds * many)
+    return averages.gamma_factor(pfa, looks, many)
 
 
 def _gamma_pfa(factor: F64, looks: F64, many: F64) -> F64:

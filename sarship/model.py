@@ -32,12 +32,14 @@ __all__ = [
     "Hits",
     "OrbitPass",
     "Polarization",
+    "RingAverage",
     "Scene",
     "SceneQuery",
     "Window",
 ]
 
 ClutterLaw = Literal["gamma", "lognormal", "weibull", "gaussian"]
+RingAverage = Literal["mean", "greatest", "smallest", "ordered"]
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
 
@@ -239,6 +241,12 @@ class CfarParams:
     """What the clutter's power is taken to follow. `gaussian` is here for comparison: it holds no rate on speckle."""
     looks: float = 4.4
     """Equivalent number of looks of the image; only `gamma` depends on it."""
+    average: RingAverage = "mean"
+    """What of the ring sets the threshold under the law `gamma`: the mean; the greatest or the smallest of the means of
+    its four sides; or the pixel at `rank` in its order. A side reaches from a corner of the ring along one edge to the
+    guard's far end, like the vanes of a pinwheel, so all four of a square hold the same number of pixels."""
+    rank: float = 0.75
+    """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `ordered` takes it."""
     independent: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
     min_ring: int = 16
@@ -251,6 +259,12 @@ class CfarParams:
             raise ValueError(f"pfa must lie in (0, 0.5), got {self.pfa}")
         if self.law not in get_args(ClutterLaw):
             raise ValueError(f"law must be one of {get_args(ClutterLaw)}, got {self.law!r}")
+        if self.average not in get_args(RingAverage):
+            raise ValueError(f"average must be one of {get_args(RingAverage)}, got {self.average!r}")
+        if self.average != "mean" and self.law != "gamma":
+            raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
+        if not 0.01 <= self.rank <= 1:
+            raise ValueError(f"rank must lie in [0.01, 1], got {self.rank}")
         if not 0 < self.looks < math.inf:
             raise ValueError(f"looks must be positive and finite, got {self.looks}")
         if not 0 < self.independent <= 1:
@@ -289,6 +303,12 @@ class CfarParams:
         """Number of pixels in a whole ring."""
         (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.background_shape
         return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
+
+    @property
+    def side_sizes(self) -> tuple[int, int]:
+        """Numbers of pixels in the ring's whole sides: above and below, left and right."""
+        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.background_shape
+        return (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
 
     @property
     def halo(self) -> int:

@@ -1,9 +1,10 @@
 """Slow, plain twins of the kernels: one pixel at a time, Python's own whole numbers, nothing clever."""
 
-from math import floor, fsum, isqrt, log
+from math import ceil, floor, fsum, isqrt, log
 
 import numpy as np
 
+from sarship.averages import order_table, side_table
 from sarship.cfar import CfarParams
 from sarship.clutter import ring_table
 
@@ -98,4 +99,49 @@ def decisions(image, params: CfarParams, valid=None):
             if power[line][pixel] is not None and len(around) >= params.min_ring:
                 total = float(sum(around)) if image.dtype.kind == "u" else fsum(around)
                 out[line, pixel] = float(power[line][pixel]) > table[len(around)] * total
+    return out
+
+
+def sides(power, line, pixel, params):
+    """Powers of the ring's sides above, below, right and left: the vanes of a pinwheel."""
+    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
+    boxes = [
+        (-back_l, -guard_l - 1, -back_p, guard_p),
+        (guard_l + 1, back_l, -guard_p, back_p),
+        (-back_l, guard_l, guard_p + 1, back_p),
+        (-guard_l, back_l, -back_p, -guard_p - 1),
+    ]
+    return [
+        [
+            power[y][x]
+            for y in range(max(line + top, 0), min(line + bottom + 1, len(power)))
+            for x in range(max(pixel + left, 0), min(pixel + right + 1, len(power[0])))
+            if power[y][x] is not None
+        ]
+        for top, bottom, left, right in boxes
+    ]
+
+
+def averaged(image, params: CfarParams, valid=None):
+    """(threshold, clutter) of the greatest, smallest or ordered average; NaN where no decision is possible."""
+    power, is_number = powers(image, valid), image.dtype.kind == "u"
+    by_order = params.average == "ordered"
+    table = order_table(params).factor if by_order else side_table(params)
+    pick = max if params.average == "greatest" else min
+    out = np.full((2, *image.shape), np.nan)
+    for line in range(image.shape[0]):
+        for pixel in range(image.shape[1]):
+            around = sorted(ring(power, line, pixel, params))
+            if power[line][pixel] is None or len(around) < params.min_ring:
+                continue
+            if by_order:
+                level = around[max(ceil(params.rank * len(around) - 1e-9), 1) - 1]
+                out[:, line, pixel] = table[len(around)] * float(level), level
+                continue
+            full = [
+                (float(sum(side)) if is_number else fsum(side), len(side))
+                for side in sides(power, line, pixel, params)
+                if side
+            ]
+            out[:, line, pixel] = pick((table[len(full), n] * total, total / n) for total, n in full)
     return out

@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_moments
+from sarship.averages import order_table, side_table
+from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_moments, cpu_ordered, cpu_sides
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
 from sarship.errors import FloodError
@@ -68,7 +69,7 @@ def search(
     scores: NDArray[np.float32] | None = None,
 ) -> Hits:
     """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given."""
-    table, search_tile = ring_table(params), _kernel(image, params)
+    table, search_tile = _kernel(image, params)
     window = (*params.background_shape, *params.guard_shape)
 
     def one(tile: Window) -> Found:
@@ -92,15 +93,21 @@ def search(
     return _hits(image, found)
 
 
-def _kernel(image: NDArray[np.generic], params: CfarParams) -> Callable[..., Found]:
-    """The kernel for an image's type and a law."""
+def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Callable[..., Found]]:
+    """Thresholds and the kernel for an image's type, a law and its average."""
     is_number = image.dtype.kind == "u"
+    if params.average in {"greatest", "smallest"}:
+        is_greatest = params.average == "greatest"
+        search_sides = partial(cpu_sides.search_tile, is_greatest=is_greatest, min_ring=params.min_ring)
+        return side_table(params), search_sides
+    if params.average == "ordered":
+        return order_table(params), partial(cpu_ordered.search_tile, min_ring=params.min_ring)
     if params.law == "gamma":
-        return cpu.search_tile if is_number else cpu_float.search_tile
+        return ring_table(params), cpu.search_tile if is_number else cpu_float.search_tile
     is_log = params.law != "gaussian"
     if is_number or is_log:
-        return partial(cpu_moments.search_tile, is_log=is_log)
-    return cpu_float_moments.search_tile
+        return ring_table(params), partial(cpu_moments.search_tile, is_log=is_log)
+    return ring_table(params), cpu_float_moments.search_tile
 
 
 def _hits(image: NDArray[np.generic], found: list[Found]) -> Hits:

@@ -1,0 +1,174 @@
+"""Greatest, smallest and ordered averages: kernels against plain twins."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from sarship import cfar
+from sarship.cfar import CfarParams
+
+AVERAGES = ["greatest", "smallest", "ordered"]
+
+shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
+numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 4095, 65_535]) | st.integers(0, 65_535)
+reals = st.sampled_from([0, np.nan, np.inf, 1e-39, 1e-30, 1e-3, 1, 1, 1.0001, 2, 1e6, 1e30]) | st.floats(
+    0, 10, width=32
+)
+seeds = st.none() | st.integers(0, 99)
+
+
+@st.composite
+def parameters(draw):
+    guard = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    return CfarParams(
+        average=draw(st.sampled_from(AVERAGES)),
+        rank=draw(st.sampled_from([0.1, 0.75, 1])),
+        guard=guard,
+        background=(guard[0] + draw(st.integers(1, 3)), guard[1] + draw(st.integers(1, 3))),
+        min_ring=draw(st.integers(1, 4)),
+        pfa=10.0 ** -draw(st.sampled_from([0.5, 1, 2, 3, 6])),
+        looks=draw(st.sampled_from([1, 4.4])),
+        independent=draw(st.sampled_from([1.0, 0.3])),
+    )
+
+
+def assert_twins_agree(image, params, seed, tie):
+    valid = None if seed is None else np.random.default_rng(seed).random(image.shape) > 0.3
+    threshold, clutter = naive.averaged(image, params, valid)
+    power = image.astype(float) ** (2 if image.dtype.kind == "u" else 1)
+    expected = np.where(np.isnan(threshold), 0, power) > threshold
+    hits, found, got = (call(image, params, valid) for call in (cfar.detect, cfar.mask, cfar.score))
+    differs = found != expected
+    assert np.all(np.abs(power[differs] / threshold[differs] - 1) < tie)
+    np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_allclose(hits.clutter, clutter[found], rtol=tie)
+    np.testing.assert_array_equal(got > 1, found)
+    np.testing.assert_array_equal(got[found], hits.score)
+    with np.errstate(over="ignore"):
+        score = np.where(np.isnan(threshold), np.nan, power) / threshold
+    single = np.finfo(np.float32)
+    np.testing.assert_allclose(got, np.minimum(score, single.max), rtol=2e-7, atol=single.tiny)
+
+
+@given(shapes.flatmap(lambda s: hnp.arrays(np.uint16, s, elements=numbers)), parameters(), seeds)
+@settings(deadline=None, max_examples=60)
+def test_digital_numbers_equal_the_plain_twin_exactly(image, params, seed):
+    assert_twins_agree(image, params, seed, tie=0)
+
+
+@given(shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)), parameters(), seeds, st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_powers_equal_the_plain_twin(image, params, seed, is_single):
+    # an ordered pixel is a pixel, whatever the type; sums round
+    tie = 0 if params.average == "ordered" else 1e-12
+    assert_twins_agree(image.astype(np.float32) if is_single else image, params, seed, tie)
+
+
+def scene(shape, dtype, seed=5):
+    """Speckle with a step, ships, a hole and missing pixels."""
+    rng = np.random.default_rng(seed)
+    power = rng.gamma(4.4, 1 / 4.4, shape) * np.where(np.arange(shape[1]) < shape[1] // 2, 1, 1e3)
+    power[rng.random(shape) < 2e-3] *= 30
+    power[rng.random(shape) < 0.02] = 0
+    power[shape[0] // 2 :, : shape[1] // 5] = 0
+    return (np.sqrt(power) * 300).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, average, dtype):
+    image = scene((150, 210), dtype)
+    valid = np.random.default_rng(1).random(image.shape) > 0.05
+    params = CfarParams(average=average, pfa=1e-3, guard=(1, 3), background=(5, 9))
+    whole, scores = cfar.detect(image, params, valid), cfar.score(image, params, valid)
+    assert len(whole) > 30
+    np.testing.assert_array_equal(cfar.mask(image, params, valid), scores > 1)
+    band = cfar.score(image[25:80], params, valid[25:80], lines=(5, 50))
+    np.testing.assert_array_equal(band, scores[30:75])
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
+    for kernel in ("cpu_sides", "cpu_ordered"):
+        monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_LINES", 7)
+        monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_PIXELS", 40)
+    got = cfar.detect(np.asfortranarray(image), params, valid)
+    for name in ("line", "pixel", "value", "clutter", "score"):
+        np.testing.assert_array_equal(getattr(got, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize(("guard", "background"), [(10, 20), ((0, 20), (3, 40)), (30, 33)])
+def test_what_is_passed_over_is_no_hit(average, dtype, guard, background):
+    image = scene((180, 640), dtype)
+    params = CfarParams(average=average, pfa=1e-4, guard=guard, background=background)
+    found = cfar.mask(image, params)
+    # scores look at every pixel
+    np.testing.assert_array_equal(found, cfar.score(image, params) > 1)
+    assert found.sum() > 30
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_false_alarms_come_at_their_rate(average):
+    sea = np.random.default_rng(1).gamma(4.4, 1 / 4.4, (1500, 1500)).astype(np.float32)
+    n_hits = cfar.mask(sea, CfarParams(pfa=1e-3, average=average)).sum()
+    assert n_hits == pytest.approx(1e-3 * sea.size, rel=0.06)
+
+
+def test_the_greatest_side_holds_the_rate_over_a_step():
+    rng = np.random.default_rng(1)
+    high = (np.arange(2000) // 100) % 2 == 1
+    sea = (rng.gamma(4.4, 1 / 4.4, (1000, 2000)) * np.where(high, 4, 1)).astype(np.float32)
+    near = high & (np.minimum(np.arange(2000) % 100, 99 - np.arange(2000) % 100) < 20)
+    rates = {name: cfar.mask(sea, CfarParams(pfa=1e-3, average=name))[:, near].mean() for name in ("mean", "greatest")}
+    assert rates["greatest"] < 2e-3
+    assert rates["mean"] > 8e-3
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_a_neighbour_in_the_ring_hides_no_ship_from_the_smallest_and_the_ordered(average):
+    image = np.random.default_rng(2).gamma(4.4, 1 / 4.4, (100, 100)).astype(np.float32)
+    image[45:50, 30:34] = 3000
+    image[48, 46] = 15
+    found = cfar.mask(image, CfarParams(pfa=1e-6, average=average))
+    assert found[48, 46] == (average != "greatest")
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_negative_power_is_named(average):
+    image = np.ones((30, 30), np.float32)
+    image[3, 4] = -12.5
+    params = CfarParams(average=average)
+    for call in (cfar.detect, cfar.score, cfar.mask):
+        with pytest.raises(ValueError, match=r"-12\.5 at line 3, pixel 4.*decibel"):
+            call(image, params)
+    assert np.isnan(cfar.score(image, params, image > 0)[3, 4])
+
+
+@pytest.mark.parametrize("average", AVERAGES)
+def test_two_images_share_the_pfa(average):
+    first, second = scene((60, 80), np.uint16, 1), scene((60, 80), np.uint16, 2)
+    params, half = (CfarParams(average=average, pfa=pfa, guard=2, background=6) for pfa in (1e-3, 5e-4))
+    hits = cfar.detect_dual(first, second, params)
+    best = np.fmax(cfar.score(first, half), cfar.score(second, half))
+    np.testing.assert_array_equal(np.argwhere(best > 1), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_array_equal(hits.score, best[best > 1])
+
+
+@pytest.mark.parametrize(
+    ("field", "error", "named"),
+    [
+        ({"average": "median"}, ValueError, "median"),
+        ({"average": None}, ValueError, "None"),
+        ({"average": "ordered", "law": "lognormal"}, ValueError, "lognormal"),
+        ({"average": "greatest", "law": "gaussian"}, ValueError, "greatest"),
+        ({"rank": 0}, ValueError, "rank"),
+        ({"rank": 1.01}, ValueError, "1.01"),
+        ({"rank": float("nan")}, ValueError, "nan"),
+    ],
+)
+def test_bad_parameters_are_named(field, error, named):
+    with pytest.raises(error, match=named):
+        CfarParams(**field)
