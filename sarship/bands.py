@@ -27,8 +27,9 @@ __all__ = ["Area", "Band", "Mask", "bands_of"]
 
 BAND_PIXELS: Final = 32_000_000
 """Pixels of one band and polarization; one band is held while the next is read."""
-BLOCK_LINES: Final = 512
-"""Areas are drawn in blocks at fixed lines of the image, so they do not depend on how it was cut into bands."""
+BLOCK: Final = (512, 8192)
+"""Areas are drawn in blocks at fixed lines and pixels of the image, so they do not depend on how it was cut. A port
+touches one or two; wider ones cost it more, narrower ones a whole scene."""
 
 
 class Band(NamedTuple):
@@ -73,21 +74,25 @@ class Area:
     def covers(self, window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
         """Whether each pixel's centre (or, if asked, any of it) lies in the area; (lines, pixels) of the window."""
         drawn = np.zeros(window.shape, dtype=np.bool_)
-        columns = slice(window.pixel_start, window.pixel_stop)
-        first = window.line_start // BLOCK_LINES * BLOCK_LINES
-        for start in range(first, window.line_stop, BLOCK_LINES):
-            block = self._block(start, all_touched)
-            if block is not None:
-                top, stop = max(start, window.line_start), min(start + BLOCK_LINES, window.line_stop)
-                drawn[top - window.line_start : stop - window.line_start] = block[top - start : stop - start, columns]
+        height, width = BLOCK
+        for top in range(window.line_start // height * height, window.line_stop, height):
+            rows = slice(max(top, window.line_start), min(top + height, window.line_stop))
+            for left in range(window.pixel_start // width * width, window.pixel_stop, width):
+                block = self._block(top, left, all_touched)
+                if block is not None:
+                    columns = slice(max(left, window.pixel_start), min(left + width, window.pixel_stop))
+                    drawn[_less(rows, window.line_start), _less(columns, window.pixel_start)] = block[
+                        _less(rows, top), _less(columns, left)
+                    ]
         return drawn
 
-    def _block(self, start: int, all_touched: bool) -> NDArray[np.bool_] | None:
-        """The block of whole lines that begins at `start`; none where nothing of the area reaches it.
+    def _block(self, top: int, left: int, all_touched: bool) -> NDArray[np.bool_] | None:
+        """The block that begins at a line and pixel; none where nothing of the area reaches it.
 
         The polygons are cut to the block first, since drawing one costs its vertices times the lines drawn.
         """
-        frame = (-2.0, start - 2.0, self.n_pixels + 1.0, start + BLOCK_LINES + 1.0)
+        height, width = BLOCK[0], min(BLOCK[1], self.n_pixels - left)
+        frame = (left - 2.0, top - 2.0, left + width + 1.0, top + height + 1.0)
         near = self.parts[self.tree.query(shapely.box(*frame))]
         pieces = shapely.get_parts(shapely.clip_by_rect(near, *frame))
         pieces = pieces[shapely.area(pieces) > 0]
@@ -95,12 +100,17 @@ class Area:
             return None
         drawn: NDArray[np.uint8] = features.rasterize(
             pieces,
-            out_shape=(BLOCK_LINES, self.n_pixels),
-            transform=Affine.translation(-0.5, start - 0.5),
+            out_shape=(height, width),
+            transform=Affine.translation(left - 0.5, top - 0.5),
             all_touched=all_touched,
             dtype="uint8",
         )
         return drawn.view(np.bool_)
+
+
+def _less(span: slice, start: int) -> slice:
+    """A slice counted from a start."""
+    return slice(span.start - start, span.stop - start)
 
 
 @dataclass(frozen=True)

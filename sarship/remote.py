@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -45,6 +46,8 @@ _LISTING: Final = "listing.json"
 """What the server listed, where it lists."""
 _WINDOW: Final = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)\.npz")
 """File name of a window that is kept: its lines and pixels."""
+_N_XML: Final = 4
+"""XML files fetched at once; no provider allows fewer."""
 _N_TRIES: Final = 5
 """For a window, each after the server was seen to give the file."""
 
@@ -91,12 +94,16 @@ class RemoteContainer(SafeContainer):
     @contextmanager
     def open_binary(self, name: str) -> Iterator[IO[bytes]]:
         """Open one of the XML files; fetched on first use."""
+        self.fetch(name)
+        with SafeContainer.open_binary(self, name) as stream:
+            yield stream
+
+    def fetch(self, name: str) -> None:
+        """Have one of the XML files in the cache, verified."""
         stored = self._present(name)
         if not (self.path / stored).is_file():
             listed = next(file for file in self.manifest.files if file.name == name)
             self.files.fetch(stored, self.path / stored, listed.size, listed.md5)
-        with SafeContainer.open_binary(self, name) as stream:
-            yield stream
 
     def gdal_path(self, name: str) -> str:
         """Path that GDAL opens, on the server."""
@@ -139,7 +146,18 @@ def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContai
         renamed = filename_map(_kept(files, path, PRODUCT_INFO), Path(files.address))
     if sizes is None:
         sizes = {renamed.get(file.name, file.name): file.size or 1 for file in manifest.files}
-    return RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
+    container = RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
+    _fetch_tables(container)
+    return container
+
+
+def _fetch_tables(container: RemoteContainer) -> None:
+    """Fetch the XML that counting reads, side by side: one after the other would take as many round trips."""
+    files = container.manifest.files
+    geometry = [file for file in files if file.role == "annotation"][:1]  # the same in all polarisations
+    wanted = [file.name for file in [*geometry, *(f for f in files if f.role in {"calibration", "noise"})]]
+    with ThreadPoolExecutor(max_workers=_N_XML, thread_name_prefix="sarship-xml") as pool:
+        list(pool.map(container.fetch, [name for name in wanted if container.exists(name)]))
 
 
 def _kept(files: RemoteFiles, path: Path, name: str) -> bytes:

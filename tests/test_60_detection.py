@@ -113,7 +113,7 @@ def test_a_window_has_the_hits_of_the_whole_image(product, masks, whole, data):
 
 
 def test_mask_does_not_depend_on_its_blocks(product, masks, whole, monkeypatch):
-    monkeypatch.setattr(bands, "BLOCK_LINES", 37)
+    monkeypatch.setattr(bands, "BLOCK", (37, 101))
     assert_same(detect(product, LOOSE, **masks), whole)
 
 

@@ -1,0 +1,271 @@
+"""A port's window out of scenes on a server: seconds, requests and bytes a scene.
+
+`python -m benchmarks.window` simulates scenes of full width and 2,000 lines, serves them on loopback with an added
+delay for each request, as cloud-optimised files and as plain strips, counts a port of 8 x 8 km on 60 dates through the
+catalogue `planetary`, and writes the table between the markers in docs/catalogues.md. It takes some minutes and 1 GB.
+
+Each date has its own name, times, orbit and XML. Its pixels are those of one of a few simulated images, linked under
+every name: what is measured is what is asked for and how long that takes, which does not depend on where the ships lie.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.full_scene import machine
+
+ROOT: Final = Path(__file__).parents[1]
+PAGE: Final = ROOT / "docs" / "catalogues.md"
+MARKERS: Final = ("<!-- benchmark:window -->", "<!-- /benchmark:window -->")
+SHAPE: Final = (2_000, 26_000)
+SIDE_KM: Final = 8.0
+N_IMAGES: Final = 2
+"""Simulated, of each kind; the dates take turns."""
+TARGETS: Final = {"requests": 10.0, "megabytes": 6.0, "seconds in all": 60.0}
+KINDS: Final = {"cog": "cloud-optimised", "strips": "plain strips"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    name: str
+    n_dates: int
+    seconds: float
+    """In all."""
+    n_requests: float
+    """For images, a scene and polarisation."""
+    megabytes: float
+    """Of images, a scene and polarisation."""
+    n_others: float
+    """Requests for anything else, a scene."""
+
+
+def make_dates(folder: Path, n_dates: int, is_cog: bool) -> None:
+    """Products by the names that a mirror gives them: each date's own XML, the pixels of a few."""
+    from sarship.simulate import ProductParams, Vessel, simulate_product  # noqa: PLC0415
+    from sarship.simulate.package import to_cog  # noqa: PLC0415
+    from sarship.simulate.product import write_source  # noqa: PLC0415
+
+    first = ProductParams(shape=SHAPE, layout="short")
+    vessels = [
+        Vessel(
+            longitude=first.longitude + 0.005 * (k % 4 - 1.5),
+            latitude=first.latitude + 0.006 * (k // 4 - 1),
+            length_m=60.0 + 12 * k,
+            heading_deg=30.0 * k,
+        )
+        for k in range(12)
+    ]
+    images: list[Path] = []
+    for k in range(n_dates):
+        later = timedelta(days=12 * k)
+        params = replace(first, time=first.time + later, absolute_orbit=first.absolute_orbit + 175 * k)
+        if k < N_IMAGES:
+            path, _ = simulate_product(folder, params, vessels=vessels, seed=k)
+            for image in path.glob("measurement/*.tiff"):
+                if is_cog:
+                    to_cog(image)
+            images.append(path)
+            continue
+        path = write_source(folder, params)
+        for image in path.glob("measurement/*.tiff"):
+            image.unlink()
+            os.link(images[k % N_IMAGES] / "measurement" / image.name, image)
+
+
+def write_port(path: Path) -> Path:
+    """A port file: water of 8 x 8 km, six quays and an anchorage."""
+    import numpy as np  # noqa: PLC0415
+
+    from sarship.simulate import ProductParams  # noqa: PLC0415
+
+    centre = ProductParams()
+    half = SIDE_KM / 2 / 111.2
+    stretch = 1 / float(np.cos(np.radians(centre.latitude)))
+
+    def place(east: float, north: float) -> list[float]:
+        return [centre.longitude + east * half * stretch, centre.latitude + north * half]
+
+    def feature(name: str, kind: str, form: str, coordinates: object) -> dict[str, object]:
+        geometry = {"type": form, "coordinates": coordinates}
+        return {"type": "Feature", "properties": {"name": name, "kind": kind}, "geometry": geometry}
+
+    corners = ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))
+    features = [
+        feature(f"Quay {k}", "pier", "LineString", [place(-0.8 + 0.3 * k, -0.5), place(-0.8 + 0.3 * k, 0.2)])
+        for k in range(6)
+    ]
+    anchorage = [[place(0.3 * x + 0.5, 0.2 * y + 0.7) for x, y in corners]]
+    features.append(feature("Anchorage", "anchorage", "Polygon", anchorage))
+    features.append(feature("Water", "water", "Polygon", [[place(*corner) for corner in corners]]))
+    path.write_text(json.dumps({"type": "FeatureCollection", "name": "SIMULATED port", "features": features}))
+    return path
+
+
+def serve(folder: Path, delay_s: float) -> None:
+    """Serve the products until the standard input ends; a line there is answered with what was asked since the last."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    stac: Any = import_module("servers.stac")
+    with stac.serve_stac() as server:
+        for product in sorted(folder.iterdir()):
+            server.add(product)
+        server.page_size = 100
+        server.delay_s = delay_s
+        print(server.address, flush=True)
+        for _ in sys.stdin:
+            print(json.dumps([[one.path, one.n_bytes] for one in server.take()]), flush=True)
+
+
+@contextmanager
+def served(folder: Path, delay_s: float) -> Iterator[subprocess.Popen[str]]:
+    """A server in a process of its own, so that it does not share our interpreter's lock."""
+    command = [sys.executable, "-m", "benchmarks.window", "--serve", str(folder), str(delay_s)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+
+
+def asked(process: subprocess.Popen[str]) -> list[tuple[str, int]]:
+    """What the server was asked since the last call: path and bytes sent."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print("", file=process.stdin, flush=True)
+    return [(path, n_bytes) for path, n_bytes in json.loads(process.stdout.readline())]
+
+
+def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
+    """Count the port on all dates, with less and less to fetch."""
+    import sarship as ss  # noqa: PLC0415
+
+    port = ss.read_port(write_port(folder / "port.geojson"))
+    cache = folder / "cache"
+    for earlier in (cache, *folder.glob(f"{kind}-*")):
+        shutil.rmtree(earlier, ignore_errors=True)
+    os.environ["SARSHIP_CACHE"] = str(cache)
+    rows = []
+    with served(folder / kind, delay_s) as process:
+        assert process.stdout is not None
+        catalog = ss.open_catalog("planetary", process.stdout.readline().strip())
+        query = ss.SceneQuery(area=port.area, start="2024-12-01", end="2027-12-01")
+
+        def run(name: str, out: str) -> Row:
+            asked(process)
+            start = time.perf_counter()
+            scenes = list(catalog.search(query))
+            results = ss.survey(scenes, port, folder / out, catalog=catalog)
+            seconds = time.perf_counter() - start
+            if results.failures or len(results.scenes) != n_dates:
+                raise SystemExit(f"{len(results.scenes)} of {n_dates} scenes, {results.failures[:1]}")
+            sent = asked(process)
+            images = [n_bytes for path, n_bytes in sent if path.endswith(".tiff")]
+            return Row(
+                name=f"{KINDS[kind]}: {name}",
+                n_dates=n_dates,
+                seconds=seconds,
+                n_requests=len(images) / n_dates / 2,
+                megabytes=sum(images) / n_dates / 2 / 1e6,
+                n_others=(len(sent) - len(images)) / n_dates,
+            )
+
+        rows.append(run("first time", f"{kind}-1"))
+        for windows in cache.rglob("windows"):
+            shutil.rmtree(windows)
+        rows.append(run("XML kept", f"{kind}-2"))
+        rows.append(run("windows kept as well", f"{kind}-3"))
+        rows.append(run("run again", f"{kind}-3"))
+    return rows
+
+
+def report(rows: Sequence[Row], delay_s: float) -> str:
+    """The table for the page."""
+    lines = [
+        f"A port of {SIDE_KM:g} × {SIDE_KM:g} km (searched with its margins: 10 × 10 km) in scenes of {SHAPE[0]:,} × "
+        f"{SHAPE[1]:,} pixels, VV and VH; a server on loopback that answers each request {1000 * delay_s:g} ms late. "
+        f"From the search to the table of counts; {machine()}.",
+        "",
+        "| | dates | seconds in all | seconds a date | requests an image | MB an image | other requests a date |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {row.name} | {row.n_dates} | {row.seconds:.1f} | {row.seconds / row.n_dates:.2f} | {row.n_requests:.1f} | "
+        f"{row.megabytes:.2f} | {row.n_others:.1f} |"
+        for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def faults(rows: Sequence[Row]) -> list[str]:
+    """Which targets are missed."""
+    first, known, kept, again = rows[:4]
+    missed = []
+    if known.n_requests > TARGETS["requests"]:
+        missed.append(f"{known.n_requests:.1f} requests an image, target {TARGETS['requests']:g}")
+    if known.megabytes > TARGETS["megabytes"]:
+        missed.append(f"{known.megabytes:.2f} MB an image, target {TARGETS['megabytes']:g}")
+    seconds = max(first.seconds, known.seconds) * 60 / known.n_dates
+    if seconds > TARGETS["seconds in all"]:
+        missed.append(f"{seconds:.0f} s for 60 dates, target {TARGETS['seconds in all']:g}")
+    missed += [f"{row.name}: {row.n_requests:.1f} requests, target 0" for row in (kept, again) if row.n_requests]
+    return missed
+
+
+def write_page(text: str) -> None:
+    """Put the table between its markers."""
+    content = PAGE.read_text(encoding="utf-8")
+    start, stop = (content.find(marker) for marker in MARKERS)
+    if not 0 <= start < stop:
+        print(f"{PAGE} has no {MARKERS[0]} … {MARKERS[1]}: nothing is written")
+        return
+    PAGE.write_text(f"{content[:start]}{MARKERS[0]}\n{text}\n{content[stop:]}", encoding="utf-8")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Simulate, serve, count, report; the exit code says whether the targets were met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--serve", nargs=2, metavar=("FOLDER", "DELAY"), help=argparse.SUPPRESS)
+    parser.add_argument("--dates", type=int, default=60)
+    parser.add_argument("--strip-dates", type=int, default=6, help="of plain strips, which are whole lines each")
+    parser.add_argument("--delay", type=float, default=0.03, help="seconds added to each request")
+    parser.add_argument("--folder", type=Path, help="where to simulate (kept); a temporary folder if not given")
+    parser.add_argument("--print-only", action="store_true", help="leave the page alone")
+    args = parser.parse_args(arguments)
+    if args.serve:
+        serve(Path(args.serve[0]), float(args.serve[1]))
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = args.folder or Path(scratch)
+        rows = []
+        for kind, n_dates in (("cog", args.dates), ("strips", args.strip_dates)):
+            if not (folder / kind).exists():
+                make_dates(folder / kind, n_dates, kind == "cog")
+            rows += measure(folder, kind, n_dates, args.delay)
+    text = report(rows, args.delay)
+    print(text)
+    for fault in (missed := faults(rows)):
+        print(f"MISSED: {fault}")
+    if not args.print_only:
+        write_page(text)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
