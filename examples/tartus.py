@@ -3,6 +3,7 @@
 Needs a connection for more than excuses. Accounts are found as `sarship login` stores them or in the environment.
 """
 
+import logging
 import os
 import tempfile
 
@@ -13,6 +14,7 @@ from sarship.catalog import CATALOGS, group_passes
 from sarship.errors import SarshipError
 from sarship.ports import only_port, port_area
 
+logging.disable(logging.WARNING)  # of the libraries beneath, to which each try again is one
 AREA = port_area(only_port("Tartus"))
 QUERY = ss.SceneQuery(area=AREA, start="2024-12-01", end="2025-02-15")
 

@@ -179,8 +179,12 @@ def _library() -> ModuleType:
 
 @contextmanager
 def _no_reports(library: ModuleType) -> Iterator[None]:
-    """asf_search sends what was asked to its makers when an answer is incomplete; it is not ours to send."""
-    with _REPORTS:
+    """asf_search sends what was asked to its makers when an answer is incomplete; it is not ours to send.
+
+    Nor is it our caller's to hear how it uses its own libraries.
+    """
+    with _REPORTS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         before = vars(library)["REPORT_ERRORS"]
         vars(library)["REPORT_ERRORS"] = False
         try:
@@ -198,6 +202,7 @@ def _session(library: ModuleType, address: str) -> requests.Session:
             super().__init__()
             retries = Retry(
                 total=_N_TRIES,
+                connect=2,  # a host that is not there: most likely there is no network
                 backoff_factor=0.5,
                 status_forcelist=(429, 500, 502, 503, 504),
                 allowed_methods=None,

@@ -119,7 +119,7 @@ class _CarefulIO(StacApiIO):
     def __init__(self, address: str) -> None:
         retries = Retry(
             total=_N_TRIES,
-            connect=min(_N_TRIES, _N_CONNECTS),
+            connect=_N_CONNECTS,
             backoff_factor=0.5,
             status_forcelist=(429, 500, 502, 503, 504),
             allowed_methods=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -70,6 +71,8 @@ class Commands(click.Group):
 def _warnings_as_lines() -> Iterator[None]:
     """Print warnings about products as one line each, once; keep those of libraries to their developers."""
     said: set[str] = set()
+    loggers = {name: logging.getLogger(name) for name in ("urllib3.connectionpool", "asf_search")}
+    levels = {name: logger.level for name, logger in loggers.items()}
 
     def say(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
         text = " ".join(str(message).split())
@@ -81,7 +84,13 @@ def _warnings_as_lines() -> Iterator[None]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ProductWarning)
         warnings.showwarning = say
-        yield
+        for logger in loggers.values():
+            logger.setLevel(logging.ERROR)  # each try is a warning to them; what comes of it is ours to say
+        try:
+            yield
+        finally:
+            for name, logger in loggers.items():
+                logger.setLevel(levels[name])
 
 
 Command = Callable[..., Any]
