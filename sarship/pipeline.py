@@ -81,6 +81,13 @@ class _Task:
     port: str = ""
 
     @property
+    def alongside(self) -> BaseGeometry | None:
+        """Waters of the piers together, without those of the anchorages."""
+        names = self.piers["name"][self.piers["kind"] == "pier"]
+        waters = [self.waters[name] for name in names if name in self.waters]
+        return shapely.union_all(waters) if waters else None
+
+    @property
     def fingerprint(self) -> str:
         """Digest of all of it."""
         shapes = [self.area, self.land, self.water, *self.waters.values(), *self.piers.geometry]
@@ -278,7 +285,7 @@ def _search(product: GrdProduct, task: _Task, progress: Bands | None) -> Tables:
     if window is not None:
         hits = detect(product, task.params, window=window, progress=progress, **masks)
     return {
-        "vessels": assign_piers(find_vessels(hits, product, task.params), task.piers),
+        "vessels": assign_piers(find_vessels(hits, product, task.params, piers=task.alongside), task.piers),
         "scenes": _scene_row(product, task),
         "coverage": coverage(product, task.waters, task.params, **masks),
     }
