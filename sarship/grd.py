@@ -22,7 +22,7 @@ from sarship.annotation import Annotation, read_annotation
 from sarship.calibration import Calibration, Noise, Quantity, border_power_at, read_calibration, read_noise
 from sarship.errors import ProductError, ProductWarning
 from sarship.geometry import ImageGeometry
-from sarship.measurement import Measurement, clean_borders
+from sarship.measurement import Measurement
 from sarship.model import Polarization, Scene, Window
 from sarship.safe import Role, SafeContainer, open_safe
 from sarship.schema import SIGMA0
@@ -278,8 +278,10 @@ class GrdProduct:
         (name,) = self.check_polarizations((polarization,))
         file = self.container.find("measurement", name)
         assert file is not None
-        clean = partial(_clean, self, name) if _has_border_noise(self.ipf_version) else None
-        return Measurement.of(self.container, file.name, self.shape, clean)
+        level = None
+        if _has_border_noise(self.ipf_version):
+            level = partial(border_power_at, self.calibration(name), self.noise(name))
+        return Measurement.of(self.container, file.name, self.shape, level)
 
     def _table(self, role: Role, polarization: str) -> Calibration | Noise | None:
         key = (role, polarization)
@@ -391,9 +393,3 @@ def _resolution_class(pixel_spacing_m: float) -> str:
 def _has_border_noise(ipf_version: str) -> bool:
     parts = [int(part) for part in ipf_version.split(".") if part.isdigit()]
     return bool(parts) and tuple(parts) < _BORDERS_CLEAN_SINCE
-
-
-def _clean(product: GrdProduct, polarization: str, pixels: NDArray[np.uint16], first_line: int) -> None:
-    """Set the border noise of some whole lines to zero."""
-    level = partial(border_power_at, product.calibration(polarization), product.noise(polarization))
-    clean_borders(pixels, first_line, level)

@@ -25,15 +25,13 @@ from sarship.model import Window
 if TYPE_CHECKING:
     from sarship.safe import SafeContainer
 
-__all__ = ["Measurement", "clean_borders"]
+__all__ = ["Measurement", "clean_borders", "clean_window"]
 
 Pixels = NDArray[np.uint16]
 Keep = Callable[[Window, Callable[[Window], Pixels]], Pixels]
 """Gives a window that was kept, or calls what reads it and keeps that."""
 Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
 """Entered to read a file; gives GDAL's options for it."""
-Cleaner = Callable[[Pixels, int], None]
-"""Sets border noise to zero, in place, in whole lines of the image of which the first is given by number."""
 Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Squared digital numbers, as a function of line and pixel."""
 
@@ -45,6 +43,8 @@ _OPTIONS: Final = {
 }
 _OPENING: Final = threading.Lock()
 """Warning filters belong to the process, so only one thread at a time may change them."""
+_WITNESS: Final = 64
+"""Pixels read on either side of a window of an old image, to see there that the image has begun."""
 CELL: Final = 32
 """Pixels whose mean power is judged together when the border of a line is sought."""
 _STEP: Final = 64
@@ -55,7 +55,7 @@ _KEPT: Final = 2**26
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The image of one polarisation: where it is, how large it must be, and what cleans its borders."""
+    """The image of one polarisation: where it is, how large it must be, and what tells its borders from it."""
 
     gdal_path: str
     """Path that GDAL opens."""
@@ -63,18 +63,18 @@ class Measurement:
     """File name for messages."""
     shape: tuple[int, int]
     """Lines and pixels that the annotation promises."""
-    clean: Cleaner | None = None
-    """Sets border noise to zero; None where the processor did so itself."""
+    level: Level | None = None
+    """What noise in the border stays below, and no image; None where the processor set it to zero itself."""
     access: Access = field(default=nullcontext, repr=False)
     """Entered to read the file; gives GDAL's options for it. Waits where a server limits requests."""
     keep: Keep | None = field(default=None, repr=False)
     """Gives a window that was kept, or calls what reads it and keeps that; None where reading is cheap."""
 
     @classmethod
-    def of(cls, container: SafeContainer, name: str, shape: tuple[int, int], clean: Cleaner | None) -> Measurement:
+    def of(cls, container: SafeContainer, name: str, shape: tuple[int, int], level: Level | None) -> Measurement:
         """The image that the manifest of a product calls `name`."""
         where = container.gdal_path(name), container.describe(name)
-        return cls(*where, shape, clean, container.access, container.keeper(name))
+        return cls(*where, shape, level, container.access, container.keeper(name))
 
     def read(self, window: Window) -> Pixels:
         """Digital numbers of a window, uint16 (lines, pixels), 0 = no data.
@@ -147,12 +147,26 @@ class Measurement:
                 yield Window(start, stop, *columns), pixels, Window(top, bottom, *columns)
 
     def _read(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
-        """Read a window, cleaned; where lines must be cleaned they are read in full."""
-        whole = self.clean is not None and window.shape[1] < self.shape[1]
-        columns = (0, self.shape[1]) if whole else (window.pixel_start, window.pixel_stop)
-        pixels = out if out is not None and not whole else None
-        if pixels is None:
-            pixels = np.empty((window.shape[0], columns[1] - columns[0]), np.uint16)
+        """Read a window, cleaned: with a little on either side, and whole lines only where that does not tell."""
+        if self.level is None:
+            return self._decode(dataset, window, out)
+        n_pixels = self.shape[1]
+        left, right = max(window.pixel_start - _WITNESS, 0), min(window.pixel_stop + _WITNESS, n_pixels)
+        left, right = left // CELL * CELL, n_pixels - (n_pixels - right) // CELL * CELL
+        pixels = self._decode(dataset, Window(window.line_start, window.line_stop, left, right))
+        if not clean_window(pixels, (window.line_start, left), window, n_pixels, self.level):
+            left = 0
+            pixels = self._decode(dataset, Window(window.line_start, window.line_stop, 0, n_pixels))
+            clean_borders(pixels, window.line_start, self.level)
+        pixels = pixels[:, window.pixel_start - left : window.pixel_stop - left]
+        if out is not None:
+            out[:] = pixels
+        return pixels
+
+    def _decode(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
+        """Read a window as it is stored."""
+        pixels = np.empty(window.shape, np.uint16) if out is None else out
+        columns = window.pixel_start, window.pixel_stop
         try:
             dataset.read(1, window=((window.line_start, window.line_stop), columns), out=pixels)
         except (RasterioError, OSError) as error:
@@ -160,12 +174,6 @@ class Measurement:
             raise ProductError(
                 f"{self.source}: {lines} cannot be decoded ({error.__cause__ or error}); fetch the product again"
             ) from error
-        if self.clean is not None:
-            self.clean(pixels, window.line_start)
-        if whole:
-            pixels = pixels[:, window.pixel_start : window.pixel_stop]
-            if out is not None:
-                out[:] = pixels
         return pixels
 
     @contextmanager
@@ -219,6 +227,58 @@ def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:
     last = pixels.shape[1] - 1
     _clean_left(pixels, first_line, level)
     _clean_left(pixels[:, ::-1], first_line, lambda line, pixel: level(line, last - pixel))
+
+
+def clean_window(pixels: Pixels, corner: tuple[int, int], window: Window, n_pixels: int, level: Level) -> bool:
+    """Set border noise to zero in a part of some lines as `clean_borders` does in whole ones, where the part can tell.
+
+    On a side that does not reach the edge of the image it can when each line shows the image in a cell between there
+    and the window, so that the border ends before it. `pixels` begins and ends where a cell of its side does.
+
+    Parameters
+    ----------
+    pixels
+        uint16, the window with something on either side; changed in place.
+    corner
+        Line and pixel of its first.
+    window
+        What is wanted of it.
+    n_pixels
+        Width of the image.
+    level
+        Squared digital numbers at a line and pixel.
+
+    Returns
+    -------
+    Whether the window is now what it would be out of whole lines.
+    """
+    line, left = corner
+    right, last = left + pixels.shape[1], n_pixels - 1
+
+    def mirrored(line: NDArray[np.float64], pixel: NDArray[np.float64]) -> NDArray[np.float64]:
+        return level(line, last - pixel)
+
+    if not (
+        _shows_image(pixels[:, : window.pixel_start - left], (line, left), level)
+        and _shows_image(pixels[:, : window.pixel_stop - right - 1 : -1], (line, n_pixels - right), mirrored)
+    ):
+        return False
+    if left == 0:
+        _clean_left(pixels, line, level)
+    if right == n_pixels:
+        _clean_left(pixels[:, ::-1], line, mirrored)
+    return True
+
+
+def _shows_image(pixels: Pixels, corner: tuple[int, int], level: Level) -> bool:
+    """Whether each line has a cell that reaches the level; not asked at an edge of the image, which settles it."""
+    (first_line, first_pixel), n_cells = corner, pixels.shape[1] // CELL
+    if first_pixel == 0:
+        return True
+    cells = pixels[:, : n_cells * CELL].reshape(len(pixels), n_cells, CELL).astype(np.uint64) ** 2
+    centres = first_pixel + np.arange(n_cells) * CELL + (CELL - 1) / 2
+    lines = first_line + np.arange(len(pixels), dtype=np.float64)
+    return bool((cells.sum(axis=2) >= level(lines[:, None], centres[None, :]) * CELL).any(axis=1).all())
 
 
 def _clean_left(pixels: Pixels, first_line: int, level: Level) -> None:

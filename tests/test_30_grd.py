@@ -333,6 +333,42 @@ def test_borders_of_any_width_are_found(left: int, right: int) -> None:
     np.testing.assert_array_equal(cleaned[:, left : 5000 - right], image[:, left : 5000 - right])
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_window_is_cleaned_as_whole_lines_are(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    n_lines, n_pixels = 6, 500
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    image = rng.integers(20, 60, (n_lines, n_pixels)).astype(np.uint16)
+    for row in image:
+        left, right = rng.integers(0, data.draw(st.sampled_from([1, 60, 300])), 2)
+        row[:left] = rng.integers(0, 12, left)
+        row[n_pixels - right :] = rng.integers(0, 12, right)
+    path = tmp_path_factory.mktemp("image") / "m.tiff"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path, "w", driver="GTiff", height=n_lines, width=n_pixels, count=1, dtype="uint16") as file:
+            file.write(image, 1)
+    start, line = data.draw(st.integers(0, n_pixels - 1)), data.draw(st.integers(0, n_lines - 1))
+    stop = data.draw(st.integers(start + 1, n_pixels))
+    part = Measurement(str(path), "m.tiff", image.shape, level).read(Window(line, n_lines, start, stop))
+    clean_borders(image, 0, level)
+    np.testing.assert_array_equal(part, image[line:, start:stop])
+
+
+def test_a_window_well_inside_an_old_image_is_read_without_its_whole_lines(
+    old_product: tuple[Path, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product, seen, decode = quietly(old_product[0]), [], Measurement._decode
+
+    def noted(self: Measurement, dataset: object, window: Window, out: object = None) -> np.ndarray:
+        seen.append(window.shape[1])
+        return decode(self, dataset, window, out)
+
+    monkeypatch.setattr(Measurement, "_decode", noted)
+    product.digital_numbers("VV", Window(100, 200, 200, 280))
+    assert max(seen) < 80 + 2 * (64 + CELL) < product.shape[1]
+
+
 def test_dark_water_in_the_middle_is_not_a_border() -> None:
     image = np.full((3, 900), 60, np.uint16)
     image[:, 300:600] = 3
