@@ -14,20 +14,23 @@ from typing import Final, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
+from scipy.interpolate import CubicSpline
 
-from sarship import averages
+from sarship import averages, klaw
 from sarship.model import CfarParams, ClutterLaw, RingAverage
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
 F64 = NDArray[np.float64]
-Arguments = tuple[F64, F64, F64]
-Rule = Callable[[F64, F64, F64], F64]
+Arguments = tuple[F64, F64, F64, F64]
+Rule = Callable[[F64, F64, F64, F64], F64]
 
 EXACT_COUNTS = 256
 """Ring counts up to this are solved one by one in `ring_table`; above it the factor is interpolated."""
 TABLE_NODES = 256
 """Number of counts, evenly spread in their logarithm, at which it is solved besides."""
+K_NODES = 64
+"""Counts at which it is solved for the law k, whose factors take longest."""
 _GUMBEL_SKEW = -12 * np.sqrt(6) * special.zeta(3) / np.pi**3 / np.sqrt(4.4)
 """Correlation of a sample's mean and deviation, κ₃/√(κ₄ + 2), for Gumbel's law of the smallest."""
 _GUMBEL_NODES = 32
@@ -42,6 +45,7 @@ def threshold_factor(
     looks: ArrayLike,
     count: ArrayLike,
     independent: ArrayLike = 1.0,
+    shape: ArrayLike = np.inf,
     average: RingAverage = "mean",
     sides: ArrayLike = 4,
     rank: float = 0.75,
@@ -57,6 +61,11 @@ def threshold_factor(
         without 1 − pfa, so it holds down to pfa 1e-12 and below. With another `average` the factor multiplies the
         greatest or smallest mean of the sides, or the ⌈rank·n⌉-th smallest pixel, and is solved from the integral
         in `sarship.averages`.
+    `k`
+        The factor multiplies the ring's mean power, as for gamma, whose speckle is multiplied here by a texture of
+        order `shape`; infinite for gamma itself. Solved from `klaw.pfa_of`: the tail by numerical integration
+        over the texture, with the spread of the ring's mean in it. Where the ring gives the shape too, see
+        `klaw.ring_surface`.
     `lognormal`
         The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
         t·√(1 + 1/n), t the upper quantile of Student's law of n − 1 degrees of freedom, exact for independent pixels
@@ -81,11 +90,13 @@ def threshold_factor(
     pfa
         False-alarm probability per pixel, in (0, 1).
     looks
-        Equivalent number of looks; only gamma depends on it.
+        Equivalent number of looks; only gamma and k depend on it.
     count
         Number of pixels in the ring, at least 1; in each of its sides for `greatest` and `smallest`.
     independent
         Independent pixels for each pixel of the ring.
+    shape
+        Order of the texture, small for a spiky sea; only k depends on it.
     average, rank
         As in `CfarParams`; only gamma has others than the mean.
     sides
@@ -102,10 +113,10 @@ def threshold_factor(
     pfa = np.asarray(pfa, np.float64)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
-    pfa, looks, many = _arguments(law, pfa, looks, count, independent)
+    pfa, looks, many, shape = _arguments(law, pfa, looks, count, independent, shape)
     if average != "mean":
         return _averaged(averages.FACTORS, (law, average), pfa, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][0](pfa, looks, many), np.float64)
+    return np.asarray(_LAWS[law][0](pfa, looks, many, shape), np.float64)
 
 
 def pfa_of(
@@ -115,6 +126,7 @@ def pfa_of(
     looks: ArrayLike,
     count: ArrayLike,
     independent: ArrayLike = 1.0,
+    shape: ArrayLike = np.inf,
     average: RingAverage = "mean",
     sides: ArrayLike = 4,
     rank: float = 0.75,
@@ -128,10 +140,10 @@ def pfa_of(
     factor = np.asarray(factor, np.float64)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
-    factor, looks, many = _arguments(law, factor, looks, count, independent)
+    factor, looks, many, shape = _arguments(law, factor, looks, count, independent, shape)
     if average != "mean":
         return _averaged(averages.PFAS, (law, average), factor, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][1](factor, looks, many), np.float64)
+    return np.asarray(_LAWS[law][1](factor, looks, many, shape), np.float64)
 
 
 def _averaged(
@@ -156,26 +168,26 @@ def _averaged(
     return rules.sides(first, looks, count * independent, sides, is_greatest=average == "greatest")
 
 
-def _gamma_factor(pfa: F64, looks: F64, many: F64) -> F64:
+def _gamma_factor(pfa: F64, looks: F64, many: F64, _shape: F64) -> F64:
     return averages.gamma_factor(pfa, looks, many)
 
 
-def _gamma_pfa(factor: F64, looks: F64, many: F64) -> F64:
+def _gamma_pfa(factor: F64, looks: F64, many: F64, _shape: F64) -> F64:
     return np.asarray(special.betainc(looks * many, looks, 1 / (1 + factor / many)))
 
 
-def _lognormal_factor(pfa: F64, _looks: F64, many: F64) -> F64:
+def _lognormal_factor(pfa: F64, _looks: F64, many: F64, _shape: F64) -> F64:
     freedom = np.where(many > 1, many - 1, np.nan)
     factor = -special.stdtrit(freedom, pfa) * np.sqrt(1 + 1 / many)
     return np.where(many > 1, factor, np.inf)
 
 
-def _lognormal_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+def _lognormal_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
     freedom = np.where(many > 1, many - 1, np.nan)
     return np.asarray(special.stdtr(freedom, -factor / np.sqrt(1 + 1 / many)))
 
 
-def _gumbel_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+def _gumbel_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
     """False-alarm probability averaged over the ring's mean and deviation of ln power."""
     nodes, weights = special.roots_hermitenorm(_GUMBEL_NODES)
     log_deviation, rest = nodes[:, None], nodes
@@ -190,52 +202,65 @@ def _gumbel_pfa(factor: F64, _looks: F64, many: F64) -> F64:
     return np.asarray((weight * tail).sum(axis=(-2, -1)))
 
 
-def _gumbel_factor(pfa: F64, looks: F64, many: F64) -> F64:
+def _gumbel_factor(pfa: F64, looks: F64, many: F64, shape: F64) -> F64:
     """The factor by bisection between bounds that hold for rings of more than one independent pixel."""
     pfa, looks, many = np.broadcast_arrays(pfa, looks, many)
     low, high = np.full(pfa.shape, -10.0), np.full(pfa.shape, 1e4)
     for _ in range(_BISECTIONS):
         middle = np.where(low < 1, low / 2 + high / 2, np.sqrt(np.abs(low * high)))
-        is_low = _gumbel_pfa(middle, looks, many) > pfa
+        is_low = _gumbel_pfa(middle, looks, many, shape) > pfa
         low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
     return np.where(many > 1, (low + high) / 2, np.inf)
 
 
-def _gaussian_factor(pfa: F64, _looks: F64, many: F64) -> F64:
+def _gaussian_factor(pfa: F64, _looks: F64, many: F64, _shape: F64) -> F64:
     return np.asarray(-special.ndtri(pfa) + 0 * many)
 
 
-def _gaussian_pfa(factor: F64, _looks: F64, many: F64) -> F64:
+def _gaussian_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
     return np.asarray(special.ndtr(-factor) + 0 * many)
+
+
+def _k_factor(pfa: F64, looks: F64, many: F64, shape: F64) -> F64:
+    return klaw.factor_of(pfa, shape, looks, many)
+
+
+def _k_pfa(factor: F64, looks: F64, many: F64, shape: F64) -> F64:
+    return klaw.pfa_of(factor, shape, looks, many)
 
 
 _LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
     "gamma": (_gamma_factor, _gamma_pfa),
     "lognormal": (_lognormal_factor, _lognormal_pfa),
     "weibull": (_gumbel_factor, _gumbel_pfa),
+    "k": (_k_factor, _k_pfa),
     "gaussian": (_gaussian_factor, _gaussian_pfa),
 }
 
 
-def _arguments(law: str, first: ArrayLike, looks: ArrayLike, count: ArrayLike, independent: ArrayLike) -> Arguments:
-    """The first argument, the looks and the number of independent pixels, all checked."""
+def _arguments(law: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
+    """The first argument, the looks, the number of independent pixels and the shape, all checked."""
     if law not in _LAWS:
         raise ValueError(f"law must be one of {tuple(_LAWS)}, got {law!r}")
-    looks, count, independent = (np.asarray(v, np.float64) for v in (looks, count, independent))
+    looks, count, independent, shape = (np.asarray(v, np.float64) for v in others)
     if not np.all((looks > 0) & np.isfinite(looks)):
         raise ValueError(f"looks must be positive and finite, got {looks}")
     if not np.all(count >= 1):
         raise ValueError(f"a ring holds at least one pixel, got count {count}")
     if not np.all((independent > 0) & (independent <= 1)):
         raise ValueError(f"independent must lie in (0, 1], got {independent}")
-    return np.asarray(first, np.float64), looks, np.asarray(count * independent)
+    if not np.all(shape > 0):
+        raise ValueError(f"shape must be positive, infinite for no texture, got {shape}")
+    return np.asarray(first, np.float64), looks, np.asarray(count * independent), shape
 
 
 def ring_table(params: CfarParams) -> NDArray[np.float64]:
     """What a kernel compares with, for every ring count n from 0 to `params.ring_size`; infinite below `min_ring`.
 
     For gamma the threshold over the *sum* of the ring. For the laws of a mean and a deviation the squared factor times
-    n/(n − 1), so that a level is above its threshold when (n·level − sum)² exceeds n·squares − sum² times that.
+    n/(n − 1), so that a level is above its threshold when (n·level − sum)² exceeds n·squares − sum² times that. For k
+    as for gamma where the shape is given; where it is not, the row of `klaw.ring_surface`, and between two of them by
+    its fraction.
 
     Solved at every count up to 256 and at 256 of all, its logarithm linear in 1/count between: the error stays under
     0.01 % of the factor (tested). Read-only: the table is shared between calls.
@@ -246,9 +271,11 @@ def ring_table(params: CfarParams) -> NDArray[np.float64]:
 @lru_cache(maxsize=32)
 def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     size = params.ring_size
+    if params.law == "k" and params.shape is None:
+        return klaw.ring_rows(params)
     spread = np.geomspace(1, size, TABLE_NODES).round()
     nodes = np.unique(np.concatenate([np.arange(1, min(EXACT_COUNTS, size) + 1), spread, [size]]))
-    factors = threshold_factor(params.law, params.pfa, looks=params.looks, count=nodes, independent=params.independent)
+    factors = _k_factors(params, nodes) if params.law == "k" else _factors(params, nodes)
     nodes, factors = nodes[np.isfinite(factors)], factors[np.isfinite(factors)]
     table = np.full(size + 1, np.inf)
     if not len(nodes):
@@ -256,7 +283,7 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     count = np.arange(nodes[0], size + 1, dtype=np.float64)
     # 1/count falls with count and np.interp wants a rising abscissa
     factor = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors)))
-    if params.law == "gamma":
+    if params.law in {"gamma", "k"}:
         table[int(nodes[0]) :] = factor / count
     else:
         with np.errstate(divide="ignore"):  # one pixel has no deviation
@@ -264,3 +291,19 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     table[: params.min_ring] = np.inf
     table.setflags(write=False)
     return table
+
+
+def _factors(params: CfarParams, count: F64) -> F64:
+    shape = np.inf if params.shape is None else params.shape
+    return threshold_factor(
+        params.law, params.pfa, looks=params.looks, count=count, independent=params.independent, shape=shape
+    )
+
+
+def _k_factors(params: CfarParams, count: F64) -> F64:
+    """Factors of k, each a search through integrals, by a spline through a few of them."""
+    few = np.geomspace(1, params.ring_size, K_NODES)
+    factors = _factors(params, few)
+    few, factors = few[np.isfinite(factors)], factors[np.isfinite(factors)]
+    known = CubicSpline(np.log(few), np.log(factors), extrapolate=False)(np.log(count))
+    return np.where(np.isfinite(known), np.exp(known), np.inf)

@@ -38,7 +38,7 @@ __all__ = [
     "Window",
 ]
 
-ClutterLaw = Literal["gamma", "lognormal", "weibull", "gaussian"]
+ClutterLaw = Literal["gamma", "lognormal", "weibull", "k", "gaussian"]
 RingAverage = Literal["mean", "greatest", "smallest", "ordered"]
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
@@ -240,7 +240,10 @@ class CfarParams:
     law: ClutterLaw = "gamma"
     """What the clutter's power is taken to follow. `gaussian` is here for comparison: it holds no rate on speckle."""
     looks: float = 4.4
-    """Equivalent number of looks of the image; only `gamma` depends on it."""
+    """Equivalent number of looks of the image; only `gamma` and `k` depend on it."""
+    shape: float | None = None
+    """Order of the sea's texture, which only `k` has: 1 is a spiky sea, 20 nearly none. Estimated from each ring for
+    None."""
     average: RingAverage = "mean"
     """What of the ring sets the threshold under the law `gamma`: the mean; the greatest or the smallest of the means of
     its four sides; or the pixel at `rank` in its order. A side reaches from a corner of the ring along one edge to the
@@ -267,6 +270,8 @@ class CfarParams:
             raise ValueError(f"rank must lie in [0.01, 1], got {self.rank}")
         if not 0 < self.looks < math.inf:
             raise ValueError(f"looks must be positive and finite, got {self.looks}")
+        if self.shape is not None and not self.shape > 0:
+            raise ValueError(f"shape must be positive, got {self.shape}")
         if not 0 < self.independent <= 1:
             raise ValueError(f"independent must lie in (0, 1], got {self.independent}")
         self._check_windows()

@@ -1,12 +1,13 @@
 """Slow, plain twins of the kernels: one pixel at a time, Python's own whole numbers, nothing clever."""
 
-from math import ceil, floor, fsum, isqrt, log
+from math import ceil, floor, fsum, log
 
 import numpy as np
 
 from sarship.averages import order_table, side_table
 from sarship.cfar import CfarParams
 from sarship.clutter import ring_table
+from sarship.klaw import ring_surface
 
 
 def powers(image, valid=None):
@@ -22,19 +23,29 @@ def powers(image, valid=None):
     return rows
 
 
-def ln_level(value, is_number):
+def ln_level(value):
     """Fixed-point logarithm of a power, as the laws of ln power sum it."""
-    if is_number:
-        return round(log(isqrt(value)) * 2**20) + 1
-    return floor(log(value) * 2**20 + 0.5) + 2**30
+    return 2 * floor(log(value) * 2**20 + 0.5) + 1
+
+
+def surface_factor(surface, row, variance):
+    """Threshold over the mean of ln power, between four entries of a surface."""
+    rows, entries = surface.entries.shape
+    place = max(np.log(variance / surface.variance) * surface.steps, 0) if variance > 0 else 0.0
+    beyond = np.exp(max(place - (entries - 1), 0) / surface.steps / 2)
+    place = min(place, entries - 1)
+    top, left = min(int(row), rows - 2) if rows > 1 else 0, min(int(place), entries - 2)
+    down, right = row - top, place - left
+    corners = surface.entries[[[top], [min(top + 1, rows - 1)]], [left, left + 1]]
+    return np.array([1 - down, down]) @ corners @ np.array([1 - right, right]) * beyond
 
 
 def moment_scores(image, params: CfarParams, valid=None):
     """(score, clutter) for the laws of a mean and a deviation, from whole numbers where levels are whole."""
     is_number, is_log = image.dtype.kind == "u", params.law != "gaussian"
-    factor, power = ring_table(params), powers(image, valid)
-    levels = [[None if v is None else ln_level(v, is_number) if is_log else v for v in row] for row in power]
-    scale, zero = (2.0**19, 1) if is_number else (2.0**20, 2**30)
+    factor, surface, power = ring_table(params), ring_surface(params), powers(image, valid)
+    levels = [[None if v is None else ln_level(v) if is_log else v for v in row] for row in power]
+    scale = 2.0**21
     out = np.full((2, *image.shape), np.nan)
     for line in range(image.shape[0]):
         for pixel in range(image.shape[1]):
@@ -44,15 +55,20 @@ def moment_scores(image, params: CfarParams, valid=None):
                 continue
             if is_number or is_log:
                 total = sum(around)
-                spread = factor[n] * float(n * sum(v * v for v in around) - total**2)
+                spread = float(n * sum(v * v for v in around) - total**2)
                 above = float(n * level - total)
             else:
                 total = fsum(around)
-                spread = factor[n] * n * fsum((v - total / n) ** 2 for v in around)
+                spread = n * fsum((v - total / n) ** 2 for v in around)
                 above = n * level - total
+            if surface.entries.size:
+                variance = spread / (n * (n - 1)) / scale**2
+                spread = (surface_factor(surface, factor[n], variance) * n * scale) ** 2
+            else:
+                spread *= factor[n]
             if is_log:
                 score = np.exp(np.clip((above - np.sqrt(spread)) / n / scale, -740, 700))
-                clutter = np.exp((total / n - zero) / scale)
+                clutter = np.exp((total / n - 1) / scale)
             else:
                 score, clutter = n * level / (total + np.sqrt(spread)), total / n
             # the decision is the comparison of squares; the score follows it

@@ -20,8 +20,9 @@ def compiled(function: F, *, any_order: bool = False) -> F:
     compiles in every process. `any_order` lets sums of floats be added in any order, and so in vector registers.
     """
     order = {"reassoc", "nsz"} if any_order else set()
+    # the error model of NumPy, because a test for division by zero keeps a loop out of the vector registers
     try:
-        kernel: F = numba.njit(function, nogil=True, fastmath=order, cache=True)
+        kernel: F = numba.njit(function, nogil=True, fastmath=order, error_model="numpy", cache=True)
     except RuntimeError:
-        kernel = numba.njit(function, nogil=True, fastmath=order)
+        kernel = numba.njit(function, nogil=True, fastmath=order, error_model="numpy")
     return kernel

@@ -1,142 +1,152 @@
 """Kernels for laws of two moments on whole numbers: exact sums of levels and of their squares, whatever they are.
 
-A level is a pixel's power (laws `gaussian`, `k`) or its logarithm in fixed point (`lognormal`, `weibull`), a whole
-number below 2³², zero for no data. Three words slide over the image: the sum of levels packed with the count, as in
-`cpu`; the sum of squares without what overflows 64 bits; and the sum of each square's bits from 48 on, which says
-how often it overflowed. The last one is skipped where no level of the ring reaches 2²⁴, as at sea.
+Levels come from `cpu_levels`. Three words slide over the image as in `cpu`:
+the sum of levels packed with the count; the sum of squares without what overflows 64 bits; and the sum of each square's
+upper bits, which says how often it overflowed. The last is skipped where no level of the window has such bits.
+
+As in `cpu`, blocks that cannot hold a hit are passed over: nowhere in a block is the sum of levels smaller than at its
+start plus its falls, nor the sum of squares; so the brightest pixel is compared with the lowest threshold there can be.
 
 Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
 """
 
 from __future__ import annotations
 
-import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.compiler import compiled
-from sarship.cfar.cpu_float import negative_power
 
-__all__ = ["LN_LEVELS", "LN_SCALE", "LN_ZERO", "search_tile"]
+__all__ = ["BLOCK", "Rule", "search_rows"]
 
-LN_SCALE = float(1 << 20)
-"""Levels of ln power for each unit of it: a level is a millionth of the power."""
-LN_ZERO = 1 << 30
-"""Level of ln power 0 in images of float power, so that the smallest has a level above zero."""
 _COUNT_SHIFT = np.uint64(48)
-_SUM_BITS = np.uint64((1 << 48) - 1)
+_SUM_LEFT = np.uint64(16)
 _HALF = np.uint64(32)
+_HALF_COUNT = np.uint64(1 << 47)
+_TO_TOP = np.uint64(24)
+_ROUNDING = float(1 << 16)
 _LOW = np.uint64((1 << 32) - 1)
 _ONE = np.uint64(1)
-_TOP_SHIFT = np.uint64(48)
-_TOP_HIGH = np.uint64(16)
-_TOP_UNIT = 2.0**48
+_WORD_BITS = np.uint64(64)
 _WORD = 2.0**64
-_BRIGHT = np.uint32(1 << 24)
 _SAFE = 1e-12
+_NEAREST = 1 << 18
 _ABOVE_ONE = np.float32(np.nextafter(np.float32(1), np.float32(2)))
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
-_BLOCK = 64
+BLOCK = 32
+"""Pixels of a block."""
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
+I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
-STRIP_LINES = 512
-"""Lines whose levels are laid out at once, unless the window is tall: they stay in the caches."""
-Image = NDArray[np.uint16] | NDArray[np.floating]
+Levels = NDArray[np.signedinteger]
+Quad = tuple[U64, U64, U64, U64]
 
 
-def _ln_levels() -> U32:
-    """Logarithm of every digital number's power in fixed point, 1 for ln 1 and 0 for no data; all below 2²⁴."""
-    levels = np.zeros(1 << 16, np.uint32)
-    levels[1:] = np.rint(np.log(np.arange(1, 1 << 16)) * LN_SCALE) + 1
-    return levels
+class Rule(NamedTuple):
+    """Numbers of a law that the kernel compares with."""
 
-
-LN_LEVELS = _ln_levels()
-"""Level of every digital number for the laws of ln power: twice its logarithm, in units of `LN_SCALE` / 2."""
-_SQUARE_LEVELS = np.arange(1 << 16, dtype=np.uint32) ** 2
-_NO_LEVELS = np.empty(0, np.uint32)
-
-
-@compiled
-def _fill_levels(
-    rows: U32, image: Image, valid: NDArray[np.bool_], levels: U32, top: int, left: int, negative: F64
-) -> bool:
-    """Levels of a part of the image from line `top` and pixel `left` on, no data as zero; note a negative power.
-
-    Returns whether any level is bright. Apart from the search, so that only this is compiled for every type.
-    """
-    n_lines, n_pixels = image.shape
-    rows[:] = 0
-    largest = np.uint32(0)
-    first, last = max(left, 0), min(left + rows.shape[1], n_pixels)
-    for line in range(max(top, 0), min(top + rows.shape[0], n_lines)):
-        inside, source = rows[line - top, first - left : last - left], image[line, first:last]
-        if levels.size > 0:
-            for i in range(inside.size):
-                inside[i] = levels[np.uint16(source[i])]
-        else:
-            for i in range(inside.size):
-                if 0 < source[i] < np.inf:
-                    fixed = math.floor(math.log(np.float64(source[i])) * LN_SCALE + 0.5)
-                    inside[i] = np.uint32(np.int64(fixed) + LN_ZERO)
-                elif source[i] < 0 and negative[0] == 0 and (valid.size == 0 or valid[line, first + i]):
-                    negative[0], negative[1], negative[2] = source[i], line, first + i
-        if valid.size > 0:
-            keep = valid[line, first:last]
-            for i in range(inside.size):
-                inside[i] = inside[i] if keep[i] else np.uint32(0)
-        for i in range(inside.size):
-            largest = max(largest, inside[i])
-    return bool(largest >= _BRIGHT)
+    scale: float
+    """Levels for each unit of ln power; 0 where a level is power."""
+    centre: int
+    """What was taken from each level."""
+    bias: np.uint64
+    """Above the negative of any sum of levels: with it the packed count comes out right."""
+    shift: np.uint64
+    """A level whose square has bits from this one on is bright; an even number."""
+    least: float
+    """No hit's distance above the sum is below this times the count."""
+    variance: float
+    """Variance in levels at which the surface's entries begin."""
+    steps: float
+    """Entries of the surface for each unit of ln variance."""
 
 
 @compiled
-def _slide_down(sums: U64, squares: U64, entering: U32, leaving: U32) -> None:
+def _slide_down(sums: U64, squares: U64, entering: Levels, leaving: Levels) -> None:
     """Add a line's levels, squares and counts to the column sums and take another's away; wrap-around cancels."""
     for i in range(sums.size):
-        new, old = np.uint64(entering[i]), np.uint64(leaving[i])
-        count = np.uint64(new != 0) - np.uint64(old != 0)
-        sums[i] += new - old + (count << _COUNT_SHIFT)
-        squares[i] += new * new - old * old
+        new, old = np.int64(entering[i]), np.int64(leaving[i])
+        count = np.int64(new != 0) - np.int64(old != 0)
+        sums[i] += np.uint64(new - old) + (np.uint64(count) << _COUNT_SHIFT)
+        squares[i] += np.uint64(new * new) - np.uint64(old * old)
 
 
 @compiled
-def _slide_tops(tops: U32, entering: U32, leaving: U32) -> None:
+def _slide_tops(tops: U64, entering: Levels, leaving: Levels, shift: np.uint64) -> None:
     for i in range(tops.size):
-        new, old = np.uint64(entering[i]), np.uint64(leaving[i])
-        tops[i] += np.uint32((new * new) >> _TOP_SHIFT) - np.uint32((old * old) >> _TOP_SHIFT)
+        new, old = np.int64(entering[i]), np.int64(leaving[i])
+        tops[i] += (np.uint64(new * new) >> shift) - (np.uint64(old * old) >> shift)
 
 
 @compiled
-def _slide_across(ring: np.ndarray, outer: np.ndarray, inner: np.ndarray, back: int, guard: int) -> None:
-    """Sums over the ring of every pixel of a line, from column sums that begin `back + 1` pixels before it."""
-    n = ring.size
-    # slices rather than computed indices: the compiler then drops the wrap-around tests
-    outer_in, outer_out = outer[2 * back + 1 : 2 * back + 1 + n], outer[:n]
-    inner_in, inner_out = inner[back + guard + 1 : back + guard + 1 + n], inner[back - guard : back - guard + n]
-    total = outer[0] - outer[0]
+def _first_sum(outer: U64, inner: U64, back: int, guard: int) -> np.uint64:
+    """Sum over the ring of the pixel before the first, from column sums that begin `back + 1` pixels before that."""
+    total = np.uint64(0)
     for j in range(2 * back + 1):
         total += outer[j]
     for j in range(back - guard, back + guard + 1):
         total -= inner[j]
-    for i in range(n):
-        total += outer_in[i] - outer_out[i] - inner_in[i] + inner_out[i]
-        ring[i] = total
+    return total
 
 
 @compiled
-def _spread(packed: np.uint64, low: np.uint64, top: np.uint32) -> float:
+def _survey_blocks(
+    change: U64, changes: U64, falls: I64, uneven: U64, near: I64, columns: Quad, squares: Quad, block: int
+) -> None:
+    """For each block of a line how the ring's sums change across it, and by how much they fall on the way.
+
+    `falls` holds 65,536 times that of the sum of levels, then that of the squares of levels less 128 times `near`, but
+    for at most `_ROUNDING` times `near` a pixel; `uneven` is zero where the ring's count stays the same.
+    """
+    rows = (change.size, block)
+    a, b, c, d = (
+        columns[0].reshape(rows), columns[1].reshape(rows), columns[2].reshape(rows), columns[3].reshape(rows),
+    )  # fmt: skip
+    e, f, g, h = (
+        squares[0].reshape(rows), squares[1].reshape(rows), squares[2].reshape(rows), squares[3].reshape(rows),
+    )  # fmt: skip
+    for k in range(change.size):
+        total, total_2, fall, fall_2, odd = np.uint64(0), np.uint64(0), np.int64(0), np.int64(0), np.uint64(0)
+        centre = np.int64(np.int32(near[k]))
+        for i in range(block):
+            step = (a[k, i] - b[k, i]) - (c[k, i] - d[k, i])
+            step_2 = (e[k, i] - f[k, i]) - (g[k, i] - h[k, i])
+            total += step
+            total_2 += step_2
+            # the shift drops the count and leaves the sum's sign in place
+            fall += min(np.int64(step << _SUM_LEFT), np.int64(0))
+            odd |= (step + _HALF_COUNT) >> _COUNT_SHIFT
+            # 2 · 128 · centre · sum; a product of two 32-bit numbers is the one that vector registers have
+            part = np.int64(np.int32(np.uint32((step << _TO_TOP) >> _HALF)))
+            fall_2 += min(np.int64(step_2) - np.int64(np.uint64(part * centre) << _SUM_LEFT), np.int64(0))
+        change[k], changes[k], falls[0, k], falls[1, k], uneven[k] = total, total_2, fall, fall_2, odd
+
+
+@compiled
+def _brightest(peak: I64, values: Levels, block: int) -> None:
+    """The largest level of each block; a pixel without data counts as 0, which can only be too large."""
+    rows = values.reshape((peak.size, block))
+    for k in range(peak.size):
+        largest = rows[k, 0]
+        for i in range(block):
+            largest = max(largest, rows[k, i])
+        peak[k] = largest
+
+
+@compiled
+def _spread(count: int, total: int, low: np.uint64, top: np.uint64, shift: np.uint64) -> float:
     """Count × sum of squares − square of the sum, exact in 128 bits and then rounded, high word and low word."""
-    count, total = packed >> _COUNT_SHIFT, packed & _SUM_BITS
-    # the sum of squares lies in [top, top + count) · 2⁴⁸, less than one overflow wide, and ends in `low`
-    high = (np.uint64(top) >> _TOP_HIGH) + np.uint64(low < np.uint64(np.uint64(top) << _TOP_SHIFT))
-    first = (low & _LOW) * count
-    second = (low >> _HALF) * count + (first >> _HALF)
-    product_low, product_high = (second << _HALF) | (first & _LOW), high * count + (second >> _HALF)
-    right, left = total & _LOW, total >> _HALF
+    n, size = np.uint64(count), np.uint64(abs(total))
+    # the sum of squares lies in [top, top + count) · 2^shift, less than one overflow wide, and ends in `low`
+    high = (top >> (_WORD_BITS - shift)) + np.uint64(low < np.uint64(top << shift))
+    first = (low & _LOW) * n
+    second = (low >> _HALF) * n + (first >> _HALF)
+    product_low, product_high = (second << _HALF) | (first & _LOW), high * n + (second >> _HALF)
+    right, left = size & _LOW, size >> _HALF
     square, middle = right * right, np.uint64((right * left) << _ONE)
     square_low = square + (middle << _HALF)
     square_high = left * left + (middle >> _HALF) + np.uint64(square_low < square)
@@ -145,44 +155,97 @@ def _spread(packed: np.uint64, low: np.uint64, top: np.uint32) -> float:
 
 
 @compiled
-def _may_hold_hit(sums: U64, squares: U64, tops: U32, levels: U32, quick: float) -> bool:
-    """Whether any pixel could be a hit, by a comparison in floats that never misses one."""
-    found: np.bool_ = np.bool_(False)
-    for i in range(sums.size):
-        count, total = np.float64(np.int64(sums[i] >> _COUNT_SHIFT)), np.float64(np.int64(sums[i] & _SUM_BITS))
-        base = np.uint64(np.uint64(tops[i]) << _TOP_SHIFT)
-        square = np.float64(np.int64(tops[i])) * _TOP_UNIT + np.float64(np.uint64(squares[i] - base))
-        above = count * np.float64(np.int64(levels[i])) - total
-        spread = count * square * (1 - _SAFE) - total * total
-        found |= (above > 0) & (above * above * (1 + _SAFE) >= quick * spread)
-    return bool(found)
+def _unpacked(packed: np.uint64, bias: np.uint64) -> tuple[int, int]:
+    """Count and sum of levels."""
+    count = (packed + bias) >> _COUNT_SHIFT
+    return int(np.int64(count)), int(np.int64(packed - (count << _COUNT_SHIFT)))
 
 
 @compiled
-def _score(level: np.uint32, packed: np.uint64, low: np.uint64, top: np.uint32, table: F64, scale: float) -> float:
+def _square(count: int, spread: float, table: F64, surface: F64, rule: Rule) -> float:
+    """Square of how far above its sum count · level must be."""
+    if surface.size == 0 or not table[count] < np.inf:
+        return float(table[count] * spread)
+    row, n_entries = int(table[count]), surface.shape[1]
+    weight = table[count] - row
+    below = min(row + 1, surface.shape[0] - 1)
+    variance = spread / (np.float64(count) * (np.float64(count) - 1))
+    place, beyond = 0.0, 1.0
+    if variance > rule.variance:
+        place = np.log(variance / rule.variance) * rule.steps
+    if place > n_entries - 1:
+        beyond = np.exp(0.5 * (place - (n_entries - 1)) / rule.steps)
+        place = np.float64(n_entries - 1)
+    entry = min(int(place), n_entries - 2)
+    part = place - entry
+    near = surface[row, entry] * (1 - part) + surface[row, entry + 1] * part
+    far = surface[below, entry] * (1 - part) + surface[below, entry + 1] * part
+    need = (near * (1 - weight) + far * weight) * beyond * rule.scale * np.float64(count)
+    return float(need * need)
+
+
+@compiled
+def _score(
+    level: int, count: int, total: int, low: np.uint64, top: np.uint64, table: F64, surface: F64, rule: Rule
+) -> float:
     """Power over its threshold: above 1 for a hit and at most 1 for none, whatever rounds; NaN for no decision."""
-    count = np.int64(packed >> _COUNT_SHIFT)
     if level == 0 or not table[count] < np.inf:
         return np.nan
-    total = np.int64(packed & _SUM_BITS)
-    above = np.float64(count * np.int64(level) - total)
-    square = table[count] * _spread(packed, low, top)
-    if scale > 0:
-        score = np.exp((above - np.sqrt(square)) / np.float64(count) / scale)
+    above = np.float64(count * level - total)
+    square = _square(count, _spread(count, total, low, top, rule.shift), table, surface, rule)
+    if rule.scale > 0:
+        score = np.exp((above - np.sqrt(square)) / np.float64(count) / rule.scale)
     else:
-        score = np.float64(level) * np.float64(count) / (np.float64(total) + np.sqrt(square))
+        n = np.float64(count)
+        score = np.float64(level + rule.centre) * n / (np.float64(total + rule.centre * count) + np.sqrt(square))
     if above > 0 and above * above > square:
         return float(max(score, np.float64(_ABOVE_ONE)))
     return float(min(score, 1.0))
 
 
 @compiled
-def _score_line(
-    out: NDArray[np.float32], levels: U32, sums: U64, squares: U64, tops: U32, table: F64, scale: float
-) -> None:
-    for i in range(out.size):
-        score = _score(levels[i], sums[i], squares[i], tops[i], table, scale)
-        out[i] = np.nan if np.isnan(score) else min(score, _LARGEST_SCORE)
+def _may_be_hit(
+    level: int, count: int, total: int, low: np.uint64, top: np.uint64, table: F64, surface: F64, rule: Rule
+) -> bool:
+    """Whether a pixel could be a hit, by a comparison in floats that never misses one."""
+    n, base = np.float64(count), np.uint64(top << rule.shift)
+    above = n * np.float64(level) - np.float64(total)
+    if level == 0 or above <= 0 or above < rule.least * n:
+        return False
+    square = np.float64(top) * np.float64(_ONE << rule.shift) + np.float64(np.uint64(low - base))
+    spread = n * square * (1 - _SAFE) - np.float64(total) * np.float64(total)
+    return bool(above * above * (1 + _SAFE) >= _square(count, spread, table, surface, rule))
+
+
+@compiled
+def _block_may_hold_hit(
+    peak: int,
+    count: int,
+    total: int,
+    low: np.uint64,
+    change: int,
+    fall: int,
+    fall_2: int,
+    near: int,
+    table: F64,
+    surface: F64,
+    rule: Rule,
+) -> bool:
+    """Whether any pixel of a block could be a hit, from the sums before it and how far they fall within."""
+    if count == 0:
+        return False
+    n, centre = np.float64(count), 128.0 * np.float64(near)
+    # all from here on less the centre, which leaves the spread as it is and its parts small
+    start = np.float64(total) - n * centre
+    lowest, highest = start + np.float64(fall), start + np.float64(change - fall)
+    above = n * (np.float64(peak) - centre) - lowest
+    if above <= 0 or above < rule.least * n:
+        return False
+    square = np.float64(np.int64(low)) + centre * (n * centre - 2 * np.float64(total))
+    square += np.float64(fall_2) - BLOCK * _ROUNDING * abs(np.float64(near))
+    spread = n * square - max(lowest * lowest, highest * highest)
+    error = _SAFE * n * (np.float64(np.int64(low)) + centre * centre * n)
+    return bool(above * above * (1 + _SAFE) >= _square(count, spread - error, table, surface, rule))
 
 
 @compiled
@@ -193,109 +256,98 @@ def _grown(array: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def _search_rows(
-    rows: U32,
+def _parts(sums: np.ndarray, back: int, guard: int, wide: int) -> tuple[np.ndarray, np.ndarray]:
+    """Slices rather than computed indices: the compiler then drops the wrap-around tests."""
+    return sums[back + guard + 1 : back + guard + 1 + wide], sums[back - guard : back - guard + wide]
+
+
+@compiled
+def search_rows(
+    rows: Levels,
+    sizes: I64,
+    width: int,
     window: tuple[int, int, int, int],
     table: F64,
-    scale: float,
+    surface: F64,
+    rule: Rule,
     cap: int,
     out: NDArray[np.float32],
-    is_bright: bool,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], U64, F64]:
-    """Hits among rows of levels with their halo: `back` lines above and below, `back + 1` pixels left, `back` right."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32], F64, F64]:
+    """Hits among rows of levels: lines, pixels, mean levels and scores; or their scores, where `out` is not empty.
+
+    The rows' halo is not searched: `back` lines above and below, `back + 1` pixels to the left, and to the right `back`
+    and what makes the `width` pixels between whole blocks. `sizes` holds the largest size of a level for each row.
+    """
     back_l, back_p, guard_l, guard_p = window
-    n_columns, width = rows.shape[1], rows.shape[1] - 2 * back_p - 1
+    n_columns = rows.shape[1]
+    wide = n_columns - 2 * back_p - 1
+    n_rows, n_blocks = 2 * back_l + 2, wide // BLOCK
+    nothing = np.zeros(n_columns, rows.dtype)
     outer, inner = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
     outer_2, inner_2 = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
-    outer_t, inner_t = np.zeros(n_columns, np.uint32), np.zeros(n_columns, np.uint32)
-    nothing = np.zeros(n_columns, np.uint32)
-    ring, ring_2, ring_t = np.zeros(width, np.uint64), np.zeros(width, np.uint64), np.zeros(width, np.uint32)
-    lines, pixels, sums, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64, np.uint64), np.empty(64)
-    n_hits = 0
+    outer_t, inner_t = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
+    columns = (*_parts(outer, back_p, back_p, wide), *_parts(inner, back_p, guard_p, wide))
+    squares = (*_parts(outer_2, back_p, back_p, wide), *_parts(inner_2, back_p, guard_p, wide))
+    tops = (*_parts(outer_t, back_p, back_p, wide), *_parts(inner_t, back_p, guard_p, wide))
+    change, changes = np.zeros(n_blocks, np.uint64), np.zeros(n_blocks, np.uint64)
+    uneven = np.zeros(n_blocks, np.uint64)
+    falls, peak, near = np.zeros((2, n_blocks), np.int64), np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
+    lines, pixels, means, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64), np.empty(64)
+    n_hits, last_bright, bright = 0, -(1 << 40), np.int64(_ONE << (rule.shift >> _ONE))
     for entering in range(rows.shape[0]):
         # the first line decided is `back_l`; lines before it only fill the sums
         line = entering - back_l
         newest, oldest = rows[entering], rows[line - back_l - 1] if line > back_l else nothing
         guarded = rows[line + guard_l] if line + guard_l >= 0 else nothing
         past = rows[line - guard_l - 1] if line > guard_l else nothing
+        last_bright = entering if sizes[entering] >= bright else last_bright
+        is_bright = entering - last_bright < n_rows
         _slide_down(outer, outer_2, newest, oldest)
         _slide_down(inner, inner_2, guarded, past)
         if is_bright:
-            _slide_tops(outer_t, newest, oldest)
-            _slide_tops(inner_t, guarded, past)
+            _slide_tops(outer_t, newest, oldest, rule.shift)
+            _slide_tops(inner_t, guarded, past, rule.shift)
         if line < back_l:
             continue
-        _slide_across(ring, outer, inner, back_p, guard_p)
-        _slide_across(ring_2, outer_2, inner_2, back_p, guard_p)
-        if is_bright:
-            _slide_across(ring_t, outer_t, inner_t, back_p, guard_p)
-        values = rows[line, back_p + 1 : back_p + 1 + width]
-        if out.size > 0:
-            _score_line(out[line - back_l], values, ring, ring_2, ring_t, table, scale)
-            continue
-        for block in range(0, width, _BLOCK):
-            end = min(block + _BLOCK, width)
-            here = slice(block, end)
-            if not _may_hold_hit(ring[here], ring_2[here], ring_t[here], values[here], table[-1]):
-                continue
-            for i in range(block, end):
-                score = _score(values[i], ring[i], ring_2[i], ring_t[i], table, scale)
+        packed, low = _first_sum(outer, inner, back_p, guard_p), _first_sum(outer_2, inner_2, back_p, guard_p)
+        top = _first_sum(outer_t, inner_t, back_p, guard_p)
+        values = rows[line, back_p + 1 : back_p + 1 + wide]
+        is_surveyed = out.size == 0 and not is_bright
+        if is_surveyed:
+            _survey_blocks(change, changes, falls, uneven, near, columns, squares, BLOCK)
+            _brightest(peak, values, BLOCK)
+        for k in range(n_blocks):
+            if is_surveyed and uneven[k] == 0:
+                count, total = _unpacked(packed, rule.bias)
+                across, fall = int(np.int64(change[k])), int(falls[0, k] >> 16)
+                if not _block_may_hold_hit(
+                    peak[k], count, total, low, across, fall, falls[1, k], near[k], table, surface, rule
+                ):
+                    packed += change[k]
+                    low += changes[k]
+                    continue
+                # the next line is much like this one
+                near[k] = min(max(round(total / 128 / count), -_NEAREST), _NEAREST) if count > 0 else 0
+            for i in range(k * BLOCK, min((k + 1) * BLOCK, width)):
+                packed += (columns[0][i] - columns[1][i]) - (columns[2][i] - columns[3][i])
+                low += (squares[0][i] - squares[1][i]) - (squares[2][i] - squares[3][i])
+                if is_bright:
+                    top += (tops[0][i] - tops[1][i]) - (tops[2][i] - tops[3][i])
+                count, total = _unpacked(packed, rule.bias)
+                level = int(values[i])
+                if out.size == 0 and not _may_be_hit(level, count, total, low, top, table, surface, rule):
+                    continue
+                score = _score(level, count, total, low, top, table, surface, rule)
+                if out.size > 0:
+                    out[line - back_l, i] = np.nan if np.isnan(score) else min(score, _LARGEST_SCORE)
+                    continue
                 if not score > 1:
                     continue
                 if n_hits == cap:
-                    return lines, pixels, sums, scores
+                    return lines, pixels, means, scores
                 if n_hits == lines.size:
-                    lines, pixels, sums, scores = _grown(lines), _grown(pixels), _grown(sums), _grown(scores)
-                lines[n_hits], pixels[n_hits], sums[n_hits], scores[n_hits] = line - back_l, i, ring[i], score
+                    lines, pixels, means, scores = _grown(lines), _grown(pixels), _grown(means), _grown(scores)
+                mean = np.float64(total + rule.centre * count) / np.float64(count)
+                lines[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, i, mean, score
                 n_hits += 1
-    return lines[:n_hits], pixels[:n_hits], sums[:n_hits], scores[:n_hits]
-
-
-def search_tile(
-    image: Image,
-    valid: NDArray[np.bool_],
-    tile: tuple[int, int, int, int],
-    window: tuple[int, int, int, int],
-    table: F64,
-    cap: int,
-    out: NDArray[np.float32],
-    origin: tuple[int, int],
-    is_log: bool,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
-    """Hits of one tile: their lines, pixels, clutter and scores; or its scores, where `out` is not empty.
-
-    `tile` is (line start, line stop, pixel start, pixel stop) in `image`, which begins at `origin` of the whole;
-    `window` the half-widths (background lines, background pixels, guard lines, guard pixels). Stops after `cap` hits.
-    A pixel is a hit when the square of count·level − sum is above `table[count]` · (count·squares − sum²).
-
-    Raises
-    ------
-    ValueError
-        A valid pixel whose power is negative.
-    """
-    is_number = image.dtype.kind == "u"
-    levels = (LN_LEVELS if is_log else _SQUARE_LEVELS) if is_number else _NO_LEVELS
-    scale, zero = (LN_SCALE / 2, 1) if is_number else (LN_SCALE, LN_ZERO)
-    start, stop, left, right = tile
-    back_l, back_p = window[:2]
-    strip = max(STRIP_LINES, 4 * (2 * back_l + 1))
-    negative = np.zeros(3)
-    found = []
-    for top in range(start, stop, strip):
-        bottom = min(top + strip, stop)
-        rows = np.empty((bottom - top + 2 * back_l, right - left + 2 * back_p + 1), np.uint32)
-        is_bright = _fill_levels(rows, image, valid, levels, top - back_l, left - back_p - 1, negative)
-        if negative[0] < 0:
-            raise negative_power(negative, origin)
-        here = out[top - start : bottom - start]
-        lines, pixels, packed, scores = _search_rows(
-            rows, window, table, scale if is_log else 0.0, cap, here, is_bright
-        )
-        mean = (packed & _SUM_BITS).astype(np.float64) / (packed >> _COUNT_SHIFT).astype(np.float64)
-        clutter = np.exp((mean - zero) / scale) if is_log else mean
-        found.append((lines + np.int64(top + origin[0]), pixels + np.int64(left + origin[1]), clutter, scores))
-        cap -= lines.size
-        if cap <= 0:
-            break
-    line, pixel, clutter, score = (np.concatenate([part[k] for part in found]) for k in range(4))
-    return line, pixel, clutter, score
+    return lines[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.averages import order_table, side_table
-from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_moments, cpu_ordered, cpu_sides
+from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
 from sarship.errors import FloodError
+from sarship.klaw import ring_surface
 from sarship.model import CfarParams, Hits, Window
 
 __all__ = ["check_image", "check_lines", "check_valid", "search"]
@@ -102,11 +103,11 @@ def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Cal
         return side_table(params), search_sides
     if params.average == "ordered":
         return order_table(params), partial(cpu_ordered.search_tile, min_ring=params.min_ring)
-    if params.law == "gamma":
+    if params.law == "gamma" or (params.law == "k" and params.shape is not None):
         return ring_table(params), cpu.search_tile if is_number else cpu_float.search_tile
     is_log = params.law != "gaussian"
     if is_number or is_log:
-        return ring_table(params), partial(cpu_moments.search_tile, is_log=is_log)
+        return ring_table(params), partial(moments.search_tile, is_log=is_log, surface=ring_surface(params))
     return ring_table(params), cpu_float_moments.search_tile
 
 

@@ -1,0 +1,129 @@
+"""What the kernel of two moments is given: levels, what they are centred on, and bounds that no hit is below."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.cfar.cpu_float import negative_power
+from sarship.cfar.cpu_levels import LN_LEVELS, LN_SCALE, fill_levels
+from sarship.cfar.cpu_moments import BLOCK, Rule, search_rows
+from sarship.klaw import Surface
+
+__all__ = ["search_tile"]
+
+F64 = NDArray[np.float64]
+Image = NDArray[np.uint16] | NDArray[np.floating]
+
+STRIP_LINES = 512
+"""Lines whose levels are laid out at once, unless the window is tall: they stay in the caches."""
+SAMPLES = 32
+"""Lines and pixels of a tile that are looked at for its usual level."""
+_SQUARE_LEVELS = np.arange(1 << 16, dtype=np.int64) ** 2
+_NO_LEVELS = np.empty(0, np.int32)
+
+
+def search_tile(
+    image: Image,
+    valid: NDArray[np.bool_],
+    tile: tuple[int, int, int, int],
+    window: tuple[int, int, int, int],
+    table: F64,
+    cap: int,
+    out: NDArray[np.float32],
+    origin: tuple[int, int],
+    is_log: bool,
+    surface: Surface,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
+    """Hits of one tile: their lines, pixels, clutter and scores; or its scores, where `out` is not empty.
+
+    `tile` is (line start, line stop, pixel start, pixel stop) in `image`, which begins at `origin` of the whole;
+    `window` the half-widths (background lines, background pixels, guard lines, guard pixels). Stops after `cap` hits.
+    A pixel is a hit when the square of count·level − sum is above `table[count]` · (count·squares − sum²), or, where
+    there is a surface, when count·level − sum is above count times what the surface says.
+
+    Raises
+    ------
+    ValueError
+        A valid pixel whose power is negative.
+    """
+    centre = _centre(image, valid, tile, is_log, table.size - 1)
+    levels: NDArray[np.signedinteger] = _NO_LEVELS
+    if image.dtype.kind == "u":
+        levels = LN_LEVELS if is_log else _SQUARE_LEVELS
+        levels = levels - levels.dtype.type(centre)
+        levels[0] = 0
+    rule = Rule(
+        scale=LN_SCALE if is_log else 0.0,
+        centre=centre,
+        bias=np.uint64(1 << 47 if is_log else centre * (table.size - 1)),
+        shift=_shift(table.size - 1, 2 * window[0] + 1),
+        least=surface.least * LN_SCALE,
+        variance=surface.variance * LN_SCALE**2,
+        steps=surface.steps,
+    )
+    found = []
+    for top in range(tile[0], tile[1], max(STRIP_LINES, 8 * window[0])):
+        strip = (top, min(top + max(STRIP_LINES, 8 * window[0]), tile[1]), *tile[2:])
+        here = out[top - tile[0] : strip[1] - tile[0]]
+        found.append(_search_strip(image, valid, strip, window, table, cap, here, origin, levels, surface, rule))
+        cap -= found[-1][0].size
+        if cap <= 0:
+            break
+    lines, pixels, means, scores = (np.concatenate([part[k] for part in found]) for k in range(4))
+    clutter = np.exp((means - 1) / LN_SCALE) if is_log else means
+    return lines + np.int64(origin[0]), pixels + np.int64(origin[1]), clutter, scores
+
+
+def _search_strip(
+    image: Image,
+    valid: NDArray[np.bool_],
+    strip: tuple[int, ...],
+    window: tuple[int, int, int, int],
+    table: F64,
+    cap: int,
+    out: NDArray[np.float32],
+    origin: tuple[int, int],
+    levels: NDArray[np.signedinteger],
+    surface: Surface,
+    rule: Rule,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
+    """Hits of some lines of a tile, with their mean levels."""
+    start, stop, left, right = strip
+    back_l, back_p = window[:2]
+    width = right - left
+    rows = np.empty((stop - start + 2 * back_l, -(-width // BLOCK) * BLOCK + 2 * back_p + 1), levels.dtype)
+    sizes, negative = np.empty(rows.shape[0], np.int64), np.zeros(3)
+    fill_levels(rows, sizes, image, valid, levels, start - back_l, left - back_p - 1, rule.centre, negative)
+    if negative[0] < 0:
+        raise negative_power(negative, origin)
+    lines, pixels, means, scores = search_rows(rows, sizes, width, window, table, surface.entries, rule, cap, out)
+    return lines + np.int64(start), pixels + np.int64(left), means, scores
+
+
+def _centre(
+    image: Image, valid: NDArray[np.bool_], tile: tuple[int, int, int, int], is_log: bool, ring_size: int
+) -> int:
+    """A level near the median of the tile's, such that none is zero less that; it changes no result."""
+    start, stop, left, right = tile
+    step = max((stop - start) // SAMPLES, 1), max((right - left) // SAMPLES, 1)
+    some = np.s_[start : stop : step[0], left : right : step[1]]
+    values = image[some].astype(np.float64)
+    values = values[(values > 0) & (values < np.inf) & (valid[some] if valid.size else True)]
+    if not values.size:
+        return 0
+    if is_log:
+        mean = float(np.log(np.median(values))) * (2 if image.dtype.kind == "u" else 1)
+        # levels are odd
+        return 2 * round(mean * LN_SCALE / 2)
+    centre = int(np.median(values) ** 2) + 1
+    # no square of a digital number, and small enough for the largest ring's sum to stay within 48 bits
+    centre += math.isqrt(centre) ** 2 == centre
+    return centre if (centre + (1 << 32)) * ring_size < 1 << 48 else 0
+
+
+def _shift(ring_size: int, n_lines: int) -> np.uint64:
+    """Bits of a square from which on it is bright: the others' sums over a ring, and falls over a block, fit a word."""
+    return np.uint64(2 * (min(64 - ring_size.bit_length(), 61 - (BLOCK * n_lines).bit_length()) // 2))
