@@ -273,7 +273,7 @@ def ring_surface(params: CfarParams) -> Surface:
     """Thresholds of the law k where the ring gives the shape as well (`log_factors`); empty in any other case.
 
     Interpolated between the entries and, linearly in 1/count, between the rows: the error stays under 0.1 % of the
-    threshold for orders from 0.5 on (tested). There is no decision with fewer than sixteen independent pixels.
+    threshold for orders from 0.5 on and 30 independent pixels (tested). There is no decision with fewer than sixteen.
     """
     if params.law != "k" or params.shape is not None:
         return NO_SURFACE

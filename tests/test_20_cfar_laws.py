@@ -114,6 +114,31 @@ def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, law, dtype):
         np.testing.assert_array_equal(getattr(got, name), getattr(whole, name))
 
 
+@pytest.mark.parametrize(("guard", "background"), [(10, 20), (1, 3), ((0, 40), (3, 60))])
+@pytest.mark.parametrize("brightest", [65_535, 300])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("law", LAWS)
+def test_blocks_that_are_skipped_hold_no_hit(law, dtype, brightest, guard, background):
+    rng = np.random.default_rng(4)
+    shape = (150, 500)
+    # texture as spiky as it comes, a level that rises, land, holes and a mask
+    power = rng.gamma(0.5, 2, shape) * rng.gamma(4.4, 1 / 4.4, shape) * np.linspace(1, 9, shape[1])
+    image = np.minimum(np.sqrt(power) * 50, brightest)
+    image[rng.random(shape) < 1e-3] *= 4
+    image[:, 200:280] = brightest * rng.random((shape[0], 80))
+    image[60:80] = 0
+    image = np.minimum(image, 65_535).astype(np.uint16)
+    image = image if dtype == np.uint16 else image.astype(dtype) ** 2 / 1e4
+    valid = np.ones(shape, bool)
+    valid[:, 350:380] = False
+    # the sea has a longer tail towards the dark than the lognormal law has
+    params = CfarParams(law=law, pfa=0.05 if law == "lognormal" else 1e-3, guard=guard, background=background)
+    mask = cfar.mask(image, params, valid)
+    # scores are made by walking every pixel
+    np.testing.assert_array_equal(mask, cfar.score(image, params, valid) > 1)
+    assert mask.sum() > 5
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_negative_power_is_named(law):
     image = np.ones((30, 30), np.float32)
