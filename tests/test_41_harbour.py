@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
+from benchmarks import ship_looks
 from sarship.grd import open_grd
 from sarship.piers import read_port
 from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
@@ -185,3 +188,37 @@ def _levels(harbour: Harbour, place: Place, pier: Pier) -> np.ndarray:
             10 * np.log10(product.sigma0().to_numpy()[0][np.rint(line).astype(int), np.rint(pixel).astype(int)])
         )
     return np.array(rows)
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[str, Any]:
+    return json.loads((Path(__file__).parent / "opensarship_looks.json").read_text(encoding="utf-8"))
+
+
+def test_ships_look_like_162_real_ones(measured: dict[str, Any]) -> None:
+    """Contrast, extents and sidelobes at three percentiles lie within 2 dB of what OpenSARShip's chips have.
+
+    Extents are pixels above a level, and the span between the outermost of them, in dB: 2 dB is a factor of 1.6."""
+    cohort = [ship_looks.Ship(*row[:4], sea_db=tuple(row[4:])) for row in measured["cohort"]]
+    assert len(cohort) == 162
+    found = ship_looks.simulate(cohort, 8, seed=1)
+    assert found.keys() == measured["quantiles"].keys()
+    for group, measures in measured["quantiles"].items():
+        assert len(measures) >= 9
+        off = {name: ship_looks.worst_db(values, found[group][name]) for name, values in measures.items()}
+        assert max(off.values()) <= 2.0, (group, off)
+
+
+def test_ships_that_do_not_look_real_are_told(measured: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ships three times as bright fail the same test."""
+    monkeypatch.setattr("sarship.simulate.ships._BELOW_LAW_DB", 5.0)
+    cohort = [ship_looks.Ship(*row[:4], sea_db=tuple(row[4:])) for row in measured["cohort"][::2]]
+    found = ship_looks.simulate(cohort, 2, seed=1)["VV 0-100 m"]
+    real = measured["quantiles"]["VV 0-100 m"]
+    assert max(ship_looks.worst_db(values, found[name]) for name, values in real.items() if name in found) > 2.0
+
+
+@pytest.mark.skipif(not ship_looks.DATA.is_dir(), reason="the OpenSARShip chips are not there")
+def test_packed_statistics_are_those_of_the_chips(measured: dict[str, Any]) -> None:
+    pairs = list(ship_looks.real_ships(ship_looks.DATA))
+    assert ship_looks.quantiles([s.length_m for s, _ in pairs], [f for _, f in pairs]) == measured["quantiles"]
