@@ -17,11 +17,11 @@ def _small() -> Plan:
     shore = Polygon([(1_000, -6_500), (1_000, 2_100), (480, 2_930), (250, 6_500), (6_000, 6_500), (6_000, -6_500)])
     wide: dict[str, Any] = {"apart_m": (40.0, 90.0)}
     piers = (
-        quay("Coal quay", (1_000.0, -1_950.0), (1_000.0, -1_050.0), 0.4, n_cranes=2, **wide),
-        jetty("South jetty", (1_000.0, -450.0), 268.0, (720.0, 50.0), 0.35, n_cranes=1, **wide),
+        quay("Coal quay", (1_000.0, -1_950.0), (1_000.0, -1_050.0), 0.4, n_cranes=1, **wide),
+        jetty("South jetty", (1_000.0, -450.0), 268.0, (720.0, 50.0), 0.35, **wide),
         jetty("Oil jetty", (1_000.0, 520.0), 305.0, (620.0, 40.0), 0.3, **wide),
         jetty("Naval mole", (1_000.0, 1_550.0), 286.0, (520.0, 40.0), 0.0),
-        quay("Container quay", (1_000.0, 2_100.0), (480.0, 2_930.0), 0.45, n_cranes=2, **wide),
+        quay("Container quay", (1_000.0, 2_100.0), (480.0, 2_930.0), 0.45, n_cranes=1, **wide),
     )
     tower = Point(-250.0, -1_500.0)
     return Plan(
