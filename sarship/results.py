@@ -229,9 +229,10 @@ def vessels_bytes(vessels: gpd.GeoDataFrame, provenance: Provenance) -> bytes:
 def counts_csv(counts: xr.Dataset, provenance: Provenance) -> bytes:
     """The counts as a tidy table, one row a time and pier, below `#` lines with the provenance."""
     frame = counts.to_dataframe().reset_index()
-    frame["n_vessels"] = frame["n_vessels"].astype("Int64")
+    whole = ["n_vessels", "n_low", "n_high"]
+    frame[whole] = frame[whole].astype("Int64")
     frame["time"] = pd.to_datetime(frame["time"]).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    first = ["time", "pier", "n_vessels"]
+    first = ["time", "pier", *whole]
     frame = frame[first + [name for name in frame.columns if name not in first]]
     return _csv(frame, "vessels per time and pier; an empty n_vessels means not seen", provenance)
 

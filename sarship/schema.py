@@ -215,6 +215,8 @@ VISITS: Final = Table(
 
 COUNTS: Final = (
     Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
+    Variable("n_low", "1", "fewest vessels that may be there; missing where not seen", ("time", "pier")),
+    Variable("n_high", "1", "most vessels that may be there; missing where not seen", ("time", "pier")),
     Variable("total_length_m", "m", "lengths of the vessels there, added; missing where not seen", ("time", "pier")),
     Variable("seen", "1", "fraction of the pier's waters imaged", ("time", "pier")),
     Variable("detectable_length_m", "m", "shortest vessel that would be hit", ("time", "pier")),

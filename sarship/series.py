@@ -52,7 +52,8 @@ def count_by_pier(
     -------
     Dataset
         Variables of `schema.COUNTS` over `(time, pier)`. `time` is the start of the pass (of its first slice that is
-        here), UTC. `n_vessels` and `total_length_m` are missing where `seen` is under `min_seen`, and where it is 0.
+        here), UTC. `n_vessels`, its bounds `n_low` and `n_high` (sums of those of the vessels) and `total_length_m` are
+        missing where `seen` is under `min_seen`, and where it is 0.
         `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as good as its
         worst part; `incidence_deg` is their mean, weighted with what each saw. Along `time` go `scene` (ids joined by
         a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
@@ -74,11 +75,11 @@ def count_by_pier(
     passes = group_passes(scenes, coverage)
     tables = np.full((len(COUNTS), len(passes), len(names)), np.nan)
     for row, frame in enumerate(passes):
-        tables[2:, row] = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)
-        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).groupby("pier")["length_m"]
-        stands = (tables[2, row] >= min_seen) & (tables[2, row] > 0)
-        for k, found in enumerate((here.size(), here.sum())):
-            tables[k, row] = np.where(stands, found.reindex(names, fill_value=0).to_numpy(float), np.nan)
+        seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)
+        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).assign(n=1)
+        sums = here.groupby("pier")[["n", "n_low", "n_high", "length_m"]].sum().reindex(names, fill_value=0)
+        stands = (seen[0] >= min_seen) & (seen[0] > 0)
+        tables[:, row] = np.vstack([np.where(stands, sums.to_numpy(float).T, np.nan), seen])
     return _dataset(tables, passes, piers, min_seen)
 
 

@@ -46,7 +46,7 @@ def make_scenes(*rows):
 def make_coverage(*rows):
     """Coverage from (scene, pier, seen) or (scene, pier, seen, geometry, detectable length, incidence)."""
     full = [(*row, *(None, 40.0, 35.0)[len(row) - 3 :]) for row in rows]
-    table = {
+    table = {column.name: [BLANK[column.dtype]] * len(full) for column in COVERAGE.columns} | {
         "scene": [row[0] for row in full],
         "pier": [row[1] for row in full],
         "seen": [row[2] for row in full],

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapping
+from tables import BLANK
 
 from sarship.errors import PortError
 from sarship.piers import assign_piers, read_polygons, read_port
@@ -50,7 +51,7 @@ def make_vessels(*rows, corner=CORNER):
     """Vessels from (east, north, length, heading)."""
     places = [at(east, north, corner) for east, north, *_ in rows]
     n = len(rows)
-    columns = {column.name: [math.nan] * n for column in VESSELS.columns}
+    columns = {column.name: [BLANK[column.dtype]] * n for column in VESSELS.columns}
     columns |= {
         "vessel": [f"scene/{i}" for i in range(n)],
         "scene": ["scene"] * n,

@@ -263,3 +263,11 @@ def test_the_lengths_at_a_pier_add_up_and_are_missing_where_the_count_is():
     coverage = make_coverage(("S", "A", 1.0), ("S", "B", 0.5))
     counts = check(count_by_pier(vessels, PIERS, make_scenes(("S", "2024-12-01")), coverage))
     np.testing.assert_array_equal(counts["total_length_m"].to_numpy(), [[165.5, math.nan]])
+
+
+def test_bounds_add_up_and_hold_the_count():
+    vessels = make_vessels(("S", "A"), ("S", "A", {"n_low": 0, "n_high": 1}), ("S", "A", {"n_high": 2}))
+    counts = check(count_by_pier(vessels, PIERS, make_scenes(("S", "2024-12-01")), make_coverage(*BOTH)))
+    assert counts["n_vessels"].to_numpy().tolist() == [[3, 0]]
+    assert counts["n_low"].to_numpy().tolist() == [[2, 0]]
+    assert counts["n_high"].to_numpy().tolist() == [[4, 0]]

@@ -15,6 +15,7 @@ import shapely
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import BLANK
 
 from sarship import __version__, results
 from sarship.errors import OutputError
@@ -42,7 +43,7 @@ NAMES = {
 
 def make_results(*, n_vessels=2, is_simulated=True):
     """One scene, two piers (one of them not seen), some vessels at the first."""
-    vessel = {
+    vessel = {column.name: [BLANK[column.dtype]] * n_vessels for column in VESSELS.columns} | {
         "vessel": [f"{SCENE}/{k}" for k in range(n_vessels)],
         "scene": [SCENE] * n_vessels,
         "time": [START] * n_vessels,
@@ -59,7 +60,7 @@ def make_results(*, n_vessels=2, is_simulated=True):
         "start": [START], "stop": [START], "absolute_orbit": [56821], "relative_orbit": [149],
         "orbit_pass": ["ascending"], "has_noise": [True], "land_is_masked": [False],
     }  # fmt: skip
-    coverage = {
+    coverage = {column.name: [BLANK[column.dtype]] * 2 for column in COVERAGE.columns} | {
         "scene": [SCENE, SCENE], "pier": ["Östra kajen", "Far, \"away\""], "seen": [1.0, 0.0],
         "detectable_length_m": [18.0, np.nan], "incidence_deg": [37.0, np.nan],
     }  # fmt: skip
