@@ -112,6 +112,9 @@ _OWN: Final = frozenset(
     [
         "products",
         "scenes",
+        "stack",
+        "backdrops",
+        "compared",
         "quicklooks",
         "counts.png",
         "counts.csv",

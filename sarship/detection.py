@@ -152,6 +152,7 @@ def coverage(
         "seen": [row.seen for row in rows],
         "detectable_length_m": np.maximum([row.length_m for row in rows], params.min_length_m),  # missing stays missing
         "incidence_deg": [row.incidence_deg for row in rows],
+        "n_reference_dates": [0] * len(rows),
     }
     return schema.COVERAGE.make(columns, [row.geometry for row in rows])
 

@@ -19,9 +19,11 @@ Power = NDArray[np.float32]
 WITHIN: Final = 2.5
 """Deviations above the mean up to which a date belongs to the lowest group: of 160 empty dates one is left out."""
 LEAST_SHARE: Final = 0.2
-LEAST_GROUP: Final = 2
-"""The group begins with this share of the dates, and with this many: so a pier may be busy four dates of five, and a
-single date that speckle made dark (ln power has a long lower tail) is no group of its own."""
+"""The group begins with this share of the dates, so a pier may be busy four dates of five."""
+FEW: Final = 8
+LOWEST_BELOW: Final = 0.8
+"""Of fewer than `FEW` dates it begins with the lowest alone, which is taken to lie this many deviations under the mean: a
+date that speckle made dark (ln power has a long lower tail) shall not be a group of its own."""
 SAME_LEVEL: Final = 0.03
 """Change of ln level, a tenth of a decibel, at which the sea's share in it needs no other round."""
 
@@ -100,8 +102,12 @@ def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position,
 
 def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, int]:
     """Mean and size of the lowest group of values that rise."""
-    least = min(max(LEAST_GROUP, int(LEAST_SHARE * ordered.size + 0.5)), ordered.size)
-    mean, taken = ordered[least - 1], 0
+    if ordered.size < FEW:
+        least, mean = 1, ordered[0] + LOWEST_BELOW * spread
+    else:
+        least = max(2, int(LEAST_SHARE * ordered.size + 0.5))
+        mean = ordered[least - 1]
+    taken = 0
     while True:
         inside, total = 0, 0.0
         while inside < ordered.size and (inside < least or ordered[inside] <= mean + WITHIN * spread):

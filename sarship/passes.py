@@ -59,8 +59,8 @@ def group_passes(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> list[g
 
 
 def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
-    """Seen, detectable length and incidence of each pier in one pass; (3, n_piers)."""
-    table = np.full((3, len(names)), np.nan)
+    """Seen, detectable length, incidence and reference dates of each pier in one pass; (4, n_piers)."""
+    table = np.full((4, len(names)), np.nan)
     table[0] = 0.0
     for name, rows in coverage[coverage["seen"] > 0].groupby("pier"):
         if name not in names:
@@ -71,6 +71,7 @@ def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
             _seen_together(rows, seen),
             rows["detectable_length_m"].max(),
             np.average(known["incidence_deg"], weights=known["seen"]) if len(known) else np.nan,
+            rows["n_reference_dates"].min(),
         )
     return table
 

@@ -20,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.catalog import Completeness
+from sarship.compared import Date, compare_dates
 from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
 from sarship.grd import GrdProduct
@@ -44,7 +45,7 @@ LONGEST_VESSEL_M: Final = 500.0
 """Longer than any ship afloat: one that is cut by the port's border is still seen whole."""
 
 
-State = Literal["fetching", "searching", "searched", "kept", "twin", "failed"]
+State = Literal["fetching", "searching", "searched", "kept", "twin", "failed", "comparing"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +59,8 @@ class Step:
     path: str
     """The product that this is about."""
     state: State
-    """Being fetched; being searched; searched; kept from an earlier run; a twin of a scene that is there; or failed."""
+    """Being fetched; being searched; searched; kept from an earlier run; a twin of a scene that is there; failed;
+    or, when all were searched, being compared with the empty port."""
     message: str = ""
     """How much of it has arrived, why it failed, or which scene it is a twin of."""
 
@@ -103,6 +105,7 @@ class _Found:
     scene: Scene
     path: str
     kept: Kept
+    date: Date
 
 
 def survey(
@@ -114,6 +117,7 @@ def survey(
     completeness: Completeness | None = None,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
     land: BaseGeometry | None = None,
+    backdrop: bool = True,
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -121,6 +125,9 @@ def survey(
     Scenes that an earlier run finished with the same version, parameters, port and product files are not searched
     again. A product that cannot be read becomes a `Failure` and the others are counted. A product that does not touch
     the port is a scene in which no pier was seen. Two packagings of one acquisition are one scene.
+
+    Where an orbit has four dates or more its piers are counted against the empty port that those dates show (see
+    `fit_backdrop`); the counts' `n_reference_dates` says of how many, and is 0 where the image alone decided.
 
     Parameters
     ----------
@@ -138,8 +145,10 @@ def survey(
         How to look for vessels.
     land
         Land to mask besides the port's own, longitude and latitude in degrees.
+    backdrop
+        Whether to compare with the empty port at all.
     progress
-        Called after every product.
+        Called after every product, and before each that is compared.
 
     Raises
     ------
@@ -163,7 +172,10 @@ def survey(
         waters=port.waters(),
         port=port.name,
     )
-    results = replace(_run(sources, task, store, progress), completeness=completeness)
+    found, failures = _run(sources, task, store, progress)
+    if backdrop:
+        found = _compared(found, port, folder, params, land, progress=progress)
+    results = replace(_results(found, failures, task), completeness=completeness)
     write_results(results, folder)
     return results
 
@@ -189,10 +201,32 @@ def search(
         piers=port.piers if port else gpd.GeoDataFrame({"name": [], "kind": [], "max_distance_m": []}, geometry=[]),
         port=port.name if port else "",
     )
-    return _run(sources_of(products), task, None, progress)
+    return _results(*_run(sources_of(products), task, None, progress), task)
 
 
-def _run(sources: Sequence[Source], task: _Task, store: Path | None, progress: Progress | None) -> Results:
+def _compared(
+    found: Mapping[str, _Found],
+    port: Port,
+    folder: Path,
+    params: DetectionParams,
+    land: BaseGeometry | None,
+    *,
+    progress: Progress | None,
+) -> dict[str, _Found]:
+    """What was found, by comparison with the empty port where that can be done."""
+
+    def report(done: int, total: int, scene: str) -> None:
+        if progress is not None:
+            progress(Step(done=done, total=total, path=found[scene].path, state="comparing"))
+
+    dates = [one.date for one in found.values()]
+    better = compare_dates(dates, port, folder, params, land=land, progress=report)
+    return {name: replace(one, kept=better.get(name, one.kept)) for name, one in found.items()}
+
+
+def _run(
+    sources: Sequence[Source], task: _Task, store: Path | None, progress: Progress | None
+) -> tuple[dict[str, _Found], list[Failure]]:
     found: dict[str, _Found] = {}
     failures: list[Failure] = []
     for k, source in enumerate(sources):
@@ -208,6 +242,10 @@ def _run(sources: Sequence[Source], task: _Task, store: Path | None, progress: P
             found[one.scene.id] = one
         if progress is not None:
             progress(replace(step, done=k + 1, state=state, message=message))
+    return found, failures
+
+
+def _results(found: Mapping[str, _Found], failures: Sequence[Failure], task: _Task) -> Results:
     provenance = Provenance(
         version=__version__,
         parameters=task.params,
@@ -254,7 +292,8 @@ def _through(
             keep(place, fingerprint, kept)
     is_unseen = bool(task.waters) and not kept.tables["coverage"]["seen"].any()
     message = "it shows none of the piers" if is_unseen else ""
-    return state, message, _Found(scene, source.place, kept)
+    date = Date(scene, source.open, mark, fingerprint, kept)
+    return state, message, _Found(scene, source.place, kept, date)
 
 
 def _part_of(step: Step, progress: Progress | None) -> Bands | None:

@@ -194,6 +194,7 @@ COVERAGE: Final = Table(
         Column("seen", "float64", "fraction of the pier's waters with image data, 0 … 1"),
         Column("detectable_length_m", "float64", "shortest vessel that would be hit there; missing if not seen"),
         Column("incidence_deg", "float64", "angle of incidence at the pier, degrees; missing if not seen"),
+        Column("n_reference_dates", "int64", "dates that the empty pier was learned from; 0: by the image alone"),
     ),
 )
 """The geometry of a row is the part of the pier's waters that was imaged."""
@@ -221,6 +222,7 @@ COUNTS: Final = (
     Variable("seen", "1", "fraction of the pier's waters imaged", ("time", "pier")),
     Variable("detectable_length_m", "m", "shortest vessel that would be hit", ("time", "pier")),
     Variable("incidence_deg", "degree", "angle of incidence", ("time", "pier")),
+    Variable("n_reference_dates", "1", "dates the empty pier was learned from; 0: image alone", ("time", "pier")),
 )
 """Variables of the counts; `scene`, `platform`, `relative_orbit` and `orbit_pass` are coordinates along `time`,
 `kind` along `pier`."""

@@ -55,7 +55,8 @@ def count_by_pier(
         here), UTC. `n_vessels`, its bounds `n_low` and `n_high` (sums of those of the vessels) and `total_length_m` are
         missing where `seen` is under `min_seen`, and where it is 0.
         `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as good as its
-        worst part; `incidence_deg` is their mean, weighted with what each saw. Along `time` go `scene` (ids joined by
+        worst part; `incidence_deg` is their mean, weighted with what each saw,
+        and `n_reference_dates` the fewest. Along `time` go `scene` (ids joined by
         a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
 
     Raises

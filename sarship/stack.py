@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from sarship.errors import BackdropError, OutputError
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP, PORT_SIGMA0
 
-__all__ = ["add_scene", "has_scene", "read_backdrop", "read_stack", "write_backdrop"]
+__all__ = ["add_scene", "has_scene", "read_backdrop", "read_scene", "read_stack", "write_backdrop"]
 
 SAME_PASS: Final = np.timedelta64(60, "s")
 """Slices of one satellite that begin within this are one pass, and one date."""
@@ -79,7 +79,27 @@ def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
         return False
 
 
-def read_stack(folder: str | Path, *, relative_orbit: int | None = None) -> xr.Dataset:
+def read_scene(folder: str | Path, name: str) -> xr.DataArray:
+    """One scene of a stack, as `to_port_grid` gave it.
+
+    Raises
+    ------
+    BackdropError
+        When it is not there or damaged.
+    """
+    group = _open(Path(folder) / f"{name}.zarr")
+    grid = _common_grid(Path(folder), [group])
+    names = _names(group)
+    values = np.full((len(names), *grid.shape), np.nan, np.float32)
+    _fill(values, group, names)
+    coords: dict[str, Any] = {"polarization": names, "y": grid.y, "x": grid.x, "time": _time(group)}
+    coords |= {key: group.attrs[key] for key in SCALARS}
+    return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
+
+
+def read_stack(
+    folder: str | Path, *, relative_orbit: int | None = None, scenes: Collection[str] | None = None
+) -> xr.Dataset:
     """A stack as one cube, in order of time.
 
     Slices of one pass are one date: where they overlap the earlier one counts.
@@ -90,6 +110,8 @@ def read_stack(folder: str | Path, *, relative_orbit: int | None = None) -> xr.D
         The stack.
     relative_orbit
         Only the dates of this track; all for None.
+    scenes
+        Only these, by their ids; all for None.
 
     Returns
     -------
@@ -107,6 +129,8 @@ def read_stack(folder: str | Path, *, relative_orbit: int | None = None) -> xr.D
     groups = [_open(place) for place in sorted(folder.glob("*.zarr"))]
     if relative_orbit is not None:
         groups = [group for group in groups if group.attrs["relative_orbit"] == relative_orbit]
+    if scenes is not None:
+        groups = [group for group in groups if group.attrs["scene"] in scenes]
     if not groups:
         which = "" if relative_orbit is None else f" of relative orbit {relative_orbit}"
         raise BackdropError(f"{folder} holds no date{which}; grid some scenes of this port first")

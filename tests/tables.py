@@ -51,6 +51,7 @@ def make_coverage(*rows):
         "pier": [row[1] for row in full],
         "seen": [row[2] for row in full],
         "detectable_length_m": [row[4] if row[2] else math.nan for row in full],
+        "n_reference_dates": [0] * len(full),
         "incidence_deg": [row[5] if row[2] else math.nan for row in full],
     }
     return COVERAGE.make(table, [part_of(row[1], row[2]) if row[3] is None else row[3] for row in full])

@@ -63,6 +63,7 @@ def make_results(*, n_vessels=2, is_simulated=True):
     coverage = {column.name: [BLANK[column.dtype]] * 2 for column in COVERAGE.columns} | {
         "scene": [SCENE, SCENE], "pier": ["Östra kajen", "Far, \"away\""], "seen": [1.0, 0.0],
         "detectable_length_m": [18.0, np.nan], "incidence_deg": [37.0, np.nan],
+        "n_reference_dates": [0, 0],
     }  # fmt: skip
     area = shapely.box(0, 0, 1, 1)
     piers = gpd.GeoDataFrame(

@@ -40,6 +40,7 @@ __all__ = ["count"]
 @query_options
 @click.option("--out", required=True, type=click.Path(), help="Folder for tables and pictures.")
 @land_option
+@click.option("--backdrop/--no-backdrop", default=True, help="Whether to compare with the empty port, from 4 dates on.")
 @click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
 @detection_options
 @as_json_option
@@ -75,6 +76,7 @@ def count(
             completeness=gaps,
             params=params,
             land=mask,
+            backdrop=options["backdrop"],
             progress=report,
         )
         undrawn = ""
@@ -119,6 +121,12 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
         print_json({"folder": str(out), "counts": records, "failures": failures, "completeness": whole})
         return
     click.echo(counts_text(results.counts))
+    n_alone = int((results.counts["n_reference_dates"].max("pier") == 0).sum()) if results.counts.sizes["pier"] else 0
+    if n_alone:
+        click.echo(
+            f"\n{n_alone} of {results.counts.sizes['time']} passes were counted by the image alone, which near quays "
+            "is far less sure: an orbit needs 4 dates for a backdrop, better 16"
+        )
     if gaps is not None:
         click.echo(f"\n{gaps}")
     click.echo(f"\nresults are in {out}")

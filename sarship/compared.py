@@ -1,0 +1,189 @@
+"""The second pass of a survey: each scene searched again, against the empty port of its orbit.
+
+Scenes are put on the port's grid and kept in `stack/`, the empty port of each orbit in `backdrops/`, and what was found
+against it in `compared/`, each with a fingerprint of all that it depends on. A later run with more dates grids the new
+ones only; the backdrop then is another, so the dates of its orbit are searched again, half a second each.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+import xarray as xr
+from shapely.geometry.base import BaseGeometry
+
+from sarship import __version__
+from sarship.backdrop import LEAST_DATES, fit_backdrop
+from sarship.errors import BackdropError, PortError, ProductError, ProductWarning
+from sarship.grd import GrdProduct
+from sarship.model import DetectionParams, Scene
+from sarship.overtime import PortMasks, detect_over_time, port_masks
+from sarship.piers import Port, assign_piers
+from sarship.portgrid import PortGrid, to_port_grid
+from sarship.results import make_folder, safe_name
+from sarship.stack import add_scene, has_scene, read_backdrop, read_scene, read_stack, write_backdrop
+from sarship.store import Kept, digest, keep, recall
+from sarship.vessels import find_vessels
+
+__all__ = ["Date", "compare_dates"]
+
+RESOLUTION: Final = "GRDH"
+"""Coarser products have pixels wider than a quay."""
+
+
+class Date(NamedTuple):
+    """A scene that the first pass is through with."""
+
+    scene: Scene
+    open: Callable[[], GrdProduct]
+    """Opens its product again."""
+    mark: object
+    """What identifies its files."""
+    fingerprint: str
+    """What its first pass depended on."""
+    kept: Kept
+    """What that found."""
+
+
+class _Place(NamedTuple):
+    """A port on its grid."""
+
+    folder: Path
+    grid: PortGrid
+    masks: PortMasks
+    land: BaseGeometry | None
+    berths: BaseGeometry
+    piers: gpd.GeoDataFrame
+    params: DetectionParams
+    fingerprint: str
+
+
+def compare_dates(
+    dates: Sequence[Date],
+    port: Port,
+    folder: Path,
+    params: DetectionParams,
+    *,
+    land: BaseGeometry | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> dict[str, Kept]:
+    """What is found of each scene against the empty port of its orbit, by the scene's id.
+
+    An orbit of fewer than four dates, a scene that cannot be laid on the others, one of a coarser mode, and a port too
+    large for a grid are left to the first pass: such scenes are not in the answer, and all but the first are warned of.
+
+    Parameters
+    ----------
+    dates
+        Scenes that were searched; those that show none of the port do no harm.
+    port, params, land
+        As for `survey`.
+    folder
+        Of the survey.
+    progress
+        Called before each scene with the number done, their total, and its id.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to.
+    """
+    orbits: dict[int, list[Date]] = {}
+    for date in dates:
+        if date.scene.product_type == RESOLUTION and date.kept.tables["coverage"]["seen"].any():
+            orbits.setdefault(date.scene.relative_orbit, []).append(date)
+    chosen = {orbit: found for orbit, found in orbits.items() if len(found) >= LEAST_DATES}
+    if not chosen:
+        return {}
+    try:
+        place = _place(port, folder, params, land)
+    except PortError as error:
+        warnings.warn(f"{error}; until then its piers are counted by single images", ProductWarning, stacklevel=2)
+        return {}
+    found: dict[str, Kept] = {}
+    total = sum(map(len, chosen.values()))
+    for orbit, group in chosen.items():
+        try:
+            backdrop, fingerprint = _backdrop(orbit, group, place)
+        except BackdropError as error:
+            warnings.warn(f"{error}; its dates are counted by single images", ProductWarning, stacklevel=2)
+            continue
+        for date in group:
+            if progress is not None:
+                progress(len(found), total, date.scene.id)
+            one = _compare(date, backdrop, fingerprint, place)
+            if one is not None:
+                found[date.scene.id] = one
+    return found
+
+
+def _place(port: Port, folder: Path, params: DetectionParams, land: BaseGeometry | None) -> _Place:
+    grid = PortGrid.around(port.area)
+    ground = [area for area in (port.land, land) if area is not None]
+    dry = shapely.union_all(ground) if ground else None
+    places = port.piers.geometry
+    berths = shapely.union_all(list(places[port.piers["kind"] == "pier"]) or list(places))
+    masks = port_masks(grid, piers=berths, land=dry, exclude=port.exclude, water=port.water)
+    shapes = ["" if area is None else area.wkb_hex for area in (dry, port.exclude, port.water, berths)]
+    fingerprint = digest([__version__, repr(grid), shapes])
+    return _Place(folder, grid, masks, dry, berths, port.piers, params, fingerprint)
+
+
+def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Dataset, str]:
+    """The empty port of an orbit: the one that is kept, or a new one where it is of other dates."""
+    stack = make_folder(place.folder / "stack" / digest(repr(place.grid))[:8])
+    for date in dates:
+        name, mark = safe_name(date.scene.id), digest([__version__, date.mark])
+        if not has_scene(stack, name, mark):
+            add_scene(stack, name, to_port_grid(date.open(), place.grid), mark)
+    marks = sorted((date.scene.id, digest([date.mark])) for date in dates)
+    fingerprint = digest([place.fingerprint, marks])
+    path = make_folder(place.folder / "backdrops") / f"orbit_{orbit:03d}.nc"
+    try:
+        backdrop = read_backdrop(path)
+        if backdrop.attrs.get("fingerprint") == fingerprint:
+            return backdrop, fingerprint
+    except BackdropError:
+        pass  # none yet, or a damaged one: fit it
+    cube = read_stack(stack, scenes=[date.scene.id for date in dates])
+    backdrop = fit_backdrop(cube, land=place.land, piers=place.berths)
+    n_dates = backdrop["n_dates"].item()
+    if n_dates < LEAST_DATES:
+        raise BackdropError(
+            f"relative orbit {orbit} has {n_dates} dates that show the port, and {LEAST_DATES} are needed"
+        )
+    backdrop = backdrop.assign_attrs(fingerprint=fingerprint)
+    write_backdrop(backdrop, path)
+    return backdrop, fingerprint
+
+
+def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) -> Kept | None:
+    """What one scene shows against the empty port; None where it cannot be compared."""
+    fingerprint = digest([date.fingerprint, of_backdrop])
+    kept_at = make_folder(place.folder / "compared") / safe_name(date.scene.id)
+    kept = recall(kept_at, fingerprint)
+    if kept is not None:
+        return kept
+    stack = place.folder / "stack" / digest(repr(place.grid))[:8]
+    try:
+        product = date.open()
+        image = read_scene(stack, safe_name(date.scene.id))
+        hits, seen = detect_over_time(image, product, backdrop, place.masks, place.params)
+    except (BackdropError, ProductError) as error:
+        warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
+        return None
+    vessels = find_vessels(hits, seen, place.params)
+    line, pixel = seen.to_product(vessels["line"], vessels["pixel"])
+    time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
+    vessels = assign_piers(vessels.assign(line=line, pixel=pixel, time=time), place.piers)
+    n_dates = int(backdrop["n_dates"].item())
+    coverage = date.kept.tables["coverage"].assign(n_reference_dates=n_dates)
+    kept = Kept({**date.kept.tables, "vessels": vessels, "coverage": coverage}, date.kept.is_simulated)
+    keep(kept_at, fingerprint, kept)
+    return kept
