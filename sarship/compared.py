@@ -60,6 +60,7 @@ class _Place(NamedTuple):
     land: BaseGeometry | None
     berths: BaseGeometry
     piers: gpd.GeoDataFrame
+    alongside: BaseGeometry | None
     params: DetectionParams
     fingerprint: str
 
@@ -71,6 +72,7 @@ def compare_dates(
     params: DetectionParams,
     *,
     land: BaseGeometry | None = None,
+    alongside: BaseGeometry | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, Kept]:
     """What is found of each scene against the empty port of its orbit, by the scene's id.
@@ -86,6 +88,8 @@ def compare_dates(
         As for `survey`.
     folder
         Of the survey.
+    alongside
+        Waters of the piers, as `find_vessels` wants them.
     progress
         Called before each scene with the number done, their total, and its id.
 
@@ -102,7 +106,7 @@ def compare_dates(
     if not chosen:
         return {}
     try:
-        place = _place(port, folder, params, land)
+        place = _place(port, folder, params, land, alongside)
     except PortError as error:
         warnings.warn(f"{error}; until then its piers are counted by single images", ProductWarning, stacklevel=2)
         return {}
@@ -123,7 +127,9 @@ def compare_dates(
     return found
 
 
-def _place(port: Port, folder: Path, params: DetectionParams, land: BaseGeometry | None) -> _Place:
+def _place(
+    port: Port, folder: Path, params: DetectionParams, land: BaseGeometry | None, alongside: BaseGeometry | None
+) -> _Place:
     grid = PortGrid.around(port.area)
     ground = [area for area in (port.land, land) if area is not None]
     dry = shapely.union_all(ground) if ground else None
@@ -132,7 +138,7 @@ def _place(port: Port, folder: Path, params: DetectionParams, land: BaseGeometry
     masks = port_masks(grid, piers=berths, land=dry, exclude=port.exclude, water=port.water)
     shapes = ["" if area is None else area.wkb_hex for area in (dry, port.exclude, port.water, berths)]
     fingerprint = digest([__version__, repr(grid), shapes])
-    return _Place(folder, grid, masks, dry, berths, port.piers, params, fingerprint)
+    return _Place(folder, grid, masks, dry, berths, port.piers, alongside, params, fingerprint)
 
 
 def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Dataset, str]:
@@ -178,7 +184,7 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     except (BackdropError, ProductError) as error:
         warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
         return None
-    vessels = find_vessels(hits, seen, place.params)
+    vessels = find_vessels(hits, seen, place.params, piers=place.alongside)
     line, pixel = seen.to_product(vessels["line"], vessels["pixel"])
     time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
     vessels = assign_piers(vessels.assign(line=line, pixel=pixel, time=time), place.piers)

@@ -22,8 +22,8 @@ LEAST_SHARE: Final = 0.2
 """The group begins with this share of the dates, so a pier may be busy four dates of five."""
 FEW: Final = 8
 LOWEST_BELOW: Final = 0.8
-"""Of fewer than `FEW` dates it begins with the lowest alone, which is taken to lie this many deviations under the mean: a
-date that speckle made dark (ln power has a long lower tail) shall not be a group of its own."""
+"""Of fewer than `FEW` dates it begins with the lowest alone, which is taken to lie this many deviations under the
+mean: a date that speckle made dark (ln power has a long lower tail) shall be no group of its own."""
 SAME_LEVEL: Final = 0.03
 """Change of ln level, a tenth of a decibel, at which the sea's share in it needs no other round."""
 

@@ -174,7 +174,7 @@ def survey(
     )
     found, failures = _run(sources, task, store, progress)
     if backdrop:
-        found = _compared(found, port, folder, params, land, progress=progress)
+        found = _compared(found, task, port, folder, land=land, progress=progress)
     results = replace(_results(found, failures, task), completeness=completeness)
     write_results(results, folder)
     return results
@@ -206,11 +206,11 @@ def search(
 
 def _compared(
     found: Mapping[str, _Found],
+    task: _Task,
     port: Port,
     folder: Path,
-    params: DetectionParams,
-    land: BaseGeometry | None,
     *,
+    land: BaseGeometry | None,
     progress: Progress | None,
 ) -> dict[str, _Found]:
     """What was found, by comparison with the empty port where that can be done."""
@@ -220,7 +220,7 @@ def _compared(
             progress(Step(done=done, total=total, path=found[scene].path, state="comparing"))
 
     dates = [one.date for one in found.values()]
-    better = compare_dates(dates, port, folder, params, land=land, progress=report)
+    better = compare_dates(dates, port, folder, task.params, land=land, alongside=task.alongside, progress=report)
     return {name: replace(one, kept=better.get(name, one.kept)) for name, one in found.items()}
 
 

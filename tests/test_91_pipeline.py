@@ -317,10 +317,10 @@ def test_swapped_port_says_so(trio, tmp_path):
 def test_a_fault_of_our_own_does_not_take_the_others_with_it(trio, port, tmp_path, monkeypatch):
     find_vessels = pipeline.find_vessels
 
-    def fail(hits, product, params):
+    def fail(hits, product, params, **more):
         if product.scene.id == trio[0].stem:
             raise ZeroDivisionError("by\nzero")
-        return find_vessels(hits, product, params)
+        return find_vessels(hits, product, params, **more)
 
     monkeypatch.setattr(pipeline, "find_vessels", fail)
     results = survey(trio[:2], port, tmp_path)

@@ -1,0 +1,108 @@
+"""The second pass of a survey: what is compared with the empty port, what is not and says so, and what is kept."""
+
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+
+from sarship import read_port, survey
+from sarship.errors import ProductWarning
+from sarship.stack import read_backdrop, read_scene, read_stack, write_backdrop
+
+
+@pytest.fixture(scope="module")
+def surveyed(harbour, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared") / "out"
+    port = read_port(harbour.port_file)
+    return folder, port, survey(harbour.products, port, folder)
+
+
+def _times(folder):
+    files = [path for kind in ("stack", "backdrops", "compared") for path in (folder / kind).rglob("*")]
+    return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+
+
+def test_four_dates_are_counted_against_the_empty_port(harbour, surveyed):
+    folder, _, results = surveyed
+    assert (results.counts["n_reference_dates"] == 4).all()
+    assert (results.coverage["n_reference_dates"] == 4).all()
+    assert set(results.vessels["evidence"]) <= {"ring", "backdrop", "both"}
+    assert (results.vessels["evidence"] != "ring").any()
+    assert (results.counts["n_vessels"].sel(pier="Naval mole") == 0).sum() >= 3
+    (path,) = (folder / "backdrops").iterdir()
+    backdrop = read_backdrop(path)
+    assert backdrop["n_dates"].item() == 4
+    assert backdrop["is_borrowed"].item()
+    (stack,) = (folder / "stack").iterdir()
+    assert read_stack(stack)["scene"].to_numpy().tolist() == [product.stem for product in harbour.products]
+    assert read_scene(stack, harbour.products[0].stem).dims == ("polarization", "y", "x")
+
+
+def test_lines_and_pixels_are_the_products(harbour, surveyed):
+    """Also of a vessel that was found on the grid: its place in the image and its time are those of the truth."""
+    _, _, results = surveyed
+    truth = harbour.truth[harbour.truth["pier"] == "Anchorage"]
+    near = 0
+    for vessel in truth.itertuples():
+        found = results.vessels[results.vessels["scene"] == vessel.scene]
+        off = np.hypot(found["line"] - vessel.line, found["pixel"] - vessel.pixel)
+        if off.min() < 6:
+            near += 1
+            seen = found.loc[off.idxmin()]
+            assert abs((seen["time"] - vessel.time).total_seconds()) < 0.02
+    assert near >= 0.8 * len(truth)
+
+
+def test_second_run_does_nothing_again(harbour, surveyed):
+    folder, port, results = surveyed
+    before = _times(folder)
+    steps = []
+    again = survey(reversed(harbour.products), port, folder, progress=steps.append)
+    assert _times(folder) == before
+    assert {step.state for step in steps if step.state != "searching"} == {"kept", "comparing"}
+    np.testing.assert_array_equal(again.counts["n_vessels"], results.counts["n_vessels"])
+
+
+def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, surveyed, tmp_path):
+    _, port, _ = surveyed
+    alone = survey(harbour.products[:1], port, tmp_path / "one")
+    assert (alone.counts["n_reference_dates"] == 0).all()
+    assert set(alone.vessels["evidence"]) == {"ring"}
+    without = survey(harbour.products[:1], port, tmp_path / "one", backdrop=False)
+    assert without.counts["n_vessels"].equals(alone.counts["n_vessels"])
+    assert not (tmp_path / "one" / "stack").exists()
+
+
+def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
+    """A backdrop that was cut is fitted anew; a date that cannot be laid on the others is counted by its image."""
+    folder, port, results = surveyed
+    out = shutil.copytree(folder, tmp_path / "out")
+    (path,) = (out / "backdrops").iterdir()
+    path.write_bytes(path.read_bytes()[:1000])
+    shutil.rmtree(out / "compared" / harbour.products[0].stem)
+    again = survey(harbour.products, port, out)
+    assert again.counts["n_vessels"].equals(results.counts["n_vessels"])
+    backdrop = read_backdrop(path)
+    strange = backdrop["is_aligned"].copy()
+    strange[1] = False
+    write_backdrop(backdrop.assign(is_aligned=strange), path)
+    shutil.rmtree(out / "compared" / harbour.products[1].stem)
+    with pytest.warns(ProductWarning, match="cannot be laid on the other dates .* by the image alone"):
+        told = survey(harbour.products, port, out)
+    assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
+
+
+def test_port_too_large_for_a_grid_is_said(harbour, surveyed, tmp_path, monkeypatch):
+    _, port, _ = surveyed
+    monkeypatch.setattr("sarship.portgrid.MOST_CELLS", 1000)
+    with pytest.warns(ProductWarning, match="too large for one grid .* by single images"):
+        results = survey(harbour.products, port, tmp_path / "out")
+    assert (results.counts["n_reference_dates"] == 0).all()
+
+
+def test_no_warning_on_an_ordinary_run(harbour, surveyed):
+    folder, port, _ = surveyed
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        survey(harbour.products, port, folder)
