@@ -205,14 +205,12 @@ def cdse(copernicus: CdseServer, store: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def amazon(mirror: list[Path]) -> Iterator[StacServer]:
-    from servers.stac import serve_stac
-
-    from sarship import open_grd
+    from servers.stac import scene_of, serve_stac
 
     with serve_stac() as server:
         server.base = "s3://sentinel-s1-l1c/GRD"
         for product in mirror:
-            item, scene = server.add(product), open_grd(product).scene
+            item, scene = server.add(product), scene_of(product)
             item["properties"] |= {"s1:processing_datetime": f"{scene.processed:%Y-%m-%dT%H:%M:%S.%fZ}"}
             item["properties"] |= {"s1:product_identifier": scene.id}
         yield server

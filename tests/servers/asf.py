@@ -14,10 +14,9 @@ from urllib.parse import parse_qs
 
 import shapely
 
-from sarship import open_grd
 from sarship.catalog.scenes import footprint_of
 from servers.cdse import as_zip
-from servers.stac import Answer, Handler, StacServer, as_json, run
+from servers.stac import Answer, Handler, StacServer, as_json, run, scene_of
 
 USER, PASSWORD = "anna", "PLANTED-SECRET-earthdata"
 TOKEN = "PLANTED-SECRET-bearer"
@@ -36,7 +35,7 @@ class AsfServer(StacServer):
         self.reports: list[str] = []
 
     def add(self, folder: Path) -> dict[str, Any]:
-        scene, zipped = open_grd(folder).scene, as_zip(folder)
+        scene, zipped = scene_of(folder), as_zip(folder)
         path = f"/GRD_HD/{scene.platform[1:]}/{scene.id}.zip"
         self.zips[path] = zipped
         item = make_granule(scene, self.host + path, zipped)

@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,8 +18,7 @@ from urllib.parse import parse_qs
 import boto3
 from moto.server import ThreadedMotoServer
 
-from sarship import open_grd
-from servers.stac import Answer, Handler, StacServer, as_json, make_item, run
+from servers.stac import Answer, Handler, StacServer, as_json, make_item, run, scene_of
 
 USER, PASSWORD = "anna@example.org", "PLANTED-SECRET-password"
 KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"
@@ -44,7 +44,7 @@ class CdseServer(StacServer):
 
     def add(self, folder: Path) -> dict[str, Any]:
         """Serve a product with its whole name."""
-        scene, number = open_grd(folder).scene, f"0000000{len(self.zips)}-aaaa-bbbb-cccc-000000000000"
+        scene, number = scene_of(folder), f"0000000{len(self.zips)}-aaaa-bbbb-cccc-000000000000"
         item = make_item(scene, scene.id, f"s3://eodata/{s3_prefix(folder)}")
         item["properties"]["processing:datetime"] = scene.processed.isoformat()
         item["assets"] = {name: asset for name, asset in item["assets"].items() if "schema" not in name}
@@ -54,6 +54,7 @@ class CdseServer(StacServer):
         return item
 
 
+@cache
 def as_zip(folder: Path) -> bytes:
     """A product as archives give it."""
     whole = io.BytesIO()

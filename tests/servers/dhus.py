@@ -15,10 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import shapely
 
-from sarship import open_grd
 from sarship.catalog.scenes import footprint_of
 from servers.cdse import as_zip
-from servers.stac import Answer, Handler, StacServer, as_json, run
+from servers.stac import Answer, Handler, StacServer, as_json, run, scene_of
 
 USER, PASSWORD = "anna", "PLANTED-SECRET-hub"
 HUB = "/dhus"
@@ -40,7 +39,7 @@ class DhusServer(StacServer):
         self.page_size = 100
 
     def add(self, folder: Path) -> dict[str, Any]:
-        scene, number = open_grd(folder).scene, f"0000000{len(self.zips)}-aaaa-bbbb-cccc-000000000000"
+        scene, number = scene_of(folder), f"0000000{len(self.zips)}-aaaa-bbbb-cccc-000000000000"
         self.zips[number] = as_zip(folder)
         item = make_entry(scene, number)
         self.items.append(item)

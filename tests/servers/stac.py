@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
 import shapely
 
-from sarship import open_grd
+from sarship import Scene, open_grd
 from sarship.simulate import ProductParams, simulate_product
 from sarship.simulate.package import to_cog
 
@@ -80,7 +81,7 @@ class StacServer(ThreadingHTTPServer):
 
     def add(self, folder: Path) -> dict[str, Any]:
         """Serve a product with short names."""
-        scene = open_grd(folder).scene
+        scene = scene_of(folder)
         name = scene.id.rpartition("_")[0] if len(scene.id.split("_")) == 9 else scene.id
         self.folders[name] = folder
         item = make_item(scene, name, f"{self.base}/{name}")
@@ -94,6 +95,12 @@ class StacServer(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients cut connections here."""
+
+
+@cache
+def scene_of(folder: Path) -> Scene:
+    """What a product says of itself; no test changes it."""
+    return open_grd(folder).scene
 
 
 def make_item(scene: Any, name: str, base: str) -> dict[str, Any]:
