@@ -21,6 +21,7 @@ line, pixel, rcs_m2`. For anything else call `sarship.simulate.simulate_product`
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,13 +110,14 @@ def _dates(**options: object) -> list[ProductParams]:
 
 
 @pytest.fixture(scope="session")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archive(tmp_path_factory: pytest.TempPathFactory, plain: list[Path], cogs: list[Path]) -> Path:
     """Two dates: the first as plain product and cloud-optimised twin, the second as a zip; and something else."""
-    from sarship.simulate import simulate_product
+    from servers.cdse import as_zip
 
     folder = tmp_path_factory.mktemp("archive")
-    for date in (_dates()[0], _dates(layout="cog")[0], _dates(is_zipped=True)[1]):
-        simulate_product(folder / "deep", date, n_vessels=1, seed=7)
+    for product in (plain[0], cogs[0]):
+        shutil.copytree(product, folder / "deep" / product.name)
+    (folder / "deep" / f"{plain[1].stem}.zip").write_bytes(as_zip(plain[1]))
     (folder / "notes.txt").write_text("not a product")
     return folder
 

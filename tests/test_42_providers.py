@@ -10,6 +10,7 @@ import re
 import traceback
 from contextlib import suppress
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import servers.asf
@@ -68,10 +69,10 @@ def test_one_scene_in_all_catalogues_is_one_scene(catalogs):
     assert len({(scene.platform, scene.relative_orbit, scene.orbit_pass) for scene in everything}) == 1
 
 
-@pytest.mark.parametrize("first", [name for name in PROVIDERS if name != "local"])
-def test_pass_that_one_catalogue_lost_is_found_in_another(first, request, archive):
+@pytest.mark.parametrize(("first", "second"), list(pairwise([*PROVIDERS, PROVIDERS[0]])))
+def test_pass_that_one_catalogue_lost_is_found_in_another(first, second, request):
     catalog = request.getfixturevalue(first)
-    other = list(request.getfixturevalue("local").search(QUERY))
+    other = list(request.getfixturevalue(second).search(QUERY))
     kept = list(catalog.search(QUERY))[:1]
     report = completeness(kept, QUERY, other)
     lost = {f"{gap.time:%m-%d}": bool(gap.elsewhere) for gap in report.missing}
