@@ -8,6 +8,7 @@ __all__ = [
     "BackdropError",
     "CatalogError",
     "CredentialError",
+    "DeviceError",
     "DownloadError",
     "FloodError",
     "OutputError",
@@ -46,8 +47,20 @@ class DownloadError(SarshipError, RuntimeError):
     """A file that could not be fetched whole; what had arrived is kept, and the next run goes on from there."""
 
 
+class DeviceError(SarshipError, RuntimeError):
+    """A graphics card, driver or package that an array on a device needs and that is not there or does not fit."""
+
+
 class FloodError(SarshipError, RuntimeError):
     """More hits than any sea of ships can give: usually a forgotten land mask."""
+
+    @classmethod
+    def of(cls, cap: int, shape: tuple[int, ...], pfa: float) -> "FloodError":
+        """The error for more than `cap` hits in an image of such a shape."""
+        return cls(
+            f"more than {cap} hits in an image of {shape} pixels at pfa {pfa:g}: "
+            "is the land masked (valid), are the looks right? Raise max_hits if so many are expected"
+        )
 
 
 class OutputError(SarshipError, OSError):

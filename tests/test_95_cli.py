@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from sarship import __version__, cfar, pipeline, store
 from sarship.cli import main
 from sarship.errors import OutputError
+from sarship.model import Hits
 from sarship.piers import read_port
 from sarship.results import read_results
 from sarship.simulate import ProductParams, simulate_product
@@ -466,3 +467,18 @@ def test_tables_stand_when_a_picture_fails(small, tmp_path, monkeypatch):
 
 def test_a_ring_too_wide_is_one_sentence(small):
     assert "make it narrower" in refused(run("detect", small[0], "--background-m", 5000))
+
+
+def test_doctor_says_what_there_is_to_compute_with():
+    outcome = run("doctor")
+    assert outcome.exit_code == 0, outcome.output
+    assert [line.split("  ")[0] for line in outcome.stdout.splitlines()][:2] == ["CPU threads", "card"]
+    assert "CPU against plain sums  equal: " in outcome.stdout
+    assert set(json.loads(run("doctor", "--json").stdout)) >= {"driver", "CuPy", "numba-cuda"}
+
+
+def test_doctor_fails_where_the_detector_is_wrong(monkeypatch):
+    monkeypatch.setattr(cfar, "detect", lambda image, params: Hits.empty())
+    outcome = run("doctor")
+    assert outcome.exit_code == 1
+    assert "DIFFERENT" in outcome.stdout

@@ -19,24 +19,39 @@ copied or changed. All cores work, as many as `numba.set_num_threads` says; call
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sarship.cfar.door import check_image, check_lines, check_valid, search
+from sarship.cfar.device import is_on_device
+from sarship.cfar.door import check_image, check_lines, check_valid, new_image, search
 from sarship.cfar.measure import measure_correlation, measure_looks
 from sarship.model import CfarParams, Hits
+
+if TYPE_CHECKING:
+    from sarship.cfar.gpu_streams import detect_streamed, to_device
 
 __all__ = [
     "CfarParams",
     "detect",
     "detect_dual",
+    "detect_streamed",
     "mask",
     "measure_correlation",
     "measure_looks",
     "score",
+    "to_device",
     "warm_up",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load what needs CUDA when it is asked for."""
+    if name in {"detect_streamed", "to_device"}:
+        return getattr(import_module("sarship.cfar.gpu_streams"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def detect(
@@ -96,7 +111,7 @@ def score(
     params = CfarParams() if params is None else params
     array = check_image(image)
     start, stop = check_lines(lines, array.shape[0])
-    scores = np.empty((stop - start, array.shape[1]), np.float32)
+    scores = new_image(array, (start, stop), np.float32)
     search(array, check_valid(valid, array.shape), params, (start, stop), cap=array.size, scores=scores)
     return scores
 
@@ -112,6 +127,10 @@ def mask(
     params = CfarParams() if params is None else params
     array = check_image(image)
     start, stop = check_lines(lines, array.shape[0])
+    if is_on_device(array):
+        found = new_image(array, (start, stop), np.bool_)
+        search(array, check_valid(valid, array.shape), params, (start, stop), cap=array.size, scores=found)
+        return found
     hits = search(array, check_valid(valid, array.shape), params, (start, stop), cap=array.size)
     found = np.zeros((stop - start, array.shape[1]), np.bool_)
     found[hits.line - start, hits.pixel] = True

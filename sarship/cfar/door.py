@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sarship.averages import order_table, side_table
 from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
+from sarship.cfar.device import is_on_device
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
 from sarship.errors import FloodError
 from sarship.klaw import ring_surface
 from sarship.model import CfarParams, Hits, Window
 
-__all__ = ["check_image", "check_lines", "check_valid", "search"]
+__all__ = ["check_image", "check_lines", "check_valid", "new_image", "search"]
 
 Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 """Lines, pixels, clutter and scores of a tile's hits."""
+
+T = TypeVar("T", bound=np.generic)
 
 _NO_SCORES = np.empty((0, 0), np.float32)
 _ALL_VALID = np.empty((0, 0), np.bool_)
@@ -27,29 +32,29 @@ _ABOVE_ONE = np.nextafter(np.float32(1), np.float32(2))
 
 
 def check_image(image: object) -> NDArray[np.generic]:
-    """Return the image as an array of a type and shape that can be searched."""
+    """Return the image as an array of a type and shape that can be searched; one on a device is left there."""
     if isinstance(image, np.ma.MaskedArray):
         raise TypeError("image is a masked array: give image.data, and ~image.mask as valid")
-    array = np.asarray(image)
+    array: Any = image if is_on_device(image) else np.asarray(image)
     if (array.dtype.kind, array.dtype.itemsize) not in {("u", 2), ("f", 4), ("f", 8)}:
         raise TypeError(
             f"image must be uint16 digital numbers, or float32 or float64 linear power, got dtype {array.dtype}"
         )
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"image must be two-dimensional (lines, pixels) and not empty, got shape {array.shape}")
-    return array
+    return array  # type: ignore[no-any-return]
 
 
 def check_valid(valid: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the mask as a boolean array of the image's shape; empty for None."""
+    """Return the mask as a boolean array of the image's shape; empty for None. One on a device is left there."""
     if valid is None:
         return _ALL_VALID
-    array = np.asarray(valid)
+    array: Any = valid if is_on_device(valid) else np.asarray(valid)
     if array.dtype != np.bool_:
         raise TypeError(f"valid must be boolean, got dtype {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"valid must have the image's shape {shape}, got {array.shape}")
-    return array
+    return array  # type: ignore[no-any-return]
 
 
 def check_lines(lines: tuple[int, int] | None, n_lines: int) -> tuple[int, int]:
@@ -60,6 +65,15 @@ def check_lines(lines: tuple[int, int] | None, n_lines: int) -> tuple[int, int]:
     return int(start), int(stop)
 
 
+def new_image(image: NDArray[np.generic], lines: tuple[int, int], dtype: type[T]) -> NDArray[T]:
+    """Room for one value of each pixel of the lines, where the image is."""
+    shape = (lines[1] - lines[0], image.shape[1])
+    if is_on_device(image):
+        room: NDArray[T] = import_module("sarship.cfar.gpu").new_image(image, shape, dtype)
+        return room
+    return np.empty(shape, dtype)
+
+
 def search(
     image: NDArray[np.generic],
     valid: NDArray[np.bool_],
@@ -67,16 +81,24 @@ def search(
     lines: tuple[int, int],
     *,
     cap: int,
-    scores: NDArray[np.float32] | None = None,
+    scores: NDArray[np.float32] | NDArray[np.bool_] | None = None,
 ) -> Hits:
-    """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given."""
+    """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given.
+
+    The array decides where: an image on a device is searched there, and hits come back to the host.
+    """
+    if is_on_device(image):
+        found_there: Hits = import_module("sarship.cfar.gpu").search(image, valid, params, lines, cap=cap, out=scores)
+        return found_there
+    if is_on_device(valid):
+        raise TypeError("the image is on the host and valid on a device: both must be on the host, or the image there")
     table, search_tile = _kernel(image, params)
     window = (*params.background_shape, *params.guard_shape)
 
     def one(tile: Window) -> Found:
         part, keep, line, pixel = blocks(image, valid, tile, params.background_shape)
         place = (tile.line_start - line, tile.line_stop - line, tile.pixel_start - pixel, tile.pixel_stop - pixel)
-        out = _NO_SCORES
+        out: NDArray[Any] = _NO_SCORES
         if scores is not None:
             out = scores[tile.line_start - lines[0] : tile.line_stop - lines[0], tile.pixel_start : tile.pixel_stop]
         return search_tile(part, keep, place, window, table, cap + 1, out, (line, pixel))
@@ -87,10 +109,7 @@ def search(
         found.append(result)
         n_hits += result[0].size
         if n_hits > cap:
-            raise FloodError(
-                f"more than {cap} hits in an image of {image.shape} pixels at pfa {params.pfa:g}: "
-                "is the land masked (valid), are the looks right? Raise max_hits if so many are expected"
-            )
+            raise FloodError.of(cap, image.shape, params.pfa)
     return _hits(image, found)
 
 

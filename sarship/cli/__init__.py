@@ -11,6 +11,7 @@ import click
 
 from sarship import __version__
 from sarship.cli.count import count
+from sarship.cli.doctor import doctor
 from sarship.cli.fetch import download, login, search
 from sarship.cli.products import check, demo, detect, info, port
 from sarship.cli.shared import Commands
@@ -24,5 +25,5 @@ def main() -> None:
     """Count the vessels at a port's piers from Sentinel-1 radar images."""
 
 
-for _command in (demo, info, check, port, detect, search, download, count, login):
+for _command in (demo, info, check, port, detect, search, download, count, login, doctor):
     main.add_command(_command)

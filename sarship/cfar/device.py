@@ -1,0 +1,236 @@
+"""Arrays on a graphics card: whose they are, where new ones come from, and one sentence for what is missing.
+
+Imports CUDA only when a function here is called with an array that is on a device, or asked for one.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from sarship.errors import DeviceError
+
+__all__ = ["Device", "device_of", "found_on_this_machine", "is_on_device", "is_simulated", "new_device"]
+
+INSTALL = "pip install 'sarship[cuda13]' (driver 580 or newer) or 'sarship[cuda12]'"
+_PACKAGES = ("cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """Where arrays of one kind live: how they are made there, shown to kernels, and brought back."""
+
+    empty: Callable[..., Any]
+    """(shape, dtype) → an array on the device, of the kind that was given."""
+    view: Callable[[Any], Any]
+    """Such an array → what kernels take; nothing is copied."""
+    to_host: Callable[[Any], np.ndarray]
+    from_host: Callable[[np.ndarray], Any]
+    upload: Callable[[np.ndarray], tuple[Any, Any]]
+    """Contiguous host array → a copy queued on the current stream, and what must be kept until it has been made."""
+    stream: Any
+    """Stream that kernels are queued on: the one that is current for the array's owner."""
+    new_stream: Callable[[], Any]
+    """A stream of one's own, current within a `with`."""
+    n_streams: int
+    """Streams that are worth having at once."""
+    n_processors: int
+    shared_bytes: int
+    """Shared memory of a processor."""
+    warp: int
+    """Threads that step together; blocks are multiples of this."""
+    most_threads: int
+    """Threads of the largest block worth starting."""
+
+
+def is_on_device(array: object) -> bool:
+    """Whether an array is on a graphics card (CuPy's, numba's, or any with the CUDA array interface)."""
+    return type(array).__module__.startswith("numba.cuda.") or hasattr(array, "__cuda_array_interface__")
+
+
+def device_of(array: object) -> Device:
+    """The device that an array is on.
+
+    Raises
+    ------
+    DeviceError
+        No card or driver that can be used, or packages missing or in each other's way.
+    """
+    cuda = _cuda()
+    if is_simulated():
+        return _simulated(cuda)
+    if type(array).__module__.partition(".")[0] == "cupy":
+        return _cupy(cuda)
+    return _numba(cuda)
+
+
+def new_device() -> Device:
+    """The device that arrays are put on where none says: CuPy's current one, or numba's simulator.
+
+    Raises
+    ------
+    DeviceError
+        As `device_of`.
+    """
+    cuda = _cuda()
+    return _simulated(cuda) if is_simulated() else _cupy(cuda)
+
+
+def is_simulated() -> bool:
+    """Whether numba runs kernels in its simulator, on the CPU and very slowly."""
+    return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in {"", "0"}
+
+
+def _cuda() -> Any:
+    """`numba.cuda`, with a driver and a card behind it."""
+    rivals = _installed()
+    if len(rivals) > 1:
+        raise DeviceError(
+            f"{' and '.join(rivals)} are both installed and overwrite each other: remove all of them, then {INSTALL}"
+        )
+    cuda: Any = import_module("numba.cuda")
+    if not is_simulated() and not cuda.is_available():
+        raise DeviceError(f"no graphics card can be used: {_reason(cuda)}. sarship works on NumPy arrays without one")
+    return cuda
+
+
+def _installed() -> list[str]:
+    """CuPy's packages that are installed; more than one is too many."""
+    found = []
+    for package in _PACKAGES:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.append(package)
+    return found
+
+
+def _reason(cuda: Any) -> str:
+    """Why numba finds no card, in one line."""
+    try:
+        error = cuda.cuda_error()
+    except Exception as problem:
+        error = problem
+    lines = [line.strip(" :") for line in str(error or "no CUDA device was found").splitlines() if line.strip(" :")]
+    return " ".join(lines).split(". ")[0].rstrip(".")
+
+
+def _cupy(cuda: Any) -> Device:
+    try:
+        cupy = import_module("cupy")
+    except ImportError as error:
+        raise DeviceError(f"CuPy cannot be imported ({error}): {INSTALL}") from error
+    try:
+        pointer = cupy.cuda.get_current_stream().ptr
+        cupy.empty(1, np.uint8)
+    except Exception as error:
+        raise DeviceError(
+            f"CuPy {cupy.__version__} cannot use the card ({error}): if its driver is too old, update it, or install "
+            "the extra for an older CUDA, 'sarship[cuda12]'"
+        ) from error
+    properties = _properties(cuda)
+    return Device(
+        empty=cupy.empty,
+        view=lambda array: cuda.as_cuda_array(array, sync=False),
+        to_host=lambda array: np.asarray(cupy.asnumpy(array)),
+        from_host=cupy.asarray,
+        upload=lambda array: _upload(cupy, array),
+        stream=cuda.external_stream(pointer),
+        new_stream=lambda: cupy.cuda.Stream(non_blocking=True),
+        n_streams=3,
+        **properties,
+    )
+
+
+def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
+    """Queue a copy on the current stream: from pinned memory as it is, from any other through a pinned buffer."""
+    there = cupy.empty(array.shape, array.dtype)
+    pinned = array
+    if cupy.cuda.runtime.pointerGetAttributes(array.ctypes.data).type != cupy.cuda.runtime.memoryTypeHost:
+        buffer = cupy.cuda.alloc_pinned_memory(array.nbytes)
+        pinned = np.frombuffer(buffer, array.dtype, array.size).reshape(array.shape)
+        np.copyto(pinned, array)
+    there.set(pinned, stream=cupy.cuda.get_current_stream())
+    return there, pinned
+
+
+def _numba(cuda: Any) -> Device:
+    return Device(
+        empty=cuda.device_array,
+        view=cuda.as_cuda_array,
+        to_host=lambda array: np.asarray(cuda.as_cuda_array(array).copy_to_host()),
+        from_host=cuda.to_device,
+        upload=lambda array: (cuda.to_device(array), None),
+        stream=0,
+        new_stream=nullcontext,
+        n_streams=1,
+        **_properties(cuda),
+    )
+
+
+def _properties(cuda: Any) -> dict[str, int]:
+    card = cuda.get_current_device()
+    return {
+        "n_processors": int(card.MULTIPROCESSOR_COUNT),
+        "shared_bytes": int(card.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
+        "warp": 32,
+        "most_threads": 160,
+    }
+
+
+def _simulated(cuda: Any) -> Device:
+    """A small device, because the simulator runs every thread as one of the operating system's."""
+    return Device(
+        empty=cuda.device_array,
+        view=lambda array: array,
+        to_host=lambda array: np.asarray(array.copy_to_host()),
+        from_host=cuda.to_device,
+        upload=lambda array: (cuda.to_device(array), None),
+        stream=0,
+        new_stream=nullcontext,
+        n_streams=1,
+        n_processors=1,
+        shared_bytes=1 << 16,
+        warp=2,
+        most_threads=18,
+    )
+
+
+def found_on_this_machine() -> dict[str, str]:
+    """What there is to compute with, by name: card, driver, CuPy, numba-cuda; "none" or the reason where there is none.
+
+    Never raises.
+    """
+    found = {}
+    for name, packages in (("CuPy", _PACKAGES), ("numba-cuda", ("numba-cuda",))):
+        versions = []
+        for package in packages:
+            try:
+                versions.append(f"{importlib.metadata.version(package)} ({package})")
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        found[name] = ", ".join(versions) or "not installed"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cuda = _cuda()
+            if is_simulated():
+                return {"card": "numba's CUDA simulator", "driver": "simulated"} | found
+            card = cuda.get_current_device()
+            free, total = cuda.current_context().get_memory_info()
+            name = card.name.decode() if isinstance(card.name, bytes) else str(card.name)
+            capability = ".".join(map(str, card.compute_capability))
+            version = ".".join(map(str, cuda.cudadrv.driver.driver.get_version()))
+    except Exception as error:
+        return {"card": f"none ({error})", "driver": "none"} | found
+    memory = f"{total / 2**30:.0f} GiB, {free / 2**30:.0f} free"
+    return {"card": f"{name}, compute capability {capability}, {memory}", "driver": f"for CUDA {version}"} | found

@@ -1,0 +1,84 @@
+"""The last step of the device's search, on the host: clutter and scores of what was found, by the CPU's formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.cfar import cpu_moments
+from sarship.cfar.compiler import compiled
+from sarship.cfar.cpu_levels import LN_SCALE
+from sarship.cfar.gpu_rules import LN_ZERO, TOP_SHIFT
+from sarship.clutter import ring_table
+from sarship.klaw import ring_surface
+from sarship.model import CfarParams, Hits
+
+__all__ = ["NOTHING", "Found", "finished", "sorted_hits"]
+
+I64 = NDArray[np.int64]
+U64 = NDArray[np.uint64]
+F64 = NDArray[np.float64]
+Found = tuple[I64, I64, F64, F64, F64]
+"""Lines, pixels, values, clutter and scores of hits."""
+NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
+
+_SUM_BITS, _COUNT_SHIFT = np.uint64((1 << 48) - 1), np.uint64(48)
+_ABOVE_ONE = np.nextafter(np.float32(1), np.float32(2))
+
+
+@compiled
+def _moment_scores(
+    score: F64, level: I64, count: I64, total: I64, low: U64, top: U64, table: F64, surface: F64, rule: cpu_moments.Rule
+) -> None:
+    """Decide found pixels as the CPU does, from the exact sums of their rings."""
+    for i in range(score.size):
+        score[i] = cpu_moments._score(level[i], count[i], total[i], low[i], top[i], table, surface, rule)
+
+
+def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64, value: F64) -> Found:
+    """Hits among found pixels, from their places and levels, the words of their rings and the image's values."""
+    line, pixel, level = places.T
+    first, second, third = words.T
+    factors = ring_table(params)
+    if is_number:
+        value = value * value
+    if words.dtype == np.float64 and params.law == "gaussian":
+        return line, pixel, value, first, value / (first + np.sqrt(factors[third.astype(np.int64)] * second))
+    if words.dtype == np.float64:
+        return line, pixel, value, first / second, value / (factors[second.astype(np.int64)] * first)
+    count, total = (first >> _COUNT_SHIFT).astype(np.int64), (first & _SUM_BITS).astype(np.int64)
+    if params.law == "gamma" or params.shape is not None:
+        sums = total.astype(np.float64)
+        return line, pixel, value, sums / count, value / (factors[count] * sums)
+    surface, scale = ring_surface(params), LN_SCALE if params.law != "gaussian" else 0.0
+    rule = cpu_moments.Rule(
+        scale=scale,
+        centre=0,
+        bias=np.uint64(0),
+        shift=TOP_SHIFT,
+        least=surface.least * scale,
+        variance=surface.variance * scale**2,
+        steps=surface.steps,
+    )
+    score, low, top = np.empty(len(value)), np.ascontiguousarray(second), np.ascontiguousarray(third)
+    levels = np.ascontiguousarray(level)
+    _moment_scores(score, levels, count, total, low, top, factors, surface.entries, rule)
+    mean = total / count
+    clutter = np.exp((mean - (1 if is_number else 1 + LN_ZERO)) / LN_SCALE) if scale else mean
+    found = score > 1
+    return line[found], pixel[found], value[found], clutter[found], score[found]
+
+
+def sorted_hits(found: list[Found], origin: int) -> Hits:
+    """All parts as one, sorted by line then pixel, with lines from `origin` on."""
+    line, pixel, value, clutter, score = (np.concatenate([part[k] for part in found]) for k in range(5))
+    order = np.lexsort((pixel, line))
+    single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
+    return Hits(
+        line=line[order] + origin,
+        pixel=pixel[order],
+        value=value[order],
+        clutter=clutter[order],
+        # a hit above its threshold by less than float32 resolves is still a hit
+        score=np.maximum(single, _ABOVE_ONE),
+    )

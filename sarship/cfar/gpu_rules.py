@@ -1,0 +1,303 @@
+"""What the device's kernels do with a pixel and with a ring, one `Rule` for each law and type of image.
+
+Where the CPU's kernels make the same decision, their own source is compiled a second time for the device (`py_func`),
+so the twins cannot drift apart. No decision is left to the compiler's choice of fused multiply-adds: products are
+compared as they are, and where more is needed the device only finds candidates, by a comparison that misses no hit,
+and the CPU's own function decides them from their exact sums. Only the spread of `gaussian` on float power adds up
+squares on the device, and so agrees to the last bits of a float64 rather than in all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sarship.cfar import cpu, cpu_levels, cpu_moments
+from sarship.cfar.device import is_simulated
+
+cuda: Any = import_module("numba.cuda")
+
+__all__ = [
+    "ABOVE_ONE",
+    "GAMMA_NUMBER",
+    "LARGEST_SCORE",
+    "LN_ZERO",
+    "MOMENTS",
+    "SHARP_MOMENTS",
+    "TOP_SHIFT",
+    "Device",
+    "Law",
+    "Rule",
+    "any_level",
+    "as_kernel",
+    "ln_level",
+    "on_device",
+    "same_words",
+]
+
+_COUNT_SHIFT = np.uint64(48)
+_SUM_BITS = np.uint64((1 << 48) - 1)
+_SUM_LEFT = np.uint64(16)
+ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
+LARGEST_SCORE = float(np.finfo(np.float32).max)
+_TOP_UNIT = 2.0**48
+TOP_SHIFT = np.uint64(48)
+"""Bits of a square from which on the third word adds it up."""
+_SAFE = 1e-12
+LN_ZERO = 1 << 31
+"""Added to the levels of ln power of float images, so that none is below zero; it changes no result."""
+_HALF_SCALE = cpu_levels.LN_SCALE / 2
+
+Device = Callable[..., Any]
+
+
+class Law(NamedTuple):
+    """Numbers of a law that kernels compare with, all of one type, for laws of two moments; else they are not used."""
+
+    scale: float
+    """Levels for each unit of ln power; 0 where a level is power."""
+    least: float
+    """No hit's distance above the sum is below this times the count."""
+    variance: float
+    """Variance in levels at which the surface's entries begin."""
+    steps: float
+    """Entries of the surface for each unit of ln variance."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One law on one type of image, in functions of the device. Sums of a ring are up to three words of one type."""
+
+    word: type
+    """`np.uint64` for whole numbers, whose sums are exact, or `np.float64`, whose running sums drift."""
+    words: tuple[int, int]
+    """How many words a search needs, and how many a score."""
+    level: type
+    """Type of what `power` makes of a pixel."""
+    power: Device
+    """Pixel → level, 0 for no data."""
+    lift: Device
+    """(level, k) → what it adds to word k."""
+    change: Device
+    """Change of the first word since a block began → a number that falls and rises with the sum."""
+    may_hold: Device
+    """(brightest level, first word before the block, least change, factor, error) → could the block hold a hit?"""
+    may_be: Device
+    """(level, words, table, surface, law, error, peak) → could the pixel be a hit? No hit is missed."""
+    statistics: Device
+    """Words → what `score` takes."""
+    score: Device
+    """(level, statistics, table, surface, law) → score, −1 for no decision; above 1 for a hit."""
+    is_doubtful: Device
+    """(score, statistics, error, peak) → must running sums be replaced by direct ones?"""
+    is_centred: bool = False
+    """Whether direct statistics are the ring's mean and the mean square of the distance from it."""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether running sums are exact, so that they decide."""
+        return self.word is np.uint64
+
+
+def on_device(function: Any) -> Device:
+    """A plain function, or the source of one compiled for the CPU, as a function of the device.
+
+    As it is under the simulator, which gives `cuda` its meaning within a kernel's own file, and would do so anew at
+    every call of another.
+    """
+    plain: Device = getattr(function, "py_func", function)
+    return plain if is_simulated() else cuda.jit(plain, device=True)
+
+
+def as_kernel(function: Any) -> Any:
+    """A kernel of the device."""
+    return cuda.jit(function)
+
+
+_threshold = on_device(cpu._threshold)
+_spread = on_device(cpu_moments._spread)
+
+
+@on_device
+def _never(_score: float, _statistics: Any, _error: float, _peak: float) -> Any:
+    return False
+
+
+@on_device
+def same_words(words: Any) -> Any:
+    """What `score` takes are the words themselves."""
+    return words
+
+
+# gamma, digital numbers: one word holds the sum of squares and the count
+
+
+@on_device
+def _square(number: Any) -> Any:
+    return np.uint32(np.uint32(number) * np.uint32(number))
+
+
+@on_device
+def _packed(level: Any, _k: int) -> Any:
+    return np.uint64(np.uint64(level) + (np.uint64(level != 0) << _COUNT_SHIFT))
+
+
+@on_device
+def _packed_change(change: Any) -> Any:
+    # the shift drops the count and leaves the sum's sign in place
+    return np.int64(change << _SUM_LEFT)
+
+
+@on_device
+def _packed_may_hold(brightest: Any, before: Any, least: Any, factor: float, _error: float) -> Any:
+    lowest = np.int64(before & _SUM_BITS) + (least >> 16)
+    return np.float64(brightest) > factor * np.float64(lowest)
+
+
+@on_device
+def _packed_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, _error: float, _peak: float) -> Any:
+    # exactly the decision: a product that is only compared cannot be fused with anything
+    return level > 0 and np.float64(level) > _threshold(words[0], table)
+
+
+@on_device
+def _packed_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+    threshold, value = _threshold(words[0], table), np.float64(level)
+    if value == 0 or not threshold < np.inf:
+        return -1.0
+    score = value / threshold
+    return max(score, ABOVE_ONE) if value > threshold else min(score, 1.0)
+
+
+GAMMA_NUMBER = Rule(
+    word=np.uint64,
+    words=(1, 1),
+    level=np.uint32,
+    power=_square,
+    lift=_packed,
+    change=_packed_change,
+    may_hold=_packed_may_hold,
+    may_be=_packed_may_be,
+    statistics=same_words,
+    score=_packed_score,
+    is_doubtful=_never,
+)
+"""gamma on digital numbers."""
+
+
+# laws of two moments on levels, laid out beforehand: sum and count, squares, and what overflows those
+
+
+@on_device
+def ln_level(power: Any) -> Any:
+    """Fixed-point logarithm of a power; 0 for no data."""
+    if power > 0 and power < np.inf:
+        return np.uint32(2 * np.int64(math.floor(math.log(np.float64(power)) * _HALF_SCALE + 0.5)) + 1 + LN_ZERO)
+    return np.uint32(0)
+
+
+@on_device
+def _same(level: Any) -> Any:
+    return np.uint32(level)
+
+
+@on_device
+def _moment(level: Any, k: int) -> Any:
+    wide = np.uint64(level)
+    if k == 0:
+        return np.uint64(wide + (np.uint64(level != 0) << _COUNT_SHIFT))
+    if k == 1:
+        return np.uint64(wide * wide)
+    return np.uint64(np.uint64(wide * wide) >> TOP_SHIFT)
+
+
+@on_device
+def any_level(brightest: Any, _before: Any, _least: Any, _factor: float, _error: float) -> Any:
+    """A chunk may hold a hit as soon as it holds data."""
+    return brightest > 0
+
+
+@on_device
+def _moments_need(count: Any, spread: float, table: Any, surface: Any, law: Any) -> Any:
+    """How far above its sum count · level must be."""
+    factor = table[count]
+    if surface.size <= 1 or not factor < np.inf:
+        return math.sqrt(factor * max(spread, 0.0))
+    row, last = int(factor), surface.shape[1] - 1
+    weight = factor - row
+    below = min(row + 1, surface.shape[0] - 1)
+    n = np.float64(count)
+    variance = spread / (n * (n - 1))
+    place, beyond = 0.0, 1.0
+    if variance > law.variance:
+        place = math.log(variance / law.variance) * law.steps
+    if place > last:
+        beyond = math.exp(0.5 * (place - last) / law.steps)
+        place = np.float64(last)
+    entry = min(int(place), last - 1)
+    part = place - entry
+    near = surface[row, entry] * (1 - part) + surface[row, entry + 1] * part
+    far = surface[below, entry] * (1 - part) + surface[below, entry + 1] * part
+    return (near * (1 - weight) + far * weight) * beyond * law.scale * n
+
+
+@on_device
+def _moments_may_be(level: Any, words: Any, table: Any, surface: Any, law: Any, _error: float, _peak: float) -> Any:
+    first, second, third = words
+    count, total = np.int64(first >> _COUNT_SHIFT), np.int64(first & _SUM_BITS)
+    n = np.float64(count)
+    above = np.float64(count * np.int64(level) - total)
+    if level == 0 or above <= 0 or above < law.least * n:
+        return False
+    if surface.size <= 1:
+        # without the 128 bits, but never too large
+        base = np.uint64(third << TOP_SHIFT)
+        square = np.float64(np.int64(third)) * _TOP_UNIT + np.float64(np.uint64(second - base))
+        spread = n * square * (1 - _SAFE) - np.float64(total) * np.float64(total)
+        if not above * above * (1 + _SAFE) >= table[count] * spread:
+            return False
+    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, law)
+    return above >= need * (1 - _SAFE)
+
+
+@on_device
+def _moments_score(level: Any, words: Any, table: Any, surface: Any, law: Any) -> Any:
+    first, second, third = words
+    count, total = np.int64(first >> _COUNT_SHIFT), np.int64(first & _SUM_BITS)
+    if level == 0 or not table[count] < np.inf:
+        return -1.0
+    above = np.float64(count * np.int64(level) - total)
+    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, law)
+    if above > 0 and above * above > need * need:
+        least, most = ABOVE_ONE, LARGEST_SCORE
+    else:
+        least, most = 0.0, 1.0
+    if law.scale > 0:
+        score = math.exp(min((above - need) / np.float64(count) / law.scale, 700.0))
+    else:
+        score = np.float64(level) * np.float64(count) / (np.float64(total) + need)
+    return min(max(score, least), most)
+
+
+SHARP_MOMENTS = Rule(
+    word=np.uint64,
+    words=(3, 3),
+    level=np.uint32,
+    power=_same,
+    lift=_moment,
+    change=_packed_change,
+    may_hold=any_level,
+    may_be=_moments_may_be,
+    statistics=same_words,
+    score=_moments_score,
+    is_doubtful=_never,
+)
+"""Laws of a mean and a deviation on levels below 2³²."""
+
+MOMENTS = replace(SHARP_MOMENTS, words=(2, 2))
+"""The same where the squares of a ring cannot overflow: the third word stays 0."""

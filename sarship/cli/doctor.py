@@ -1,0 +1,28 @@
+"""The command `doctor`: what there is to compute with, and whether it computes right."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from sarship.cli.shared import SOME_FAILED, as_json_option, print_json
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@as_json_option
+def doctor(as_json: bool) -> None:
+    """Say what there is to compute with (threads, graphics card, driver, packages) and check the detector on it."""
+    from sarship.cfar.checkup import EQUAL, check_up
+
+    found = check_up()
+    if as_json:
+        print_json(found)
+    else:
+        width = max(map(len, found))
+        for name, what in found.items():
+            click.echo(f"{name:<{width}}  {what}")
+    if not all(what.startswith(EQUAL) for name, what in found.items() if " against " in name):
+        sys.exit(SOME_FAILED)

@@ -1,0 +1,238 @@
+"""Cases that a test runs in a process of its own, where numba's CUDA simulator stands in for a card.
+
+Prints "ok" for each case as it passes. Run as `python on_simulator.py CASE…` with NUMBA_ENABLE_CUDASIM=1.
+"""
+
+import sys
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import cuda
+
+from sarship import cfar
+from sarship.cfar import CfarParams, checkup, gpu
+from sarship.errors import FloodError
+
+sys.path.insert(0, str(Path(__file__).parent))
+import naive
+
+# the simulator's threads poll, and each keeps the interpreter for this long
+sys.setswitchinterval(3e-4)
+# sums of whole numbers wrap around on purpose, and the simulator computes them with NumPy's scalars, which warn
+warnings.filterwarnings("ignore", "overflow encountered", RuntimeWarning)
+warnings.filterwarnings("ignore", "(divide by zero|invalid value) encountered", RuntimeWarning)
+
+ALL = [np.uint16, np.float32, np.float64]
+
+
+def sea(shape, dtype, seed=0):
+    """Speckle with bright pixels, some of them at the corners and beside each other, and no data here and there."""
+    rng = np.random.default_rng(seed)
+    power = rng.gamma(2, 0.5, shape)
+    power[0, 0] = power[-1, -1] = power[shape[0] // 2, shape[1] // 2] = power[shape[0] // 2, shape[1] // 2 + 1] = 90
+    image = (np.sqrt(power) * 100).astype(np.uint16) if dtype == np.uint16 else power.astype(dtype)
+    image[rng.random(shape) < 0.03] = 0
+    if dtype != np.uint16:
+        image[1, 3], image[2, 5] = np.nan, np.inf
+    return image
+
+
+def assert_same(ours, theirs):
+    """Hits agree in every bit; their clutter to the last."""
+    assert len(theirs) > 0
+    for name in ("line", "pixel", "value", "score"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(theirs, name), name)
+    # the CPU adds a mean level to what it centred on, and the device does not
+    np.testing.assert_allclose(ours.clutter, theirs.clutter, rtol=1e-12)
+
+
+def assert_twins(image, params, valid=None, lines=None):
+    """Device and CPU agree through all doors; images of scores to float32's last bit."""
+    there = cuda.to_device(image)
+    keep = None if valid is None else cuda.to_device(valid)
+    score = cfar.score(image, params, valid, lines=lines)
+    score_there = cfar.score(there, params, keep, lines=lines).copy_to_host()
+    np.testing.assert_allclose(score_there, score, rtol=3e-7)
+    np.testing.assert_array_equal(score_there > 1, score > 1)
+    np.testing.assert_array_equal(cfar.mask(there, params, keep, lines=lines).copy_to_host(), score > 1)
+    ours, theirs = cfar.detect(there, params, keep, lines=lines), cfar.detect(image, params, valid, lines=lines)
+    assert_same(ours, theirs)
+
+
+def assert_hits(image, params):
+    """Device and CPU find the same, in every bit."""
+    ours, theirs = cfar.detect(cuda.to_device(image), params), cfar.detect(image, params)
+    assert_same(ours, theirs)
+    return ours
+
+
+def assert_naive(image, params, valid=None):
+    """The device agrees with the plain twin."""
+    hits = cfar.detect(cuda.to_device(image), params, None if valid is None else cuda.to_device(valid))
+    twin = naive.scores if params.law == "gamma" else naive.moment_scores
+    score, clutter = twin(image, params, valid)
+    with np.errstate(invalid="ignore"):
+        line, pixel = np.nonzero(score > 1)
+    assert len(hits) > 0
+    np.testing.assert_array_equal(hits.line, line)
+    np.testing.assert_array_equal(hits.pixel, pixel)
+    np.testing.assert_allclose(hits.score, score[line, pixel], rtol=2e-7)
+    np.testing.assert_allclose(hits.clutter, clutter[line, pixel], rtol=1e-12)
+
+
+def laws(*names):
+    """Every law on every type of image, with a mask, a rectangular window, edges and odd sizes."""
+    for law in names:
+        for dtype in ALL:
+            image = sea((11, 23), dtype)
+            valid = np.random.default_rng(1).random(image.shape) > 0.1
+            params = CfarParams(pfa=1e-3, guard=(1, 0), background=(3, 4), law=law, looks=2, min_ring=8)
+            assert_naive(image, params, valid)
+
+
+def doors(*names):
+    """Scores and masks too are the CPU's, for each kind of sums."""
+    for law in names:
+        for dtype in (np.uint16, np.float32):
+            image = sea((7, 19), dtype, 1)
+            assert_twins(image, CfarParams(pfa=1e-3, guard=(0, 1), background=2, law=law, looks=2, min_ring=8))
+
+
+def strips():
+    """Images wider than a block of threads, so that strips meet, and its threads fall into groups."""
+    params = CfarParams(pfa=1e-3, guard=(0, 1), background=(1, 3), looks=2, min_ring=8)
+    for dtype in (np.uint16, np.float32):
+        assert_hits(sea((3, 260), dtype, 2), params)
+
+
+def bands():
+    """A band of the whole is decided as in the whole."""
+    params = CfarParams(pfa=1e-3, guard=1, background=(3, 2), looks=2, min_ring=8)
+    for dtype in (np.uint16, np.float64):
+        assert_twins(sea((11, 12), dtype, 3), params, lines=(2, 9))
+
+
+def wide_windows():
+    """Windows too wide for the shared memory are summed ring by ring."""
+    params = CfarParams(pfa=1e-3, guard=(0, 3), background=(1, 120), looks=2, min_ring=8)
+    for dtype in (np.uint16, np.float32):
+        assert_twins(sea((3, 20), dtype, 4), params)
+
+
+def odd_arrays():
+    """Pitched arrays, one line, one column, one pixel, a window larger than the image, no data at all."""
+    params = CfarParams(pfa=1e-2, guard=0, background=2, looks=2, min_ring=2)
+    image = sea((6, 30), np.uint16, 5)
+    pitched = cuda.to_device(image)[:, 3:20]
+    ours, theirs = cfar.detect(pitched, params), cfar.detect(image[:, 3:20], params)
+    assert len(theirs)
+    np.testing.assert_array_equal(ours.pixel, theirs.pixel)
+    for shape in ((1, 9), (9, 1)):
+        line = np.full(shape, 100, np.uint16)
+        line[shape[0] // 2, shape[1] // 2] = 900
+        assert len(assert_hits(line, params)) == 1
+    assert len(cfar.detect(cuda.to_device(np.ones((1, 1), np.uint16)), params)) == 0
+    assert len(cfar.detect(cuda.to_device(np.zeros((5, 5), np.float32)), params)) == 0
+    assert np.isnan(cfar.score(cuda.to_device(np.zeros((5, 5), np.uint16)), params).copy_to_host()).all()
+
+
+def wide_range():
+    """Float power over many orders of magnitude, where running sums say nothing and direct ones decide."""
+    image = sea((10, 14), np.float64, 6)
+    image[3:6, 5:9] *= 1e14
+    for law in ("gamma", "gaussian"):
+        assert_twins(image, CfarParams(pfa=1e-2, guard=0, background=2, looks=2, min_ring=2, law=law))
+
+
+def full_room():
+    """More found pixels than there is room for: the lines are searched in halves; and a flood is one sentence."""
+    image = sea((16, 6), np.uint16, 7)
+    params = CfarParams(pfa=0.2, guard=0, background=2, looks=2, min_ring=2)
+    gpu._ROOM = 4
+    hits = assert_hits(image, params)
+    assert len(hits) > 8
+    few = replace(params, max_hits=len(hits) - 1)
+    for array in (image, cuda.to_device(image), cuda.to_device(image.astype(np.float32) ** 2)):
+        with pytest.raises(FloodError, match=rf"more than {len(hits) - 1} hits in an image of \(16, 6\)"):
+            cfar.detect(array, few)
+
+
+def bad_input():
+    """The same errors as from a NumPy array."""
+    params = CfarParams(pfa=1e-3, guard=0, background=2, min_ring=2)
+    good = np.ones((4, 5), np.float32)
+    negative = good.copy()
+    negative[2, 3] = -4
+    cases = [
+        (good.astype(np.int32), None), (np.ones(4, np.float32), None), (negative, None),
+        (good, good), (good, np.ones((3, 5), np.bool_)),
+    ]  # fmt: skip
+    for image, valid in cases:
+        messages = []
+        for move in (np.asarray, cuda.to_device):
+            try:
+                cfar.detect(move(image), params, None if valid is None else move(valid))
+            except (TypeError, ValueError) as error:
+                messages.append((type(error), str(error)))
+        assert len(messages) == 2, (image.dtype, messages)
+        assert messages[0] == messages[1], messages
+    with pytest.raises(TypeError, match="valid on a device"):
+        cfar.detect(good, params, cuda.to_device(np.ones((4, 5), np.bool_)))
+    # a mask on the host goes to the image
+    masked = negative < 0
+    assert len(cfar.detect(cuda.to_device(negative), params, ~masked)) == 0
+
+
+def dual():
+    """Two polarisations share the pfa, on the device as on the CPU."""
+    first, second = sea((8, 11), np.uint16, 8), sea((8, 11), np.float32, 9)
+    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    ours = cfar.detect_dual(cuda.to_device(first), cuda.to_device(second), params)
+    theirs = cfar.detect_dual(first, second, params)
+    assert_same(ours, theirs)
+
+
+def moved():
+    """Images and hits go to the device when asked."""
+    image = sea((7, 9), np.uint16, 8)
+    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    hits = cfar.detect(cfar.to_device(image), params)
+    there = cfar.to_device(hits)
+    np.testing.assert_array_equal(there.line.copy_to_host(), cfar.detect(image, params).line)
+
+
+def streamed():
+    """An image in host memory goes through the device in bands, and gives the hits of the whole."""
+    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    for dtype in (np.uint16, np.float32):
+        image = sea((10, 13), dtype, 8)
+        valid = np.random.default_rng(2).random(image.shape) > 0.1
+        for keep in (None, valid) if dtype == np.uint16 else (valid,):
+            theirs = cfar.detect(image, params, keep)
+            for band_lines in (4, 100):
+                ours = cfar.detect_streamed(image, params, keep, band_lines=band_lines)
+                assert_same(ours, theirs)
+
+
+def checked():
+    """`doctor` compares the device with the CPU."""
+    rng = np.random.default_rng(0)
+    small = (rng.gamma(4.4, 20, (9, 12))).astype(np.uint16)
+    small[4, 5] = 3000
+    checkup._image = lambda: small
+    found = checkup.check_up()
+    assert found["card"] == "numba's CUDA simulator"
+    assert found["card against CPU"] == f"{checkup.EQUAL}: 1 hits"
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        start = time.perf_counter()
+        case, _, argument = name.partition(":")
+        globals()[case](*filter(None, argument.split("+")))
+        sys.stdout.write(f"ok {name} {time.perf_counter() - start:.1f} s\n")
+        sys.stdout.flush()
