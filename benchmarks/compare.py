@@ -44,6 +44,8 @@ TILE: Final = (128, 2048)
 """Lines and pixels of a tile: the arrays that the rivals make then fit the cache."""
 REPEATS: Final = 3
 SHIP_DB: Final = 18.0
+FLATNESS: Final = ((2000, 10, 20), (10_000, 10, 20), (10_000, 40, 80), (20_500, 10, 20))
+"""Side of an image, guard and background: what the speed should not depend on."""
 LAND: Final = 0.9
 """Part of the image's width that is sea."""
 
@@ -233,6 +235,34 @@ def _measure(name: str, side: int) -> Outcome:
     return Outcome(min(seconds), peak_mb, hits)
 
 
+def _speed(side: int, law: ClutterLaw, guard: int, background: int) -> float:
+    """Mpx/s of a law and window in this process, on digital numbers."""
+    image, _ = make_image(side)
+    params = cfar.CfarParams(pfa=PFA, guard=guard, background=background, looks=LOOKS, law=law, max_hits=10**8)
+    cfar.detect(image[: TILE[0]], params)
+    seconds = []
+    for _ in range(max(REPEATS, 10**8 // side**2)):
+        begin = time.perf_counter()
+        cfar.detect(image, params)
+        seconds.append(time.perf_counter() - begin)
+    return float(side**2 / min(seconds) / 1e6)
+
+
+def flatness() -> str:
+    """How the speed depends on the window and the image's size, in Markdown."""
+    lines = ["| Mpx/s on uint16 | window | gamma | k |", "|---|---|--:|--:|"]
+    context = multiprocessing.get_context("spawn")
+    for side, guard, background in FLATNESS:
+        speeds = []
+        for law in ("gamma", "k"):
+            with context.Pool(1) as pool:
+                speeds.append(pool.apply(_speed, (side, law, guard, background)))
+        row = " | ".join(f"{speed:,.0f}" for speed in speeds)
+        lines.append(f"| {side**2 / 1e6:,.0f} million pixels | {guard}/{background} | {row} |")
+        print(lines[-1], flush=True)
+    return "\n".join(lines)
+
+
 def _memory_mb(field: str) -> float:
     match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
     return int(match[1]) / 1e3 if match else float("nan")
@@ -283,8 +313,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--side", type=int, default=10_000, help="pixels of the image's side; only 10000 is written")
     side = parser.parse_args().side
+    begin = time.perf_counter()
     text = table(side)
+    if side == 10_000:
+        text += "\n\n" + flatness()
     print(text)
+    print(f"took {time.perf_counter() - begin:.0f} s")
     if side == 10_000:
         before, _, rest = README.read_text("utf-8").partition(MARKERS[0])
         after = rest.partition(MARKERS[1])[2]

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, special
 
 from sarship import cfar
 from sarship.cfar import CfarParams
@@ -69,6 +69,48 @@ def stepped(rng: np.random.Generator, side: int) -> Image:
     """Gamma clutter whose level rises between bands of 200 pixels."""
     high = (np.arange(side) // 200) % 2 == 1
     return gamma(LOOKS, rng, side) * np.where(high, 10 ** (STEP_DB / 10), 1).astype(np.float32)
+
+
+def textured(order: float, rng: np.random.Generator, side: int) -> Image:
+    """Speckle times a texture of an order, both independent from pixel to pixel."""
+    return np.asarray(gamma(LOOKS, rng, side) * gamma(order, rng, side), np.float32)
+
+
+def correlated_and_textured(order: float, rng: np.random.Generator, side: int) -> Image:
+    """Correlated speckle times a texture that changes over as many pixels."""
+    sigma = [width / (2 * np.sqrt(2 * np.log(2))) for width in CELL]
+    field = ndimage.gaussian_filter(rng.standard_normal((side, side), np.float32), sigma, mode="wrap")
+    # normal values become gamma values of the same rank
+    nodes = np.linspace(-6, 6, 2001)
+    quantiles = special.gammainccinv(order, special.ndtr(-nodes)) / order
+    texture = np.interp(field / field.std(), nodes, quantiles).astype(np.float32)
+    return np.asarray(correlated(rng, side) * texture, np.float32)
+
+
+def k_rows(scale: float, side: int) -> Iterator[tuple[str, str, list[float]]]:
+    """The law K on seas of several textures, the order given and read from each ring: what, how, the ratios."""
+    for order in (1.0, 3.0, 10.0):
+        drawn = chunks(partial(textured, order), scale * 2.08e8, side), LOOKS, 1.0, f"K, order {order:g}, 4.4 looks"
+        sample = correlated_and_textured(order, np.random.default_rng(0), 1000)
+        part = float(cfar.measure_correlation(sample))
+        name = f"K, order {order:g}, of 20 × 22 m on 10 m, {CORRELATED_LOOKS} looks ({part:.2f} independent, measured)"
+        alike = (
+            chunks(partial(correlated_and_textured, order), scale * 4.8e7, side),
+            float(CORRELATED_LOOKS),
+            part,
+            name,
+        )
+        for images, looks, independent, what in (drawn, alike):
+            counts, n_pixels = np.zeros((2, len(RATES))), 0
+            for image in images:
+                n_pixels += image.size
+                for way, shape in enumerate((order, None)):
+                    for k, pfa in enumerate(RATES):
+                        params = CfarParams(law="k", shape=shape, looks=looks, independent=independent, pfa=pfa)
+                        counts[way, k] += len(cfar.detect(image, params))
+            found = counts / n_pixels / RATES
+            for how, values in zip(("k, order given", "k"), found.tolist(), strict=True):
+                yield what, how, values
 
 
 CLUTTER: Final[dict[str, tuple[ClutterLaw, float, Draw]]] = {
@@ -164,7 +206,7 @@ def draw_rates(table: list[tuple[str, ClutterLaw, list[float]]], path: Path) -> 
 def draw_detection(n_ships: int, side: int, path: Path) -> None:
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     panels = figure.subplots(1, len(SIZES), sharey=True)
-    laws: list[ClutterLaw | None] = [None, "gamma", "lognormal", "weibull", "gaussian"]
+    laws: list[ClutterLaw | None] = [None, "gamma", "k", "lognormal", "weibull", "gaussian"]
     for axes, (n_pixels, size) in zip(panels, SIZES.items(), strict=True):
         for law in laws:
             rates = detection_rates(law, size, n_ships, side)
@@ -193,6 +235,9 @@ def main() -> None:
         values = ratios(chunks(draw, scale * n_pixels, side), law, looks, part)
         table.append((name, law, values))
         lines.append(f"| {name} | {law} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
+        print(lines[-1], flush=True)
+    for what, how, values in k_rows(scale, side):
+        lines.append(f"| {what} | {how} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
         print(lines[-1], flush=True)
     lines += ["", "| gamma, 4.4 looks, within 20 pixels of | law | 1e-3 | 1e-4 |", "|---|---|--:|--:|"]
     for law in ("gamma", "lognormal"):
