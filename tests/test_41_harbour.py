@@ -7,12 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import shapely
 
-from benchmarks import ship_looks
+from benchmarks import port_scores, ship_looks
 from sarship.grd import open_grd
 from sarship.piers import read_port
 from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
@@ -222,3 +223,37 @@ def test_ships_that_do_not_look_real_are_told(measured: dict[str, Any], monkeypa
 def test_packed_statistics_are_those_of_the_chips(measured: dict[str, Any]) -> None:
     pairs = list(ship_looks.real_ships(ship_looks.DATA))
     assert ship_looks.quantiles([s.length_m for s, _ in pairs], [f for _, f in pairs]) == measured["quantiles"]
+
+
+def _table(spots: list[tuple[float, float, str | None]], **columns: list[Any]) -> gpd.GeoDataFrame:
+    """Vessels at metres north and east of a place, at piers."""
+    points = [shapely.Point(PLACE.points(np.array([spot[:2]]))[0]) for spot in spots]
+    return gpd.GeoDataFrame(
+        {"pier": [s[2] for s in spots], "heading_deg": 10.0, "wind_m_s": 5.0, **columns}, geometry=points, crs=4326
+    )
+
+
+def test_matching_is_one_to_one_within_reach() -> None:
+    true = _table([(0, 0, "A"), (60, 0, "A"), (0, 900, "Anchorage")], length_m=[60.0, 200.0, 40.0])
+    found = _table([(30, 0, "A"), (0, 945, "Anchorage"), (5_000, 0, None)], length_m=[70.0, 45.0, 30.0])
+    pairs = port_scores.matched(found, true, "EPSG:32636")
+    assert len(pairs) == 5  # one pair: 45 m is too far from a vessel of 40 m, and one found matches one true
+    assert (pairs["is_found"] & pairs["is_true"]).sum() == 1
+    counts = port_scores.counts_of(found, true, ["A", "B"])
+    assert counts.loc["A"].tolist() == [1, 2]
+    assert counts.loc["B"].tolist() == [0, 0]
+    figures = port_scores.summary(pairs, counts.assign(scene="x"))
+    assert figures["MAE a pier"] == 0.5
+    assert figures["MAE an image"] == 1
+    assert figures["bias an image"] == -1
+    assert figures["recall piers"] == 0.5
+    assert figures["precision piers"] == 1.0
+    assert figures["F1 anchorage"] == 0.0
+
+
+def test_a_perfect_list_scores_perfectly() -> None:
+    true = _table([(0, 0, "A"), (200, 0, "A"), (0, 900, None)], length_m=[60.0, 150.0, 40.0])
+    pairs = port_scores.matched(true.assign(heading_deg=190.0), true, "EPSG:32636")
+    figures = port_scores.summary(pairs, port_scores.counts_of(true, true, ["A"]).assign(scene="x"))
+    assert figures["F1 piers"] == figures["F1 open water"] == figures["heading within 10°, > 100 m"] == 1.0
+    assert figures["MAE a pier"] == figures["length error, mean size"] == figures["false a date, empty pier"] == 0.0

@@ -48,8 +48,8 @@ class Harbour:
     """One package a date, in order of time."""
     truth: gpd.GeoDataFrame
     """One row a vessel and date: `time, scene, pier, longitude, latitude, length_m, width_m, heading_deg, line, pixel,
-    rcs_m2, vessel_id, is_rafted, speed_m_s`; `pier` is missing for vessels under way in open water, `line` and `pixel`
-    are where a vessel is imaged, and `vessel_id` is the same on every date that it stays."""
+    rcs_m2, vessel_id, is_rafted, speed_m_s, wind_m_s`; `pier` is missing for vessels under way in open water, `line`
+    and `pixel` are where a vessel is imaged, and `vessel_id` is the same on every date that it stays."""
     plan: Plan
     """The port."""
 
@@ -141,7 +141,7 @@ def simulate_harbour(
             has_ghosts=True,
         )
         products.append(path)
-        truths.append(truth)
+        truths.append(truth.assign(wind_m_s=here.wind_m_s))
     truth = gpd.GeoDataFrame(pd.concat(truths, ignore_index=True), crs="EPSG:4326")
     return Harbour(port_file=port_file, products=tuple(products), truth=truth, plan=plan)
 
