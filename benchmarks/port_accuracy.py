@@ -280,10 +280,10 @@ def ideal(case: Case, date: int) -> pd.DataFrame:
     return pd.DataFrame({"length_m": rows["length_m"].to_numpy(), "is_found": found})
 
 
-def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[str]]:
-    """Every way on one harbour: pairs and counts with their `way`, what the ideal finds, and what it took."""
+def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Every way on one harbour: pairs and counts with their `way`, and what the ideal finds."""
     folder, seed, n_dates, chosen = job
-    pairs, counts, best, notes = [], [], [], []
+    pairs, counts, best = [], [], []
     for case in open_cases(folder, seed, n_dates):
         for way, setting, function in _all_ways(chosen):
             if setting == "" and way.startswith("ours") and int(way.split()[1]) > len(case.products) - N_COUNTED:
@@ -296,10 +296,14 @@ def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame,
                 table = function(case, date)
                 pairs.append(_tagged(matched(table, true, case.grid.crs), tags))
                 counts.append(_tagged(counts_of(table, true, case.piers), tags))
-            notes.append(f"{seed} {way} {setting}: {(time.perf_counter() - began) / N_COUNTED:.2f} s a date")
+            _tell(f"{seed} {way} {setting}: {(time.perf_counter() - began) / N_COUNTED:.2f} s a date")
         best += [ideal(case, date) for date in case.counted]
-    notes.append(f"{seed}: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
-    return pd.concat(pairs), pd.concat(counts), pd.concat(best), notes
+    _tell(f"{seed}: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB at most")
+    return pd.concat(pairs), pd.concat(counts), pd.concat(best)
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _with(function: Rival, settings: Settings, case: Case, date: int) -> gpd.GeoDataFrame:
@@ -373,7 +377,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts = pd.concat([result[1] for result in results])
     text = table_of(*tuned(pairs, counts), pd.concat([result[2] for result in results]))
     print(text)
-    print(*(note for result in results for note in result[3]), sep="\n", file=sys.stderr)
     if options.write:
         page = DOCS.read_text(encoding="utf-8")
         before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
