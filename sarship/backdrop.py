@@ -15,11 +15,13 @@ so open water follows the wind in full, and a quay that is a hundred times brigh
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage, special
@@ -30,6 +32,7 @@ from sarship.errors import BackdropError
 from sarship.lowest import WITHIN, lowest_groups
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP
+from sarship.standing import standing_cells
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -54,6 +57,9 @@ LEAST_DATES: Final = 4
 MIN_DATES: Final = 8
 """Dates of an orbit from which on a cell's own spread is worth knowing; the spread of eight normal values is right
 within a quarter."""
+QUAY_M: Final = 15.0
+"""How much less generous the land is taken than it was drawn: the quay cancels in the ratio, and outlines run 5 to 25 m
+over the water so that it be masked without a backdrop."""
 OFF_LAND_M: Final = 60.0
 """Water farther from land and piers than this is open: no quay or hull reaches into it."""
 PRIOR: Final = 16.0
@@ -82,6 +88,7 @@ class _Fit:
     level: Power
     spread: Power
     n_empty: NDArray[np.int16]
+    stands: Mask
     sea: float
     looks: float
     independent: float
@@ -113,7 +120,8 @@ def fit_backdrop(
     -------
     Dataset
         Variables of `schema.BACKDROP`: over (relative_orbit, polarization, y, x) `level` (sigma0 with the noise in, at
-        the orbit's reference sea level), `spread` (deviation of ln power) and `n_empty` (dates in the lowest group);
+        the orbit's reference sea level), `spread` (deviation of ln power), `n_empty` (dates in the lowest group) and
+        `stands` (whether a ship lay there on every date, see `standing_cells`);
         over (relative_orbit, polarization) `sea`, `looks` and `independent` of the open water; over
         (relative_orbit,) `n_dates` and `is_borrowed`; over `time`, for every date of the stack, `scene`,
         `orbit_of_date`, `row_shift`, `column_shift` and `is_aligned`.
@@ -124,9 +132,11 @@ def fit_backdrop(
         When none of an orbit's dates can be used.
     """
     water, steady = open_water(PortGrid.of(stack), land, piers)
+    afloat = np.ones(water.shape, np.bool_) if land is None else ~PortGrid.of(stack).covers(land, -QUAY_M)
+    berths = ([] if piers is None else list(shapely.get_parts(piers)), afloat)
     fits, dates = [], []
     for orbit, dates_of_orbit in stack.groupby("relative_orbit"):
-        fit, shifts = _fit_orbit(int(orbit), dates_of_orbit, water, steady, min_dates)
+        fit, shifts = _fit_orbit(int(orbit), dates_of_orbit, (water, steady), min_dates, berths)
         fits.append(fit)
         dates.append(shifts)
     together = xr.merge([xr.concat(fits, "relative_orbit"), xr.concat(dates, "time").sortby("time")])
@@ -144,9 +154,10 @@ def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | 
 
 
 def _fit_orbit(
-    orbit: int, stack: xr.Dataset, water: Mask, steady: Mask, min_dates: int
+    orbit: int, stack: xr.Dataset, masks: tuple[Mask, Mask], min_dates: int, berths: tuple[list[BaseGeometry], Mask]
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """The backdrop of one orbit, and what is to be said of its dates."""
+    water, steady = masks
     power = stack["sigma0"].to_numpy()
     shifts = measure_shifts(power[:, 0], steady)
     used = np.flatnonzero(shifts.is_aligned & np.isfinite(power[:, 0]).any(axis=(1, 2)))
@@ -158,14 +169,14 @@ def _fit_orbit(
         cube = power[used, k]
         for row in np.flatnonzero(shifts.needs_correction[used]):
             cube[row] = correct_shift(cube[row], (shifts.rows[used[row]], shifts.columns[used[row]]))
-        return _fit_power(cube, water, min_dates)
+        return _fit_power(cube, water, min_dates, lambda level: standing_cells(level, PortGrid.of(stack), *berths))
 
     with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
         parts = list(pool.map(fit, range(len(names))))
     shape = ("relative_orbit", "polarization")
     columns: dict[str, Any] = {
         name: ((*shape, "y", "x"), np.stack([getattr(part, name) for part in parts])[None], BACKDROP[name].attrs)
-        for name in ("level", "spread", "n_empty")
+        for name in ("level", "spread", "n_empty", "stands")
     }
     for name in ("sea", "looks", "independent"):
         columns[name] = (shape, np.array([[getattr(part, name) for part in parts]]), BACKDROP[name].attrs)
@@ -198,7 +209,7 @@ def sea_of(power: Power, water: Mask) -> float:
     return float(np.quantile(seen, 0.125)) if seen.size else math.nan
 
 
-def _fit_power(cube: Power, water: Mask, min_dates: int) -> _Fit:
+def _fit_power(cube: Power, water: Mask, min_dates: int, stands: Callable[[Power], Mask]) -> _Fit:
     """Level, spread and group size of every cell from dates (time, y, x) that lie on each other."""
     seas = np.array([sea_of(date, water) for date in cube])
     sea = float(np.exp(np.nanmedian(np.log(seas))))
@@ -208,7 +219,7 @@ def _fit_power(cube: Power, water: Mask, min_dates: int) -> _Fit:
     spread = _spread(squares, n_empty, spread_of_speckle, min_dates)
     # from the mean of ln power to the mean of power, as for a lognormal law; for speckle that is right to 1 %
     level = _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2)
-    return _Fit(level, spread, n_empty, sea, looks, independent)
+    return _Fit(level, spread, n_empty, stands(level), sea, looks, independent)
 
 
 def _speckle(cube: Power, water: Mask) -> tuple[float, float]:

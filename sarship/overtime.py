@@ -8,7 +8,8 @@ Two questions are put to every cell on the water's side, in each polarisation:
    speckle spreads as much, ψ′(looks) = s², and with them the threshold of the gamma law: so open water gets the
    ring's own threshold, a steady quay a lower one, and where things move a higher one.
 2. **Ring.** The same brightness over the ring of the image itself, as without a backdrop. It alone decides in open
-   water, where vessels anchor in the same places from date to date and would be taken for the backdrop.
+   water, where vessels anchor in the same places from date to date and would be taken for the backdrop, and of a ship
+   that lies at a pier on every date and is in the backdrop.
 
 A ring with vessels in it is too bright, so what was hit is replaced by the ring's mean and the ring taken again.
 """
@@ -27,7 +28,7 @@ from scipy import ndimage, special
 
 from sarship import cfar
 from sarship.alignment import correct_shift
-from sarship.backdrop import level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.backdrop import QUAY_M, level_on, of_orbit, open_water, sea_of, shift_of
 from sarship.clutter import threshold_factor
 from sarship.model import CfarParams, DetectionParams, Hits
 from sarship.portgrid import PortGrid, PortImage
@@ -42,9 +43,6 @@ __all__ = ["PortMasks", "detect_over_time", "port_masks"]
 Power = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-QUAY_M: Final = 15.0
-"""How much less generous the land is taken than it was drawn: the quay cancels in the ratio, and outlines run 5 to 25 m
-over the water so that it be masked without a backdrop."""
 NEAR_M: Final = 150.0
 """Water this near to land, a pier or something bright that stands there is decided by the ratio."""
 NEAR_CELLS: Final = 5
@@ -59,6 +57,8 @@ CEILING: Final = 16.0
 UNKNOWN: Final = 3.0
 """Variances of a date, over the number of dates, that a cell is allowed for: one is what its level is uncertain by, the
 others make up for that level and spread are estimates, whose errors count for more in the tail of the law."""
+STILL_THERE: Final = 0.3
+"""Part of its level, 5 dB down, that a ship which stands there every date has at least: its speckle, and no more."""
 SPREADS: Final = np.geomspace(0.15, 2.5, 48)
 
 
@@ -180,7 +180,13 @@ def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: Detect
     unsteady = backdrop["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(backdrop["n_empty"].to_numpy(), 1))
     score = score * _relief(share, unsteady)
     plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared))
-    return _Searched(score, plain, np.asarray(expected * ring, np.float32), near)
+    expected = np.asarray(expected * ring, np.float32)
+    # what stands there on every date is in the level itself: it is there today if it is about as bright
+    stands = backdrop["stands"].to_numpy() & masks.water & (power > STILL_THERE * expected)
+    score = np.where(stands, np.nan, score)
+    plain = np.where(stands, power / (STILL_THERE * expected), plain).astype(np.float32)
+    expected = np.where(stands, np.float32(today if math.isfinite(today) else sea), expected)
+    return _Searched(score, plain, expected, near & ~stands)
 
 
 def _cleaned(image: Power, water: Mask, params: CfarParams) -> tuple[Power, Power]:
@@ -232,7 +238,7 @@ def _factors(pfa: float) -> NDArray[np.float64]:
 
 def _hits(parts: list[_Searched], power: Power, names: list[str], product: GrdProduct, seen: PortImage) -> Hits:
     """Both polarisations as one: the larger score decides."""
-    near = np.logical_and.reduce([part.is_near for part in parts])
+    near = np.stack([part.is_near for part in parts])
     by_ratio = np.stack([np.nan_to_num(part.ratio) for part in parts])
     by_ring = np.stack([np.nan_to_num(part.ring) for part in parts])
     scores = np.where(near, by_ratio, by_ring)

@@ -124,6 +124,7 @@ BACKDROP: Final = {
         Variable("level", "1", "sigma nought of the empty port at the reference sea level, noise in", _CELLS),
         Variable("spread", "1", "deviation of ln power from date to date", _CELLS),
         Variable("n_empty", "1", "dates on which nothing lay there", _CELLS),
+        Variable("stands", "1", "whether a ship lay there on every date, and so is in the level", _CELLS),
         Variable("sea", "1", "reference level of the open water, sigma nought", _CELLS[:2]),
         Variable("looks", "1", "equivalent number of looks of the open water", _CELLS[:2]),
         Variable("independent", "1", "independent cells for each cell of the open water", _CELLS[:2]),

@@ -189,7 +189,7 @@ def read_backdrop(path: str | Path) -> xr.Dataset:
     missing = [name for name in BACKDROP if name not in backdrop]
     if missing or "crs" not in backdrop.attrs:
         raise BackdropError(f"{path} is no backdrop: it lacks {missing[0] if missing else 'crs'}; fit one")
-    flags = {name: backdrop[name].astype(bool) for name in ("is_aligned", "is_borrowed")}
+    flags = {name: backdrop[name].astype(bool) for name in ("is_aligned", "is_borrowed", "stands")}
     return backdrop.assign(flags).assign_coords(polarization=backdrop["polarization"].astype(str))
 
 

@@ -198,6 +198,20 @@ def test_single_date_is_its_own_level():
     assert np.isfinite(found["level"]).all()
 
 
+def test_ship_that_never_leaves_stands_in_the_backdrop_and_a_crane_does_not():
+    rng = np.random.default_rng(10)
+    _, dates = _empty(rng, 10, np.ones(10))
+    quay = np.s_[:, 20:100, 88:90]
+    dates[quay] += 0.4 * rng.gamma(LOOKS, 1 / LOOKS, dates[quay].shape)
+    ship, crane = np.s_[:, 50:62, 86:89], np.s_[:, 80:83, 86:90]
+    for place, power in ((ship, 4.0), (crane, 30.0)):
+        dates[place] += power * rng.gamma(LOOKS, 1 / LOOKS, dates[place].shape)
+    stands = fit_backdrop(_stack(dates), land=LAND, piers=PIER)["stands"].to_numpy()[0, 0]
+    assert stands[ship[1:]].mean() > 0.8
+    assert not stands[crane[1:]].any()
+    assert stands.sum() < 60
+
+
 def test_later_date_joins_without_the_stack():
     """Two dates more by update come near to a fit of all; a berth that falls empty at last begins anew."""
     rng = np.random.default_rng(8)
