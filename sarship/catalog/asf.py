@@ -146,8 +146,9 @@ class AsfCatalog:
         areas = [None] if query.area is None else [a.convex_hull.wkt for a in shapely.get_parts(query_area(query))]
         for area in areas:
             with _no_reports(library), closing(_session(library, self.address)) as session:
+                options = library.ASFSearchOptions(session=session)
                 pages = library.search_generator(
-                    shortName=_COLLECTIONS, start=start, end=end, intersectsWith=area, session=session
+                    shortName=_COLLECTIONS, start=start, end=end, intersectsWith=area, opts=options
                 )
                 try:
                     found += [_plain(product) for page in pages for product in page]
