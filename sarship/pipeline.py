@@ -23,6 +23,7 @@ from sarship.catalog import Completeness
 from sarship.compared import Date, compare_dates
 from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
+from sarship.flags import flag_ashore, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct
 from sarship.model import Catalog, DetectionParams, Hits, Scene, Window
 from sarship.piers import Port, assign_piers
@@ -254,8 +255,13 @@ def _results(found: Mapping[str, _Found], failures: Sequence[Failure], task: _Ta
         created=datetime.now(UTC),
         is_simulated=any(one.kept.is_simulated for one in found.values()),
     )
+    tables = {
+        name: table.concat([one.kept.tables[name] for one in found.values()]) for name, table in CONTRACTS.items()
+    }
     return Results(
-        **{name: table.concat([one.kept.tables[name] for one in found.values()]) for name, table in CONTRACTS.items()},
+        vessels=flag_lasting(tables["vessels"], tables["scenes"]),
+        scenes=tables["scenes"],
+        coverage=tables["coverage"],
         piers=task.piers,
         provenance=provenance,
         failures=tuple(failures),
@@ -323,8 +329,9 @@ def _search(product: GrdProduct, task: _Task, progress: Bands | None) -> Tables:
     hits = Hits.empty(product.polarizations)
     if window is not None:
         hits = detect(product, task.params, window=window, progress=progress, **masks)
+    vessels = assign_piers(find_vessels(hits, product, task.params, piers=task.alongside), task.piers)
     return {
-        "vessels": assign_piers(find_vessels(hits, product, task.params, piers=task.alongside), task.piers),
+        "vessels": flag_ashore(flag_ghosts(vessels, product), task.land),
         "scenes": _scene_row(product, task),
         "coverage": coverage(product, task.waters, task.params, **masks),
     }

@@ -99,6 +99,8 @@ def find_vessels(
         "sigma0_co": _brightest(hits, owner, ("VV", "HH"))[kept],
         "sigma0_cross": _brightest(hits, owner, ("VH", "HV"))[kept],
         "evidence": _evidence(hits, owner)[kept],
+        "flag": [""] * kept.size,
+        "flag_source": [None] * kept.size,
         "is_edge": _is_edge(hits, owner)[kept],
         "pier": [None] * kept.size,
         "distance_m": np.full(kept.size, np.nan),

@@ -5,13 +5,13 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_70_vessels import hits_of, north_up, ship_image
 
 from sarship.grouping import group_hits
 from sarship.hulls import fit_boxes, weigh_hits
 from sarship.model import DetectionParams, Hits
 from sarship.splitting import split_groups
 from sarship.vessels import find_vessels
-from tests.test_70_vessels import hits_of, north_up, ship_image
 
 WATERS = shapely.box(34, 33, 36, 35)
 

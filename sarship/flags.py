@@ -1,0 +1,191 @@
+"""What a row of the table of vessels is, where it is no vessel, or one that never leaves.
+
+| flag | what it is | counted |
+|---|---|---|
+| `ghost` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) displaced along the flight | no |
+| `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
+| `crane` | at a pier but not afloat: most of its axis is on land | no |
+| `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
+
+A ghost lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
+Aperture Radar, 1991, section 6.5), 4 to 6 km in IW, and 20 to 30 dB below it. Rows keep their pier; what is counted
+leaves out those of `schema.NOT_COUNTED`. Ghosts of bright structure ashore have no source in the table and
+are not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.constants import speed_of_light
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from shapely.geometry.base import BaseGeometry
+
+from sarship.piers import vessel_axes
+from sarship.plane import Plane
+from sarship.schema import SCENES, VESSELS
+
+if TYPE_CHECKING:
+    from sarship.grd import GrdProduct
+
+__all__ = ["flag_ashore", "flag_ghosts", "flag_lasting"]
+
+Reals = NDArray[np.float64]
+
+ORDERS: Final = (-2, -1, 1, 2)
+"""Ambiguities that are looked for."""
+FAINTER_DB: Final = (15.0, 40.0)
+"""How far a ghost's brightest pixel lies below that of its source."""
+ACROSS_M: Final = 80.0
+"""How far across the flight a ghost may lie from its source: it moves out a little in range."""
+ALONG_M: Final = 120.0
+"""How far from the place along the flight where it is expected."""
+ASHORE: Final = 0.5
+"""Part of a vessel's axis on land above which it is not afloat."""
+N_AXIS: Final = 11
+SAME_PLACE_M: Final = 25.0
+"""Rows of two passes whose centres are nearer, a resolution cell, are at the same place."""
+LEAST_PASSES: Final = 5
+"""Fewer passes say nothing about what lasts."""
+MOST_OF: Final = 0.6
+"""A fixture is there on this part of the passes that saw the place."""
+NEARLY_ALL: Final = 0.9
+"""What never leaves a pier is there on this part of them."""
+
+
+def flag_ghosts(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+    """Mark azimuth ambiguities of brighter vessels of the same product.
+
+    Parameters
+    ----------
+    vessels
+        All vessels of one product, `schema.VESSELS`.
+    product
+        Its orbit, carrier frequency and pulse repetition frequencies are used. That of every swath is tried, as the
+        ghosts near a swath's border may come from its neighbour.
+
+    Returns
+    -------
+    GeoDataFrame
+        The same with `flag` and `flag_source` of ghosts filled in; a ghost's source is the brightest there is.
+    """
+    if len(vessels) < 2:
+        return vessels
+    bright = np.fmax(vessels["sigma0_co"].to_numpy(float), 0.0)
+    if not (bright > 0).any():
+        bright = np.fmax(vessels["sigma0_cross"].to_numpy(float), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fainter_db = 10 * np.log10(bright[None, :] / bright[:, None])  # of a row against each source
+    line, pixel = vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float)
+    along = (line[:, None] - line) * product.line_spacing_m
+    across = np.abs(pixel[:, None] - pixel) * product.pixel_spacing_m
+    steps = ambiguity_m(product, line, pixel)
+    misses = np.abs(along[:, :, None, None] - np.multiply.outer(steps, np.array(ORDERS, float))[None])
+    slack = ALONG_M + vessels["length_m"].to_numpy(float) / 2
+    fits = (misses.min(axis=(2, 3)) <= slack) & (across <= ACROSS_M)
+    fits &= (fainter_db >= FAINTER_DB[0]) & (fainter_db <= FAINTER_DB[1])
+    source = np.where(fits, bright, -1.0).argmax(axis=1)
+    rows = np.flatnonzero(fits.any(axis=1))
+    return _flagged(vessels, rows, "ghost", vessels["vessel"].to_numpy()[source[rows]])
+
+
+def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
+    """Distance along the flight of the first ambiguity of each swath, metres; (n, n_swaths)."""
+    note = product.annotation
+    geometry = note.geometry
+    _, velocity = geometry.orbit.state(line * geometry.line_interval_s)
+    speed = np.sqrt(np.einsum("in,in->n", velocity, velocity))
+    wavelength = speed_of_light / note.radar_frequency_hz
+    per_hertz = wavelength * geometry.slant_range_m(line, pixel) / (2 * speed)
+    return np.asarray(np.multiply.outer(per_hertz, np.array(sorted(note.prf_hz.values()))))
+
+
+def flag_ashore(vessels: gpd.GeoDataFrame, land: BaseGeometry | None) -> gpd.GeoDataFrame:
+    """Mark rows most of whose axis is on land: cranes, containers, vehicles.
+
+    `land` is in longitude and latitude; None marks nothing.
+    """
+    if land is None or not len(vessels):
+        return vessels
+    shapely.prepare(land)
+    longitude, latitude = vessel_axes(vessels, N_AXIS)
+    share = np.mean(shapely.contains_xy(land, longitude, latitude), axis=1)
+    return _flagged(vessels, np.flatnonzero(share > ASHORE), "crane")
+
+
+def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Mark what is at the same place on most passes: fixtures away from piers, and at piers what never leaves.
+
+    Parameters
+    ----------
+    vessels
+        All vessels of all scenes, after `assign_piers`; rows with a flag are passed over.
+    scenes
+        `schema.SCENES`; their outlines say which passes saw a place. Scenes of one satellite on one day of one track
+        are one pass.
+
+    Returns
+    -------
+    GeoDataFrame
+        With `flag` filled in, and `n_low` 0 for `always_there`. With fewer than five passes of a place nothing is
+        marked there.
+    """
+    VESSELS.check(vessels)
+    SCENES.check(scenes)
+    rows = np.flatnonzero((vessels["flag"] == "").to_numpy())
+    if not rows.size:
+        return vessels
+    chosen = vessels.iloc[rows]
+    names = scenes["platform"] + scenes["start"].dt.strftime("%Y%m%d") + scenes["relative_orbit"].astype(str)
+    passes = pd.Series(pd.factorize(names)[0], index=scenes["scene"])
+    seen_in = passes[~passes.index.duplicated()].reindex(chosen["scene"]).to_numpy(float)
+    place = _places(chosen)
+    fixtures: list[int] = []
+    lasting: list[int] = []
+    for members in _members(place):
+        here = chosen.iloc[members[0]].geometry
+        saw = np.unique(passes.to_numpy()[scenes.geometry.intersects(here).to_numpy()]).size
+        share = np.unique(seen_in[members]).size / max(saw, 1)
+        at_pier = chosen["pier"].iloc[members].notna().mean() > 0.5
+        if saw >= LEAST_PASSES and share >= (NEARLY_ALL if at_pier else MOST_OF):
+            (lasting if at_pier else fixtures).extend(rows[members].tolist())
+    vessels = _flagged(vessels, np.array(fixtures, np.intp), "fixture")
+    vessels = _flagged(vessels, np.array(lasting, np.intp), "always_there")
+    return vessels.assign(n_low=vessels["n_low"].where(vessels["flag"] != "always_there", 0))
+
+
+def _places(vessels: gpd.GeoDataFrame) -> NDArray[np.int64]:
+    """Number of the place of each row: rows nearer than a resolution cell to a row of another scene share one."""
+    plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
+    centres = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
+    points = np.asarray(shapely.points(centres))
+    pairs = shapely.STRtree(points).query(points, predicate="dwithin", distance=SAME_PLACE_M)
+    links = coo_array((np.ones(pairs.shape[1], np.bool_), tuple(pairs)), shape=(len(vessels), len(vessels)))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _members(place: NDArray[np.int64]) -> list[NDArray[np.intp]]:
+    order = np.argsort(place, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
+
+
+def _flagged(
+    vessels: gpd.GeoDataFrame, rows: NDArray[np.intp], flag: str, source: NDArray[np.object_] | None = None
+) -> gpd.GeoDataFrame:
+    """The table with a flag, and its source, on rows that have none yet."""
+    flags, sources = vessels["flag"].to_numpy(object), vessels["flag_source"].to_numpy(object)
+    free = flags[rows] == ""
+    flags[rows[free]] = flag
+    if source is not None:
+        sources[rows[free]] = source[free]
+    columns = {
+        "flag": pd.Series(flags, index=vessels.index, dtype="str"),
+        "flag_source": pd.Series(sources, index=vessels.index, dtype="str"),
+    }
+    return vessels.assign(**columns)
