@@ -23,8 +23,6 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy.constants import speed_of_light
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from shapely.geometry.base import BaseGeometry
 
 from sarship.piers import vessel_axes
@@ -34,7 +32,7 @@ from sarship.schema import SCENES, VESSELS
 if TYPE_CHECKING:
     from sarship.grd import GrdProduct
 
-__all__ = ["flag_ashore", "flag_ghosts", "flag_lasting"]
+__all__ = ["doubt_at_piers", "flag_ashore", "flag_ghosts", "flag_lasting"]
 
 Reals = NDArray[np.float64]
 
@@ -49,8 +47,19 @@ ALONG_M: Final = 120.0
 ASHORE: Final = 0.5
 """Part of a vessel's axis on land above which it is not afloat."""
 N_AXIS: Final = 11
+SHORT_M: Final = 40.0
+"""A crane, a container or a lorry that moved on a quay shows up to this long."""
+IN_LINE_DEG: Final = 20.0
+ASIDE_M: Final = 30.0
+GAP_M: Final = 60.0
+"""How much the axes of two ends of a vessel may differ, lie aside, and be apart where its middle is too dim."""
+LONGEST_M: Final = 260.0
+"""A joint length above which two in line are two."""
 SAME_PLACE_M: Final = 25.0
-"""Rows of two passes whose centres are nearer, a resolution cell, are at the same place."""
+"""Rows whose centres are nearer, a resolution cell, are at the same place."""
+SAME_LENGTH_M: Final = 25.0
+SAME_LENGTH: Final = 0.1
+"""How much, in metres and as a part, two measurements of one thing's length differ at most: two sigma of each."""
 LEAST_PASSES: Final = 5
 """Fewer passes say nothing about what lasts."""
 MOST_OF: Final = 0.6
@@ -119,6 +128,40 @@ def flag_ashore(vessels: gpd.GeoDataFrame, land: BaseGeometry | None) -> gpd.Geo
     return _flagged(vessels, np.flatnonzero(share > ASHORE), "crane")
 
 
+def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Let the bounds say what at a pier may be no vessel of its own.
+
+    `n_low` becomes 0 for rows at a pier shorter than 40 m, which may be gear that moved on the quay, and for the
+    shorter of two in line with at most 60 m between their ends and 260 m over all, which may be the two bright ends of
+    one vessel; its `confidence` is then at most one half. `vessels` are those of one scene, after `assign_piers`.
+    """
+    at_pier = vessels["pier"].notna().to_numpy()
+    if not at_pier.any():
+        return vessels
+    length = vessels["length_m"].to_numpy(float)
+    is_end = at_pier & _may_be_ends(vessels)
+    return vessels.assign(
+        n_low=vessels["n_low"].mask(is_end | (at_pier & (length < SHORT_M)), 0),
+        confidence=vessels["confidence"].mask(is_end, np.minimum(vessels["confidence"], 0.5)),
+    )
+
+
+def _may_be_ends(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Whether a longer vessel lies in line with each, close enough to be its other end."""
+    plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
+    centre = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
+    heading, length = vessels["heading_deg"].to_numpy(float), vessels["length_m"].to_numpy(float)
+    apart = centre[:, None] - centre
+    turn = np.radians(heading)
+    ahead = np.abs(apart[..., 0] * np.sin(turn) + apart[..., 1] * np.cos(turn))  # along the axis of the other
+    aside = np.abs(apart[..., 0] * np.cos(turn) - apart[..., 1] * np.sin(turn))
+    both = (length[:, None] + length) / 2
+    in_line = np.abs((heading[:, None] - heading + 90) % 180 - 90) <= IN_LINE_DEG
+    close = (aside <= ASIDE_M) & (ahead - both <= GAP_M) & (ahead > both / 2) & (ahead + both <= LONGEST_M)
+    longer = (length > length[:, None]) | ((length == length[:, None]) & np.tri(length.size, k=-1, dtype=np.bool_))
+    return np.asarray((in_line & close & longer).any(axis=1))
+
+
 def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Mark what is at the same place on most passes: fixtures away from piers, and at piers what never leaves.
 
@@ -145,34 +188,36 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     names = scenes["platform"] + scenes["start"].dt.strftime("%Y%m%d") + scenes["relative_orbit"].astype(str)
     passes = pd.Series(pd.factorize(names)[0], index=scenes["scene"])
     seen_in = passes[~passes.index.duplicated()].reindex(chosen["scene"]).to_numpy(float)
-    place = _places(chosen)
-    fixtures: list[int] = []
-    lasting: list[int] = []
-    for members in _members(place):
-        here = chosen.iloc[members[0]].geometry
-        saw = np.unique(passes.to_numpy()[scenes.geometry.intersects(here).to_numpy()]).size
-        share = np.unique(seen_in[members]).size / max(saw, 1)
-        at_pier = chosen["pier"].iloc[members].notna().mean() > 0.5
-        if saw >= LEAST_PASSES and share >= (NEARLY_ALL if at_pier else MOST_OF):
-            (lasting if at_pier else fixtures).extend(rows[members].tolist())
-    vessels = _flagged(vessels, np.array(fixtures, np.intp), "fixture")
-    vessels = _flagged(vessels, np.array(lasting, np.intp), "always_there")
+    n_seen = _n_passes_with(chosen, seen_in)
+    n_passes = _n_passes_over(chosen, scenes.geometry.to_numpy(), np.asarray(passes, np.int64))
+    at_pier = chosen["pier"].notna().to_numpy()
+    lasts = (n_passes >= LEAST_PASSES) & (n_seen >= np.where(at_pier, NEARLY_ALL, MOST_OF) * n_passes)
+    vessels = _flagged(vessels, rows[lasts & ~at_pier], "fixture")
+    vessels = _flagged(vessels, rows[lasts & at_pier], "always_there")
     return vessels.assign(n_low=vessels["n_low"].where(vessels["flag"] != "always_there", 0))
 
 
-def _places(vessels: gpd.GeoDataFrame) -> NDArray[np.int64]:
-    """Number of the place of each row: rows nearer than a resolution cell to a row of another scene share one."""
+def _n_passes_with(vessels: gpd.GeoDataFrame, passed: Reals) -> NDArray[np.int64]:
+    """On how many passes a vessel of about each one's size lies where it does."""
     plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
-    centres = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
-    points = np.asarray(shapely.points(centres))
-    pairs = shapely.STRtree(points).query(points, predicate="dwithin", distance=SAME_PLACE_M)
-    links = coo_array((np.ones(pairs.shape[1], np.bool_), tuple(pairs)), shape=(len(vessels), len(vessels)))
-    return connected_components(links, directed=False)[1].astype(np.int64)
+    points = np.asarray(shapely.points(np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))))
+    tree = shapely.STRtree(points)
+    one, other = tree.query(points, predicate="dwithin", distance=SAME_PLACE_M)
+    length = vessels["length_m"].to_numpy(float)
+    alike = np.abs(length[one] - length[other]) <= SAME_LENGTH_M + SAME_LENGTH * np.fmax(length[one], length[other])
+    met = pd.DataFrame({"row": one[alike], "pass": passed[other[alike]]}).drop_duplicates()
+    return np.bincount(met["row"], minlength=len(vessels))
 
 
-def _members(place: NDArray[np.int64]) -> list[NDArray[np.intp]]:
-    order = np.argsort(place, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(place[order])) + 1)
+def _n_passes_over(
+    vessels: gpd.GeoDataFrame, outlines: NDArray[np.object_], passes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many passes saw the place of each."""
+    x, y = vessels["longitude"].to_numpy(float), vessels["latitude"].to_numpy(float)
+    total = np.zeros(len(vessels), np.int64)
+    for one in np.unique(passes):
+        total += np.any([shapely.contains_xy(outline, x, y) for outline in outlines[passes == one]], axis=0)
+    return total
 
 
 def _flagged(

@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.passes import group_passes, seen_by_pass, vessels_once
-from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS
+from sarship.schema import COUNTS, COVERAGE, NOT_COUNTED, SCENES, VESSELS
 
 __all__ = ["count_by_pier"]
 
@@ -68,7 +68,7 @@ def count_by_pier(
         raise ValueError(f"min_seen is a fraction in [0, 1], got {min_seen}")
     for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         table.check(frame)
-    vessels = vessels[vessels["pier"].notna()].drop_duplicates("vessel")
+    vessels = vessels[vessels["pier"].notna() & ~vessels["flag"].isin(NOT_COUNTED)].drop_duplicates("vessel")
     scenes, coverage = scenes.drop_duplicates("scene"), coverage.drop_duplicates(["scene", "pier"])
     _refuse_strangers(vessels["scene"], scenes["scene"], "scene")
     _refuse_strangers(vessels["pier"], piers["name"], "pier")

@@ -4,9 +4,10 @@ A group is first one box (`hulls.py`). Two boxes are then laid over the same hit
 cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
 best pair of each way gains over the single box, together with the single box's length and width, says how likely it
 is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
-stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers; `python -m
-benchmarks.splitting --fit` makes them again. Where more than one is likelier than one, the hits are shared out between
-the boxes of the likeliest pair, and each part is looked at again.
+stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers. Where more than one is likelier
+than one, the hits are shared out between the boxes of the likeliest pair, and each part is looked at again. With half
+of the vessels held out, the bounds hold the truth nine times in ten for one and two vessels, and half of the time for
+three, of which the count finds two in the mean when they are rafted.
 
 Two vessels 20 m wide, side by side under a resolution of 20 m, are one bright oblong, and so are a long vessel with
 two bridges and two short ones end to end. What the image cannot tell the bounds must: a part that may be two

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from tables import PIERS, make_coverage, make_scenes, make_vessels
 
-from sarship.flags import ambiguity_m, flag_ashore, flag_ghosts, flag_lasting
+from sarship.flags import ambiguity_m, doubt_at_piers, flag_ashore, flag_ghosts, flag_lasting
 from sarship.schema import NOT_COUNTED, SCENES, VESSELS
+from sarship.series import count_by_pier
 
+SCENE = "S1"
 RANGE_M, SPEED, HERTZ, PRF = 850_000.0, 7_500.0, 5.405e9, {"IW1": 1717.0, "IW2": 1452.0}
 STEP_M = 299_792_458.0 / HERTZ * RANGE_M * 1452.0 / (2 * SPEED)
 """First ambiguity of IW2, 4.56 km."""
@@ -166,7 +169,49 @@ def test_slices_of_a_pass_are_one():
     assert set(flag_lasting(table(seen_on(range(6))), scenes)["flag"]) == {""}
 
 
+def test_a_busy_quay_is_no_place_of_its_own():
+    """Guests 20 m from berth to berth on every date make a chain along the quay; none of them lasts."""
+    rows = [{"scene": f"S{k}", "latitude": 34 + 20 * ((7 * k) % 10) / 110_925, "pier": "P"} for k in range(10)]
+    assert set(flags_of(rows, 10)["flag"]) == {""}
+    sizes = [60.0, 200.0]
+    guests = [{"scene": f"S{k}", "length_m": sizes[k % 2], "pier": "P"} for k in range(10)]
+    assert set(flags_of(guests, 10)["flag"]) == {""}
+
+
 def test_a_ghost_stays_a_ghost():
     rows = seen_on(range(10), flag="ghost")
     assert set(flags_of(rows, 10)["flag"]) == {"ghost"}
     assert len(flag_lasting(VESSELS.empty(), SCENES.empty())) == 0
+
+
+@pytest.mark.parametrize(("apart_m", "heading", "length", "low"), [
+    (130.0, 0.0, 80.0, [1, 0]),  # 40 m between the ends of two of 100 and 80 m: 220 m over all
+    (160.0, 0.0, 80.0, [1, 1]),  # 70 m
+    (130.0, 45.0, 80.0, [1, 1]),  # not in line
+    (130.0, 0.0, 99.0, [1, 0]),
+    (170.0, 0.0, 130.0, [1, 1]),  # too long for one
+    (20.0, 0.0, 80.0, [1, 1]),  # abreast
+])  # fmt: skip
+def test_the_ends_of_a_long_vessel_may_be_one(apart_m, heading, length, low):
+    other = {"latitude": 34 + apart_m / 110_925, "heading_deg": heading, "length_m": length, "pier": "P"}
+    first = {"length_m": max(100.0, length), "pier": "P"}
+    found = VESSELS.check(doubt_at_piers(table([first, other])))
+    assert sorted(found["n_low"], reverse=True) == low
+    assert (found["confidence"].min() <= 0.5) == (0 in low)
+    away = doubt_at_piers(table([first | {"pier": None}, other | {"pier": None}]))
+    assert away["n_low"].tolist() == [1, 1]
+
+
+def test_what_is_short_at_a_pier_may_be_gear():
+    found = doubt_at_piers(
+        table([{"length_m": 30.0, "pier": "P"}, {"length_m": 30.0}, {"length_m": 60.0, "pier": "Q"}])
+    )
+    assert found["n_low"].tolist() == [0, 1, 1]
+    assert found["n_high"].tolist() == [1, 1, 1]
+
+
+def test_ghosts_and_fixtures_are_not_counted_and_what_never_leaves_is():
+    rows = [(SCENE, "A", {"flag": flag}) for flag in ("ghost", "fixture", "crane", "always_there", "")]
+    vessels = make_vessels(*rows)
+    counts = count_by_pier(vessels, PIERS, make_scenes((SCENE, "2024-12-01")), make_coverage((SCENE, "A", 1.0)))
+    assert counts["n_vessels"].sel(pier="A").item() == 2
