@@ -342,8 +342,9 @@ class DetectionParams:
     """Vessels measured shorter than this are dropped."""
 
     def __post_init__(self) -> None:
-        if not (0 < self.pfa < 0.5 and 0 < self.pier_pfa < 0.5):
-            raise ValueError(f"false-alarm probabilities must lie in (0, 0.5), got {self.pfa=} {self.pier_pfa=}")
+        for name in ("pfa", "pier_pfa"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise ValueError(f"{name} must lie in (0, 0.5), got {getattr(self, name)}")
         if not 0 <= self.guard_m < self.background_m:
             raise ValueError(f"need 0 <= guard_m < background_m, got {self.guard_m=} {self.background_m=}")
         if not 0 < self.min_ring <= 1:
