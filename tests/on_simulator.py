@@ -196,6 +196,14 @@ def dual():
     assert_same(ours, theirs)
 
 
+def averages():
+    """What has no kernels on the device gives the same through all doors."""
+    image = sea((9, 14), np.uint16, 10)
+    for average in ("greatest", "ordered"):
+        params = CfarParams(pfa=1e-2, guard=0, background=2, looks=2, min_ring=4, average=average)
+        assert_twins(image, params, np.random.default_rng(1).random(image.shape) > 0.1, lines=(1, 8))
+
+
 def moved():
     """Images and hits go to the device when asked."""
     image = sea((7, 9), np.uint16, 8)

@@ -27,6 +27,7 @@ CASES = [
     "bad_input",
     "dual",
     "moved",
+    "averages",
     "streamed",
     "checked",
 ]

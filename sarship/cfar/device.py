@@ -34,6 +34,8 @@ class Device:
     """Such an array → what kernels take; nothing is copied."""
     to_host: Callable[[Any], np.ndarray]
     from_host: Callable[[np.ndarray], Any]
+    put: Callable[[Any, np.ndarray], None]
+    """(array on the device, its new values)."""
     upload: Callable[[np.ndarray], tuple[Any, Any]]
     """Contiguous host array → a copy queued on the current stream, and what must be kept until it has been made."""
     stream: Any
@@ -143,6 +145,7 @@ def _cupy(cuda: Any) -> Device:
         view=lambda array: cuda.as_cuda_array(array, sync=False),
         to_host=lambda array: np.asarray(cupy.asnumpy(array)),
         from_host=cupy.asarray,
+        put=lambda there, values: there.set(values),
         upload=lambda array: _upload(cupy, array),
         stream=cuda.external_stream(pointer),
         new_stream=lambda: cupy.cuda.Stream(non_blocking=True),
@@ -169,6 +172,7 @@ def _numba(cuda: Any) -> Device:
         view=cuda.as_cuda_array,
         to_host=lambda array: np.asarray(cuda.as_cuda_array(array).copy_to_host()),
         from_host=cuda.to_device,
+        put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
         new_stream=nullcontext,
@@ -194,6 +198,7 @@ def _simulated(cuda: Any) -> Device:
         view=lambda array: array,
         to_host=lambda array: np.asarray(array.copy_to_host()),
         from_host=cuda.to_device,
+        put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
         new_stream=nullcontext,

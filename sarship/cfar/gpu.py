@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -16,7 +16,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar import cpu_levels, gpu_kernels
+from sarship.cfar import cpu_levels, door, gpu_kernels
 from sarship.cfar.cpu_float import negative_power
 from sarship.cfar.device import Device, device_of, is_on_device
 from sarship.cfar.gpu_finish import NOTHING, Found, finished, sorted_hits
@@ -111,6 +111,8 @@ def search(
     FloodError
         More than `cap` hits.
     """
+    if params.average != "mean" or getattr(params, "passes", 1) > 1:
+        return _on_host(image, valid, params, lines, cap, out, origin)
     job = _job(image, valid, params, cap, out, (lines[0], origin))
     found, waiting, n_hits = [NOTHING], [lines], 0
     while waiting:
@@ -125,6 +127,22 @@ def search(
         if n_hits > cap:
             raise FloodError.of(cap, tuple(image.shape), params.pfa)
     return sorted_hits(found, origin)
+
+
+def _on_host(
+    image: Any, valid: Any, params: CfarParams, lines: tuple[int, int], cap: int, out: Any, origin: int
+) -> Hits:
+    """The same from a copy on the host, for what has no kernels here."""
+    device = device_of(image)
+    host = device.to_host(image)
+    keep = device.to_host(valid) if is_on_device(valid) else valid
+    if out is None:
+        hits = door.search(host, keep, params, lines, cap=cap)
+        return replace(hits, line=hits.line + origin)
+    scores = np.empty(out.shape, np.float32)
+    door.search(host, keep, params, lines, cap=host.size, scores=scores)
+    device.put(out, scores > 1 if out.dtype == np.bool_ else scores)
+    return Hits.empty()
 
 
 def _job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begin: tuple[int, int]) -> _Job:
@@ -162,8 +180,6 @@ def _job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begin: 
 def _rule(dtype: np.dtype[Any], params: CfarParams) -> Rule:
     real: Any = dtype.type
     law = params.law
-    if params.average != "mean":
-        raise ValueError(f"average={params.average!r} is searched on the host only: give the image as a NumPy array")
     is_number = dtype.kind == "u"
     if law == "gamma" or (law == "k" and params.shape is not None):
         return GAMMA_NUMBER if is_number else gamma_float(real)
