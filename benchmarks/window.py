@@ -47,6 +47,8 @@ class Row:
     n_dates: int
     seconds: float
     """In all."""
+    cpu_s: float
+    """Of the processors, in all; the server's own are not among them."""
     n_requests: float
     """For images, a scene and polarisation."""
     megabytes: float
@@ -169,10 +171,10 @@ def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
 
         def run(name: str, out: str) -> Row:
             asked(process)
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.process_time()
             scenes = list(catalog.search(query))
             results = ss.survey(scenes, port, folder / out, catalog=catalog)
-            seconds = time.perf_counter() - start
+            seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
             if results.failures or len(results.scenes) != n_dates:
                 raise SystemExit(f"{len(results.scenes)} of {n_dates} scenes, {results.failures[:1]}")
             sent = asked(process)
@@ -181,6 +183,7 @@ def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
                 name=f"{KINDS[kind]}: {name}",
                 n_dates=n_dates,
                 seconds=seconds,
+                cpu_s=cpu,
                 n_requests=len(images) / n_dates / 2,
                 megabytes=sum(images) / n_dates / 2 / 1e6,
                 n_others=(len(sent) - len(images)) / n_dates,
@@ -202,11 +205,12 @@ def report(rows: Sequence[Row], delay_s: float) -> str:
         f"{SHAPE[1]:,} pixels, VV and VH; a server on loopback that answers each request {1000 * delay_s:g} ms late. "
         f"From the search to the table of counts; {machine()}.",
         "",
-        "| | dates | seconds in all | seconds a date | requests an image | MB an image | other requests a date |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| | dates | seconds | a date | CPU, a date | requests an image | MB an image | other requests a date |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     lines += [
-        f"| {row.name} | {row.n_dates} | {row.seconds:.1f} | {row.seconds / row.n_dates:.2f} | {row.n_requests:.1f} | "
+        f"| {row.name} | {row.n_dates} | {row.seconds:.1f} | {row.seconds / row.n_dates:.2f} | "
+        f"{row.cpu_s / row.n_dates:.2f} | {row.n_requests:.1f} | "
         f"{row.megabytes:.2f} | {row.n_others:.1f} |"
         for row in rows
     ]

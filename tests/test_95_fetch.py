@@ -208,6 +208,29 @@ def test_interrupted_count_goes_on(server, port, tmp_path, monkeypatch):
     assert len(calls) == 3
 
 
+def test_interrupted_download_goes_on(server, port, tmp_path, monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ("download", port, *MONTH, "--into", tmp_path / "products")
+    monkeypatch.setattr("sarship.catalog.whole.check_product", stop)
+    assert "run the same command to go on" in refused(run(*arguments, server=server), code=130)
+    assert not list((tmp_path / "products").glob("S1*"))
+    monkeypatch.undo()
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
+    server.take()
+    assert len(run(*arguments, server=server).stdout.split()) == 2
+    paths = [one.path for one in server.take() if one.path.endswith(".tiff")]
+    assert len(paths) <= 2, "those that were whole are not fetched again"
+
+
+def test_products_that_are_fetched_whole_are_said_to_be(server, port, tmp_path, monkeypatch):
+    monkeypatch.setattr("sarship.catalog.planetary.PlanetaryCatalog.reads_windows", False)
+    outcome = run("count", port, *MONTH, "--out", tmp_path / "out", "--no-pictures", server=server)
+    assert "note: 2 scenes are fetched whole" in outcome.stderr
+    assert len(list((tmp_path / "out" / "products").glob("*.SAFE"))) == 2
+
+
 # Accounts
 
 

@@ -67,6 +67,9 @@ def count(
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)
+    if catalog is not None and not catalog.reads_windows:
+        size = "about a gigabyte each, unless they are there already"
+        click.echo(f"note: {len(scenes)} scenes are fetched whole into {out}/products, {size}", err=True)
     with bars("count") as (report, draw):
         results = survey(
             products or scenes,
