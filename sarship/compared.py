@@ -20,7 +20,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.backdrop import LEAST_DATES, fit_backdrop
-from sarship.errors import BackdropError, PortError, ProductError, ProductWarning
+from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
 from sarship.flags import doubt_at_piers, flag_ashore, flag_ghosts
 from sarship.grd import GrdProduct
 from sarship.model import DetectionParams, Scene
@@ -34,6 +34,8 @@ from sarship.vessels import find_vessels
 
 __all__ = ["Date", "compare_dates"]
 
+_UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
+"""What keeps one scene's image from being read, and no other's."""
 RESOLUTION: Final = "GRDH"
 """Coarser products have pixels wider than a quay."""
 
@@ -145,10 +147,7 @@ def _place(
 def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Dataset, str]:
     """The empty port of an orbit: the one that is kept, or a new one where it is of other dates."""
     stack = make_folder(place.folder / "stack" / digest(repr(place.grid))[:8])
-    for date in dates:
-        name, mark = safe_name(date.scene.id), digest([__version__, date.mark])
-        if not has_scene(stack, name, mark):
-            add_scene(stack, name, to_port_grid(date.open(), place.grid), mark)
+    dates = [date for date in dates if _is_gridded(date, stack, place)]
     marks = sorted((date.scene.id, digest([date.mark])) for date in dates)
     fingerprint = digest([place.fingerprint, marks])
     path = make_folder(place.folder / "backdrops") / f"orbit_{orbit:03d}.nc"
@@ -170,6 +169,20 @@ def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Data
     return backdrop, fingerprint
 
 
+def _is_gridded(date: Date, stack: Path, place: _Place) -> bool:
+    """Whether a scene lies on the grid, now or since earlier; with a warning where its product is out of reach."""
+    name, mark = safe_name(date.scene.id), digest([__version__, date.mark])
+    if has_scene(stack, name, mark):
+        return True
+    try:
+        image = to_port_grid(date.open(), place.grid)
+    except _UNREADABLE as error:
+        warnings.warn(f"{error}; the backdrop is made without it", ProductWarning, stacklevel=2)
+        return False
+    add_scene(stack, name, image, mark)
+    return True
+
+
 def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) -> Kept | None:
     """What one scene shows against the empty port; None where it cannot be compared."""
     fingerprint = digest([date.fingerprint, of_backdrop])
@@ -182,7 +195,7 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
         product = date.open()
         image = read_scene(stack, safe_name(date.scene.id))
         hits, seen = detect_over_time(image, product, backdrop, place.masks, place.params)
-    except (BackdropError, ProductError) as error:
+    except (BackdropError, *_UNREADABLE) as error:
         warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
         return None
     vessels = find_vessels(hits, seen, place.params, piers=place.alongside)

@@ -11,7 +11,7 @@ from servers.stac import STORE, StacServer, serve_stac
 
 from sarship import pipeline, read_port, read_results, survey
 from sarship.catalog import completeness, open_catalog
-from sarship.errors import CatalogError, CredentialError
+from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
 from sarship.model import Catalog, SceneQuery
 from sarship.transfer import Patience
 
@@ -159,3 +159,22 @@ def test_scene_on_a_server_needs_its_catalogue(catalog, query, port, tmp_path):
     with pytest.raises(CatalogError, match="catalog="):
         survey(list(catalog.search(query)), port, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_date_that_is_out_of_reach_for_the_backdrop_is_warned_of(catalog, query, port, tmp_path, monkeypatch):
+    """Gone between the first pass and the second: it is counted by the image alone, the others as if it were not."""
+    scenes, opened = list(catalog.search(query)), type(catalog).open
+    calls = []
+
+    def gone(self, scene):
+        calls.append(scene.id)
+        if scene.id == scenes[1].id and calls.count(scene.id) > 1:
+            raise DownloadError(f"{scene.id} is gone")
+        return opened(self, scene)
+
+    monkeypatch.setattr(type(catalog), "open", gone)
+    monkeypatch.setattr("sarship.compared.LEAST_DATES", 2)
+    with pytest.warns(ProductWarning, match="is gone"):
+        results = survey(scenes, port, tmp_path / "out", catalog=catalog)
+    assert len(results.counts["time"]) == 3
+    assert results.failures == ()
