@@ -354,6 +354,21 @@ def test_bad_parameters_are_named(field, error, named):
         CfarParams(**field)
 
 
+def test_the_first_call_of_a_process_is_quick_once_compiled():
+    cfar.detect(np.ones((50, 50), np.uint16))
+    # processor time, which other work on the machine does not lengthen
+    code = """
+import time
+import numpy as np
+from sarship import cfar
+begin = time.process_time()
+cfar.detect(np.ones((50, 50), np.uint16))
+print(time.process_time() - begin)
+"""
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert float(output) < 1
+
+
 def test_the_package_needs_only_numpy_scipy_numba():
     code = """
 import sys
