@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+import rasterio
 from servers.cdse import IDENTITY, ODATA, SECRET
 from servers.http import Served, serve
 from shapely import box
@@ -164,3 +166,12 @@ def test_listing_that_leads_out_of_the_product_is_refused(cdse, scene, monkeypat
     monkeypatch.setattr("sarship.catalog.s3._client", lambda _: Client())
     with pytest.raises(DownloadError, match="not inside"):
         S3Files(scene.assets["product"], Store(account="cdse-s3", region="default")).listing()
+
+
+def test_token_of_another_service_is_not_sent_along(cdse, copernicus, monkeypatch):
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "PLANTED-SECRET-of-another-service")
+    files = S3Files("s3://eodata/x.SAFE", Store(account="cdse-s3", region="default", endpoint=copernicus.host))
+    with files.access() as options, rasterio.Env(**options), suppress(rasterio.errors.RasterioIOError):
+        rasterio.open(files.gdal_path("image.tiff"))
+    assert copernicus.refused
+    assert not any("PLANTED-SECRET-of-another-service" in str(headers) for headers in copernicus.refused)

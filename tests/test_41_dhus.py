@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 import pytest
-from servers.dhus import HUB
+from servers.dhus import HUB, PASSWORD, USER
 from servers.http import serve
 from shapely import box
 
@@ -161,6 +161,14 @@ def test_wrong_account_says_which_variables(dhus, monkeypatch):
     monkeypatch.delenv("DHUS_USER")
     with pytest.raises(CredentialError, match="set DHUS_USER and DHUS_PASSWORD"):
         list(dhus.search(QUERY))
+
+
+def test_account_may_stand_in_netrc_under_the_hubs_name(dhus, monkeypatch, tmp_path):
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}")
+    (tmp_path / "netrc").chmod(0o600)
+    monkeypatch.delenv("DHUS_PASSWORD")
+    monkeypatch.delenv("DHUS_USER")
+    assert len(list(dhus.search(QUERY))) == 2
 
 
 def test_service_that_is_not_there_is_one_sentence(dhus):

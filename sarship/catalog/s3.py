@@ -124,6 +124,8 @@ class S3Files:
         session = AWSSession(
             _session(self.store), endpoint_url=endpoint.netloc or None, requester_pays=self.store.is_paid
         )
+        if "aws_session_token" not in session.credentials:
+            options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
         with _turn(self.store):
             yield {**options, "session": session}
 

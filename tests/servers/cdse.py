@@ -38,6 +38,8 @@ class CdseServer(StacServer):
         """Tokens that were given; the last is the one that is taken."""
         self.n_cut = 0
         """How many more downloads break in the middle, and with them the token."""
+        self.refused: list[dict[str, str]] = []
+        """Headers of what was asked of the store, which this is not."""
         self.is_online = True
         self.sums: list[dict[str, str]] | None = None
         """Checksums to give instead of the right ones."""
@@ -88,8 +90,11 @@ class CdseHandler(Handler):
         number, _, rest = path.removeprefix(f"{ODATA}/Products(").partition(")")
         if (replaced := self._replaced(path)) is not None:
             return replaced
+        if path.startswith("/eodata"):
+            self.server.refused.append(dict(self.headers))
+            return Answer(403)
         if number not in self.server.zips or not path.startswith(ODATA):
-            return Answer(403 if path.startswith("/eodata") else 404)
+            return Answer(404)
         body = self.server.zips[number]
         if not rest:
             sums = [{"Algorithm": "MD5", "Value": hashlib.md5(body).hexdigest()}, {"Algorithm": "BLAKE3", "Value": "0"}]
