@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from sarship import __version__
 from sarship.backdrop import LEAST_DATES, fit_backdrop
 from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
-from sarship.flags import doubt_at_piers, flag_ashore, flag_ghosts
+from sarship.flags import doubt_at_piers, flag_ghosts
 from sarship.grd import GrdProduct
 from sarship.model import DetectionParams, Scene
 from sarship.overtime import PortMasks, detect_over_time, port_masks
@@ -202,7 +202,7 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     line, pixel = seen.to_product(vessels["line"], vessels["pixel"])
     time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
     vessels = assign_piers(vessels.assign(line=line, pixel=pixel, time=time), place.piers)
-    vessels = doubt_at_piers(flag_ashore(flag_ghosts(vessels, product), place.land))
+    vessels = doubt_at_piers(flag_ghosts(vessels, product))
     n_dates = int(backdrop["n_dates"].item())
     coverage = date.kept.tables["coverage"].assign(n_reference_dates=n_dates)
     kept = Kept({**date.kept.tables, "vessels": vessels, "coverage": coverage}, date.kept.is_simulated)

@@ -4,7 +4,6 @@
 |---|---|---|
 | `ghost` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) displaced along the flight | no |
 | `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
-| `crane` | at a pier but not afloat: most of its axis is on land | no |
 | `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
 
 A ghost lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
@@ -23,16 +22,14 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy.constants import speed_of_light
-from shapely.geometry.base import BaseGeometry
 
-from sarship.piers import vessel_axes
 from sarship.plane import Plane
 from sarship.schema import SCENES, VESSELS
 
 if TYPE_CHECKING:
     from sarship.grd import GrdProduct
 
-__all__ = ["doubt_at_piers", "flag_ashore", "flag_ghosts", "flag_lasting"]
+__all__ = ["doubt_at_piers", "flag_ghosts", "flag_lasting"]
 
 Reals = NDArray[np.float64]
 
@@ -44,9 +41,6 @@ ACROSS_M: Final = 80.0
 """How far across the flight a ghost may lie from its source: it moves out a little in range."""
 ALONG_M: Final = 120.0
 """How far from the place along the flight where it is expected."""
-ASHORE: Final = 0.5
-"""Part of a vessel's axis on land above which it is not afloat."""
-N_AXIS: Final = 11
 SHORT_M: Final = 40.0
 """A crane, a container or a lorry that moved on a quay shows up to this long."""
 IN_LINE_DEG: Final = 20.0
@@ -113,19 +107,6 @@ def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
     wavelength = speed_of_light / note.radar_frequency_hz
     per_hertz = wavelength * geometry.slant_range_m(line, pixel) / (2 * speed)
     return np.asarray(np.multiply.outer(per_hertz, np.array(sorted(note.prf_hz.values()))))
-
-
-def flag_ashore(vessels: gpd.GeoDataFrame, land: BaseGeometry | None) -> gpd.GeoDataFrame:
-    """Mark rows most of whose axis is on land: cranes, containers, vehicles.
-
-    `land` is in longitude and latitude; None marks nothing.
-    """
-    if land is None or not len(vessels):
-        return vessels
-    shapely.prepare(land)
-    longitude, latitude = vessel_axes(vessels, N_AXIS)
-    share = np.mean(shapely.contains_xy(land, longitude, latitude), axis=1)
-    return _flagged(vessels, np.flatnonzero(share > ASHORE), "crane")
 
 
 def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -23,7 +23,7 @@ from sarship.catalog import Completeness
 from sarship.compared import Date, compare_dates
 from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
-from sarship.flags import doubt_at_piers, flag_ashore, flag_ghosts, flag_lasting
+from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct
 from sarship.model import Catalog, DetectionParams, Hits, Scene, Window
 from sarship.piers import Port, assign_piers
@@ -331,7 +331,7 @@ def _search(product: GrdProduct, task: _Task, progress: Bands | None) -> Tables:
         hits = detect(product, task.params, window=window, progress=progress, **masks)
     vessels = assign_piers(find_vessels(hits, product, task.params, piers=task.alongside), task.piers)
     return {
-        "vessels": doubt_at_piers(flag_ashore(flag_ghosts(vessels, product), task.land)),
+        "vessels": doubt_at_piers(flag_ghosts(vessels, product)),
         "scenes": _scene_row(product, task),
         "coverage": coverage(product, task.waters, task.params, **masks),
     }

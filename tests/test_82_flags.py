@@ -10,7 +10,7 @@ import pytest
 import shapely
 from tables import PIERS, make_coverage, make_scenes, make_vessels
 
-from sarship.flags import ambiguity_m, doubt_at_piers, flag_ashore, flag_ghosts, flag_lasting
+from sarship.flags import ambiguity_m, doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.schema import NOT_COUNTED, SCENES, VESSELS
 from sarship.series import count_by_pier
 
@@ -95,17 +95,6 @@ def test_brightness_that_was_not_recorded_flags_nothing():
     rows = [{"sigma0_co": np.nan, "sigma0_cross": np.nan}, {"line": STEP_M / 10, "sigma0_co": np.nan}]
     assert flag_ghosts(table(rows), product())["flag"].tolist() == ["", ""]
     assert len(flag_ghosts(VESSELS.empty(), product())) == 0
-
-
-def test_what_lies_ashore_is_a_crane():
-    land = shapely.box(34.0, 33.0, 35.0, 35.0)
-    rows = [{"longitude": 34.9, "pier": "P"}, {"longitude": 35.0005, "pier": "P"}, {"longitude": 35.1}]
-    found = VESSELS.check(flag_ashore(table(rows), land))
-    assert found["flag"].tolist() == ["crane", "", ""]
-    assert found["pier"].iloc[0] == "P"
-    assert "crane" in NOT_COUNTED
-    assert "always_there" not in NOT_COUNTED
-    assert flag_ashore(table(rows), None)["flag"].tolist() == ["", "", ""]
 
 
 def passes(n):
@@ -211,7 +200,7 @@ def test_what_is_short_at_a_pier_may_be_gear():
 
 
 def test_ghosts_and_fixtures_are_not_counted_and_what_never_leaves_is():
-    rows = [(SCENE, "A", {"flag": flag}) for flag in ("ghost", "fixture", "crane", "always_there", "")]
+    rows = [(SCENE, "A", {"flag": flag}) for flag in ("ghost", "fixture", "always_there", "")]
     vessels = make_vessels(*rows)
     counts = count_by_pier(vessels, PIERS, make_scenes((SCENE, "2024-12-01")), make_coverage((SCENE, "A", 1.0)))
     assert counts["n_vessels"].sel(pier="A").item() == 2
