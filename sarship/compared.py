@@ -7,23 +7,26 @@ ones only; the backdrop then is another, so the dates of its orbit are searched 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
-from sarship.backdrop import LEAST_DATES, fit_backdrop
+from sarship.backdrop import LEAST_DATES, fit_backdrop, level_on, of_orbit, sea_of
 from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
 from sarship.flags import doubt_at_piers, flag_ghosts
 from sarship.grd import GrdProduct
-from sarship.model import DetectionParams, Scene
+from sarship.model import DetectionParams, Hits, Scene
 from sarship.overtime import PortMasks, detect_over_time, port_masks
 from sarship.piers import Port, assign_piers
 from sarship.portgrid import PortGrid, to_port_grid
@@ -32,7 +35,7 @@ from sarship.stack import add_scene, has_scene, read_backdrop, read_scene, read_
 from sarship.store import Kept, digest, keep, recall
 from sarship.vessels import find_vessels
 
-__all__ = ["Date", "compare_dates"]
+__all__ = ["Date", "Look", "compare_dates", "look_again"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """What keeps one scene's image from being read, and no other's."""
@@ -130,6 +133,45 @@ def compare_dates(
     return found
 
 
+class Look(NamedTuple):
+    """A scene on its port's grid, beside the empty port: what a picture shows."""
+
+    image: xr.DataArray
+    """`sigma0(polarization, y, x)`."""
+    expected: NDArray[np.float32]
+    """What the empty port would have shown in the first polarization, (y, x)."""
+    hits: Hits
+    """Lines and pixels are rows and columns of the grid."""
+
+
+def look_again(
+    product: GrdProduct, port: Port, folder: Path, params: DetectionParams, *, land: BaseGeometry | None = None
+) -> Look:
+    """Take a scene that a survey compared with the empty port from what the survey kept.
+
+    Raises
+    ------
+    BackdropError
+        When the survey in that folder kept no such scene or no backdrop of its orbit.
+    """
+    place = _place(port, folder, params, land, None)
+    image = read_scene(_stack(place), safe_name(product.scene.id))
+    backdrop = read_backdrop(_backdrop_file(place, product.scene.relative_orbit))
+    hits, _ = detect_over_time(image, product, backdrop, place.masks, params)
+    one = of_orbit(backdrop, image).isel(polarization=0)
+    sea = float(one["sea"])
+    today = sea_of(image.to_numpy()[0], place.masks.open_water)
+    return Look(image, level_on(one["level"].to_numpy(), sea, today if math.isfinite(today) else sea), hits)
+
+
+def _stack(place: _Place) -> Path:
+    return place.folder / "stack" / digest(repr(place.grid))[:8]
+
+
+def _backdrop_file(place: _Place, orbit: int) -> Path:
+    return place.folder / "backdrops" / f"orbit_{orbit:03d}.nc"
+
+
 def _place(
     port: Port, folder: Path, params: DetectionParams, land: BaseGeometry | None, alongside: BaseGeometry | None
 ) -> _Place:
@@ -146,11 +188,12 @@ def _place(
 
 def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Dataset, str]:
     """The empty port of an orbit: the one that is kept, or a new one where it is of other dates."""
-    stack = make_folder(place.folder / "stack" / digest(repr(place.grid))[:8])
+    stack = make_folder(_stack(place))
     dates = [date for date in dates if _is_gridded(date, stack, place)]
     marks = sorted((date.scene.id, digest([date.mark])) for date in dates)
     fingerprint = digest([place.fingerprint, marks])
-    path = make_folder(place.folder / "backdrops") / f"orbit_{orbit:03d}.nc"
+    path = _backdrop_file(place, orbit)
+    make_folder(path.parent)
     try:
         backdrop = read_backdrop(path)
         if backdrop.attrs.get("fingerprint") == fingerprint:
@@ -190,10 +233,9 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     kept = recall(kept_at, fingerprint)
     if kept is not None:
         return kept
-    stack = place.folder / "stack" / digest(repr(place.grid))[:8]
     try:
         product = date.open()
-        image = read_scene(stack, safe_name(date.scene.id))
+        image = read_scene(_stack(place), safe_name(date.scene.id))
         hits, seen = detect_over_time(image, product, backdrop, place.masks, place.params)
     except (BackdropError, *_UNREADABLE) as error:
         warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)

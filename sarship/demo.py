@@ -116,6 +116,7 @@ _OWN: Final = frozenset(
         "backdrops",
         "compared",
         "quicklooks",
+        "pages",
         "counts.png",
         "counts.csv",
         "counts.nc",

@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict
 
 from sarship import __version__
+from sarship.compared import look_again
 from sarship.grd import open_grd
 from sarship.model import Catalog, Scene
 from sarship.piers import Port
-from sarship.plots import picture_bytes, plot_counts, plot_preview, plot_scene, plot_visits
+from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.portgrid import PortGrid, to_port_grid
 from sarship.results import Results, make_folder, safe_name, write_file
 from sarship.sources import PRODUCTS, sources_of
@@ -41,7 +42,10 @@ def write_pictures(
     land: BaseGeometry | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Draw a survey: `counts.png`, `visits.png`, and `quicklooks/SCENE.png` for every scene that showed a pier.
+    """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
+
+    Of a scene that was compared with the empty port that is `pages/SCENE.png` (the date, the empty port, their ratio,
+    what was counted), of any other `quicklooks/SCENE.png`.
 
     Parameters
     ----------
@@ -82,13 +86,24 @@ def write_pictures(
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
-    quicklooks = make_folder(folder / "quicklooks")
+    compared = results.coverage.groupby("scene")["n_reference_dates"].max()
     for done, scene in enumerate(shown, start=1):
         if progress is not None:
             progress(done, len(shown) + 1)
         product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
-        figure = plot_scene(product, port, results.vessels, land=land)
-        written.append(write_file(quicklooks / f"{safe_name(scene)}.png", picture_bytes(figure, texts)))
+        is_simulated = product.container.manifest.is_simulated
+        if compared[scene] > 0:
+            look = look_again(product, port, folder, provenance.parameters, land=land)
+            kind, figure = (
+                "pages",
+                plot_port_page(
+                    look.image, port, look.hits, results.vessels, expected=look.expected, is_simulated=is_simulated
+                ),
+            )
+        else:
+            kind, figure = "quicklooks", plot_scene(product, port, results.vessels, land=land)
+        path = make_folder(folder / kind) / f"{safe_name(scene)}.png"
+        written.append(write_file(path, picture_bytes(figure, texts)))
     if progress is not None:
         progress(len(shown) + 1, len(shown) + 1)
     return tuple(written)

@@ -43,7 +43,7 @@ def test_text_and_json_say_simulated(outcome):
 def test_tables_and_pictures_are_there_and_marked(outcome):
     results = read_results(outcome.folder)
     assert results.provenance.is_simulated
-    pictures = [outcome.folder / "counts.png", *(outcome.folder / "quicklooks").iterdir()]
+    pictures = [outcome.folder / "counts.png", *(outcome.folder / "pages").iterdir()]
     assert len(pictures) == 9
     assert all(path.stat().st_size > 10_000 for path in pictures)
 
