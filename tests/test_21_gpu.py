@@ -1,6 +1,7 @@
 """The search on a graphics card. Its kernels run under numba's simulator, in a process of its own: it takes over."""
 
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
@@ -137,3 +138,16 @@ def test_a_mask_on_a_card_needs_an_image_there():
 
     with pytest.raises(TypeError, match="valid on a device"):
         cfar.detect(np.ones((4, 5), np.uint16), cfar.CfarParams(), Mask())
+
+
+def test_the_readme_says_what_was_measured_and_no_more(tmp_path):
+    repository = Path(__file__).parents[1]
+    spec = importlib.util.spec_from_file_location("benchmark", repository / "benchmarks" / "gpu.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    page = tmp_path / "README.md"
+    page.write_text((repository / "README.md").read_text("utf-8"), "utf-8")
+    benchmark.write_readme(readme=page)
+    assert page.read_text("utf-8") == (repository / "README.md").read_text("utf-8")
+    benchmark.write_readme(tmp_path / "none.json", page)
+    assert benchmark.UNMEASURED in page.read_text("utf-8")

@@ -143,7 +143,7 @@ def _cupy(cuda: Any) -> Device:
     return Device(
         empty=cupy.empty,
         view=lambda array: cuda.as_cuda_array(array, sync=False),
-        to_host=lambda array: np.asarray(cupy.asnumpy(array)),
+        to_host=lambda array: np.asarray(cupy.asnumpy(cupy.asarray(array))),
         from_host=cupy.asarray,
         put=lambda there, values: there.set(values),
         upload=lambda array: _upload(cupy, array),
