@@ -61,10 +61,10 @@ def test_window_comes_in_spite_of(server, product, faults):
 
 def test_server_is_left_alone_as_long_as_it_asks(server):
     remote = opened(server)
-    server.faults, server.retry_after = ["busy", "busy"], "1"
+    server.faults, server.retry_after = ["busy", "busy"], "0.4"
     start = time.monotonic()
     remote.digital_numbers("VV", WINDOW)
-    assert time.monotonic() - start > 0.9
+    assert time.monotonic() - start > 0.75
     assert [one.status for one in server.take()].count(429) == 2
 
 

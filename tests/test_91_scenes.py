@@ -63,32 +63,33 @@ class Whole:
         return self.inner.fetch(scene, folder, progress)
 
 
-def test_scenes_in_place_give_what_products_on_disk_give(catalog, three_dates, query, port, tmp_path):
-    found = survey(list(catalog.search(query)), port, tmp_path / "place", catalog=catalog)
-    disk = survey(three_dates, port, tmp_path / "disk")
+def test_scenes_in_place_give_what_products_on_disk_give_and_are_kept(
+    catalog, server, three_dates, query, port, *, tmp_path, monkeypatch
+):
+    scenes = list(catalog.search(query))[:2]
+    found = survey(scenes, port, tmp_path / "place", catalog=catalog)
+    disk = survey(three_dates[:2], port, tmp_path / "disk")
     assert found.failures == ()
     assert found.provenance.is_simulated
     for name in ("n_vessels", "seen", "detectable_length_m"):
         assert (found.counts[name].to_numpy() == disk.counts[name].to_numpy()).all()
     assert list(found.vessels["length_m"]) == list(disk.vessels["length_m"])
     assert all(place.startswith("http") for place in found.sources.values())
-
-
-def test_second_run_asks_for_nothing_and_opens_nothing(catalog, server, query, port, *, tmp_path, monkeypatch):
-    scenes = list(catalog.search(query))
-    first = survey(scenes, port, tmp_path / "out", catalog=catalog)
     server.take()
     monkeypatch.setattr(pipeline, "detect", lambda *_, **__: pytest.fail("searched again"))
     steps = []
-    again = survey(scenes, port, tmp_path / "out", catalog=catalog, progress=steps.append)
+    again = survey(scenes, port, tmp_path / "place", catalog=catalog, progress=steps.append)
     assert server.take() == []
-    assert [step.state for step in steps] == ["kept"] * 3
-    assert again.counts["n_vessels"].equals(first.counts["n_vessels"])
+    assert [step.state for step in steps] == ["kept"] * 2
+    assert again.counts["n_vessels"].equals(found.counts["n_vessels"])
     assert again.provenance.is_simulated
-    reprocessed = [replace(scenes[0], processed=scenes[0].start), *scenes[1:]]
-    monkeypatch.undo()
-    survey(reprocessed, port, tmp_path / "out", catalog=catalog, progress=steps.append)
-    assert [step.state for step in steps[3:] if step.state != "searching"] == ["searched", "kept", "kept"]
+
+
+def test_new_processing_is_searched(catalog, query, port, tmp_path):
+    (scene, *_), steps = list(catalog.search(query)), []
+    for one in (scene, replace(scene, processed=scene.start)):
+        survey([one], port, tmp_path / "out", catalog=catalog, progress=steps.append)
+    assert [step.state for step in steps if step.state != "searching"] == ["searched"] * 2
 
 
 def test_stopped_survey_goes_on_where_it_was(catalog, query, port, tmp_path, monkeypatch):

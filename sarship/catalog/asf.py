@@ -203,7 +203,7 @@ def _session(library: ModuleType, address: str) -> requests.Session:
             super().__init__()
             retries = Retry(
                 total=_N_TRIES,
-                connect=2,  # a host that is not there: most likely there is no network
+                connect=1,  # a host that is not there: most likely there is no network
                 backoff_factor=0.5,
                 status_forcelist=(429, 500, 502, 503, 504),
                 allowed_methods=None,

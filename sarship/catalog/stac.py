@@ -27,7 +27,7 @@ _PAGE: Final = 100
 """Items asked for at a time."""
 _N_TRIES: Final = 5
 """After a failure that may pass."""
-_N_CONNECTS: Final = 2
+_N_CONNECTS: Final = 1
 """After a host that is not there at all: most likely there is no network."""
 _TIMEOUT_S: Final = (20.0, 60.0)
 """For a connection, and between bytes."""
