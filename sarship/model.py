@@ -252,6 +252,9 @@ class CfarParams:
     """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `ordered` takes it."""
     independent: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
+    passes: int = 1
+    """How often the image is searched. From the second time on hits, grown by a pixel, are out of the rings, so that
+    they hide no neighbours; it ends early when nothing changes."""
     min_ring: int = 16
     """Smallest number of ring pixels for a decision."""
     max_hits: int = 1_000_000
@@ -262,21 +265,28 @@ class CfarParams:
             raise ValueError(f"pfa must lie in (0, 0.5), got {self.pfa}")
         if self.law not in get_args(ClutterLaw):
             raise ValueError(f"law must be one of {get_args(ClutterLaw)}, got {self.law!r}")
-        if self.average not in get_args(RingAverage):
-            raise ValueError(f"average must be one of {get_args(RingAverage)}, got {self.average!r}")
-        if self.average != "mean" and self.law != "gamma":
-            raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
-        if not 0.01 <= self.rank <= 1:
-            raise ValueError(f"rank must lie in [0.01, 1], got {self.rank}")
         if not 0 < self.looks < math.inf:
             raise ValueError(f"looks must be positive and finite, got {self.looks}")
         if self.shape is not None and not self.shape > 0:
             raise ValueError(f"shape must be positive, got {self.shape}")
         if not 0 < self.independent <= 1:
             raise ValueError(f"independent must lie in (0, 1], got {self.independent}")
+        self._check_ring()
         self._check_windows()
         if self.max_hits < 1:
             raise ValueError(f"max_hits must be at least 1, got {self.max_hits}")
+
+    def _check_ring(self) -> None:
+        if self.average not in get_args(RingAverage):
+            raise ValueError(f"average must be one of {get_args(RingAverage)}, got {self.average!r}")
+        if self.average != "mean" and self.law != "gamma":
+            raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
+        if not 0.01 <= self.rank <= 1:
+            raise ValueError(f"rank must lie in [0.01, 1], got {self.rank}")
+        if not isinstance(self.passes, int | np.integer) or isinstance(self.passes, bool):
+            raise TypeError(f"passes must be a whole number, got {self.passes!r}")
+        if not 1 <= self.passes <= 100:
+            raise ValueError(f"passes must lie in 1 … 100, got {self.passes}")
 
     def _check_windows(self) -> None:
         for name in ("guard", "background"):
@@ -317,8 +327,11 @@ class CfarParams:
 
     @property
     def halo(self) -> int:
-        """Lines that a band must hold on either side to be decided as in the whole image."""
-        return self.background_shape[0]
+        """Lines that a band must hold on either side to be decided as in the whole image.
+
+        Those of the ring; and for every pass after the first the ring's again and one, which a hit is grown by.
+        """
+        return self.background_shape[0] + (self.passes - 1) * (self.background_shape[0] + 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

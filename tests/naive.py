@@ -1,9 +1,12 @@
 """Slow, plain twins of the kernels: one pixel at a time, Python's own whole numbers, nothing clever."""
 
+from dataclasses import replace
 from math import ceil, floor, fsum, log
 
 import numpy as np
+from scipy import ndimage
 
+from sarship import cfar
 from sarship.averages import order_table, side_table
 from sarship.cfar import CfarParams
 from sarship.clutter import ring_table
@@ -161,3 +164,20 @@ def averaged(image, params: CfarParams, valid=None):
             ]
             out[:, line, pixel] = pick((table[len(full), n] * total, total / n) for total, n in full)
     return out
+
+
+def censored(image, params: CfarParams, valid=None):
+    """(mask, score) of repeated passes, each with all earlier hits, grown by a pixel, out of every ring."""
+    keep = np.ones(image.shape, bool) if valid is None else valid
+    once, ever = replace(params, passes=1), np.zeros(image.shape, bool)
+    for _ in range(params.passes):
+        out_of_rings = ndimage.binary_dilation(ever, np.ones((3, 3)))
+        score = np.full(image.shape, np.nan, np.float32)
+        for place in np.ndindex(image.shape):
+            known = keep & ~out_of_rings
+            known[place] = keep[place]
+            score[place] = cfar.score(image, once, known)[place]
+        if np.array_equal(ever, ever | (score > 1)):
+            break
+        ever |= score > 1
+    return score > 1, score

@@ -1,7 +1,7 @@
 """Kernels for ordered statistics: the k-th smallest pixel of the ring, exact, on a histogram that slides by blocks.
 
 A pixel is compared with its own ring only where it may be a hit. The histogram holds all pixels that the rings of a
-block of 32 × 32 reach, and slides from block to block; its k-th smallest is below that of every ring in the block, so a
+block of 16 × 16 reach, and slides from block to block; its k-th smallest is below that of every ring in the block, so a
 pixel under the threshold of that one is no hit. Of what is left, some per cent at sea, the pixels of the ring that lie
 low enough are counted, on 16-bit keys in the order of the values; what passes has its ring sorted.
 
@@ -24,7 +24,7 @@ __all__ = ["search_tile"]
 
 STRIP_LINES, STRIP_PIXELS = 96, 512
 """Lines (at least twice the window's) and pixels laid out at once: they stay in the second-level cache."""
-_BLOCK = 32
+_BLOCK = 16
 _ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
 _N_KEYS = 1 << 16

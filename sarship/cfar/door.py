@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sarship.averages import order_table, side_table
 from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
+from sarship.cfar.censor import Censor, Found, joined, selected
 from sarship.cfar.device import is_on_device
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
@@ -21,8 +22,9 @@ from sarship.model import CfarParams, Hits, Window
 
 __all__ = ["check_image", "check_lines", "check_valid", "new_image", "search"]
 
-Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
-"""Lines, pixels, clutter and scores of a tile's hits."""
+Pixels = NDArray[np.generic]
+Place = tuple[int, int, int, int]
+I64 = NDArray[np.int64]
 
 T = TypeVar("T", bound=np.generic)
 
@@ -88,10 +90,47 @@ def search(
     The array decides where: an image on a device is searched there, and hits come back to the host.
     """
     if is_on_device(image):
+        if params.passes != 1:
+            raise ValueError(f"passes={params.passes} are searched on the host only: give the image as a NumPy array")
         found_there: Hits = import_module("sarship.cfar.gpu").search(image, valid, params, lines, cap=cap, out=scores)
         return found_there
     if is_on_device(valid):
         raise TypeError("the image is on the host and valid on a device: both must be on the host, or the image there")
+    if params.passes == 1:
+        return _hits(image, _pass(image, valid, params, lines, cap=cap, scores=scores))
+    table, search_tile = _kernel(image, params)
+    window = (*params.background_shape, *params.guard_shape)
+
+    def kernel(part: Pixels, keep: NDArray[np.bool_], place: Place, out: NDArray[np.float32]) -> Found:
+        return search_tile(part, keep, place, window, table, part.size, out, (0, 0))
+
+    # what is taken out near the lines depends on hits farther away
+    more = params.halo - params.background_shape[0]
+    wide = max(lines[0] - more, 0), min(lines[1] + more, image.shape[0])
+    censor = Censor(image, valid, wide, params.background_shape, kernel)
+    found, taken = _pass(image, valid, params, wide, cap=cap), np.empty(0, np.int64)
+    for _ in range(params.passes - 1 - (scores is not None)):
+        found, taken = censor.search_again(found, taken)
+        if found[0].size > cap:
+            raise FloodError.of(cap, image.shape, params.pfa)
+    if scores is not None:
+        places = found[0] * image.shape[1] + found[1]
+        _pass(image, valid, params, lines, cap=cap, scores=scores)
+        Censor(image, valid, lines, params.background_shape, kernel).score_again(scores, np.union1d(taken, places))
+        return Hits.empty()
+    return _hits(image, selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])))
+
+
+def _pass(
+    image: Pixels,
+    valid: NDArray[np.bool_],
+    params: CfarParams,
+    lines: tuple[int, int],
+    *,
+    cap: int,
+    scores: NDArray[Any] | None = None,
+) -> Found:
+    """Hits of the lines with nothing taken out of the rings; or none, and `scores` filled."""
     table, search_tile = _kernel(image, params)
     window = (*params.background_shape, *params.guard_shape)
 
@@ -105,12 +144,12 @@ def search(
 
     found: list[Found] = []
     n_hits = 0
-    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.halo + 1)):
+    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.background_shape[0] + 1)):
         found.append(result)
         n_hits += result[0].size
         if n_hits > cap:
             raise FloodError.of(cap, image.shape, params.pfa)
-    return _hits(image, found)
+    return joined(found)
 
 
 def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Callable[..., Found]]:
@@ -130,8 +169,8 @@ def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Cal
     return ring_table(params), cpu_float_moments.search_tile
 
 
-def _hits(image: NDArray[np.generic], found: list[Found]) -> Hits:
-    line, pixel, clutter, score = (np.concatenate([tile[k] for tile in found]) for k in range(4))
+def _hits(image: NDArray[np.generic], found: Found) -> Hits:
+    line, pixel, clutter, score = found
     order = np.lexsort((pixel, line))
     line, pixel = line[order], pixel[order]
     value = image[line, pixel].astype(np.float64)

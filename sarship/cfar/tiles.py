@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sarship.model import Window
 
-__all__ = ["blocks", "split", "work"]
+__all__ = ["blocks", "read_only", "split", "work"]
 
 T = TypeVar("T")
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -50,10 +50,11 @@ def blocks(
         near = np.s_[line : tile.line_stop + halo[0], pixel : tile.pixel_stop + halo[1]]
         image = image[near].astype(image.dtype.newbyteorder("="), order="C")
         valid = np.ascontiguousarray(valid[near])
-    return _read_only(image), _read_only(valid), line, pixel
+    return read_only(image), read_only(valid), line, pixel
 
 
-def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
+def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """A view that cannot be written through."""
     view = array.view()
     view.flags.writeable = False
     return view
@@ -66,7 +67,7 @@ def work(search: Callable[[Window], T], tiles: list[Window]) -> Iterator[T]:
     thread only: so this is safe inside dask and other pools. What waits is dropped when the caller stops early.
     """
     n_threads = min(numba.get_num_threads(), len(tiles))
-    if n_threads == 1:
+    if n_threads <= 1:
         yield from map(search, tiles)
         return
     with ThreadPoolExecutor(n_threads, thread_name_prefix="sarship-cfar") as pool:

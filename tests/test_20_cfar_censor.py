@@ -1,0 +1,130 @@
+"""Repeated passes: hits out of the rings of others."""
+
+import tracemalloc
+from dataclasses import replace
+from typing import get_args
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sarship import cfar
+from sarship.cfar import CfarParams
+from sarship.errors import FloodError
+from sarship.model import ClutterLaw, RingAverage
+
+WAYS = [{"law": law} for law in get_args(ClutterLaw)] + [{"average": name} for name in get_args(RingAverage)[1:]]
+
+
+def anchorage(shape, dtype, seed=0, ships=12):
+    """Speckle with a line of ships close to each other, some single ones, and missing pixels."""
+    rng = np.random.default_rng(seed)
+    power = rng.gamma(4.4, 1 / 4.4, shape)
+    for k in range(ships):
+        line, pixel = (10 + 7 * k, 30) if k < ships // 2 else rng.integers(0, shape)
+        power[line : line + 2, pixel : pixel + 3] += 10 ** rng.uniform(0.9, 2)
+    power[rng.random(shape) < 0.02] = 0
+    return (np.sqrt(power) * 300).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
+
+
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from(WAYS),
+    st.sampled_from([np.uint16, np.float32, np.float64]),
+    st.integers(2, 4),
+)
+@settings(deadline=None, max_examples=12)
+def test_passes_equal_the_plain_twin(seed, way, dtype, passes):
+    rng = np.random.default_rng(seed)
+    image = anchorage(rng.integers(1, 13, 2), dtype, seed, ships=0)
+    image[rng.random(image.shape) < 0.05] *= 7
+    valid = rng.random(image.shape) > 0.1 if seed % 2 else None
+    guard = tuple(rng.integers(0, 2, 2).tolist())
+    params = CfarParams(
+        **way,
+        pfa=10.0 ** -rng.integers(1, 4),
+        guard=guard,
+        background=(guard[0] + 2, guard[1] + 1),
+        min_ring=3,
+        passes=passes,
+    )
+    mask, score = naive.censored(image, params, valid)
+    hits = cfar.detect(image, params, valid)
+    np.testing.assert_array_equal(np.argwhere(mask), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_array_equal(cfar.mask(image, params, valid), mask)
+    got = cfar.score(image, params, valid)
+    np.testing.assert_array_equal(got > 1, mask)
+    np.testing.assert_allclose(got, score, rtol=3e-7)
+    np.testing.assert_allclose(hits.score, got[mask], rtol=2e-7)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: next(iter(way.values())))
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_bands_with_their_halo_equal_the_whole(monkeypatch, way, dtype):
+    image = anchorage((200, 90), dtype)
+    params = CfarParams(**way, pfa=1e-3, guard=(2, 4), background=(5, 9), passes=3)
+    assert params.halo == 5 + 2 * 6
+    whole, scores = cfar.detect(image, params), cfar.score(image, params)
+    if way == {"law": "gamma"}:
+        assert np.any(cfar.mask(image, params) != cfar.mask(image, replace(params, passes=1)))
+    monkeypatch.setattr("sarship.cfar.censor.BLOCK", 23)
+    monkeypatch.setattr("sarship.cfar.censor._AT_ONCE", 3)
+    found = []
+    for start in range(0, 200, 41):
+        stop = min(start + 41, 200)
+        first, last = max(start - params.halo, 0), min(stop + params.halo, 200)
+        lines = (start - first, stop - first)
+        band = cfar.detect(image[first:last], params, lines=lines)
+        found.append((band.line + first, band.pixel, band.clutter, band.score))
+        got = cfar.score(image[first:last], params, lines=lines)
+        np.testing.assert_allclose(got, scores[start:stop], rtol=3e-7)
+    for k, expected in enumerate((whole.line, whole.pixel, whole.clutter, whole.score)):
+        np.testing.assert_array_equal(np.concatenate([part[k] for part in found]), expected)
+
+
+def test_a_ship_no_longer_hides_its_neighbour():
+    image = np.random.default_rng(3).gamma(4.4, 1 / 4.4, (120, 120)).astype(np.float32)
+    image[50:54, 40:44] = 400
+    image[52, 57:59] = 9
+    once = CfarParams(pfa=1e-6)
+    assert not cfar.mask(image, once)[52, 57:59].any()
+    thrice = replace(once, passes=3)
+    assert cfar.mask(image, thrice)[52, 57:59].all()
+    both = cfar.detect_dual(image, np.ones_like(image), replace(thrice, pfa=2e-6))
+    np.testing.assert_array_equal(both.line, cfar.detect(image, thrice).line)
+
+
+def test_without_hits_nothing_changes_and_a_flood_is_an_error():
+    sea = np.ones((80, 90), np.uint16)
+    params = CfarParams(passes=5)
+    assert len(cfar.detect(sea, params)) == 0
+    np.testing.assert_array_equal(cfar.score(sea, params), cfar.score(sea, CfarParams()))
+    image = anchorage((200, 90), np.float32)
+    n_once = len(cfar.detect(image, CfarParams(pfa=1e-3)))
+    more = CfarParams(pfa=1e-3, passes=3, max_hits=n_once)
+    assert len(cfar.detect(image, replace(more, max_hits=10**6))) > n_once
+    with pytest.raises(FloodError, match=f"more than {n_once} hits"):
+        cfar.detect(image, more)
+
+
+def test_memory_stays_with_the_ships():
+    image = np.ones((4000, 4000), np.uint16)
+    image[50::400, 50::400] = 100
+    params = CfarParams(passes=3)
+    cfar.detect(image[:200, :200], params)
+    tracemalloc.start()
+    assert len(cfar.detect(image, params)) == 100
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < image.nbytes / 4
+
+
+@pytest.mark.parametrize(
+    ("passes", "error", "named"),
+    [(0, ValueError, "0"), (101, ValueError, "101"), (2.0, TypeError, "2.0"), (True, TypeError, "True")],
+)
+def test_bad_passes_are_named(passes, error, named):
+    with pytest.raises(error, match=f"passes.*{named}"):
+        CfarParams(passes=passes)
