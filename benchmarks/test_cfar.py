@@ -1,4 +1,4 @@
-"""Speed of the detector by law, type of image and window.
+"""Speed of the detector by law, average, type of image and window.
 
 `pytest benchmarks/test_cfar.py --benchmark-enable` times images of 2,048 × 2,048 pixels, with
 `SARSHIP_BENCHMARK_SIDE=10000` larger ones. Mpx/s is among the extra figures of `--benchmark-json`.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sarship import cfar
-from sarship.model import ClutterLaw
+from sarship.model import ClutterLaw, RingAverage
 
 SIDE = int(os.environ.get("SARSHIP_BENCHMARK_SIDE", "2048"))
 LOOKS = 4.4
@@ -33,10 +33,11 @@ def sea(kind: str) -> NDArray[Any]:
 
 @pytest.mark.parametrize(("guard", "background"), [(10, 20), (25, 40)])
 @pytest.mark.parametrize("kind", ["uint16", "float32"])
-@pytest.mark.parametrize("law", get_args(ClutterLaw))
-def test_detect(benchmark: BenchmarkFixture, law: ClutterLaw, kind: str, guard: int, background: int) -> None:
+@pytest.mark.parametrize("name", [*get_args(ClutterLaw), *get_args(RingAverage)[1:]])
+def test_detect(benchmark: BenchmarkFixture, name: str, kind: str, guard: int, background: int) -> None:
     image = sea(kind)
-    params = cfar.CfarParams(pfa=1e-6, guard=guard, background=background, law=law, looks=LOOKS)
+    way: dict[str, Any] = {"law": name} if name in get_args(ClutterLaw) else {"average": name}
+    params = cfar.CfarParams(pfa=1e-6, guard=guard, background=background, looks=LOOKS, **way)
     cfar.detect(image[:256], params)
     benchmark(cfar.detect, image, params)
     if benchmark.stats is not None:
