@@ -278,7 +278,7 @@ def side_table(params: CfarParams) -> F64:
 
 @lru_cache(maxsize=32)
 def _side_table(params: CfarParams) -> F64:
-    largest, is_greatest = max(params.side_sizes), params.average == "greatest"
+    largest, is_greatest = max(_side_sizes(params)), params.average == "greatest"
     nodes = np.arange(1.0, min(_EXACT_COUNTS, largest) + 1)
     nodes = np.unique(np.concatenate([nodes, np.geomspace(nodes[-1], largest, _COUNT_NODES).round()]))
     sides, many = np.arange(1.0, 5)[:, None], nodes * params.independent
@@ -290,6 +290,12 @@ def _side_table(params: CfarParams) -> F64:
         row[1:] = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors))) / count
     table.setflags(write=False)
     return table
+
+
+def _side_sizes(params: CfarParams) -> tuple[int, int]:
+    """Numbers of pixels in whole sides: above and below, left and right."""
+    (guard_l, guard_p), (back_l, back_p) = params.guard_shape, params.background_shape
+    return (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
 
 
 def order_table(params: CfarParams) -> OrderTable:

@@ -245,9 +245,8 @@ class CfarParams:
     """Order of the sea's texture, which only `k` has: 1 is a spiky sea, 20 nearly none. Estimated from each ring for
     None."""
     average: RingAverage = "mean"
-    """What of the ring sets the threshold under the law `gamma`: the mean; the greatest or the smallest of the means of
-    its four sides; or the pixel at `rank` in its order. A side reaches from a corner of the ring along one edge to the
-    guard's far end, like the vanes of a pinwheel, so all four of a square hold the same number of pixels."""
+    """What of the ring sets the threshold under `gamma`: its mean; the greatest or smallest of the means of its four
+    sides, which lie like the vanes of a pinwheel (docs/cfar.md draws their bounds); or the pixel at `rank`."""
     rank: float = 0.75
     """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `ordered` takes it."""
     independent: float = 1.0
@@ -263,8 +262,9 @@ class CfarParams:
     def __post_init__(self) -> None:
         if not 0 < self.pfa < 0.5:
             raise ValueError(f"pfa must lie in (0, 0.5), got {self.pfa}")
-        if self.law not in get_args(ClutterLaw):
-            raise ValueError(f"law must be one of {get_args(ClutterLaw)}, got {self.law!r}")
+        for name, value, kinds in (("law", self.law, ClutterLaw), ("average", self.average, RingAverage)):
+            if value not in get_args(kinds):
+                raise ValueError(f"{name} must be one of {get_args(kinds)}, got {value!r}")
         if not 0 < self.looks < math.inf:
             raise ValueError(f"looks must be positive and finite, got {self.looks}")
         if self.shape is not None and not self.shape > 0:
@@ -277,8 +277,6 @@ class CfarParams:
             raise ValueError(f"max_hits must be at least 1, got {self.max_hits}")
 
     def _check_ring(self) -> None:
-        if self.average not in get_args(RingAverage):
-            raise ValueError(f"average must be one of {get_args(RingAverage)}, got {self.average!r}")
         if self.average != "mean" and self.law != "gamma":
             raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
         if not 0.01 <= self.rank <= 1:
@@ -297,9 +295,7 @@ class CfarParams:
         if not all(0 <= g < b for g, b in zip(self.guard_shape, self.background_shape, strict=True)):
             raise ValueError(f"need 0 <= guard < background, got {self.guard=} {self.background=}")
         if self.ring_size > MAX_RING:
-            raise ValueError(
-                f"a ring may hold {MAX_RING} pixels, got {self.ring_size} with {self.guard=} {self.background=}"
-            )
+            raise ValueError(f"a ring may hold {MAX_RING} pixels, got {self.ring_size} with {self.background=}")
         if not 1 <= self.min_ring <= self.ring_size:
             raise ValueError(f"min_ring must lie in 1 … {self.ring_size} (pixels in the ring), got {self.min_ring}")
 
@@ -320,17 +316,8 @@ class CfarParams:
         return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
 
     @property
-    def side_sizes(self) -> tuple[int, int]:
-        """Numbers of pixels in the ring's whole sides: above and below, left and right."""
-        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.background_shape
-        return (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
-
-    @property
     def halo(self) -> int:
-        """Lines that a band must hold on either side to be decided as in the whole image.
-
-        Those of the ring; and for every pass after the first the ring's again and one, which a hit is grown by.
-        """
+        """Lines that a band needs on either side to be decided as in the whole image; one more a pass as hits grow."""
         return self.background_shape[0] + (self.passes - 1) * (self.background_shape[0] + 1)
 
 
