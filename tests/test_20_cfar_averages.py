@@ -59,6 +59,13 @@ def test_digital_numbers_equal_the_plain_twin_exactly(image, params, seed):
     assert_twins_agree(image, params, seed, tie=0)
 
 
+@pytest.mark.parametrize("average", AVERAGES)
+def test_the_brightest_numbers_are_counted(average):
+    image = np.full((5, 5), 65_535, np.uint16)
+    params = CfarParams(average=average, pfa=0.4, looks=1, guard=0, background=1, min_ring=1)
+    np.testing.assert_array_equal(cfar.mask(image, params), cfar.score(image, params) > 1)
+
+
 @given(shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)), parameters(), seeds, st.booleans())
 @settings(deadline=None, max_examples=60)
 def test_powers_equal_the_plain_twin(image, params, seed, is_single):

@@ -113,8 +113,8 @@ def _first_key_above(power: float, floor: F64) -> int:
 
 
 @compiled
-def _count(keys: U16, line: int, pixel: int, window: tuple[int, int, int, int], limit: np.uint16, enough: int) -> int:
-    """Pixels of a ring whose key is below `limit`, or fewer than `enough` as soon as that is known.
+def _count(keys: U16, line: int, pixel: int, window: tuple[int, int, int, int], top: np.uint16, enough: int) -> int:
+    """Pixels of a ring whose key is not above `top`, or fewer than `enough` as soon as that is known.
 
     The ring's first line and pixel are `line` and `pixel`.
     """
@@ -126,12 +126,12 @@ def _count(keys: U16, line: int, pixel: int, window: tuple[int, int, int, int], 
         row = keys[line + step, pixel : pixel + 2 * back_p + 1]
         below = 0
         for i in range(row.size):
-            below += row[i] < limit
+            below += row[i] <= top
         seen += row.size
         if back_l - guard_l <= step <= back_l + guard_l:
             hole = row[back_p - guard_p : back_p + guard_p + 1]
             for i in range(hole.size):
-                below -= hole[i] < limit
+                below -= hole[i] <= top
             seen -= hole.size
         total += below
         if seen - total > spare:
@@ -217,11 +217,11 @@ def _search_strip(
                     value = rows[line + back_l, i + back_p]
                     if not value > quick:
                         continue
-                    n = size if is_full else size - _count(keys, line, i, window, np.uint16(1), 0)
+                    n = size if is_full else size - _count(keys, line, i, window, np.uint16(0), 0)
                     if not factor[n] < np.inf:
                         continue
-                    limit = min(_first_key_above(value / factor[n], bins[2]), _N_KEYS - 1)
-                    n_low = _count(keys, line, i, window, np.uint16(limit), order[n] + size - n)
+                    top_key = np.uint16(_first_key_above(value / factor[n], bins[2]) - 1)
+                    n_low = _count(keys, line, i, window, top_key, order[n] + size - n)
                     if n_low < order[n] + size - n:
                         continue
                     found = ring[: _gathered(ring, rows, keys, line, i, window, 0)]
