@@ -1,9 +1,9 @@
 """Whether the detector's false-alarm rate is what it says: measured over nominal, for each law on clutter of its own.
 
 `python -m benchmarks.false_alarms` draws seeded clutter, searches it, writes the table of laws between the markers in
-README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into docs/img. Everything the detector
-needs is estimated from the ring; only the number of looks is given. `--quick` takes a hundredth of the pixels and
-writes nothing. The whole takes some minutes on two cores.
+README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into docs/img. Everything the
+detector needs is estimated from the ring; only the number of looks is given. `--quick` takes a hundredth of the pixels
+and writes nothing. The whole takes some minutes on two cores.
 """
 
 from __future__ import annotations
