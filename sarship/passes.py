@@ -24,13 +24,16 @@ from numpy.typing import NDArray
 
 from sarship.piers import vessel_axes
 from sarship.plane import Plane
+from sarship.schema import NOT_COUNTED
 
-__all__ = ["group_passes", "seen_by_pass", "vessels_once"]
+__all__ = ["are_counted", "group_passes", "seen_by_pass", "vessels_once"]
 
 Reals = NDArray[np.float64]
 
 LONGEST_GAP: Final = pd.Timedelta(60, "s")
 """Between one slice's last line and the next one's first within a pass: room for two missing slices."""
+EVEN: Final = 0.5
+"""Confidence up to which a row is no likelier a vessel of its own than a piece of another."""
 SAME_PLACE_M: Final = 25.0
 """Vessels of two slices whose centres are nearer than a resolution cell are the same vessel."""
 SAME_CUT_M: Final = 40.0
@@ -97,6 +100,15 @@ def vessels_once(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for row in range(1, len(vessels)):
         stays[row] = not ((same | cut)[row, :row] & stays[:row]).any()
     return vessels[stays]
+
+
+def are_counted(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Whether each row (`schema.VESSELS`) is likelier than not a vessel of its own, (n_vessels,).
+
+    A piece that is as likely the other end of its neighbour is left to the bounds, `n_low` and `n_high`.
+    """
+    is_vessel = ~vessels["flag"].isin(NOT_COUNTED).to_numpy(bool)
+    return np.asarray(is_vessel & ~(vessels["confidence"].to_numpy(float) <= EVEN))
 
 
 def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

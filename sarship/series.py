@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from sarship.passes import group_passes, seen_by_pass, vessels_once
+from sarship.passes import are_counted, group_passes, seen_by_pass, vessels_once
 from sarship.schema import COUNTS, COVERAGE, NOT_COUNTED, SCENES, VESSELS
 
 __all__ = ["count_by_pier"]
@@ -52,11 +52,11 @@ def count_by_pier(
     -------
     Dataset
         Variables of `schema.COUNTS` over `(time, pier)`. `time` is the start of the pass (of its first slice that is
-        here), UTC. `n_vessels`, its bounds `n_low` and `n_high` (sums of those of the vessels) and `total_length_m` are
-        missing where `seen` is under `min_seen`, and where it is 0.
-        `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as good as its
-        worst part; `incidence_deg` is their mean, weighted with what each saw,
-        and `n_reference_dates` the fewest. Along `time` go `scene` (ids joined by
+        here), UTC. `n_vessels` counts the rows that are likelier than not a vessel of their own. It, its bounds `n_low`
+        and `n_high` (sums of those of the rows) and `total_length_m` are missing where `seen` is under `min_seen`, and
+        where it is 0. `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as
+        good as its worst part; `incidence_deg` is their mean, weighted with what each saw, and `n_reference_dates` the
+        fewest. Along `time` go `scene` (ids joined by
         a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
 
     Raises
@@ -77,7 +77,7 @@ def count_by_pier(
     tables = np.full((len(COUNTS), len(passes), len(names)), np.nan)
     for row, frame in enumerate(passes):
         seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)
-        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).assign(n=1)
+        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).assign(n=are_counted)
         sums = here.groupby("pier")[["n", "n_low", "n_high", "length_m"]].sum().reindex(names, fill_value=0)
         stands = (seen[0] >= min_seen) & (seen[0] > 0)
         tables[:, row] = np.vstack([np.where(stands, sums.to_numpy(float).T, np.nan), seen])

@@ -22,8 +22,8 @@ from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
 from shapely import Point
 
-from sarship.passes import group_passes, seen_by_pass, vessels_once
-from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, VESSELS, VISITS
+from sarship.passes import are_counted, group_passes, seen_by_pass, vessels_once
+from sarship.schema import COVERAGE, SCENES, VESSELS, VISITS
 
 __all__ = ["find_visits"]
 
@@ -74,7 +74,7 @@ def find_visits(
     """
     for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         table.check(frame)
-    vessels = vessels[vessels["pier"].notna() & ~vessels["flag"].isin(NOT_COUNTED)].drop_duplicates("vessel")
+    vessels = vessels[vessels["pier"].notna() & are_counted(vessels)].drop_duplicates("vessel")
     names, kinds = piers["name"].tolist(), piers["kind"].tolist()
     before: dict[str, _Berths] = {}
     rows: list[dict[str, Any]] = []
