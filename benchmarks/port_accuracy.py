@@ -40,7 +40,7 @@ from sarship import schema
 from sarship.backdrop import fit_backdrop
 from sarship.clutter import threshold_factor
 from sarship.detection import detect
-from sarship.flags import flag_ashore, flag_ghosts, flag_lasting
+from sarship.flags import flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import DetectionParams, Hits
 from sarship.overtime import PortMasks, detect_over_time, port_masks
@@ -63,7 +63,7 @@ FIXED: Final = tuple(every((-8.0, -5.0, -2.0, 1.0), (0.0, 15.0, 30.0)))
 """Threshold in dB of co-polarised sigma0, and the same metres."""
 EARLIER: Final = tuple(every((6.0, 8.0, 10.0, 12.0), (0.0, 15.0)))
 """Threshold in dB over the date before, and the same metres."""
-NO_FLAGS: Final = "without ghost, crane and fixture flags"
+NO_FLAGS: Final = "without ghost and fixture flags"
 Settings = tuple[float, float]
 Tags = dict[str, str | int]
 
@@ -235,7 +235,7 @@ def ours(
     hits, seen = detect_over_time(image, product, backdrop, case.masks)
     found = case.vessels(hits, seen, waters=case.alongside if splits else None)
     line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-    return flag_ashore(flag_ghosts(found.assign(line=line, pixel=pixel), product), case.port.land)
+    return flag_ghosts(found.assign(line=line, pixel=pixel), product)
 
 
 def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -321,7 +321,7 @@ def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame,
 
 
 def _without_flagged(case: Case, found: dict[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
-    """As the counts leave out ghosts, cranes, and what is at its place on most of the counted dates."""
+    """As the counts leave out ghosts, and what is at its place on most of the counted dates."""
     together = flag_lasting(schema.VESSELS.concat(list(found.values())), case.scenes)
     kept = together[~together["flag"].isin(schema.NOT_COUNTED)]
     return {scene: kept[kept["scene"] == scene] for scene in found}
