@@ -90,8 +90,6 @@ def search(
     The array decides where: an image on a device is searched there, and hits come back to the host.
     """
     if is_on_device(image):
-        if params.passes != 1:
-            raise ValueError(f"passes={params.passes} are searched on the host only: give the image as a NumPy array")
         found_there: Hits = import_module("sarship.cfar.gpu").search(image, valid, params, lines, cap=cap, out=scores)
         return found_there
     if is_on_device(valid):

@@ -111,7 +111,7 @@ def search(
     FloodError
         More than `cap` hits.
     """
-    if params.average != "mean" or getattr(params, "passes", 1) > 1:
+    if params.average != "mean" or params.passes > 1:
         return _on_host(image, valid, params, lines, cap, out, origin)
     job = _job(image, valid, params, cap, out, (lines[0], origin))
     found, waiting, n_hits = [NOTHING], [lines], 0
