@@ -40,10 +40,11 @@ from sarship import schema
 from sarship.backdrop import fit_backdrop
 from sarship.clutter import threshold_factor
 from sarship.detection import detect
-from sarship.flags import flag_ghosts, flag_lasting
+from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct, open_grd
 from sarship.model import DetectionParams, Hits
 from sarship.overtime import PortMasks, detect_over_time, port_masks
+from sarship.passes import are_counted
 from sarship.piers import Port, assign_piers, read_port
 from sarship.portgrid import PortGrid, PortImage, to_port_grid
 from sarship.simulate import LARGE_PORT, simulate_harbour
@@ -235,7 +236,8 @@ def ours(
     hits, seen = detect_over_time(image, product, backdrop, case.masks)
     found = case.vessels(hits, seen, waters=case.alongside if splits else None)
     line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-    return flag_ghosts(found.assign(line=line, pixel=pixel), product)
+    found = doubt_at_piers(found.assign(line=line, pixel=pixel))
+    return flag_ghosts(found[are_counted(found)], product)
 
 
 def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -323,7 +325,7 @@ def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame,
 def _without_flagged(case: Case, found: dict[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
     """As the counts leave out ghosts, and what is at its place on most of the counted dates."""
     together = flag_lasting(schema.VESSELS.concat(list(found.values())), case.scenes)
-    kept = together[~together["flag"].isin(schema.NOT_COUNTED)]
+    kept = together[are_counted(together)]
     return {scene: kept[kept["scene"] == scene] for scene in found}
 
 

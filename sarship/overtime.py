@@ -113,8 +113,8 @@ def detect_over_time(
     product
         The product that it was made from, for the noise and the geometry.
     backdrop
-        From `fit_backdrop`; with the scene's orbit. Whether the scene was among its dates does not matter to what is
-        hit: a vessel's date is not in the lowest group, and what is, is no hit.
+        From `fit_backdrop`; with the scene's orbit. The scene may be among its dates: a vessel's date is seldom in the
+        lowest group. With few dates it matters (with four, a fifth of the hits differ).
     masks
         From `port_masks` with the image's grid.
     params
