@@ -1,6 +1,6 @@
 """Speed of the detector by law, average, type of image and window.
 
-`pytest benchmarks/test_cfar.py --benchmark-enable` times images of 2,048 × 2,048 pixels, with
+`pytest benchmarks/test_cfar.py -n 0 --benchmark-enable` times images of 2,048 × 2,048 pixels, with
 `SARSHIP_BENCHMARK_SIDE=10000` larger ones. Mpx/s is among the extra figures of `--benchmark-json`.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -43,6 +44,8 @@ MOST_CELLS: Final = 16_000_000
 """Cells of the largest grid, 40 km by 40 km: a port, not a sea."""
 NODE_STEP: Final = 25
 """Cells between the places whose image coordinates are solved; in between they are linear to 2 cm."""
+_DRAWING: Final = Lock()
+"""rasterio silences a warning while it draws, for the whole process: two threads at once let it through."""
 TAPS: Final = 4
 """Pixels around a place that its power is made of, on each side, and one to spare."""
 
@@ -155,7 +158,9 @@ class PortGrid:
         if not pieces.size:
             return np.zeros(self.shape, np.bool_)
         corner = Affine.translation(-0.5, -0.5)
-        return np.asarray(features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8"), np.bool_)
+        with _DRAWING:
+            drawn = features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8")
+        return np.asarray(drawn, np.bool_)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
