@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from shapely import LineString, Point, affinity, box
 
 from sarship.localmap import LocalMap
+from sarship.passes import are_counted
 from sarship.plots.style import ELSEWHERE, LAND, PIER, VESSEL, shorten
 
 if TYPE_CHECKING:
@@ -32,13 +33,14 @@ def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -
 
 
 def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
-    """Outline vessels (`schema.VESSELS`) as long, as wide and as they head; those at no pier are dashed."""
+    """Outline vessels (`schema.VESSELS`) as long, as wide and as they head; those not counted at a pier are dashed."""
     x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
+    counted = are_counted(vessels)
     for k, vessel in enumerate(vessels.itertuples()):
         half_length, half_width = max(vessel.length_m, 20.0) / 2, max(vessel.width_m, 10.0) / 2
         hull = box(-half_width, -half_length, half_width, half_length)
         outline = affinity.translate(affinity.rotate(hull, -vessel.heading_deg, origin=(0, 0)), x[k], y[k])
-        is_counted = isinstance(vessel.pier, str)
+        is_counted = isinstance(vessel.pier, str) and counted[k]
         ax.plot(
             *outline.exterior.xy,
             color=VESSEL if is_counted else ELSEWHERE,
@@ -68,7 +70,7 @@ def label_piers(
     """Write each pier's name (and count) beside it, at the nearest place that covers no pier, vessel or other label."""
     west, east, south, north = local.extent
     letter, line = (east - west) / 78, (east - west) / 42  # width and height of the text, in metres on the map
-    n_vessels = vessels["pier"].value_counts()
+    n_vessels = vessels["pier"][are_counted(vessels)].value_counts()
     taken = _drawn(local, piers, vessels, line)
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
         text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}" if is_counted else shorten(name, 24)

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from sarship.localmap import LocalMap, map_of, map_of_grid
+from sarship.passes import are_counted
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
 from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, VESSEL, decibel, grey, new_figure, titled, watermark
 from sarship.portgrid import PortGrid
@@ -97,7 +98,7 @@ def plot_port_page(
     figure.suptitle(titled(heading, is_simulated), fontsize=13, x=0.01, ha="left")
     handles = [
         Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier, length in m"),
-        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="vessel elsewhere"),
+        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="elsewhere, or not counted"),
         Line2D([], [], color=HIT, marker="s", lw=0, ms=5, label="hit"),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
@@ -139,8 +140,9 @@ def _bar(figure: Figure, image: AxesImage, axes: list[Axes]) -> None:
 
 
 def _sum(vessels: gpd.GeoDataFrame) -> str:
-    at_piers = int(vessels["pier"].notna().sum())
-    return f"hits and vessels: {at_piers} at piers, {len(vessels) - at_piers} elsewhere"
+    counted = vessels[are_counted(vessels)]
+    at_piers = int(counted["pier"].notna().sum())
+    return f"hits and vessels: {at_piers} at piers, {len(counted) - at_piers} elsewhere"
 
 
 def _draw_hits(ax: Axes, grid_map: LocalMap, image: xr.DataArray, hits: Hits) -> None:

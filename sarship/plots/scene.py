@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sarship.localmap import map_of, sigma0_on_map
+from sarship.passes import are_counted
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
 from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, UNSEEN, VESSEL, decibel, grey, new_figure, titled, watermark
 
@@ -70,9 +71,10 @@ def plot_scene(
     _legend(figure)
     when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
     heading = titled(f"{port.name}, {when}", is_simulated)
-    at_piers = int(here["pier"].notna().sum())
+    counted = here[are_counted(here)]
+    at_piers = int(counted["pier"].notna().sum())
     ax.set_title(
-        f"{heading}\n{at_piers} vessels at piers, {len(here) - at_piers} elsewhere",
+        f"{heading}\n{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere",
         loc="left",
         fontsize=11,
     )
@@ -85,7 +87,7 @@ def plot_scene(
 def _legend(figure: Figure) -> None:
     handles = [
         Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
-        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="vessel elsewhere"),
+        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="elsewhere, or not counted"),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
