@@ -1,13 +1,21 @@
-"""The one way kernels are compiled: without the interpreter's lock, and kept on disk where a folder can be written."""
+"""What all kernels share: the way they are compiled (without the interpreter's lock, and kept on disk where a folder
+can be written), lists that grow, and how scores are rounded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numba
+import numpy as np
 
-__all__ = ["compiled"]
+__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "grown"]
+
+ABOVE_ONE: Final = np.nextafter(np.float32(1), np.float32(2))
+"""The least score of a hit, however closely it is one."""
+LARGEST_SCORE: Final = float(np.finfo(np.float32).max)
+"""The score of a hit whose own is too large for float32."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -26,3 +34,11 @@ def compiled(function: F, *, any_order: bool = False) -> F:
     except RuntimeError:
         kernel = numba.njit(function, nogil=True, fastmath=order, error_model="numpy")
     return kernel
+
+
+@compiled
+def grown(array: np.ndarray) -> np.ndarray:
+    """The values of a list in one of twice its length."""
+    larger = np.empty(2 * array.size, array.dtype)
+    larger[: array.size] = array
+    return larger

@@ -18,14 +18,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, compiled, grown
 
 __all__ = ["search_tile"]
 
 _COUNT_SHIFT = np.uint64(48)
 _SUM_BITS = np.uint64((1 << 48) - 1)
 _SUM_LEFT = np.uint64(16)
-_ABOVE_ONE = np.float32(np.nextafter(np.float32(1), np.float32(2)))
 _SMALL_RING = 1000
 """Pixels of a ring whose sum changes too much over a long block for the block's lowest sum to say much."""
 _TALLEST = 511
@@ -131,16 +130,9 @@ def _score_line(out: NDArray[np.float32], ring: U64, values: U32, table: NDArray
         if value == 0 or not threshold < np.inf:
             out[i] = np.nan
         elif value > threshold:
-            out[i] = max(np.float32(value / threshold), _ABOVE_ONE)
+            out[i] = max(np.float32(value / threshold), ABOVE_ONE)
         else:
             out[i] = np.float32(value / threshold)
-
-
-@compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
 
 
 @compiled
@@ -203,7 +195,7 @@ def _search_tile(
                 if n_hits == cap:
                     return lines[:n_hits], pixels[:n_hits], sums[:n_hits]
                 if n_hits == lines.size:
-                    lines, pixels, sums = _grown(lines), _grown(pixels), _grown(sums)
+                    lines, pixels, sums = grown(lines), grown(pixels), grown(sums)
                 lines[n_hits], pixels[n_hits], sums[n_hits] = line, start + i, total
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], sums[:n_hits]

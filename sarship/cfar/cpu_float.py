@@ -18,14 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
 
 __all__ = ["LARGEST", "negative_power", "search_tile"]
 
 LARGEST = 1e250
 """Powers from here on count as no data, like infinity: their sums would overflow."""
-_ABOVE_ONE = np.float32(np.nextafter(np.float32(1), np.float32(2)))
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
 _EPSILON = float(np.finfo(np.float64).eps)
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's sum that a float32 score does not show."""
@@ -167,15 +165,8 @@ def _score_line(
         threshold = factor * ring[i]
         if error > _SCORE_ERROR * ring[i] or value > threshold * (1 - 2 * _SCORE_ERROR):
             threshold = factor * _direct_sum(rows, line, window[1] + 1 + i, window)[1]
-        score = np.float32(min(value / threshold, _LARGEST_SCORE))
-        out[i] = max(score, _ABOVE_ONE) if value > threshold else score
-
-
-@compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
+        score = np.float32(min(value / threshold, LARGEST_SCORE))
+        out[i] = max(score, ABOVE_ONE) if value > threshold else score
 
 
 @compiled
@@ -260,7 +251,7 @@ def _search_tile(
                 if n_hits == cap:
                     return lines[:n_hits], pixels[:n_hits], counts[:n_hits], sums[:n_hits]
                 if n_hits == lines.size:
-                    lines, pixels, counts, sums = _grown(lines), _grown(pixels), _grown(counts), _grown(sums)
+                    lines, pixels, counts, sums = grown(lines), grown(pixels), grown(counts), grown(sums)
                 lines[n_hits], pixels[n_hits], counts[n_hits], sums[n_hits] = line, start + i, n, exact
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], counts[:n_hits], sums[:n_hits]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
 from sarship.cfar.cpu_float import negative_power
 
 __all__ = ["LARGEST", "search_tile"]
@@ -20,8 +20,6 @@ LARGEST = 1e120
 """Powers from here on count as no data, like infinity: the sums of their squares would overflow."""
 _SMALLEST = 1e-250
 """Spreads below this are taken as none when candidates are sought: their squares underflow."""
-_ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
 _EPSILON = float(np.finfo(np.float64).eps)
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's spread that a float32 score does not show."""
@@ -163,13 +161,6 @@ def _score(value: float, mean: float, spread: float, factor: float) -> float:
 
 
 @compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
-
-
-@compiled
 def _score_line(
     out: NDArray[np.float32],
     ring: F64,
@@ -197,7 +188,7 @@ def _score_line(
         if score > 1 - 4 * _SCORE_ERROR:
             mean, spread = _moments(rows, line, window[1] + 1 + i, window, count)
             score = _score(value, mean, spread, factor)
-        out[i] = min(max(score, _ABOVE_ONE), _LARGEST_SCORE) if score > 1 else score
+        out[i] = min(max(score, ABOVE_ONE), LARGEST_SCORE) if score > 1 else score
 
 
 @compiled
@@ -263,7 +254,7 @@ def _search_tile(
                 if n_hits == cap:
                     return lines, pixels, means, scores
                 if n_hits == lines.size:
-                    lines, pixels, means, scores = _grown(lines), _grown(pixels), _grown(means), _grown(scores)
+                    lines, pixels, means, scores = grown(lines), grown(pixels), grown(means), grown(scores)
                 lines[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line, start + i, mean, score
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]

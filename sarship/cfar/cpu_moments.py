@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
 
 __all__ = ["BLOCK", "Rule", "search_rows"]
 
@@ -33,8 +33,6 @@ _WORD_BITS = np.uint64(64)
 _WORD = 2.0**64
 _SAFE = 1e-12
 _NEAREST = 1 << 18
-_ABOVE_ONE = np.float32(np.nextafter(np.float32(1), np.float32(2)))
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
 BLOCK = 32
 """Pixels of a block."""
 
@@ -199,7 +197,7 @@ def _score(
         n = np.float64(count)
         score = np.float64(level + rule.centre) * n / (np.float64(total + rule.centre * count) + np.sqrt(square))
     if above > 0 and above * above > square:
-        return float(max(score, np.float64(_ABOVE_ONE)))
+        return float(max(score, np.float64(ABOVE_ONE)))
     return float(min(score, 1.0))
 
 
@@ -246,13 +244,6 @@ def _block_may_hold_hit(
     spread = n * square - max(lowest * lowest, highest * highest)
     error = _SAFE * n * (np.float64(np.int64(low)) + centre * centre * n)
     return bool(above * above * (1 + _SAFE) >= _square(count, spread - error, table, surface, rule))
-
-
-@compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
 
 
 @compiled
@@ -339,14 +330,14 @@ def search_rows(
                     continue
                 score = _score(level, count, total, low, top, table, surface, rule)
                 if out.size > 0:
-                    out[line - back_l, i] = np.nan if np.isnan(score) else min(score, _LARGEST_SCORE)
+                    out[line - back_l, i] = np.nan if np.isnan(score) else min(score, LARGEST_SCORE)
                     continue
                 if not score > 1:
                     continue
                 if n_hits == cap:
                     return lines, pixels, means, scores
                 if n_hits == lines.size:
-                    lines, pixels, means, scores = _grown(lines), _grown(pixels), _grown(means), _grown(scores)
+                    lines, pixels, means, scores = grown(lines), grown(pixels), grown(means), grown(scores)
                 mean = np.float64(total + rule.centre * count) / np.float64(count)
                 lines[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, i, mean, score
                 n_hits += 1

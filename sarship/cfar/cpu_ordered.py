@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.averages import OrderTable
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
 from sarship.cfar.cpu_float import LARGEST, negative_power
 
 __all__ = ["search_tile"]
@@ -25,8 +25,6 @@ __all__ = ["search_tile"]
 STRIP_LINES, STRIP_PIXELS = 96, 512
 """Lines (at least twice the window's) and pixels laid out at once: they stay in the second-level cache."""
 _BLOCK = 16
-_ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
 _N_KEYS = 1 << 16
 _SAFE = 1e-12
 
@@ -170,13 +168,6 @@ def _move(histogram: I32, keys: U16, lines: tuple[int, int], pixels: tuple[int, 
 
 
 @compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
-
-
-@compiled
 def _search_strip(
     rows: F64,
     keys: U16,
@@ -232,7 +223,7 @@ def _search_strip(
                     if n_hits == cap:
                         return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]
                     if n_hits == lines.size:
-                        lines, pixels, clutter, scores = _grown(lines), _grown(pixels), _grown(clutter), _grown(scores)
+                        lines, pixels, clutter, scores = grown(lines), grown(pixels), grown(clutter), grown(scores)
                     lines[n_hits], pixels[n_hits], clutter[n_hits], scores[n_hits] = line, i, level, value / threshold
                     n_hits += 1
     return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]
@@ -296,8 +287,8 @@ def _score_strip(
                 alike = np.sort(ring[: _gathered(ring, rows, keys, line, i, window, key)])
                 level = alike[place - below - 1]
             threshold = factor[n] * level
-            score = np.float32(min(value / threshold, _LARGEST_SCORE))
-            out[line, i] = max(score, np.float32(_ABOVE_ONE)) if value > threshold else score
+            score = np.float32(min(value / threshold, LARGEST_SCORE))
+            out[line, i] = max(score, ABOVE_ONE) if value > threshold else score
 
 
 def search_tile(

@@ -17,15 +17,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
 from sarship.cfar.cpu_float import LARGEST, negative_power
 
 __all__ = ["search_tile"]
 
 STRIP_LINES, STRIP_PIXELS = 96, 512
 """Lines (at least twice the window's) and pixels laid out at once: they stay in the second-level cache."""
-_ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
 _BLOCK = 64
 
 Image = NDArray[np.uint16] | NDArray[np.floating]
@@ -215,13 +213,6 @@ def _may_hold_hit(
 
 
 @compiled
-def _grown(array: np.ndarray) -> np.ndarray:
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
-
-
-@compiled
 def _search_strip(
     rows: np.ndarray,
     counts: I32,
@@ -275,15 +266,15 @@ def _search_strip(
                 threshold, level, n_ring = _level(sums, n, table, is_greatest)
                 can_decide = value > 0 and n_ring >= min_ring and threshold < np.inf
                 if out.size > 0:
-                    score = np.float32(min(value / threshold, _LARGEST_SCORE)) if can_decide else np.float32(np.nan)
-                    out[line, i] = max(score, np.float32(_ABOVE_ONE)) if can_decide and value > threshold else score
+                    score = np.float32(min(value / threshold, LARGEST_SCORE)) if can_decide else np.float32(np.nan)
+                    out[line, i] = max(score, ABOVE_ONE) if can_decide and value > threshold else score
                     continue
                 if not (can_decide and value > threshold):
                     continue
                 if n_hits == cap:
                     return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]
                 if n_hits == lines.size:
-                    lines, pixels, clutter, scores = _grown(lines), _grown(pixels), _grown(clutter), _grown(scores)
+                    lines, pixels, clutter, scores = grown(lines), grown(pixels), grown(clutter), grown(scores)
                 lines[n_hits], pixels[n_hits], clutter[n_hits], scores[n_hits] = line, i, level, value / threshold
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]

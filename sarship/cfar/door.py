@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sarship.averages import order_table, side_table
 from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
 from sarship.cfar.censor import Censor, Found, joined, selected
+from sarship.cfar.compiler import ABOVE_ONE
 from sarship.cfar.device import is_on_device
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
@@ -30,7 +31,6 @@ T = TypeVar("T", bound=np.generic)
 
 _NO_SCORES = np.empty((0, 0), np.float32)
 _ALL_VALID = np.empty((0, 0), np.bool_)
-_ABOVE_ONE = np.nextafter(np.float32(1), np.float32(2))
 
 
 def check_image(image: object) -> NDArray[np.generic]:
@@ -176,4 +176,4 @@ def _hits(image: NDArray[np.generic], found: Found) -> Hits:
         value *= value
     single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
     # a hit above its threshold by less than float32 resolves is still a hit
-    return Hits(line=line, pixel=pixel, value=value, clutter=clutter[order], score=np.maximum(single, _ABOVE_ONE))
+    return Hits(line=line, pixel=pixel, value=value, clutter=clutter[order], score=np.maximum(single, ABOVE_ONE))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar import cpu_moments
-from sarship.cfar.compiler import compiled
+from sarship.cfar.compiler import ABOVE_ONE, compiled
 from sarship.cfar.cpu_levels import LN_SCALE
 from sarship.cfar.gpu_rules import LN_ZERO, TOP_SHIFT
 from sarship.clutter import ring_table
@@ -23,7 +23,6 @@ Found = tuple[I64, I64, F64, F64, F64]
 NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
 
 _SUM_BITS, _COUNT_SHIFT = np.uint64((1 << 48) - 1), np.uint64(48)
-_ABOVE_ONE = np.nextafter(np.float32(1), np.float32(2))
 
 
 @compiled
@@ -80,5 +79,5 @@ def sorted_hits(found: list[Found], origin: int) -> Hits:
         value=value[order],
         clutter=clutter[order],
         # a hit above its threshold by less than float32 resolves is still a hit
-        score=np.maximum(single, _ABOVE_ONE),
+        score=np.maximum(single, ABOVE_ONE),
     )
