@@ -113,14 +113,14 @@ def _power(image: Image) -> NDArray[np.float32]:
 
 
 def _box(power: Image, half: int) -> Image:
-    import cv2  # noqa: PLC0415
+    import cv2
 
     return cv2.boxFilter(power, -1, (2 * half + 1, 2 * half + 1), normalize=False, borderType=cv2.BORDER_REFLECT_101)
 
 
 def opencv(image: Image) -> NDArray[np.bool_]:
     """OpenCV's box filters with the right threshold."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     power = _power(image)
     ring = _box(power, BACKGROUND)
@@ -130,7 +130,7 @@ def opencv(image: Image) -> NDArray[np.bool_]:
 
 def opencv_two_parameters(image: Image) -> NDArray[np.bool_]:
     """Mean and deviation by OpenCV's box filters, as many detectors have it."""
-    import cv2  # noqa: PLC0415
+    import cv2
 
     power = _power(image)
     square = cv2.multiply(power, power)
@@ -142,7 +142,7 @@ def opencv_two_parameters(image: Image) -> NDArray[np.bool_]:
 
 def scipy_filter(image: Image) -> NDArray[np.bool_]:
     """SciPy's uniform filter on float32 power."""
-    from scipy import ndimage  # noqa: PLC0415
+    from scipy import ndimage
 
     power = _power(image)
     outer, inner = 2 * BACKGROUND + 1, 2 * GUARD + 1

@@ -50,7 +50,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     """
     spent = dict.fromkeys(STEPS, 0.0)
     begin = time.perf_counter()
-    from sarship import bands, cfar, detection, grd, piers, vessels  # noqa: PLC0415
+    from sarship import bands, cfar, detection, grd, piers, vessels
 
     spent["import"] = time.perf_counter() - begin
 
@@ -119,7 +119,7 @@ def drop_cache(package: Path) -> str:
 
 def fill(folder: Path, args: argparse.Namespace) -> tuple[Path, gpd.GeoDataFrame]:
     """The package and the truth."""
-    from sarship.simulate import ProductParams, fill_product  # noqa: PLC0415
+    from sarship.simulate import ProductParams, fill_product
 
     real = sorted(SAFE.glob("S1B_IW_GRDH_1SDV_20211223*_5371.SAFE"))
     made_up = ProductParams(shape=SHAPE, polarizations=tuple(args.polarizations))
@@ -137,8 +137,8 @@ def fill(folder: Path, args: argparse.Namespace) -> tuple[Path, gpd.GeoDataFrame
 
 def compare(truth: gpd.GeoDataFrame, found: gpd.GeoDataFrame) -> dict[str, float]:
     """How many true vessels were found and missed, and what else was found."""
-    import numpy as np  # noqa: PLC0415
-    from scipy.spatial import KDTree  # noqa: PLC0415
+    import numpy as np
+    from scipy.spatial import KDTree
 
     spacing_m = 10.0
     places, spots = (np.column_stack([table["line"], table["pixel"]]) * spacing_m for table in (truth, found))
@@ -187,8 +187,8 @@ def report(runs: dict[str, dict[str, float]], score: dict[str, float], first_s: 
 
 def machine() -> str:
     """Processor, cores, memory and versions."""
-    import numba  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
+    import numba
+    import numpy as np
 
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
@@ -231,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(args: argparse.Namespace, scratch: Path) -> int:
-    import geopandas as gpd  # noqa: PLC0415
+    import geopandas as gpd
 
     package, truth = fill(args.folder or scratch / "product", args)
     table = scratch / "vessels.parquet"

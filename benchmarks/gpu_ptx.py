@@ -34,7 +34,7 @@ def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     # its modules make device functions when they load, which asks for a card
     dispatcher: Any = import_module("numba.cuda.dispatcher")
     dispatcher.get_current_device = _Card
-    from sarship.cfar import gpu_float_rules, gpu_kernels, gpu_rules  # noqa: PLC0415
+    from sarship.cfar import gpu_float_rules, gpu_kernels, gpu_rules
 
     types: Any = numba.types
     typeof: Any = numba.typeof

@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 def gain_difference(product: GrdProduct, polarization: str) -> float | str:
     """Largest relative difference of the tables from xarray-sentinel's, at random pixels; or why there is none."""
-    from xarray_sentinel import sentinel1  # noqa: PLC0415  (slow to import, and only wanted here)
+    from xarray_sentinel import sentinel1
 
     file = product.container.find("calibration", polarization)
     assert file is not None

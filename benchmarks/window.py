@@ -59,9 +59,9 @@ class Row:
 
 def make_dates(folder: Path, n_dates: int, is_cog: bool) -> None:
     """Products by the names that a mirror gives them: each date's own XML, the pixels of a few."""
-    from sarship.simulate import ProductParams, Vessel, simulate_product  # noqa: PLC0415
-    from sarship.simulate.package import to_cog  # noqa: PLC0415
-    from sarship.simulate.product import write_source  # noqa: PLC0415
+    from sarship.simulate import ProductParams, Vessel, simulate_product
+    from sarship.simulate.package import to_cog
+    from sarship.simulate.product import write_source
 
     first = ProductParams(shape=SHAPE, layout="short")
     vessels = [
@@ -92,9 +92,9 @@ def make_dates(folder: Path, n_dates: int, is_cog: bool) -> None:
 
 def write_port(path: Path) -> Path:
     """A port file: water of 8 x 8 km, six quays and an anchorage."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from sarship.simulate import ProductParams  # noqa: PLC0415
+    from sarship.simulate import ProductParams
 
     centre = ProductParams()
     half = SIDE_KM / 2 / 111.2
@@ -156,7 +156,7 @@ def asked(process: subprocess.Popen[str]) -> list[tuple[str, int]]:
 
 def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
     """Count the port on all dates, with less and less to fetch."""
-    import sarship as ss  # noqa: PLC0415
+    import sarship as ss
 
     port = ss.read_port(write_port(folder / "port.geojson"))
     cache = folder / "cache"

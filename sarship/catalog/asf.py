@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 import requests
@@ -24,14 +24,14 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.scenes import arrange, make_scene, matches, query_area, query_of
+from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area, query_of
 from sarship.catalog.tokens import Tokens, ask_json, says_where
 from sarship.catalog.whole import fetch_zip
 from sarship.credentials import find_credentials
 from sarship.download import FileRequest, Progress, public_url
 from sarship.errors import CatalogError, ProductWarning
 from sarship.grd import GrdProduct
-from sarship.model import Polarization, Scene, SceneQuery
+from sarship.model import Scene, SceneQuery
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -44,7 +44,6 @@ _COLLECTIONS: Final = [
     for channels in "SD"
     for resolution in ("FULL", "HIGH", "MEDIUM")
 ]
-_CHANNELS: Final = frozenset(get_args(Polarization))
 _HOSTS: Final = ".asf.alaska.edu"
 _STORES: Final = frozenset({".cloudfront.net", ".amazonaws.com", "urs.earthdata.nasa.gov"})
 """Where its hosts send on to: stores with the leave in the address, and the page that wants a log-in."""
@@ -116,7 +115,7 @@ class AsfCatalog:
         try:
             if not self._is_own(str(found["url"])):
                 raise CatalogError(f"{source} says of {found['sceneName']} no place where its files are")
-            if not _CHANNELS & set(str(found["polarization"]).split("+")):
+            if not POLARIZATIONS & set(str(found["polarization"]).split("+")):
                 raise CatalogError(f"{source} gives {found['sceneName']} the polarisations {found['polarization']!r}")
             return make_scene(
                 str(found["sceneName"]),

@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.scenes import arrange, make_scene, matches, query_area
+from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area
 from sarship.catalog.tokens import refused
 from sarship.catalog.whole import verified
 from sarship.credentials import Account, find_credentials
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["DhusCatalog"]
 
 _UUID: Final = re.compile(r"/odata/v1/Products\('([0-9A-Fa-f-]{36})'\)/\$value$")
-_CHANNELS: Final = frozenset({"VV", "VH", "HH", "HV"})
 _LONGEST: Final = timedelta(minutes=2)
 """Hubs go by the start of a product; this is longer than any lasts."""
 _CHUNK: Final = 2**18
@@ -126,7 +125,7 @@ class DhusCatalog:
         try:
             if not _UUID.search(url):
                 raise CatalogError(f"{source} gives {found.get('title')} the number {number!r}, which is none")
-            if not _CHANNELS & set(str(found.get("polarisationmode", "VV")).split()):
+            if not POLARIZATIONS & set(str(found.get("polarisationmode", "VV")).split()):
                 raise CatalogError(
                     f"{source} gives {found.get('title')} the polarisations {found['polarisationmode']!r}"
                 )

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import numpy as np
 import shapely
@@ -19,6 +19,7 @@ from sarship.errors import CatalogError
 from sarship.model import OrbitPass, Polarization, Scene, SceneQuery
 
 __all__ = [
+    "POLARIZATIONS",
     "arrange",
     "as_features",
     "footprint_of",
@@ -33,6 +34,8 @@ __all__ = [
     "scene_from_dict",
 ]
 
+POLARIZATIONS: Final = frozenset(get_args(Polarization))
+"""Those that the radar has; catalogues may name others, of other satellites."""
 _NAME: Final = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
     r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_[0-9A-F]{6}(?:_[0-9A-F]{4})?(?P<cog>_COG)?"

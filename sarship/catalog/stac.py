@@ -16,10 +16,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from urllib3 import Retry
 
-from sarship.catalog.scenes import arrange, make_scene, matches, query_area
+from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area
 from sarship.download import public_url
 from sarship.errors import CatalogError, ProductWarning
-from sarship.model import Polarization, Scene, SceneQuery
+from sarship.model import Scene, SceneQuery
 
 __all__ = ["search_stac"]
 
@@ -31,7 +31,6 @@ _N_CONNECTS: Final = 1
 """After a host that is not there at all: most likely there is no network."""
 _TIMEOUT_S: Final = (20.0, 60.0)
 """For a connection, and between bytes."""
-_CHANNELS: Final = frozenset(Polarization.__args__)  # type: ignore[attr-defined]
 
 
 def search_stac(
@@ -94,7 +93,7 @@ def _scene(item: dict[str, Any], assets_of: Callable[[dict[str, Any]], dict[str,
     """The scene of an item; None for one of another kind, and with a warning for one that makes no sense."""
     properties = item.get("properties") or {}
     try:
-        if unknown := set(properties.get("sar:polarizations") or ()) - _CHANNELS:
+        if unknown := set(properties.get("sar:polarizations") or ()) - POLARIZATIONS:
             raise CatalogError(f"{source} gives {item.get('id')} the polarisations {sorted(unknown)}")
         return make_scene(
             str(item.get("id")),

@@ -16,7 +16,18 @@ from matplotlib.patheffects import withStroke
 from sarship.localmap import LocalMap, map_of, map_of_grid
 from sarship.passes import are_counted
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
-from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, VESSEL, decibel, grey, new_figure, titled, watermark
+from sarship.plots.style import (
+    LAND_TEXT,
+    PIER,
+    RANGE_DB,
+    VESSEL,
+    colour_bar,
+    decibel,
+    grey,
+    new_figure,
+    titled,
+    watermark,
+)
 from sarship.portgrid import PortGrid
 
 if TYPE_CHECKING:
@@ -73,7 +84,7 @@ def plot_port_page(
     axes = figure.subplots(2, 2, sharex=True, sharey=True).ravel()
     limits = RANGE_DB[polarization]
     shown = _picture(axes[0], grid_map, decibel(power), limits, f"as the radar saw it, sigma0 {polarization}")
-    _bar(figure, shown, [axes[1], axes[3]])
+    colour_bar(figure, shown, [axes[1], axes[3]], "dB", shrink=0.5)
     if expected is None:
         for ax in axes[1:3]:
             ax.text(0.5, 0.5, "no backdrop:\ncounted from this image alone", ha="center", transform=ax.transAxes)
@@ -83,7 +94,7 @@ def plot_port_page(
             axes[2], grid_map, decibel(power / expected), (-RATIO_DB, RATIO_DB), "the first over the second"
         )
         ratio.set_cmap("RdBu_r")
-        _bar(figure, ratio, [axes[2]])
+        colour_bar(figure, ratio, [axes[2]], "dB", shrink=0.5)
     _picture(axes[3], grid_map, decibel(power), limits, _sum(here))
     _draw_hits(axes[3], grid_map, image, hits)
     draw_vessels(axes[3], local, here)
@@ -131,12 +142,6 @@ def _picture(
     return ax.imshow(
         values, extent=grid_map.extent, cmap=grey(), vmin=limits[0], vmax=limits[1], interpolation="nearest"
     )
-
-
-def _bar(figure: Figure, image: AxesImage, axes: list[Axes]) -> None:
-    bar = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.01, extend="both", aspect=30)
-    bar.set_label("dB", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
 
 
 def _sum(vessels: gpd.GeoDataFrame) -> str:

@@ -12,7 +12,18 @@ from matplotlib.patches import Patch
 
 from sarship.localmap import map_of_grid
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_reach, label_piers
-from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, UNSEEN, decibel, grey, new_figure, titled, watermark
+from sarship.plots.style import (
+    LAND_TEXT,
+    PIER,
+    RANGE_DB,
+    UNSEEN,
+    colour_bar,
+    decibel,
+    grey,
+    new_figure,
+    titled,
+    watermark,
+)
 from sarship.portgrid import PortGrid
 from sarship.schema import VESSELS
 
@@ -43,9 +54,7 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     low, high = RANGE_DB[polarization]
     power = stack["sigma0"].sel(polarization=polarization).mean("time", skipna=True).to_numpy()
     image = ax.imshow(decibel(power), extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
-    bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
-    bar.set_label(f"mean sigma0 {polarization} (dB)", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    colour_bar(figure, image, ax, f"mean sigma0 {polarization} (dB)")
     draw_land(ax, local, [port.land, port.exclude])
     draw_reach(ax, local, list(port.waters().values()))
     draw_piers(ax, local, port.piers)

@@ -11,7 +11,19 @@ from matplotlib.patches import Patch
 from sarship.localmap import map_of, sigma0_on_map
 from sarship.passes import are_counted
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
-from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, UNSEEN, VESSEL, decibel, grey, new_figure, titled, watermark
+from sarship.plots.style import (
+    LAND_TEXT,
+    PIER,
+    RANGE_DB,
+    UNSEEN,
+    VESSEL,
+    colour_bar,
+    decibel,
+    grey,
+    new_figure,
+    titled,
+    watermark,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -60,9 +72,7 @@ def plot_scene(
     low, high = RANGE_DB[polarization]
     brightness_db = decibel(sigma0_on_map(product, polarization, local))
     image = ax.imshow(brightness_db, extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
-    bar = figure.colorbar(image, ax=ax, shrink=0.75, pad=0.015, extend="both")
-    bar.set_label(f"sigma0 {polarization} (dB)", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+    colour_bar(figure, image, ax, f"sigma0 {polarization} (dB)")
     draw_land(ax, local, [port.land, port.exclude, land])
     draw_vessels(ax, local, here)
     draw_piers(ax, local, port.piers)

@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "RANGE_DB",
     "UNSEEN",
     "VESSEL",
+    "colour_bar",
     "date_axis",
     "decibel",
     "grey",
@@ -59,6 +61,13 @@ def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=DPI, metadata=dict(provenance))
     return stream.getvalue()
+
+
+def colour_bar(figure: Figure, image: AxesImage, axes: Axes | list[Axes], label: str, *, shrink: float = 0.75) -> None:
+    """Put a bar of the image's colours beside some axes; its ends are pointed, as values go on beyond them."""
+    bar = figure.colorbar(image, ax=axes, shrink=shrink, pad=0.012, extend="both", aspect=40 * shrink)
+    bar.set_label(label, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
 
 
 def new_figure(size: tuple[float, float]) -> Figure:
