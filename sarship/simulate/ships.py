@@ -174,23 +174,27 @@ def splat(
     lines = np.arange(first_line, int(np.ceil(line.max())) + _MARGIN + 1)
     pixels = np.arange(first_pixel, int(np.ceil(pixel.max())) + _MARGIN + 1)
     azimuth, across = band(mode)
-    down = response(lines[:, None] - line[None], azimuth)
-    over = response(pixel[:, None] - pixels[None], across)
+    # seven digits are more than a product's 16-bit numbers hold
+    down = response(lines[:, None] - line[None], azimuth).astype(np.float32)
+    over = response(pixel[:, None] - pixels[None], across).astype(np.float32)
     area = mode.spacing_m**2
     sigma0: dict[Polarization, NDArray[np.float32]] = {}
     for polarization, rcs in rcs_m2.items():
-        power = np.zeros((lines.size, pixels.size))
+        power = np.zeros((lines.size, pixels.size), np.float32)
         for weight in look_weights(min(mode.looks, 4.4)):
             phase = np.exp(2j * np.pi * rng.random(line.size))
             if fresh is not None:
                 own = fresh.normal(0, np.sqrt((1 - COHERENCE) / 2), (2, line.size))
                 phase = np.sqrt(COHERENCE) * phase + own[0] + 1j * own[1]
-            amplitude = np.sqrt(rcs) * phase
+            amplitude = (np.sqrt(weight * rcs) * phase).astype(np.complex64)
             # two real products: half the work, and small enough for one thread
-            power += weight * (((down * amplitude.real) @ over) ** 2 + ((down * amplitude.imag) @ over) ** 2)
+            for part in (amplitude.real, amplitude.imag):
+                field = (down * part) @ over
+                field *= field
+                power += field
         if is_total_exact:
-            power *= rcs.sum() / power.sum()
-        sigma0[polarization] = (power / area).astype(np.float32)
+            power *= rcs.sum() / power.sum(dtype=np.float64)
+        sigma0[polarization] = power / np.float32(area)
     return Patch(first_line, first_pixel, sigma0)
 
 
