@@ -273,7 +273,7 @@ def side_table(params: CfarParams) -> F64:
     throughout for no sides at all. Solved at every count up to 64 and at 96 of all, its logarithm linear in 1/count
     between: the error stays under 0.1 % (tested).
     """
-    return _side_table(replace(params, max_hits=1))  # what does not change the table does not split the cache
+    return _side_table(replace(params, max_hits=1, passes=1))  # what does not change the table does not split the cache
 
 
 @lru_cache(maxsize=32)
@@ -304,7 +304,7 @@ def order_table(params: CfarParams) -> OrderTable:
     Solved at every count up to 1024 and at 96 others, each at three places of the step that ⌈rank·n⌉ takes; linear in
     1/count and quadratic in the step between. The error stays under 0.1 % of the factor (tested).
     """
-    return _order_table(replace(params, max_hits=1))
+    return _order_table(replace(params, max_hits=1, passes=1))
 
 
 @lru_cache(maxsize=32)

@@ -265,7 +265,7 @@ def ring_table(params: CfarParams) -> NDArray[np.float64]:
     Solved at every count up to 256 and at 256 of all, its logarithm linear in 1/count between: the error stays under
     0.01 % of the factor (tested). Read-only: the table is shared between calls.
     """
-    return _ring_table(replace(params, max_hits=1))  # what does not change the table does not split the cache
+    return _ring_table(replace(params, max_hits=1, passes=1))  # what does not change the table does not split the cache
 
 
 @lru_cache(maxsize=32)

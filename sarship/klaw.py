@@ -277,7 +277,7 @@ def ring_surface(params: CfarParams) -> Surface:
     """
     if params.law != "k" or params.shape is not None:
         return NO_SURFACE
-    return _ring_surface(replace(params, max_hits=1))
+    return _ring_surface(replace(params, max_hits=1, passes=1))
 
 
 @lru_cache(maxsize=32)

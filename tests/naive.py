@@ -6,11 +6,37 @@ from math import ceil, floor, fsum, log
 import numpy as np
 from scipy import ndimage
 
-from sarship import cfar
 from sarship.averages import order_table, side_table
 from sarship.cfar import CfarParams
 from sarship.clutter import ring_table
 from sarship.klaw import ring_surface
+
+UNDECIDED = (np.nan, np.nan)
+
+
+def judged(image, params: CfarParams, valid=None):
+    """(score, clutter) of every pixel in float64 after one pass, NaN where no decision is possible.
+
+    Above 1 exactly where the pixel is a hit.
+    """
+    power, judge = powers(image, valid), judge_of(image, params)
+    out = np.full((2, *image.shape), np.nan)
+    for line, pixel in np.ndindex(image.shape):
+        if power[line][pixel] is not None:
+            out[:, line, pixel] = judge(power, line, pixel)
+    return out
+
+
+def judge_of(image, params: CfarParams):
+    """A function of (powers, line, pixel) that gives the score and the clutter of that pixel."""
+    is_number = image.dtype.kind == "u"
+    if params.average == "ordered":
+        return ordered_judge(params)
+    if params.average != "mean":
+        return side_judge(params, is_number)
+    if params.law == "gamma" or (params.law == "k" and params.shape is not None):
+        return mean_judge(params, is_number)
+    return moment_judge(params, is_number)
 
 
 def powers(image, valid=None):
@@ -24,6 +50,41 @@ def powers(image, valid=None):
             row.append(value if keep[line, pixel] and 0 < value < np.inf else None)
         rows.append(row)
     return rows
+
+
+def ring(power, line, pixel, params):
+    """Powers of the ring around a pixel, without those outside the image or without data."""
+    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
+    return [
+        power[y][x]
+        for y in range(max(line - back_l, 0), min(line + back_l + 1, len(power)))
+        for x in range(max(pixel - back_p, 0), min(pixel + back_p + 1, len(power[0])))
+        if (abs(y - line) > guard_l or abs(x - pixel) > guard_p) and power[y][x] is not None
+    ]
+
+
+def total_of(values, is_number):
+    """A sum rounded once: whole numbers add exactly, and so does fsum."""
+    return float(sum(values)) if is_number else fsum(values)
+
+
+def ratio(value, threshold):
+    with np.errstate(over="ignore"):
+        return np.float64(value) / threshold
+
+
+def mean_judge(params, is_number):
+    """The laws that compare with the ring's mean alone."""
+    table = ring_table(params)
+
+    def judge(power, line, pixel):
+        around = ring(power, line, pixel, params)
+        if len(around) < params.min_ring or not table[len(around)] < np.inf:
+            return UNDECIDED
+        total = total_of(around, is_number)
+        return ratio(power[line][pixel], table[len(around)] * total), total / len(around)
+
+    return judge
 
 
 def ln_level(value):
@@ -43,82 +104,41 @@ def surface_factor(surface, row, variance):
     return np.array([1 - down, down]) @ corners @ np.array([1 - right, right]) * beyond
 
 
-def moment_scores(image, params: CfarParams, valid=None):
-    """(score, clutter) for the laws of a mean and a deviation, from whole numbers where levels are whole."""
-    is_number, is_log = image.dtype.kind == "u", params.law != "gaussian"
-    factor, surface, power = ring_table(params), ring_surface(params), powers(image, valid)
-    levels = [[None if v is None else ln_level(v) if is_log else v for v in row] for row in power]
-    scale = 2.0**21
-    out = np.full((2, *image.shape), np.nan)
-    for line in range(image.shape[0]):
-        for pixel in range(image.shape[1]):
-            around, level = ring(levels, line, pixel, params), levels[line][pixel]
-            n = len(around)
-            if level is None or not factor[n] < np.inf:
-                continue
-            if is_number or is_log:
-                total = sum(around)
-                spread = float(n * sum(v * v for v in around) - total**2)
-                above = float(n * level - total)
-            else:
-                total = fsum(around)
-                spread = n * fsum((v - total / n) ** 2 for v in around)
-                above = n * level - total
-            if surface.entries.size:
-                variance = spread / (n * (n - 1)) / scale**2
-                spread = (surface_factor(surface, factor[n], variance) * n * scale) ** 2
-            else:
-                spread *= factor[n]
-            if is_log:
-                score = np.exp(np.clip((above - np.sqrt(spread)) / n / scale, -740, 700))
-                clutter = np.exp((total / n - 1) / scale)
-            else:
-                score, clutter = n * level / (total + np.sqrt(spread)), total / n
-            # the decision is the comparison of squares; the score follows it
-            is_hit = above > 0 and above * above > spread
-            out[0, line, pixel] = max(score, np.nextafter(1, 2)) if is_hit else min(score, 1)
-            out[1, line, pixel] = clutter
-    return out
+def moment_judge(params, is_number):
+    """The laws of a mean and a deviation, from whole numbers where levels are whole."""
+    is_log, scale = params.law != "gaussian", 2.0**21
+    factor, surface = ring_table(params), ring_surface(params)
 
+    def judge(power, line, pixel):
+        around, level = ring(power, line, pixel, params), power[line][pixel]
+        n = len(around)
+        if not factor[n] < np.inf:
+            return UNDECIDED
+        if is_log:
+            around, level = [ln_level(v) for v in around], ln_level(level)
+        if is_number or is_log:
+            total = sum(around)
+            spread = float(n * sum(v * v for v in around) - total**2)
+            above = float(n * level - total)
+        else:
+            total = fsum(around)
+            spread = n * fsum((v - total / n) ** 2 for v in around)
+            above = n * level - total
+        if surface.entries.size:
+            variance = spread / (n * (n - 1)) / scale**2
+            spread = (surface_factor(surface, factor[n], variance) * n * scale) ** 2
+        else:
+            spread *= factor[n]
+        if is_log:
+            score = np.exp(np.clip((above - np.sqrt(spread)) / n / scale, -740, 700))
+            clutter = np.exp((total / n - 1) / scale)
+        else:
+            score, clutter = ratio(n * level, total + np.sqrt(spread)), total / n
+        # the decision is the comparison of squares; the score follows it
+        is_hit = above > 0 and above * above > spread
+        return max(score, np.nextafter(1, 2)) if is_hit else min(score, 1), clutter
 
-def ring(power, line, pixel, params):
-    """Powers of the ring around a pixel, without those outside the image or without data."""
-    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
-    return [
-        power[y][x]
-        for y in range(max(line - back_l, 0), min(line + back_l + 1, len(power)))
-        for x in range(max(pixel - back_p, 0), min(pixel + back_p + 1, len(power[0])))
-        if (abs(y - line) > guard_l or abs(x - pixel) > guard_p) and power[y][x] is not None
-    ]
-
-
-def scores(image, params: CfarParams, valid=None):
-    """(score, clutter) of every pixel in float64, NaN where no decision is possible."""
-    table, power = ring_table(params), powers(image, valid)
-    out = np.full((2, *image.shape), np.nan)
-    for line in range(image.shape[0]):
-        for pixel in range(image.shape[1]):
-            around = ring(power, line, pixel, params)
-            if power[line][pixel] is None or len(around) < params.min_ring:
-                continue
-            # whole numbers add exactly; fsum rounds once
-            total = float(sum(around)) if image.dtype.kind == "u" else fsum(around)
-            out[0, line, pixel] = float(power[line][pixel]) / (table[len(around)] * total)
-            out[1, line, pixel] = total / len(around)
-    return out
-
-
-def decisions(image, params: CfarParams, valid=None):
-    """Whether each pixel exceeds its threshold, by the comparison that the kernels make."""
-    table, power = ring_table(params), powers(image, valid)
-    out = np.zeros(image.shape, bool)
-    for line in range(image.shape[0]):
-        for pixel in range(image.shape[1]):
-            around = ring(power, line, pixel, params)
-            if power[line][pixel] is not None and len(around) >= params.min_ring:
-                total = float(sum(around)) if image.dtype.kind == "u" else fsum(around)
-                out[line, pixel] = float(power[line][pixel]) > table[len(around)] * total
-    return out
+    return judge
 
 
 def sides(power, line, pixel, params):
@@ -141,43 +161,54 @@ def sides(power, line, pixel, params):
     ]
 
 
-def averaged(image, params: CfarParams, valid=None):
-    """(threshold, clutter) of the greatest, smallest or ordered average; NaN where no decision is possible."""
-    power, is_number = powers(image, valid), image.dtype.kind == "u"
-    by_order = params.average == "ordered"
-    table = order_table(params).factor if by_order else side_table(params)
-    pick = max if params.average == "greatest" else min
-    out = np.full((2, *image.shape), np.nan)
-    for line in range(image.shape[0]):
-        for pixel in range(image.shape[1]):
-            around = sorted(ring(power, line, pixel, params))
-            if power[line][pixel] is None or len(around) < params.min_ring:
-                continue
-            if by_order:
-                level = around[max(ceil(params.rank * len(around) - 1e-9), 1) - 1]
-                out[:, line, pixel] = table[len(around)] * float(level), level
-                continue
-            full = [
-                (float(sum(side)) if is_number else fsum(side), len(side))
-                for side in sides(power, line, pixel, params)
-                if side
-            ]
-            out[:, line, pixel] = pick((table[len(full), n] * total, total / n) for total, n in full)
-    return out
+def side_judge(params, is_number):
+    """The greatest or smallest threshold of the four sides."""
+    table, pick = side_table(params), max if params.average == "greatest" else min
+
+    def judge(power, line, pixel):
+        full = [(total_of(side, is_number), len(side)) for side in sides(power, line, pixel, params) if side]
+        if sum(n for _, n in full) < params.min_ring:
+            return UNDECIDED
+        threshold, clutter = pick((table[len(full), n] * total, total / n) for total, n in full)
+        return ratio(power[line][pixel], threshold), clutter
+
+    return judge
+
+
+def ordered_judge(params):
+    """The pixel at a rank of the ring."""
+    table = order_table(params).factor
+
+    def judge(power, line, pixel):
+        around = sorted(ring(power, line, pixel, params))
+        if len(around) < params.min_ring:
+            return UNDECIDED
+        level = around[max(ceil(params.rank * len(around) - 1e-9), 1) - 1]
+        return ratio(power[line][pixel], table[len(around)] * float(level)), level
+
+    return judge
 
 
 def censored(image, params: CfarParams, valid=None):
-    """(mask, score) of repeated passes, each with all earlier hits, grown by a pixel, out of every ring."""
-    keep = np.ones(image.shape, bool) if valid is None else valid
-    once, ever = replace(params, passes=1), np.zeros(image.shape, bool)
+    """(score, clutter) of repeated passes, each with all earlier hits, grown by a pixel, out of every ring."""
+    power, judge = powers(image, valid), judge_of(image, replace(params, passes=1))
+    ever = np.zeros(image.shape, bool)
     for _ in range(params.passes):
         out_of_rings = ndimage.binary_dilation(ever, np.ones((3, 3)))
-        score = np.full(image.shape, np.nan, np.float32)
-        for place in np.ndindex(image.shape):
-            known = keep & ~out_of_rings
-            known[place] = keep[place]
-            score[place] = cfar.score(image, once, known)[place]
-        if np.array_equal(ever, ever | (score > 1)):
+        known = [
+            [None if gone else value for value, gone in zip(*rows, strict=True)]
+            for rows in zip(power, out_of_rings, strict=True)
+        ]
+        out = np.full((2, *image.shape), np.nan)
+        for line, pixel in np.ndindex(image.shape):
+            if power[line][pixel] is None:
+                continue
+            # a pixel is decided itself, whether or not it is in the rings of others
+            own, known[line][pixel] = known[line][pixel], power[line][pixel]
+            out[:, line, pixel] = judge(known, line, pixel)
+            known[line][pixel] = own
+        found = out[0] > 1
+        if not (found & ~ever).any():
             break
-        ever |= score > 1
-    return score > 1, score
+        ever |= found
+    return out

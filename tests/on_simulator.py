@@ -73,8 +73,7 @@ def assert_hits(image, params):
 def assert_naive(image, params, valid=None):
     """The device agrees with the plain twin."""
     hits = cfar.detect(cuda.to_device(image), params, None if valid is None else cuda.to_device(valid))
-    twin = naive.scores if params.law == "gamma" else naive.moment_scores
-    score, clutter = twin(image, params, valid)
+    score, clutter = naive.judged(image, params, valid)
     with np.errstate(invalid="ignore"):
         line, pixel = np.nonzero(score > 1)
     assert len(hits) > 0

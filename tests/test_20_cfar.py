@@ -6,9 +6,9 @@ import naive
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
 from sarship.cfar import CfarParams
@@ -28,62 +28,16 @@ def sea(shape, seed=0, dtype=np.uint16, ships=6):
     return np.sqrt(power * 1e4).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
 
 
-@st.composite
-def windows(draw):
-    guard = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    background = tuple(g + draw(st.integers(1, 4)) for g in guard)
-    return {
-        "guard": guard,
-        "background": background,
-        "min_ring": draw(st.integers(1, 4)),
-        "pfa": 10.0 ** -draw(st.integers(1, 6)),
-        "looks": draw(st.sampled_from([1, 4.4, 20])),
-        "independent": draw(st.sampled_from([1.0, 0.3])),
-    }
+@given(st.data())
+@examples
+def test_digital_numbers_equal_the_plain_twin_exactly(data):
+    assert_twins_agree(data.draw(searches("gamma", [np.uint16])))
 
 
-shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14)
-numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 65_535]) | st.integers(0, 65_535)
-reals = st.sampled_from([0, np.nan, np.inf, 1e-30, 1e-3, 1, 1, 2, 1e6, 1e30]) | st.floats(0, 10, width=32)
-masks = st.none() | shapes.flatmap(lambda _: st.integers(0, 2**32))
-
-
-def random_valid(shape, seed):
-    return None if seed is None else np.random.default_rng(seed).random(shape) > 0.3
-
-
-@given(shapes.flatmap(lambda s: hnp.arrays(np.uint16, s, elements=numbers)), windows(), masks)
-@settings(deadline=None)
-def test_digital_numbers_equal_the_plain_twin_exactly(image, window, seed):
-    params, valid = CfarParams(**window), random_valid(image.shape, seed)
-    hits, scores = cfar.detect(image, params, valid), naive.scores(image, params, valid)
-    expected = naive.decisions(image, params, valid)
-    np.testing.assert_array_equal(np.argwhere(expected), np.stack([hits.line, hits.pixel], axis=1))
-    np.testing.assert_array_equal(hits.clutter, scores[1][expected])
-    np.testing.assert_array_equal(hits.value, image[expected].astype(float) ** 2)
-    np.testing.assert_array_equal(cfar.mask(image, params, valid), expected)
-    got = cfar.score(image, params, valid)
-    np.testing.assert_array_equal(got > 1, expected)
-    np.testing.assert_array_equal(got[expected], hits.score)
-    np.testing.assert_array_equal(got[~expected], scores[0][~expected].astype(np.float32))
-
-
-@given(shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)), windows(), masks, st.booleans())
-@settings(deadline=None)
-def test_powers_equal_the_plain_twin(image, window, seed, is_single):
-    image = image.astype(np.float32) if is_single else image
-    params, valid = CfarParams(**window), random_valid(image.shape, seed)
-    hits, (score, clutter) = cfar.detect(image, params, valid), naive.scores(image, params, valid)
-    found = cfar.mask(image, params, valid)
-    np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
-    np.testing.assert_allclose(hits.clutter, clutter[found], rtol=1e-12)
-    differs = found != naive.decisions(image, params, valid)
-    assert np.all(np.abs(score[differs] - 1) < 1e-12), "only a tie may fall either way"
-    got = cfar.score(image, params, valid)
-    np.testing.assert_array_equal(got > 1, found)
-    np.testing.assert_array_equal(got[found], hits.score)
-    single = np.finfo(np.float32)
-    np.testing.assert_allclose(got, np.minimum(score, single.max), rtol=2e-7, atol=single.tiny)
+@given(st.data())
+@examples
+def test_powers_equal_the_plain_twin(data):
+    assert_twins_agree(data.draw(searches("gamma", [np.float32, np.float64])), tie=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
@@ -184,7 +138,7 @@ def test_sums_stay_exact_beside_the_brightest_land():
     image[:, :150] = 3
     image[100, 60] = 40
     params = CfarParams(guard=10, background=20)
-    scores = naive.scores(image[60:141, 20:101], params)
+    scores = naive.judged(image[60:141, 20:101], params)
     got = cfar.score(image, params)[60:141, 20:101]
     inner = np.s_[20:-20, 20:-20]
     np.testing.assert_array_equal(got[inner], scores[0][inner].astype(np.float32))
@@ -217,7 +171,7 @@ def test_a_wide_range_of_powers_is_summed_right():
     image = np.full((60, 300), 1e12)
     image[:, :150] = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (60, 150)) * 1e-9
     params = CfarParams(pfa=1e-2, guard=1, background=4)
-    hits, (score, clutter) = cfar.detect(image, params), naive.scores(image, params)
+    hits, (score, clutter) = cfar.detect(image, params), naive.judged(image, params)
     expected = score > 1
     np.testing.assert_array_equal(cfar.mask(image, params), expected)
     np.testing.assert_allclose(hits.clutter, clutter[expected], rtol=1e-12)
@@ -277,7 +231,7 @@ def test_no_data_no_hits_no_scores(dtype):
 def test_a_window_larger_than_the_image_is_cut():
     image = sea((30, 40))
     params = CfarParams(pfa=1e-3, guard=2, background=120)
-    np.testing.assert_array_equal(cfar.mask(image, params), naive.decisions(image, params))
+    np.testing.assert_array_equal(cfar.mask(image, params), naive.judged(image, params)[0] > 1)
 
 
 @pytest.mark.parametrize(

@@ -1,62 +1,31 @@
-"""Greatest, smallest and ordered averages: kernels against plain twins."""
+"""Greatest, smallest and ordered averages: kernels against plain twins, seams, rates, and what each is for."""
 
-import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
+from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
 from sarship.cfar import CfarParams
 
 AVERAGES = ["greatest", "smallest", "ordered"]
 
-shapes = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12)
-numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 4095, 65_535]) | st.integers(0, 65_535)
-reals = st.sampled_from([0, np.nan, np.inf, 1e-39, 1e-30, 1e-3, 1, 1, 1.0001, 2, 1e6, 1e30]) | st.floats(
-    0, 10, width=32
-)
-seeds = st.none() | st.integers(0, 99)
+
+@pytest.mark.parametrize("average", AVERAGES)
+@given(data=st.data())
+@examples
+def test_digital_numbers_equal_the_plain_twin_exactly(average, data):
+    assert_twins_agree(data.draw(searches(average, [np.uint16])))
 
 
-@st.composite
-def parameters(draw):
-    guard = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
-    return CfarParams(
-        average=draw(st.sampled_from(AVERAGES)),
-        rank=draw(st.sampled_from([0.1, 0.75, 1])),
-        guard=guard,
-        background=(guard[0] + draw(st.integers(1, 3)), guard[1] + draw(st.integers(1, 3))),
-        min_ring=draw(st.integers(1, 4)),
-        pfa=10.0 ** -draw(st.sampled_from([0.5, 1, 2, 3, 6])),
-        looks=draw(st.sampled_from([1, 4.4])),
-        independent=draw(st.sampled_from([1.0, 0.3])),
-    )
-
-
-def assert_twins_agree(image, params, seed, tie):
-    valid = None if seed is None else np.random.default_rng(seed).random(image.shape) > 0.3
-    threshold, clutter = naive.averaged(image, params, valid)
-    power = image.astype(float) ** (2 if image.dtype.kind == "u" else 1)
-    expected = np.where(np.isnan(threshold), 0, power) > threshold
-    hits, found, got = (call(image, params, valid) for call in (cfar.detect, cfar.mask, cfar.score))
-    differs = found != expected
-    assert np.all(np.abs(power[differs] / threshold[differs] - 1) < tie)
-    np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
-    np.testing.assert_allclose(hits.clutter, clutter[found], rtol=tie)
-    np.testing.assert_array_equal(got > 1, found)
-    np.testing.assert_array_equal(got[found], hits.score)
-    with np.errstate(over="ignore"):
-        score = np.where(np.isnan(threshold), np.nan, power) / threshold
-    single = np.finfo(np.float32)
-    np.testing.assert_allclose(got, np.minimum(score, single.max), rtol=2e-7, atol=single.tiny)
-
-
-@given(shapes.flatmap(lambda s: hnp.arrays(np.uint16, s, elements=numbers)), parameters(), seeds)
-@settings(deadline=None, max_examples=60)
-def test_digital_numbers_equal_the_plain_twin_exactly(image, params, seed):
-    assert_twins_agree(image, params, seed, tie=0)
+@pytest.mark.parametrize("average", AVERAGES)
+@given(data=st.data())
+@examples
+def test_powers_equal_the_plain_twin(average, data):
+    # an ordered pixel is a pixel, whatever the type; sums round
+    tie = 0 if average == "ordered" else 1e-12
+    assert_twins_agree(data.draw(searches(average, [np.float32, np.float64])), tie)
 
 
 @pytest.mark.parametrize("average", AVERAGES)
@@ -64,14 +33,6 @@ def test_the_brightest_numbers_are_counted(average):
     image = np.full((5, 5), 65_535, np.uint16)
     params = CfarParams(average=average, pfa=0.4, looks=1, guard=0, background=1, min_ring=1)
     np.testing.assert_array_equal(cfar.mask(image, params), cfar.score(image, params) > 1)
-
-
-@given(shapes.flatmap(lambda s: hnp.arrays(np.float64, s, elements=reals)), parameters(), seeds, st.booleans())
-@settings(deadline=None, max_examples=60)
-def test_powers_equal_the_plain_twin(image, params, seed, is_single):
-    # an ordered pixel is a pixel, whatever the type; sums round
-    tie = 0 if params.average == "ordered" else 1e-12
-    assert_twins_agree(image.astype(np.float32) if is_single else image, params, seed, tie)
 
 
 def scene(shape, dtype, seed=5):

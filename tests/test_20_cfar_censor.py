@@ -4,10 +4,10 @@ import tracemalloc
 from dataclasses import replace
 from typing import get_args
 
-import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+import twins
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sarship import cfar
@@ -29,35 +29,11 @@ def anchorage(shape, dtype, seed=0, ships=12):
     return (np.sqrt(power) * 300).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
 
 
-@given(
-    st.integers(0, 10_000),
-    st.sampled_from(WAYS),
-    st.sampled_from([np.uint16, np.float32, np.float64]),
-    st.integers(2, 4),
-)
-@settings(deadline=None, max_examples=12)
-def test_passes_equal_the_plain_twin(seed, way, dtype, passes):
-    rng = np.random.default_rng(seed)
-    image = anchorage(rng.integers(1, 13, 2), dtype, seed, ships=0)
-    image[rng.random(image.shape) < 0.05] *= 7
-    valid = rng.random(image.shape) > 0.1 if seed % 2 else None
-    guard = tuple(rng.integers(0, 2, 2).tolist())
-    params = CfarParams(
-        **way,
-        pfa=10.0 ** -rng.integers(1, 4),
-        guard=guard,
-        background=(guard[0] + 2, guard[1] + 1),
-        min_ring=3,
-        passes=passes,
-    )
-    mask, score = naive.censored(image, params, valid)
-    hits = cfar.detect(image, params, valid)
-    np.testing.assert_array_equal(np.argwhere(mask), np.stack([hits.line, hits.pixel], axis=1))
-    np.testing.assert_array_equal(cfar.mask(image, params, valid), mask)
-    got = cfar.score(image, params, valid)
-    np.testing.assert_array_equal(got > 1, mask)
-    np.testing.assert_allclose(got, score, rtol=3e-7)
-    np.testing.assert_allclose(hits.score, got[mask], rtol=2e-7)
+@pytest.mark.parametrize("way", twins.WAYS)
+@given(data=st.data())
+@twins.examples
+def test_passes_equal_the_plain_twin(way, data):
+    twins.assert_twins_agree(data.draw(twins.searches(way, [np.uint16, np.float32, np.float64], most_passes=4)))
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: next(iter(way.values())))
