@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["draw_frame", "draw_land", "draw_piers", "draw_reach", "draw_vessels", "label_piers"]
+__all__ = ["draw_frame", "draw_land", "draw_piers", "draw_reach", "draw_scale", "draw_vessels", "label_piers"]
 
 
 def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -> None:
@@ -50,11 +50,11 @@ def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
         )
 
 
-def draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame) -> None:
-    """Outline piers (`Port.piers`)."""
+def draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, *, width: float = 1.8) -> None:
+    """Outline piers (`Port.piers`) by lines of a width in points."""
     for shape in piers.geometry:
         for x, y in local.lines(shape):
-            ax.plot(x, y, color=PIER, lw=1.8, marker="o" if len(x) == 1 else None, ms=5, zorder=3)
+            ax.plot(x, y, color=PIER, lw=width, marker="o" if len(x) == 1 else None, ms=5, zorder=3)
 
 
 def draw_reach(ax: Axes, local: LocalMap, waters: Sequence[BaseGeometry]) -> None:
@@ -137,16 +137,24 @@ def draw_frame(ax: Axes, local: LocalMap) -> None:
         order = np.argsort(degrees)
         axis.set_ticks(np.interp(ticks, degrees[order], places[order]), [_degrees(tick, names) for tick in ticks])
     ax.tick_params(labelsize=8)
+    draw_scale(ax, local)
+    halo = [withStroke(linewidth=4, foreground="#202020")]
+    text: dict[str, Any] = {"color": "white", "fontsize": 9, "zorder": 7, "path_effects": halo}
+    arrow = {"arrowstyle": "-|>", "color": "white", "lw": 1.8, "path_effects": halo}
+    tip, tail = (0.965, 0.975), (0.965, 0.885)
+    ax.annotate("N", tip, tail, xycoords="axes fraction", arrowprops=arrow, ha="center", va="top", **text)
+
+
+def draw_scale(ax: Axes, local: LocalMap) -> None:
+    """Draw a bar of a round length."""
+    west, east, south, north = local.extent
     length = _round_length((east - west) / 5)
     x0, y0 = west + 0.03 * (east - west), south + 0.035 * (north - south)
     halo = [withStroke(linewidth=4, foreground="#202020")]
     ax.plot([x0, x0 + length], [y0, y0], color="white", lw=2.2, path_effects=halo, zorder=7, solid_capstyle="butt")
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     text: dict[str, Any] = {"color": "white", "fontsize": 9, "zorder": 7, "path_effects": halo}
-    ax.annotate(label, (x0 + length / 2, y0), (0, 4), textcoords="offset points", ha="center", va="bottom", **text)
-    arrow = {"arrowstyle": "-|>", "color": "white", "lw": 1.8, "path_effects": halo}
-    tip, tail = (0.965, 0.975), (0.965, 0.885)
-    ax.annotate("N", tip, tail, xycoords="axes fraction", arrowprops=arrow, ha="center", va="top", **text)
+    ax.annotate(label, (x0, y0), (0, 4), textcoords="offset points", ha="left", va="bottom", **text)
 
 
 def _degrees(value: float, names: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -72,9 +72,9 @@ def colour_bar(figure: Figure, image: AxesImage, axes: Axes | list[Axes], label:
     bar.ax.tick_params(labelsize=8)
 
 
-def new_figure(size: tuple[float, float]) -> Figure:
-    """Make an empty figure of a width and height in inches."""
-    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+def new_figure(size: tuple[float, float], *, layout: Literal["constrained"] | None = "constrained") -> Figure:
+    """Make an empty figure of a width and height in inches; without a layout its axes are placed by hand."""
+    figure = Figure(figsize=size, dpi=DPI, layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
