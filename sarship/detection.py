@@ -93,16 +93,19 @@ def detect(
     ProductError
         When the ring has more than 65,535 of the product's pixels, the window reaches outside the image, or a
         polarization cannot be read.
+    DeviceError
+        With `params.gpu`, when no graphics card can be used.
     """
     core = Window(0, product.shape[0], 0, product.shape[1]) if window is None else window
-    ring = _ring(product, params or DetectionParams())
+    params = params or DetectionParams()
+    ring = _ring(product, params)
     mask = Mask.of(product, land, water)
     found: list[Hits] = []
     has_data = False
     try:
         for band in bands_of(product, core, ring.background_shape):
             has_data = has_data or any(image.any() for image in band.images.values())
-            found.append(_search(product, band, ring, mask.valid(band.read)))
+            found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
             if progress is not None:
@@ -224,17 +227,18 @@ def _remedy(mask: Mask) -> str:
     return "look whether the polygons of land and water fit the image; search a smaller area or take a smaller pfa"
 
 
-def _search(product: GrdProduct, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None) -> Hits:
+def _search(product: GrdProduct, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, gpu: bool) -> Hits:
     """Hits of a band's core, in coordinates of the whole image."""
     if valid is not None and not valid.any():
         return Hits.empty(product.polarizations)
     rows, columns = band.inner
-    first, *second = band.images.values()
+    first, *second = (cfar.to_device(image) if gpu else image for image in band.images.values())
+    keep = cfar.to_device(valid) if gpu and valid is not None else valid
     lines = (rows.start, rows.stop)
     if second:
-        found = cfar.detect_dual(first, second[0], ring, valid, lines=lines)
+        found = cfar.detect_dual(first, second[0], ring, keep, lines=lines)
     else:
-        found = cfar.detect(first, ring, valid, lines=lines)
+        found = cfar.detect(first, ring, keep, lines=lines)
     inside = (found.pixel >= columns.start) & (found.pixel < columns.stop)
     row, column = found.line[inside], found.pixel[inside]
     line, pixel = row + band.read.line_start, column + band.read.pixel_start

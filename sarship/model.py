@@ -242,8 +242,7 @@ class CfarParams:
     looks: float = 4.4
     """Equivalent number of looks of the image; only `gamma` and `k` depend on it."""
     shape: float | None = None
-    """Order of the sea's texture, which only `k` has: 1 is a spiky sea, 20 nearly none. Estimated from each ring for
-    None."""
+    """Order of the sea's texture under `k`: 1 is a spiky sea, 20 nearly none. Estimated from each ring for None."""
     average: RingAverage = "mean"
     """What of the ring sets the threshold under `gamma`: its mean; the greatest or smallest of the means of its four
     sides, which lie like the vanes of a pinwheel (docs/cfar.md draws their bounds); or the pixel at `rank`."""
@@ -252,8 +251,7 @@ class CfarParams:
     independent: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
     passes: int = 1
-    """How often the image is searched. From the second time on hits, grown by a pixel, are out of the rings, so that
-    they hide no neighbours; it ends early when nothing changes."""
+    """Searches at most: from the second on hits, grown by a pixel, are out of the rings, where they hide neighbours."""
     min_ring: int = 16
     """Smallest number of ring pixels for a decision."""
     max_hits: int = 1_000_000
@@ -326,8 +324,8 @@ class DetectionParams:
     """How to look for vessels in a product. Lengths are in metres: spacing and looks come from the product."""
 
     pfa: float = 1e-9
-    """False-alarm probability per pixel of gamma clutter, shared between the polarisations. Real seas are spikier than
-    gamma, so it is set lower than the rate wanted; of 162 vessels with AIS it finds as many as 1e-6 does."""
+    """False-alarm probability per pixel of gamma clutter, shared between the polarisations; lower than the rate wanted,
+    for real seas are spikier. Of 162 vessels with AIS it finds as many as 1e-6 does."""
     pier_pfa: float = 1e-6
     """The same near piers, where a backdrop is compared with and the sea is sheltered."""
     guard_m: float = 200.0
@@ -340,6 +338,8 @@ class DetectionParams:
     """Hits closer than this are one vessel; about one resolution cell."""
     min_length_m: float = 15.0
     """Vessels measured shorter than this are dropped."""
+    gpu: bool = field(default=False, compare=False)
+    """Search on a graphics card. It finds the same, so what an earlier run kept serves either way."""
 
     def __post_init__(self) -> None:
         for name in ("pfa", "pier_pfa"):

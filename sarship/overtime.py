@@ -128,6 +128,8 @@ def detect_over_time(
 
     Raises
     ------
+    DeviceError
+        With `params.gpu`, when no graphics card can be used.
     BackdropError
         When the backdrop is of another port or has not this orbit, or the scene cannot be laid on it.
     """
@@ -176,10 +178,10 @@ def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: Detect
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(np.isfinite(expected) & (expected > 0), power / expected, np.nan).astype(np.float32)
-    score, ring = _cleaned(ratio, masks.water, share)
+    score, ring = _cleaned(ratio, masks.water, share, params.gpu)
     unsteady = backdrop["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(backdrop["n_empty"].to_numpy(), 1))
     score = score * _relief(share, unsteady)
-    plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared))
+    plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared), params.gpu)
     expected = np.asarray(expected * ring, np.float32)
     # what stands there on every date is in the level itself: it is there today if it is about as bright
     stands = backdrop["stands"].to_numpy() & masks.water & (power > STILL_THERE * expected)
@@ -189,7 +191,7 @@ def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: Detect
     return _Searched(score, plain, expected, near & ~stands)
 
 
-def _cleaned(image: Power, water: Mask, params: CfarParams) -> tuple[Power, Power]:
+def _cleaned(image: Power, water: Mask, params: CfarParams, gpu: bool) -> tuple[Power, Power]:
     """Score against a ring without what was hit, and that ring's mean."""
     factor = float(
         threshold_factor(
@@ -198,14 +200,14 @@ def _cleaned(image: Power, water: Mask, params: CfarParams) -> tuple[Power, Powe
     )
     filled, mean = image, np.ones_like(image)
     for _ in range(N_ROUNDS):
-        threshold = _threshold(filled, water, params)
+        threshold = _threshold(filled, water, params, gpu)
         mean = np.where(np.isfinite(threshold), threshold / np.float32(factor), mean)
         hit = ndimage.binary_dilation(image > threshold, iterations=GROW)
         filled = np.where(hit & np.isfinite(image), mean, image)
     return image / threshold, mean
 
 
-def _threshold(image: Power, water: Mask, params: CfarParams) -> Power:
+def _threshold(image: Power, water: Mask, params: CfarParams, gpu: bool) -> Power:
     """Threshold of every cell of the water; NaN where there is none.
 
     A cell adds no more to a ring than `CEILING` times the median. The detector's sums are exact to the last bit of the
@@ -215,7 +217,10 @@ def _threshold(image: Power, water: Mask, params: CfarParams) -> Power:
     if not seen.size:
         return np.full_like(image, np.nan)
     dimmed = np.minimum(image, CEILING * np.median(seen))
-    scores = cfar.score(dimmed, params, water)
+    if gpu:
+        scores = cfar.to_host(cfar.score(cfar.to_device(dimmed), params, cfar.to_device(water)))
+    else:
+        scores = cfar.score(dimmed, params, water)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(dimmed / scores, np.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict
@@ -93,7 +94,7 @@ def write_pictures(
         product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
         is_simulated = product.container.manifest.is_simulated
         if compared[scene] > 0:
-            look = look_again(product, port, folder, provenance.parameters, land=land)
+            look = look_again(product, port, folder, replace(provenance.parameters, gpu=False), land=land)
             kind, figure = (
                 "pages",
                 plot_port_page(

@@ -22,7 +22,7 @@ from sarship import __version__
 from sarship.catalog import Completeness
 from sarship.compared import Date, compare_dates
 from sarship.detection import coverage, detect
-from sarship.errors import CredentialError, OutputError, ProductError, SarshipError
+from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
 from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct
 from sarship.model import Catalog, DetectionParams, Hits, Scene, Window
@@ -96,7 +96,7 @@ class _Task:
         shapes = [self.area, self.land, self.water, *self.waters.values(), *self.piers.geometry]
         outlines = ["" if shape is None else shape.wkb_hex for shape in shapes]
         columns = self.piers.drop(columns="geometry").to_json(orient="records")
-        return digest([__version__, asdict(self.params), outlines, list(self.waters), columns])
+        return digest([__version__, asdict(replace(self.params, gpu=False)), outlines, list(self.waters), columns])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -159,6 +159,8 @@ def survey(
         A scene is on a server and no catalogue was given.
     CredentialError
         The catalogue wants an account.
+    DeviceError
+        `params.gpu` where no graphics card can be used.
     """
     folder = Path(folder)
     sources = sources_of(products, catalog, folder / PRODUCTS)
@@ -234,7 +236,7 @@ def _run(
         step = Step(done=k, total=len(sources), path=source.name, state="searching")
         try:
             state, message, one = _through(source, task, store, found, (step, progress))
-        except (OutputError, CredentialError):  # would be the same for every scene
+        except (OutputError, CredentialError, DeviceError):  # would be the same for every scene
             raise
         except Exception as error:  # one bad product must not take the others with it
             state, message, one = "failed", _explain(error), None

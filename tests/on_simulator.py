@@ -1,13 +1,16 @@
+# ruff: noqa: PLC0415  (most cases need the detector alone, and the rest takes long to import)
 """Cases that a test runs in a process of its own, where numba's CUDA simulator stands in for a card.
 
 Prints "ok" for each case as it passes. Run as `python on_simulator.py CASE…` with NUMBA_ENABLE_CUDASIM=1.
 """
 
+import json
 import sys
 import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -223,6 +226,36 @@ def streamed():
             for band_lines in (4, 100):
                 ours = cfar.detect_streamed(image, params, keep, band_lines=band_lines)
                 assert_same(ours, theirs)
+
+
+def command():
+    """Vessels of a product are the same with `--gpu`."""
+    from click.testing import CliRunner
+
+    from sarship.cli import main
+    from sarship.simulate import ProductParams, simulate_product
+
+    shape = ProductParams(mode="EW", polarizations=("HH",), shape=(32, 40))
+    with TemporaryDirectory() as folder:
+        path, _ = simulate_product(folder, shape, n_vessels=1, seed=3)
+        asked = ["detect", str(path), "--json", "--pfa=1e-4", "--guard-m=120", "--background-m=240"]
+        runs = [CliRunner().invoke(main, [*asked, *more], catch_exceptions=False) for more in ([], ["--gpu"])]
+    here, there = (json.loads(run.stdout)["features"] for run in runs)
+    assert len(here) >= 1
+    assert here == there
+
+
+def over_time():
+    """So are the thresholds over a port's grid, to the last bit of a float32."""
+    from sarship import overtime
+
+    power = sea((9, 14), np.float32, 12)
+    water = np.random.default_rng(3).random(power.shape) > 0.2
+    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    here, there = (overtime._cleaned(power, water, params, gpu) for gpu in (False, True))
+    for ours, theirs in zip(there, here, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=3e-7)
+        assert np.isfinite(theirs[water]).any()
 
 
 def checked():

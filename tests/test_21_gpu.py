@@ -31,6 +31,8 @@ CASES = [
     "averages",
     "streamed",
     "checked",
+    "command",
+    "over_time",
 ]
 
 

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from sarship import __version__, cfar, pipeline, store
+from sarship.cfar.device import found_on_this_machine
 from sarship.cli import main
 from sarship.errors import OutputError
 from sarship.model import Hits
@@ -467,6 +468,13 @@ def test_tables_stand_when_a_picture_fails(small, tmp_path, monkeypatch):
 
 def test_a_ring_too_wide_is_one_sentence(small):
     assert "make it narrower" in refused(run("detect", small[0], "--background-m", 5000))
+
+
+@pytest.mark.skipif(found_on_this_machine()["driver"] != "none", reason="there is a card")
+def test_gpu_without_a_card_is_one_sentence(small, tmp_path):
+    port = write_port(tmp_path / "port.geojson")
+    for asked in (("detect", small[0]), ("count", port, small[0], "--out", tmp_path / "out")):
+        assert "no graphics card can be used: " in refused(run(*asked, "--gpu")), asked
 
 
 def test_doctor_says_what_there_is_to_compute_with():

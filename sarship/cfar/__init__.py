@@ -31,7 +31,7 @@ from sarship.cfar.measure import measure_correlation, measure_looks
 from sarship.model import CfarParams, Hits
 
 if TYPE_CHECKING:
-    from sarship.cfar.gpu_streams import detect_streamed, to_device
+    from sarship.cfar.gpu_streams import detect_streamed, to_device, to_host
 
 __all__ = [
     "CfarParams",
@@ -43,13 +43,14 @@ __all__ = [
     "measure_looks",
     "score",
     "to_device",
+    "to_host",
     "warm_up",
 ]
 
 
 def __getattr__(name: str) -> object:
     """Load what needs CUDA when it is asked for."""
-    if name in {"detect_streamed", "to_device"}:
+    if name in {"detect_streamed", "to_device", "to_host"}:
         return getattr(import_module("sarship.cfar.gpu_streams"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar import gpu
-from sarship.cfar.device import new_device
+from sarship.cfar.device import device_of, new_device
 from sarship.cfar.door import check_image, check_valid
 from sarship.errors import FloodError
 from sarship.model import CfarParams, Hits
 
-__all__ = ["detect_streamed", "to_device"]
+__all__ = ["detect_streamed", "to_device", "to_host"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -41,6 +41,17 @@ def to_device(data: ArrayLike | Hits) -> Any:
         there = {name: device.from_host(v) for name, v in columns.items() if isinstance(v, np.ndarray)}
         return replace(data, **there)
     return device.from_host(_plain(np.asarray(data)))
+
+
+def to_host(array: Any) -> NDArray[Any]:
+    """Copy an array, such as what `score` makes of an image there, from the graphics card to NumPy.
+
+    Raises
+    ------
+    DeviceError
+        No card that can be used, or packages missing.
+    """
+    return device_of(array).to_host(array)
 
 
 def detect_streamed(

@@ -62,7 +62,7 @@ def count(
 
     if bool(products) == bool(options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to; one of the two")
-    params = params_of({name: options[name] for name in ("pfa", "guard_m", "background_m", "min_length_m")})
+    params = params_of({name: options[name] for name in ("pfa", "guard_m", "background_m", "min_length_m", "gpu")})
     harbour = read_port(port_file)
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)

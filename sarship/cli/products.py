@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -141,7 +141,7 @@ def detect(
     land: str | None,
     out: str | None,
     as_json: bool,
-    **options: float,
+    **options: Any,
 ) -> None:
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.piers import read_polygons, read_port

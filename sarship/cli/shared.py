@@ -102,6 +102,7 @@ land_option = click.option("--land", type=click.Path(), help="Vector file with l
 def detection_options(command: Command) -> Command:
     """Add the options that change how vessels are looked for."""
     defaults = DetectionParams()
+    command = click.option("--gpu", is_flag=True, help="Search on a graphics card; it finds the same.")(command)
     for name, kind, text in (
         ("min_length_m", float, "Drop vessels measured shorter than this."),
         ("background_m", float, "Half-width of the ring around each pixel."),
@@ -115,7 +116,7 @@ def detection_options(command: Command) -> Command:
     return command
 
 
-def params_of(options: dict[str, float]) -> DetectionParams:
+def params_of(options: dict[str, Any]) -> DetectionParams:
     """The parameters that the options make."""
     try:
         return DetectionParams(**options)
