@@ -15,7 +15,7 @@ _HOME = {
     "DetectionParams": "model",
     "Hits": "model",
     "Scene": "model",
-    "SceneQuery": "model",
+    "SceneQuery": "query",
     "Window": "model",
     "completeness": "catalog",
     "open_catalog": "catalog",
@@ -82,12 +82,13 @@ if TYPE_CHECKING:
     from sarship.catalog import completeness, open_catalog
     from sarship.detection import detect
     from sarship.grd import GrdProduct, open_grd
-    from sarship.model import DetectionParams, Hits, Scene, SceneQuery, Window
+    from sarship.model import DetectionParams, Hits, Scene, Window
     from sarship.overtime import detect_over_time, port_masks
     from sarship.pictures import write_pictures
     from sarship.piers import Port, assign_piers, read_port
     from sarship.pipeline import survey
     from sarship.portgrid import PortGrid, to_port_grid
+    from sarship.query import SceneQuery
     from sarship.results import Results, read_results
     from sarship.series import count_by_pier
     from sarship.stack import add_scene, read_backdrop, read_stack, write_backdrop

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, TypedDict
 from sarship import __version__
 from sarship.compared import look_again
 from sarship.grd import open_grd
-from sarship.model import Catalog, Scene
+from sarship.model import Scene
 from sarship.piers import Port
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.portgrid import PortGrid, to_port_grid
+from sarship.query import Catalog
 from sarship.results import Results, make_folder, safe_name, write_file
 from sarship.sources import PRODUCTS, sources_of
 from sarship.stack import add_scene, read_stack

@@ -25,8 +25,9 @@ from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
 from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct
-from sarship.model import Catalog, DetectionParams, Hits, Scene, Window
+from sarship.model import DetectionParams, Hits, Scene, Window
 from sarship.piers import Port, assign_piers
+from sarship.query import Catalog
 from sarship.results import (
     Failure,
     Provenance,

@@ -9,7 +9,8 @@ from typing import Final
 
 from sarship.errors import CatalogError, ProductError
 from sarship.grd import GrdProduct, open_grd
-from sarship.model import Catalog, Scene
+from sarship.model import Scene
+from sarship.query import Catalog
 
 __all__ = ["PRODUCTS", "Source", "sources_of"]
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from servers.dhus import DhusServer
     from servers.stac import StacServer
 
-    from sarship.model import Catalog
+    from sarship.query import Catalog
     from sarship.simulate import Harbour, ProductParams
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])

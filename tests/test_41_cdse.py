@@ -14,7 +14,8 @@ from shapely import box
 
 from sarship.catalog.s3 import S3Files, Store
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
-from sarship.model import SceneQuery, Window
+from sarship.model import Window
+from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 

@@ -16,7 +16,8 @@ from shapely import box
 from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.errors import DownloadError, OutputError, ProductError
-from sarship.model import SceneQuery, Window
+from sarship.model import Window
+from sarship.query import SceneQuery
 from sarship.remote import GDAL_OPTIONS
 from sarship.simulate import ProductParams
 from sarship.transfer import Patience

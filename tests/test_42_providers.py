@@ -22,7 +22,8 @@ from shapely import box
 from sarship.catalog import CATALOGS, completeness, group_passes
 from sarship.catalog.scenes import arrange
 from sarship.errors import OutputError, SarshipError
-from sarship.model import SceneQuery, Window
+from sarship.model import Window
+from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 PROVIDERS = ["local", "planetary", "cdse", "asf", "earth_search", "dhus"]

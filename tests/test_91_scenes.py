@@ -12,7 +12,7 @@ from servers.stac import STORE, StacServer, serve_stac
 from sarship import pipeline, read_port, read_results, survey
 from sarship.catalog import completeness, open_catalog
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
-from sarship.model import Catalog, SceneQuery
+from sarship.query import Catalog, SceneQuery
 from sarship.transfer import Patience
 
 

@@ -1,4 +1,4 @@
-"""Where scenes come from: one small frozen dataclass a provider, all of them `sarship.model.Catalog`.
+"""Where scenes come from: one small frozen dataclass a provider, all of them `sarship.query.Catalog`.
 
 A provider's own library loads when the provider is used, not before.
 """
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sarship.catalog.gaps import Completeness, MissingPass, completeness
 from sarship.catalog.scenes import group_passes
 from sarship.errors import CatalogError
-from sarship.model import Catalog
+from sarship.query import Catalog
 
 __all__ = ["CATALOGS", "Completeness", "MissingPass", "completeness", "group_passes", "open_catalog"]
 

@@ -31,7 +31,8 @@ from sarship.credentials import find_credentials
 from sarship.download import FileRequest, Progress, public_url
 from sarship.errors import CatalogError, ProductWarning
 from sarship.grd import GrdProduct
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import SceneQuery
 
 if TYPE_CHECKING:
     from types import ModuleType

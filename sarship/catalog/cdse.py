@@ -23,7 +23,8 @@ from sarship.credentials import find_credentials
 from sarship.download import FileRequest, Progress, public_url
 from sarship.errors import CatalogError, DownloadError
 from sarship.grd import GrdProduct, open_grd
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import SceneQuery
 from sarship.remote import cache_folder, open_remote
 
 __all__ = ["CdseCatalog"]

@@ -29,8 +29,9 @@ from sarship.credentials import Account, find_credentials
 from sarship.download import Progress, public_url
 from sarship.errors import CatalogError, DownloadError, OutputError, ProductWarning
 from sarship.grd import GrdProduct
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
 from sarship.partfile import check_space, open_part
+from sarship.query import SceneQuery
 
 if TYPE_CHECKING:
     from types import ModuleType

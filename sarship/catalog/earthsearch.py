@@ -14,7 +14,8 @@ from sarship.catalog.stac import search_stac
 from sarship.download import Progress, public_url
 from sarship.errors import CatalogError
 from sarship.grd import GrdProduct, open_grd
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import SceneQuery
 from sarship.remote import cache_folder, open_remote
 
 __all__ = ["EarthSearchCatalog"]

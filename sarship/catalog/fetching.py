@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sarship.errors import CredentialError, DownloadError, OutputError, SarshipError
-from sarship.model import Catalog, Scene
+from sarship.model import Scene
+from sarship.query import Catalog
 
 __all__ = ["Fetched", "fetch_scenes"]
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from sarship.catalog.gaps import FIRST_IMAGE
-from sarship.model import Catalog, Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import Catalog, SceneQuery
 
 __all__ = ["what_would_help"]
 

@@ -18,7 +18,8 @@ from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_d
 from sarship.download import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
 from sarship.grd import GrdProduct, open_grd
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import SceneQuery
 from sarship.remote import cache_folder, write_atomically
 
 __all__ = ["LocalCatalog"]

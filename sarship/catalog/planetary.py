@@ -25,8 +25,9 @@ from sarship.catalog.whole import fetch_folder
 from sarship.download import FileRequest, Progress, fetch_file, public_url
 from sarship.errors import CatalogError
 from sarship.grd import GrdProduct, open_grd
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
 from sarship.probe import wait_until_served
+from sarship.query import SceneQuery
 from sarship.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
 
 __all__ = ["PlanetaryCatalog"]

@@ -16,7 +16,8 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.antimeridian import recentred, ring_polygon
 from sarship.errors import CatalogError
-from sarship.model import OrbitPass, Polarization, Scene, SceneQuery
+from sarship.model import OrbitPass, Polarization, Scene
+from sarship.query import SceneQuery
 
 __all__ = [
     "POLARIZATIONS",

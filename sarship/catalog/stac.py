@@ -19,7 +19,8 @@ from urllib3 import Retry
 from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area
 from sarship.download import public_url
 from sarship.errors import CatalogError, ProductWarning
-from sarship.model import Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import SceneQuery
 
 __all__ = ["search_stac"]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.cli.shared import Command
-from sarship.model import Catalog, Scene, SceneQuery
+from sarship.model import Scene
+from sarship.query import Catalog, SceneQuery
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sarship.catalog import Completeness
-    from sarship.model import Catalog, Scene
+    from sarship.model import Scene
     from sarship.piers import Port
+    from sarship.query import Catalog
     from sarship.results import Results
 
 __all__ = ["count"]

@@ -14,7 +14,8 @@ from sarship.errors import CatalogError
 
 if TYPE_CHECKING:
     from sarship.catalog.fetching import Fetched
-    from sarship.model import Catalog, Scene
+    from sarship.model import Scene
+    from sarship.query import Catalog
 
 __all__ = ["download", "login", "search"]
 
