@@ -39,8 +39,10 @@ class Plane:
         if np.ptp(longitude) > 180:
             longitude = longitude % 360
         middle = float(longitude.min() + longitude.max()) / 2, float(latitude.min() + latitude.max()) / 2
-        definition = f"+proj=aeqd +lon_0={middle[0]!r} +lat_0={middle[1]!r} +datum=WGS84 +units=m"
-        return cls(middle, Transformer.from_crs(WORLD, definition, always_xy=True))
+        # the steps written out: to find them between two reference systems takes a hundred times as long
+        degrees = "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad"
+        touching = f"+step +proj=aeqd +lon_0={middle[0]!r} +lat_0={middle[1]!r} +ellps=WGS84"
+        return cls(middle, Transformer.from_pipeline(f"{degrees} {touching}"))
 
     def flatten(self, longitude: ArrayLike, latitude: ArrayLike) -> tuple[Array, Array]:
         """East and north in metres of points in degrees."""
