@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from scipy.interpolate import CubicSpline
+from scipy.optimize import elementwise
 
 from sarship import averages, klaw
 from sarship.model import CfarParams, ClutterLaw, RingAverage
+from sarship.rings import Ring, ring_of
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
 F64 = NDArray[np.float64]
-Arguments = tuple[F64, F64, F64, F64]
-Rule = Callable[[F64, F64, F64, F64], F64]
+Arguments = tuple[F64, F64, Ring, F64]
+Rule = Callable[[F64, F64, Ring, F64], F64]
 
 EXACT_COUNTS = 256
 """Ring counts up to this are solved one by one in `ring_table`; above it the factor is interpolated."""
@@ -34,7 +36,6 @@ K_NODES = 64
 _GUMBEL_SKEW = -12 * np.sqrt(6) * special.zeta(3) / np.pi**3 / np.sqrt(4.4)
 """Correlation of a sample's mean and deviation, κ₃/√(κ₄ + 2), for Gumbel's law of the smallest."""
 _GUMBEL_NODES = 32
-_BISECTIONS = 60
 _LARGEST_EXPONENT = 700.0
 
 
@@ -113,10 +114,10 @@ def threshold_factor(
     pfa = np.asarray(pfa, np.float64)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
-    pfa, looks, many, shape = _arguments(law, pfa, looks, count, independent, shape)
+    pfa, looks, ring, shape = _arguments(law, pfa, looks, count, independent, shape)
     if average != "mean":
         return _averaged(averages.FACTORS, (law, average), pfa, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][0](pfa, looks, many, shape), np.float64)
+    return np.asarray(_LAWS[law][0](pfa, looks, ring, shape), np.float64)
 
 
 def pfa_of(
@@ -140,10 +141,10 @@ def pfa_of(
     factor = np.asarray(factor, np.float64)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
-    factor, looks, many, shape = _arguments(law, factor, looks, count, independent, shape)
+    factor, looks, ring, shape = _arguments(law, factor, looks, count, independent, shape)
     if average != "mean":
         return _averaged(averages.PFAS, (law, average), factor, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][1](factor, looks, many, shape), np.float64)
+    return np.asarray(_LAWS[law][1](factor, looks, ring, shape), np.float64)
 
 
 def _averaged(
@@ -168,65 +169,75 @@ def _averaged(
     return rules.sides(first, looks, count * independent, sides, is_greatest=average == "greatest")
 
 
-def _gamma_factor(pfa: F64, looks: F64, many: F64, _shape: F64) -> F64:
-    return averages.gamma_factor(pfa, looks, many)
+def _gamma_factor(pfa: F64, looks: F64, ring: Ring, _shape: F64) -> F64:
+    return averages.gamma_factor(pfa, looks, ring.means)
 
 
-def _gamma_pfa(factor: F64, looks: F64, many: F64, _shape: F64) -> F64:
+def _gamma_pfa(factor: F64, looks: F64, ring: Ring, _shape: F64) -> F64:
+    many = ring.means
     return np.asarray(special.betainc(looks * many, looks, 1 / (1 + factor / many)))
 
 
-def _lognormal_factor(pfa: F64, _looks: F64, many: F64, _shape: F64) -> F64:
-    freedom = np.where(many > 1, many - 1, np.nan)
-    factor = -special.stdtrit(freedom, pfa) * np.sqrt(1 + 1 / many)
-    return np.where(many > 1, factor, np.inf)
+def _lognormal_scale(ring: Ring) -> tuple[F64, F64]:
+    """Degrees of freedom of Student's law, and what its quantile is multiplied by."""
+    freedom = np.where(ring.squares > 1, ring.squares - 1, np.nan)
+    return freedom, np.sqrt((1 + 1 / ring.means) / ring.shown)
 
 
-def _lognormal_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
-    freedom = np.where(many > 1, many - 1, np.nan)
-    return np.asarray(special.stdtr(freedom, -factor / np.sqrt(1 + 1 / many)))
+def _lognormal_factor(pfa: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+    freedom, scale = _lognormal_scale(ring)
+    return np.where(ring.means > 1, -special.stdtrit(freedom, pfa) * scale, np.inf)
 
 
-def _gumbel_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
+def _lognormal_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+    freedom, scale = _lognormal_scale(ring)
+    return np.asarray(special.stdtr(freedom, -factor / scale))
+
+
+def _gumbel_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
     """False-alarm probability averaged over the ring's mean and deviation of ln power."""
     nodes, weights = special.roots_hermitenorm(_GUMBEL_NODES)
     log_deviation, rest = nodes[:, None], nodes
     weight = np.multiply.outer(weights, weights) / weights.sum() ** 2
-    factor, many = np.broadcast_arrays(factor, many)
-    factor, many = factor[..., None, None], many[..., None, None]
-    variance = 1.1 / many * (1 - 0.4 / np.sqrt(np.maximum(many, 1)))
-    deviation = np.exp(np.sqrt(variance) * log_deviation - variance)
-    mean = (_GUMBEL_SKEW * log_deviation + np.sqrt(1 - _GUMBEL_SKEW**2) * rest) / np.sqrt(many)
+    factor, means, squares, shown = (v[..., None, None] for v in np.broadcast_arrays(factor, *ring))
+    variance = 1.1 / squares * (1 - 0.4 / np.sqrt(np.maximum(squares, 1)))
+    deviation = np.sqrt(shown) * np.exp(np.sqrt(variance) * log_deviation - variance)
+    mean = (_GUMBEL_SKEW * log_deviation + np.sqrt(1 - _GUMBEL_SKEW**2) * rest) / np.sqrt(means)
     level = np.pi / np.sqrt(6) * (mean + factor * deviation) - np.euler_gamma
     tail = np.exp(-np.exp(np.minimum(level, _LARGEST_EXPONENT)))
     return np.asarray((weight * tail).sum(axis=(-2, -1)))
 
 
-def _gumbel_factor(pfa: F64, looks: F64, many: F64, shape: F64) -> F64:
-    """The factor by bisection between bounds that hold for rings of more than one independent pixel."""
-    pfa, looks, many = np.broadcast_arrays(pfa, looks, many)
-    low, high = np.full(pfa.shape, -10.0), np.full(pfa.shape, 1e4)
-    for _ in range(_BISECTIONS):
-        middle = np.where(low < 1, low / 2 + high / 2, np.sqrt(np.abs(low * high)))
-        is_low = _gumbel_pfa(middle, looks, many, shape) > pfa
-        low, high = np.where(is_low, middle, low), np.where(is_low, high, middle)
-    return np.where(many > 1, (low + high) / 2, np.inf)
+def _gumbel_factor(pfa: F64, looks: F64, ring: Ring, shape: F64) -> F64:
+    """The factor between bounds that hold for rings of more than one independent pixel."""
+    pfa, *of_ring = np.broadcast_arrays(pfa, *ring)
+    can_tell = ring.means + 0 * pfa > 1
+    of_ring = [np.where(can_tell, v, 2.0) for v in of_ring]
+
+    def excess(place: F64, pfa: F64, means: F64, squares: F64, shown: F64) -> F64:
+        chance = _gumbel_pfa(np.sinh(place), looks, Ring(means, squares, shown), shape)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.maximum(np.log(chance / pfa), -_LARGEST_EXPONENT))
+
+    bounds = np.arcsinh(np.full(pfa.shape, -10.0)), np.arcsinh(np.full(pfa.shape, 1e4))
+    found = elementwise.find_root(excess, bounds, args=(pfa, *of_ring), tolerances={"xatol": 1e-12})
+    return np.where(can_tell, np.sinh(found.x), np.inf)
 
 
-def _gaussian_factor(pfa: F64, _looks: F64, many: F64, _shape: F64) -> F64:
-    return np.asarray(-special.ndtri(pfa) + 0 * many)
+def _gaussian_factor(pfa: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+    return np.asarray(-special.ndtri(pfa) + 0 * ring.means)
 
 
-def _gaussian_pfa(factor: F64, _looks: F64, many: F64, _shape: F64) -> F64:
-    return np.asarray(special.ndtr(-factor) + 0 * many)
+def _gaussian_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+    return np.asarray(special.ndtr(-factor) + 0 * ring.means)
 
 
-def _k_factor(pfa: F64, looks: F64, many: F64, shape: F64) -> F64:
-    return klaw.factor_of(pfa, shape, looks, many)
+def _k_factor(pfa: F64, looks: F64, ring: Ring, shape: F64) -> F64:
+    return klaw.factor_of(pfa, shape, looks, ring.means)
 
 
-def _k_pfa(factor: F64, looks: F64, many: F64, shape: F64) -> F64:
-    return klaw.pfa_of(factor, shape, looks, many)
+def _k_pfa(factor: F64, looks: F64, ring: Ring, shape: F64) -> F64:
+    return klaw.pfa_of(factor, shape, looks, ring.means)
 
 
 _LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
@@ -239,7 +250,7 @@ _LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
 
 
 def _arguments(law: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
-    """The first argument, the looks, the number of independent pixels and the shape, all checked."""
+    """The first argument, the looks, what the ring is worth and the shape, all checked."""
     if law not in _LAWS:
         raise ValueError(f"law must be one of {tuple(_LAWS)}, got {law!r}")
     looks, count, independent, shape = (np.asarray(v, np.float64) for v in others)
@@ -251,7 +262,7 @@ def _arguments(law: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
         raise ValueError(f"independent must lie in (0, 1], got {independent}")
     if not np.all(shape > 0):
         raise ValueError(f"shape must be positive, infinite for no texture, got {shape}")
-    return np.asarray(first, np.float64), looks, np.asarray(count * independent), shape
+    return np.asarray(first, np.float64), looks, ring_of(count, independent), shape
 
 
 def ring_table(params: CfarParams) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.optimize import elementwise
 
 from sarship.model import CfarParams
+from sarship.rings import ring_of
 
 __all__ = [
     "SPIKIEST",
@@ -138,7 +139,9 @@ def log_variance(shape: ArrayLike, looks: float) -> F64:
     return np.asarray(special.polygamma(1, looks) + special.polygamma(1, np.asarray(shape, np.float64)))
 
 
-def log_factors(pfa: float, looks: float, many: ArrayLike, steps: float) -> tuple[float, F64]:
+def log_factors(
+    pfa: float, looks: float, count: ArrayLike, steps: float, independent: float = 1.0
+) -> tuple[float, F64]:
     """How far above the ring's mean of ln power the threshold lies, where the ring gives the shape as well.
 
     The variance of ln power is ψ′(L) + ψ′(ν), so the ring's tells ν. These logarithmic moments spread less than those
@@ -155,17 +158,20 @@ def log_factors(pfa: float, looks: float, many: ArrayLike, steps: float) -> tupl
     ----------
     pfa, looks
         As for `clutter.threshold_factor`.
-    many
-        Numbers of independent pixels, above 1.
+    count
+        Numbers of pixels in the ring.
     steps
         Entries for a unit of ln variance.
+    independent
+        Independent pixels for each of them; more than one of a ring, and `rings.ring_of` says what that makes of the
+        mean and the variance.
 
     Returns
     -------
     float
         The variance of ln power at which the entries begin, somewhat below ψ′(L).
     ndarray
-        (many, entries): threshold minus mean in units of ln power, by ln variance.
+        (count, entries): threshold minus mean in units of ln power, by ln variance.
     """
     least = float(special.polygamma(1, looks))
     spikiest = np.log(float(log_variance(SPIKIEST / 2, looks)) / least)
@@ -180,7 +186,11 @@ def log_factors(pfa: float, looks: float, many: ArrayLike, steps: float) -> tupl
     last = np.log(float(log_variance(SPIKIEST, looks)) / least)
     seen = np.concatenate([np.linspace(BEFORE, 0, 10), last * np.linspace(0, 1, 40)[1:] ** 1.3])
     entries = BEFORE + np.arange(int((last - BEFORE) * steps) + 1) / steps
-    rows = [CubicSpline(seen, _predictive(pfa, n, seen, sea))(entries) for n in np.ravel(many)]
+    worth = zip(*ring_of(np.ravel(count), independent), strict=True)
+    rows = [
+        CubicSpline(seen, _predictive(pfa, means, squares, seen - np.log(shown), sea))(entries)
+        for means, squares, shown in worth
+    ]
     return least * np.exp(BEFORE), np.array(rows)
 
 
@@ -211,25 +221,25 @@ def _cumulants(shape: F64, looks: float) -> F64:
     return np.stack([special.polygamma(k, looks) + special.polygamma(k, shape) for k in (1, 2, 3)], axis=1)
 
 
-def _predictive(pfa: float, many: float, seen: F64, sea: _Sea) -> F64:
-    """Thresholds for variances seen in rings of `many` independent pixels."""
+def _predictive(pfa: float, means: float, squares: float, seen: F64, sea: _Sea) -> F64:
+    """Thresholds for variances seen in rings whose mean and variance are worth those numbers of pixels."""
     end = sea.known.x[-1]
     near = np.clip(seen, 0, None)
-    width = 5 * _deviation(sea.cumulants(near), many)
+    width = 5 * _deviation(sea.cumulants(near), squares)
     low, high = np.clip(near - width, 0, None), np.clip(near + width, None, end)
     # denser towards the speckle without texture, where the chances of a variance seen below it pile up
     part = np.linspace(0, 1, _SEAS) ** 1.5
     place = low[:, None] + (high - low)[:, None] * part
     cumulants = sea.cumulants(place)
     second, third, fourth = np.moveaxis(cumulants, -1, 0)
-    deviation = _deviation(cumulants, many)
+    deviation = _deviation(cumulants, squares)
     away = (seen[:, None] - place) / deviation + deviation / 2
     log_chance = -0.5 * away**2 - np.log(deviation) + np.log(np.gradient(part))
     log_chance -= special.logsumexp(log_chance, axis=1, keepdims=True)
     tie = third / np.sqrt(second * (fourth + 2 * second**2))
     nodes, weights = special.roots_hermitenorm(_LEVELS)
     shift = (tie * away)[..., None] + np.sqrt(1 - tie**2)[..., None] * nodes
-    level = np.sqrt(second / many)[..., None] * shift
+    level = np.sqrt(second / means)[..., None] * shift
     log_chance = log_chance[..., None] + np.log(weights / weights.sum())
     known, where = sea.known(place)[..., None], np.broadcast_to(place[..., None], level.shape)
     thresholds = sea.known(near)
@@ -282,13 +292,13 @@ def ring_surface(params: CfarParams) -> Surface:
 
 @lru_cache(maxsize=32)
 def _ring_surface(params: CfarParams) -> Surface:
-    many = _row_counts(params) * params.independent
-    if not many.size:
+    count = _row_counts(params)
+    if not count.size:
         return NO_SURFACE
-    solved = np.geomspace(many[0], many[-1], SURFACE_SOLVED) if many.size > 1 else many
-    variance, entries = log_factors(params.pfa, params.looks, solved, SURFACE_STEPS)
-    if many.size > 1:
-        entries = CubicSpline(np.log(solved), entries)(np.log(many))
+    solved = np.geomspace(count[0], count[-1], SURFACE_SOLVED) if count.size > 1 else count
+    variance, entries = log_factors(params.pfa, params.looks, solved, SURFACE_STEPS, params.independent)
+    if count.size > 1:
+        entries = CubicSpline(np.log(solved), entries)(np.log(count))
     # a spikier sea never asks for less: the kernels count on it
     entries = np.maximum.accumulate(entries, axis=1)
     entries.setflags(write=False)

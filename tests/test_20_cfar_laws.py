@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, special, stats
+from scipy import integrate, ndimage, special, stats
 from twins import assert_twins_agree, examples, searches
 
-from sarship import cfar
+from sarship import cfar, klaw
 from sarship.cfar import CfarParams, cpu_levels
 from sarship.clutter import pfa_of, ring_table, threshold_factor
 
@@ -199,3 +199,30 @@ def test_the_two_parameter_rule_is_not_constant_on_speckle():
     rate = cfar.mask(speckle, CfarParams(law="gaussian", pfa=1e-6)).mean()
     assert rate == pytest.approx(special.gammaincc(4.4, 4.4 + stats.norm.isf(1e-6) * np.sqrt(4.4)), rel=0.1)
     assert rate > 500e-6
+
+
+def smoothed(shape, rng):
+    """Normal values as correlated as the pixels of a GRD image, 20 × 22 m on 10 m."""
+    values = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), (0.93, 0.85), mode="wrap")
+    return values / values.std()
+
+
+@pytest.mark.parametrize("law", ["lognormal", "weibull", "k"])
+def test_correlated_pixels_leave_the_rate_as_it_is(law):
+    rng, shape = np.random.default_rng(3), (500, 600)
+    if law == "k":
+        # as many looks as there are pairs of fields, times a texture of order 10
+        speckle = sum(smoothed(shape, rng) ** 2 for _ in range(8)) / 8
+        texture = stats.gamma.ppf(special.ndtr(smoothed(shape, rng)), 10) / 10
+        sea, tail = speckle * texture, lambda threshold: klaw.pfa_of(threshold, 10, 4)
+    elif law == "lognormal":
+        sea, tail = np.exp(smoothed(shape, rng)), lambda threshold: special.ndtr(-np.log(threshold))
+    else:
+        sea, tail = -special.log_ndtr(smoothed(shape, rng)), lambda threshold: np.exp(-threshold)
+    sea = sea.astype(np.float32)
+    independent = cfar.measure_correlation(sea)
+    assert independent < 0.2
+    score = cfar.score(sea, CfarParams(law=law, looks=4, independent=independent))
+    # the chance of a false alarm over the thresholds that rings gave; the pixel itself is far from its ring
+    threshold = (sea / score)[20:-20:9, 20:-20:9].astype(float)
+    assert tail(threshold).mean() == pytest.approx(1e-6, rel=0.3)
