@@ -20,19 +20,20 @@ LARGEST_SCORE: Final = float(np.finfo(np.float32).max)
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def compiled(function: F, *, any_order: bool = False) -> F:
+def compiled(function: F, *, any_order: bool = False, fused: bool = False) -> F:
     """Compile a kernel on its first call, and keep the result on disk for the next process.
 
     numba writes cache files under a temporary name and renames them, so two processes may compile at once. Where
     neither the package's folder nor the user's cache can be written it refuses to cache; the kernel then
-    compiles in every process. `any_order` lets sums of floats be added in any order, and so in vector registers.
+    compiles in every process. `any_order` lets sums of floats be added in any order, and so in vector registers;
+    `fused` lets a product and a sum be rounded once.
     """
-    order = {"reassoc", "nsz"} if any_order else set()
+    flags = ({"reassoc", "nsz"} if any_order else set()) | ({"contract"} if fused else set())
     # the error model of NumPy, because a test for division by zero keeps a loop out of the vector registers
     try:
-        kernel: F = numba.njit(function, nogil=True, fastmath=order, error_model="numpy", cache=True)
+        kernel: F = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy", cache=True)
     except RuntimeError:
-        kernel = numba.njit(function, nogil=True, fastmath=order, error_model="numpy")
+        kernel = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy")
     return kernel
 
 

@@ -1,25 +1,25 @@
 """Kernels for laws of two moments on whole numbers: exact sums of levels and of their squares, whatever they are.
 
-Levels come from `cpu_levels`. Three words slide over the image as in `cpu`:
-the sum of levels packed with the count; the sum of squares without what overflows 64 bits; and the sum of each square's
-upper bits, which says how often it overflowed. The last is skipped where no level of the window has such bits.
+Levels come from `cpu_levels`. Three words slide over the image as in `cpu`: the sum of levels packed with the count;
+the sum of squares without what overflows 64 bits; and the sum of the bright levels' squares without their lower bits,
+which says how often it overflowed. The last is kept only where a level of the window is bright, block by block.
 
 As in `cpu`, blocks that cannot hold a hit are passed over: nowhere in a block is the sum of levels smaller than at its
-start plus its falls, nor the sum of squares; so the brightest pixel is compared with the lowest threshold there can be.
+start plus its falls, nor the sum of squares. That gives a level below which no pixel of the block is a hit, and
+only the pixels above it are looked at.
 
 Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
+from sarship.cfar.cpu_levels import Rule
 
-__all__ = ["BLOCK", "Rule", "search_rows"]
+__all__ = ["BLOCK", "search_rows"]
 
 _COUNT_SHIFT = np.uint64(48)
 _SUM_LEFT = np.uint64(16)
@@ -32,7 +32,6 @@ _ONE = np.uint64(1)
 _WORD_BITS = np.uint64(64)
 _WORD = 2.0**64
 _SAFE = 1e-12
-_NEAREST = 1 << 18
 BLOCK = 32
 """Pixels of a block."""
 
@@ -40,44 +39,44 @@ U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
-Levels = NDArray[np.signedinteger]
+Levels = NDArray[np.integer]
 Quad = tuple[U64, U64, U64, U64]
 
 
-class Rule(NamedTuple):
-    """Numbers of a law that the kernel compares with."""
-
-    scale: float
-    """Levels for each unit of ln power; 0 where a level is power."""
-    centre: int
-    """What was taken from each level."""
-    bias: np.uint64
-    """Above the negative of any sum of levels: with it the packed count comes out right."""
-    shift: np.uint64
-    """A level whose square has bits from this one on is bright; an even number."""
-    least: float
-    """No hit's distance above the sum is below this times the count."""
-    variance: float
-    """Variance in levels at which the surface's entries begin."""
-    steps: float
-    """Entries of the surface for each unit of ln variance."""
-
-
 @compiled
-def _slide_down(sums: U64, squares: U64, entering: Levels, leaving: Levels) -> None:
+def _slide_down(sums: U64, squares: U64, entering: Levels, leaving: Levels, same_count: bool) -> None:
     """Add a line's levels, squares and counts to the column sums and take another's away; wrap-around cancels."""
-    for i in range(sums.size):
-        new, old = np.int64(entering[i]), np.int64(leaving[i])
-        count = np.int64(new != 0) - np.int64(old != 0)
-        sums[i] += np.uint64(new - old) + (np.uint64(count) << _COUNT_SHIFT)
-        squares[i] += np.uint64(new * new) - np.uint64(old * old)
+    if same_count:
+        for i in range(sums.size):
+            sums[i] += np.uint64(np.int64(entering[i]) - np.int64(leaving[i]))
+    else:
+        for i in range(sums.size):
+            count = np.int64(entering[i] != 0) - np.int64(leaving[i] != 0)
+            sums[i] += np.uint64(np.int64(entering[i]) - np.int64(leaving[i])) + (np.uint64(count) << _COUNT_SHIFT)
+    # one loop each: a difference of squares would be made a product of 33-bit numbers, which vector registers have not
+    for i in range(squares.size):
+        squares[i] += np.uint64(np.int64(entering[i]) * np.int64(entering[i]))
+    for i in range(squares.size):
+        squares[i] -= np.uint64(np.int64(leaving[i]) * np.int64(leaving[i]))
 
 
 @compiled
-def _slide_tops(tops: U64, entering: Levels, leaving: Levels, shift: np.uint64) -> None:
+def _slide_tops(tops: U64, entering: Levels, leaving: Levels, bright: int, shift: np.uint64) -> None:
     for i in range(tops.size):
         new, old = np.int64(entering[i]), np.int64(leaving[i])
-        tops[i] += (np.uint64(new * new) >> shift) - (np.uint64(old * old) >> shift)
+        top_new = np.uint64(new * new) >> shift if abs(new) >= bright else np.uint64(0)
+        top_old = np.uint64(old * old) >> shift if abs(old) >= bright else np.uint64(0)
+        tops[i] += top_new - top_old
+
+
+@compiled
+def _find_bright(last_bright: I64, entering: Levels, bright: int, line: int) -> None:
+    """Note the line for each block of columns in which it has a bright level."""
+    for k in range(last_bright.size):
+        largest = np.int64(0)
+        for level in entering[k * BLOCK : (k + 1) * BLOCK]:
+            largest = max(largest, abs(np.int64(level)))
+        last_bright[k] = line if largest >= bright else last_bright[k]
 
 
 @compiled
@@ -92,22 +91,16 @@ def _first_sum(outer: U64, inner: U64, back: int, guard: int) -> np.uint64:
 
 
 @compiled
-def _survey_blocks(
-    change: U64, changes: U64, falls: I64, uneven: U64, near: I64, columns: Quad, squares: Quad, block: int
-) -> None:
-    """For each block of a line how the ring's sums change across it, and by how much they fall on the way.
+def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Quad, squares: Quad, block: int) -> None:
+    """For each block of a line how the ring's two sums change across it, and by how much they fall on the way.
 
     `falls` holds 65,536 times that of the sum of levels, then that of the squares of levels less 128 times `near`, but
     for at most `_ROUNDING` times `near` a pixel; `uneven` is zero where the ring's count stays the same.
     """
-    rows = (change.size, block)
-    a, b, c, d = (
-        columns[0].reshape(rows), columns[1].reshape(rows), columns[2].reshape(rows), columns[3].reshape(rows),
-    )  # fmt: skip
-    e, f, g, h = (
-        squares[0].reshape(rows), squares[1].reshape(rows), squares[2].reshape(rows), squares[3].reshape(rows),
-    )  # fmt: skip
-    for k in range(change.size):
+    rows = (uneven.size, block)
+    a, b, c, d = columns[0].reshape(rows), columns[1].reshape(rows), columns[2].reshape(rows), columns[3].reshape(rows)
+    e, f, g, h = squares[0].reshape(rows), squares[1].reshape(rows), squares[2].reshape(rows), squares[3].reshape(rows)
+    for k in range(uneven.size):
         total, total_2, fall, fall_2, odd = np.uint64(0), np.uint64(0), np.int64(0), np.int64(0), np.uint64(0)
         centre = np.int64(np.int32(near[k]))
         for i in range(block):
@@ -121,7 +114,7 @@ def _survey_blocks(
             # 2 · 128 · centre · sum; a product of two 32-bit numbers is the one that vector registers have
             part = np.int64(np.int32(np.uint32((step << _TO_TOP) >> _HALF)))
             fall_2 += min(np.int64(step_2) - np.int64(np.uint64(part * centre) << _SUM_LEFT), np.int64(0))
-        change[k], changes[k], falls[0, k], falls[1, k], uneven[k] = total, total_2, fall, fall_2, odd
+        change[0, k], change[1, k], falls[0, k], falls[1, k], uneven[k] = total, total_2, fall, fall_2, odd
 
 
 @compiled
@@ -216,34 +209,88 @@ def _may_be_hit(
 
 
 @compiled
-def _block_may_hold_hit(
-    peak: int,
-    count: int,
-    total: int,
-    low: np.uint64,
-    change: int,
-    fall: int,
-    fall_2: int,
-    near: int,
-    table: F64,
-    surface: F64,
-    rule: Rule,
-) -> bool:
-    """Whether any pixel of a block could be a hit, from the sums before it and how far they fall within."""
+def _decide_blocks(
+    floors: F64, starts: U64, change: U64, falls: I64, uneven: U64, near: I64, peak: I64,
+    farthest: int, packed: np.uint64, low: np.uint64, table: F64, surface: F64, rule: Rule,
+) -> None:  # fmt: skip
+    """For each block of a line the sums before it, and a level below which it holds no hit; infinite where none at all.
+
+    Nowhere in the block is a sum smaller than at its start plus its falls. `near` is 128th parts of a level that the
+    block's are near, up to `farthest`.
+    """
+    for k in range(floors.size):
+        starts[0, k], starts[1, k] = packed, low
+        count, total = _unpacked(packed, rule.bias)
+        packed += change[0, k]
+        here, low = np.float64(np.int64(low)), low + change[1, k]
+        floors[k] = -np.inf
+        if uneven[k] != 0:
+            continue
+        floors[k] = np.inf
+        if count == 0:
+            continue
+        n, centre = np.float64(count), 128.0 * np.float64(near[k])
+        # all from here on less the centre, which leaves the spread as it is and its parts small
+        start, fall = np.float64(total) - n * centre, np.float64(falls[0, k] >> 16)
+        lowest, highest = start + fall, start + (np.float64(np.int64(change[0, k])) - fall)
+        above = n * (np.float64(peak[k]) - centre) - lowest
+        if above <= 0 or above < rule.least * n:
+            continue
+        square = here + centre * (n * centre - 2 * np.float64(total))
+        square += np.float64(falls[1, k]) - BLOCK * _ROUNDING * abs(np.float64(near[k]))
+        square -= _SAFE * (here + centre * centre * n)
+        need = _least_square(count, lowest, highest, square, table, surface, rule)
+        if above * above < need:
+            continue
+        # levels are whole: one less makes up for all that rounds
+        floors[k] = centre + (lowest + max(np.sqrt(need), rule.least * n)) / n - 1
+        # the next line is much like this one
+        near[k] = min(max(round(np.float64(total) / n / 128), -farthest), farthest)
+
+
+@compiled
+def _least_square(
+    count: int, lowest: float, highest: float, square: float, table: F64, surface: F64, rule: Rule
+) -> float:
+    """Least of the squares of how far above a ring's sum count · level must be, from bounds of the ring's sums."""
+    if not table[count] < np.inf:
+        return np.inf
+    spread = max(np.float64(count) * square - max(lowest * lowest, highest * highest), 0.0)
+    return _square(count, spread, table, surface, rule) * (1 - _SAFE)
+
+
+@compiled
+def _floor_of_bright_block(
+    packed: np.uint64, top: np.uint64, columns: Quad, tops: Quad, start: int, table: F64, surface: F64, rule: Rule
+) -> float:
+    """The level below which a block holds no hit, from the sums of the bright levels' upper bits at each pixel."""
+    count, total = _unpacked(packed, rule.bias)
     if count == 0:
-        return False
-    n, centre = np.float64(count), 128.0 * np.float64(near)
-    # all from here on less the centre, which leaves the spread as it is and its parts small
-    start = np.float64(total) - n * centre
-    lowest, highest = start + np.float64(fall), start + np.float64(change - fall)
-    above = n * (np.float64(peak) - centre) - lowest
-    if above <= 0 or above < rule.least * n:
-        return False
-    square = np.float64(np.int64(low)) + centre * (n * centre - 2 * np.float64(total))
-    square += np.float64(fall_2) - BLOCK * _ROUNDING * abs(np.float64(near))
-    spread = n * square - max(lowest * lowest, highest * highest)
-    error = _SAFE * n * (np.float64(np.int64(low)) + centre * centre * n)
-    return bool(above * above * (1 + _SAFE) >= _square(count, spread - error, table, surface, rule))
+        return np.inf
+    n, unit = np.float64(count), np.float64(_ONE << rule.shift)
+    centre = np.float64(total) / n
+    here = square = np.float64(top) * unit - np.float64(total) * centre
+    error = _SAFE * (np.float64(top) * unit + np.float64(total) * centre)
+    lowest = highest = level = 0.0
+    for i in range(start, start + BLOCK):
+        step = (columns[0][i] - columns[1][i]) - (columns[2][i] - columns[3][i])
+        step_t = (tops[0][i] - tops[1][i]) - (tops[2][i] - tops[3][i])
+        change = np.float64(np.int64(step << _SUM_LEFT) >> 16)
+        level += change
+        here += np.float64(np.int64(step_t)) * unit - 2 * centre * change
+        lowest, highest, square = min(lowest, level), max(highest, level), min(square, here)
+    need = np.sqrt(_least_square(count, lowest, highest, square - error, table, surface, rule))
+    return float(centre + (lowest + max(need, rule.least * n)) / n - 1)
+
+
+@compiled
+def _across(sums: Quad, start: int, stop: int) -> np.uint64:
+    """By how much the ring's sum changes over some steps."""
+    a, b, c, d = sums[0][start:stop], sums[1][start:stop], sums[2][start:stop], sums[3][start:stop]
+    total = np.uint64(0)
+    for i in range(a.size):
+        total += (a[i] - b[i]) - (c[i] - d[i])
+    return total
 
 
 @compiled
@@ -254,20 +301,15 @@ def _parts(sums: np.ndarray, back: int, guard: int, wide: int) -> tuple[np.ndarr
 
 @compiled
 def search_rows(
-    rows: Levels,
-    sizes: I64,
-    width: int,
-    window: tuple[int, int, int, int],
-    table: F64,
-    surface: F64,
-    rule: Rule,
-    cap: int,
-    out: NDArray[np.float32],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], F64, F64]:
+    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], width: int, window: tuple[int, int, int, int], table: F64,
+    surface: F64, rule: Rule, bright: int, cap: int, out: NDArray[np.float32], block: int,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], F64, F64]:  # fmt: skip
     """Hits among rows of levels: lines, pixels, mean levels and scores; or their scores, where `out` is not empty.
 
     The rows' halo is not searched: `back` lines above and below, `back + 1` pixels to the left, and to the right `back`
-    and what makes the `width` pixels between whole blocks. `sizes` holds the largest size of a level for each row.
+    and what makes the `width` pixels between whole blocks. `sizes` holds the largest size of a level for each row, and
+    `is_full` whether all of its pixels inside the image have data. A level of size `bright` is bright. `block` is
+    `BLOCK`: a loop whose length the compiler does not know is the one that it does well.
     """
     back_l, back_p, guard_l, guard_p = window
     n_columns = rows.shape[1]
@@ -280,50 +322,57 @@ def search_rows(
     columns = (*_parts(outer, back_p, back_p, wide), *_parts(inner, back_p, guard_p, wide))
     squares = (*_parts(outer_2, back_p, back_p, wide), *_parts(inner_2, back_p, guard_p, wide))
     tops = (*_parts(outer_t, back_p, back_p, wide), *_parts(inner_t, back_p, guard_p, wide))
-    change, changes = np.zeros(n_blocks, np.uint64), np.zeros(n_blocks, np.uint64)
-    uneven = np.zeros(n_blocks, np.uint64)
-    falls, peak, near = np.zeros((2, n_blocks), np.int64), np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
+    change, starts = np.zeros((2, n_blocks), np.uint64), np.zeros((2, n_blocks), np.uint64)
+    falls, uneven = np.zeros((2, n_blocks), np.int64), np.zeros(n_blocks, np.uint64)
+    peak, near = np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
+    floors = np.full(n_blocks, -np.inf)
     lines, pixels, means, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64), np.empty(64)
-    n_hits, last_bright, bright = 0, -(1 << 40), np.int64(_ONE << (rule.shift >> _ONE))
+    last_bright, reach = np.full(n_columns // BLOCK + 1, -(1 << 40)), 2 * back_p // BLOCK + 2
+    n_hits, latest, farthest = 0, -(1 << 40), min(bright // 128, 1 << 18)
     for entering in range(rows.shape[0]):
         # the first line decided is `back_l`; lines before it only fill the sums
         line = entering - back_l
         newest, oldest = rows[entering], rows[line - back_l - 1] if line > back_l else nothing
         guarded = rows[line + guard_l] if line + guard_l >= 0 else nothing
         past = rows[line - guard_l - 1] if line > guard_l else nothing
-        last_bright = entering if sizes[entering] >= bright else last_bright
-        is_bright = entering - last_bright < n_rows
-        _slide_down(outer, outer_2, newest, oldest)
-        _slide_down(inner, inner_2, guarded, past)
-        if is_bright:
-            _slide_tops(outer_t, newest, oldest, rule.shift)
-            _slide_tops(inner_t, guarded, past, rule.shift)
+        if sizes[entering] >= bright:
+            latest = entering
+            _find_bright(last_bright, newest, bright, entering)
+        same = line > back_l and is_full[entering] and is_full[line - back_l - 1]
+        _slide_down(outer, outer_2, newest, oldest, same)
+        same = line > guard_l and is_full[line + guard_l] and is_full[line - guard_l - 1]
+        _slide_down(inner, inner_2, guarded, past, same)
+        if entering - latest < n_rows:
+            for k in range(last_bright.size):
+                if entering - last_bright[k] < n_rows:
+                    part = slice(k * BLOCK, (k + 1) * BLOCK)
+                    _slide_tops(outer_t[part], newest[part], oldest[part], bright, rule.shift)
+                    _slide_tops(inner_t[part], guarded[part], past[part], bright, rule.shift)
         if line < back_l:
             continue
         packed, low = _first_sum(outer, inner, back_p, guard_p), _first_sum(outer_2, inner_2, back_p, guard_p)
         top = _first_sum(outer_t, inner_t, back_p, guard_p)
         values = rows[line, back_p + 1 : back_p + 1 + wide]
-        is_surveyed = out.size == 0 and not is_bright
-        if is_surveyed:
-            _survey_blocks(change, changes, falls, uneven, near, columns, squares, BLOCK)
-            _brightest(peak, values, BLOCK)
+        _survey_blocks(change, falls, uneven, near, columns, squares, block)
+        _brightest(peak, values, block)
+        _decide_blocks(floors, starts, change, falls, uneven, near, peak, farthest, packed, low, table, surface, rule)
         for k in range(n_blocks):
-            if is_surveyed and uneven[k] == 0:
-                count, total = _unpacked(packed, rule.bias)
-                across, fall = int(np.int64(change[k])), int(falls[0, k] >> 16)
-                if not _block_may_hold_hit(
-                    peak[k], count, total, low, across, fall, falls[1, k], near[k], table, surface, rule
-                ):
-                    packed += change[k]
-                    low += changes[k]
+            first, last, floor = k * BLOCK, (k + 1) * BLOCK, floors[k] if out.size == 0 else -np.inf
+            is_bright = entering - latest < n_rows and entering - last_bright[k : k + reach].max() < n_rows
+            if is_bright and out.size == 0 and uneven[k] == 0:
+                floor = _floor_of_bright_block(starts[0, k], top, columns, tops, first, table, surface, rule)
+            if peak[k] < floor:
+                top = top + _across(tops, first, last) if is_bright else np.uint64(0)
+                continue
+            packed, low, top = starts[0, k], starts[1, k], top if is_bright else np.uint64(0)
+            done = first
+            for i in range(first, min(last, width)):
+                if values[i] < floor:
                     continue
-                # the next line is much like this one
-                near[k] = min(max(round(total / 128 / count), -_NEAREST), _NEAREST) if count > 0 else 0
-            for i in range(k * BLOCK, min((k + 1) * BLOCK, width)):
-                packed += (columns[0][i] - columns[1][i]) - (columns[2][i] - columns[3][i])
-                low += (squares[0][i] - squares[1][i]) - (squares[2][i] - squares[3][i])
-                if is_bright:
-                    top += (tops[0][i] - tops[1][i]) - (tops[2][i] - tops[3][i])
+                packed += _across(columns, done, i + 1)
+                low += _across(squares, done, i + 1)
+                top += _across(tops, done, i + 1) if is_bright else np.uint64(0)
+                done = i + 1
                 count, total = _unpacked(packed, rule.bias)
                 level = int(values[i])
                 if out.size == 0 and not _may_be_hit(level, count, total, low, top, table, surface, rule):
@@ -341,4 +390,5 @@ def search_rows(
                 mean = np.float64(total + rule.centre * count) / np.float64(count)
                 lines[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, i, mean, score
                 n_hits += 1
+            top += _across(tops, done, last) if is_bright else np.uint64(0)
     return lines[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sarship.cfar import cpu_moments
 from sarship.cfar.compiler import ABOVE_ONE, compiled
-from sarship.cfar.cpu_levels import LN_SCALE
+from sarship.cfar.cpu_levels import LN_SCALE, Rule
 from sarship.cfar.gpu_rules import LN_ZERO, TOP_SHIFT
 from sarship.clutter import ring_table
 from sarship.klaw import ring_surface
@@ -27,7 +27,7 @@ _SUM_BITS, _COUNT_SHIFT = np.uint64((1 << 48) - 1), np.uint64(48)
 
 @compiled
 def _moment_scores(
-    score: F64, level: I64, count: I64, total: I64, low: U64, top: U64, table: F64, surface: F64, rule: cpu_moments.Rule
+    score: F64, level: I64, count: I64, total: I64, low: U64, top: U64, table: F64, surface: F64, rule: Rule
 ) -> None:
     """Decide found pixels as the CPU does, from the exact sums of their rings."""
     for i in range(score.size):
@@ -50,7 +50,7 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
         sums = total.astype(np.float64)
         return line, pixel, value, sums / count, value / (factors[count] * sums)
     surface, scale = ring_surface(params), LN_SCALE if params.law != "gaussian" else 0.0
-    rule = cpu_moments.Rule(
+    rule = Rule(
         scale=scale,
         centre=0,
         bias=np.uint64(0),

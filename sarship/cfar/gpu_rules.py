@@ -52,6 +52,7 @@ _SAFE = 1e-12
 LN_ZERO = 1 << 31
 """Added to the levels of ln power of float images, so that none is below zero; it changes no result."""
 _HALF_SCALE = cpu_levels.LN_SCALE / 2
+_SMALLEST, _LARGEST = cpu_levels.SMALLEST, cpu_levels.LARGEST
 
 Device = Callable[..., Any]
 
@@ -196,7 +197,7 @@ GAMMA_NUMBER = Rule(
 @on_device
 def ln_level(power: Any) -> Any:
     """Fixed-point logarithm of a power; 0 for no data."""
-    if power > 0 and power < np.inf:
+    if power > _SMALLEST and power < _LARGEST:
         return np.uint32(2 * np.int64(math.floor(math.log(np.float64(power)) * _HALF_SCALE + 0.5)) + 1 + LN_ZERO)
     return np.uint32(0)
 

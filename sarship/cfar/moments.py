@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.cpu_float import negative_power
-from sarship.cfar.cpu_levels import LN_LEVELS, LN_SCALE, fill_levels
-from sarship.cfar.cpu_moments import BLOCK, Rule, search_rows
+from sarship.cfar.cpu_levels import LN_LEVELS, LN_SCALE, Rule, fill_levels
+from sarship.cfar.cpu_moments import BLOCK, search_rows
 from sarship.klaw import Surface
 
 __all__ = ["search_tile"]
@@ -19,9 +19,11 @@ Image = NDArray[np.uint16] | NDArray[np.floating]
 
 STRIP_LINES = 512
 """Lines whose levels are laid out at once, unless the window is tall: they stay in the caches."""
+FARTHEST = 40.0
+"""Largest ln power that levels are centred on: less it, those of `SMALLEST` and `LARGEST` fit 32 bits."""
 SAMPLES = 32
 """Lines and pixels of a tile that are looked at for its usual level."""
-_SQUARE_LEVELS = np.arange(1 << 16, dtype=np.int64) ** 2
+_SQUARE_LEVELS = np.arange(1 << 16, dtype=np.uint32) ** 2
 _NO_LEVELS = np.empty(0, np.int32)
 
 
@@ -49,8 +51,8 @@ def search_tile(
     ValueError
         A valid pixel whose power is negative.
     """
-    centre = _centre(image, valid, tile, is_log, table.size - 1)
-    levels: NDArray[np.signedinteger] = _NO_LEVELS
+    centre = _centre(image, valid, tile) if is_log else 0
+    levels: NDArray[np.integer] = _NO_LEVELS
     if image.dtype.kind == "u":
         levels = LN_LEVELS if is_log else _SQUARE_LEVELS
         levels = levels - levels.dtype.type(centre)
@@ -58,8 +60,8 @@ def search_tile(
     rule = Rule(
         scale=LN_SCALE if is_log else 0.0,
         centre=centre,
-        bias=np.uint64(1 << 47 if is_log else centre * (table.size - 1)),
-        shift=_shift(table.size - 1, 2 * window[0] + 1),
+        bias=np.uint64(1 << 47 if is_log else 0),
+        shift=np.uint64(32),
         least=surface.least * LN_SCALE,
         variance=surface.variance * LN_SCALE**2,
         steps=surface.steps,
@@ -86,7 +88,7 @@ def _search_strip(
     cap: int,
     out: NDArray[np.float32],
     origin: tuple[int, int],
-    levels: NDArray[np.signedinteger],
+    levels: NDArray[np.integer],
     surface: Surface,
     rule: Rule,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
@@ -95,18 +97,19 @@ def _search_strip(
     back_l, back_p = window[:2]
     width = right - left
     rows = np.empty((stop - start + 2 * back_l, -(-width // BLOCK) * BLOCK + 2 * back_p + 1), levels.dtype)
-    sizes, negative = np.empty(rows.shape[0], np.int64), np.zeros(3)
-    fill_levels(rows, sizes, image, valid, levels, start - back_l, left - back_p - 1, rule.centre, negative)
+    sizes, is_full, negative = np.empty(rows.shape[0], np.int64), np.empty(rows.shape[0], np.bool_), np.zeros(3)
+    fill_levels(rows, sizes, is_full, image, valid, levels, start - back_l, left - back_p - 1, rule.centre, negative)
     if negative[0] < 0:
         raise negative_power(negative, origin)
-    lines, pixels, means, scores = search_rows(rows, sizes, width, window, table, surface.entries, rule, cap, out)
+    bright = _bright(table.size - 1, 2 * back_l + 1)
+    lines, pixels, means, scores = search_rows(
+        rows, sizes, is_full, width, window, table, surface.entries, rule, bright, cap, out, BLOCK
+    )
     return lines + np.int64(start), pixels + np.int64(left), means, scores
 
 
-def _centre(
-    image: Image, valid: NDArray[np.bool_], tile: tuple[int, int, int, int], is_log: bool, ring_size: int
-) -> int:
-    """A level near the median of the tile's, such that none is zero less that; it changes no result."""
+def _centre(image: Image, valid: NDArray[np.bool_], tile: tuple[int, int, int, int]) -> int:
+    """An even number near the median of the tile's levels, which are odd; it changes no result."""
     start, stop, left, right = tile
     step = max((stop - start) // SAMPLES, 1), max((right - left) // SAMPLES, 1)
     some = np.s_[start : stop : step[0], left : right : step[1]]
@@ -114,16 +117,10 @@ def _centre(
     values = values[(values > 0) & (values < np.inf) & (valid[some] if valid.size else True)]
     if not values.size:
         return 0
-    if is_log:
-        mean = float(np.log(np.median(values))) * (2 if image.dtype.kind == "u" else 1)
-        # levels are odd
-        return 2 * round(mean * LN_SCALE / 2)
-    centre = int(np.median(values) ** 2) + 1
-    # no square of a digital number, and small enough for the largest ring's sum to stay within 48 bits
-    centre += math.isqrt(centre) ** 2 == centre
-    return centre if (centre + (1 << 32)) * ring_size < 1 << 48 else 0
+    mean = float(np.log(np.median(values))) * (2 if image.dtype.kind == "u" else 1)
+    return 2 * round(min(max(mean, -FARTHEST), FARTHEST) * LN_SCALE / 2)
 
 
-def _shift(ring_size: int, n_lines: int) -> np.uint64:
-    """Bits of a square from which on it is bright: the others' sums over a ring, and falls over a block, fit a word."""
-    return np.uint64(2 * (min(64 - ring_size.bit_length(), 61 - (BLOCK * n_lines).bit_length()) // 2))
+def _bright(ring_size: int, n_lines: int) -> int:
+    """Size of level from which on it is bright: the others' squares over a ring, and falls over a block, fit a word."""
+    return math.isqrt(min((1 << 64) // ring_size, (1 << 60) // (BLOCK * n_lines)))
