@@ -43,6 +43,17 @@ def test_levels_are_the_rounded_logarithm_of_power():
     assert np.all(levels[1:] % 2 == 1), "no level is zero whatever even number is taken from it"
 
 
+@pytest.mark.parametrize("law", LOG_LAWS)
+def test_powers_of_any_size_have_a_logarithm_and_absurd_ones_are_no_data(law):
+    rng = np.random.default_rng(3)
+    image = 10 ** rng.uniform(-190, 190, (25, 25))
+    params = CfarParams(law=law, guard=1, background=3, pfa=0.1)
+    np.testing.assert_allclose(cfar.score(image, params), naive.judged(image, params)[0], rtol=3e-7)
+    absurd, missing = image.copy(), image.copy()
+    absurd[5, 5:9], missing[5, 5:9] = [1e-220, 1e220, 5e-324, 1e308], np.nan
+    np.testing.assert_array_equal(cfar.score(absurd, params), cfar.score(missing, params))
+
+
 @pytest.mark.parametrize("law", LAWS)
 def test_sums_stay_exact_beside_the_brightest_land(law):
     rng = np.random.default_rng(0)

@@ -98,7 +98,7 @@ def _ln1p(r: float) -> float:
 
 
 @partial(compiled, fused=True)
-def _fill_logarithms(out: NDArray[np.int32], power: Image, centre: int) -> bool:
+def _fill_logarithms(out: Levels, power: Image, centre: int) -> bool:
     """Fixed-point logarithms less `centre`, zero for no data; returns whether a power is negative.
 
     All of it is arithmetic that runs in vector registers, without a division.
