@@ -25,53 +25,87 @@ CAPABILITY: Final = (9, 0)
 """Compute capability that is compiled for: Hopper's."""
 
 
+types: Any = numba.types
+WHOLE, REAL = types.int64, types.float64
+
+
+def _array(kind: Any, n_axes: int) -> Any:
+    return types.Array(kind, n_axes, "C")
+
+
+FLAGS, BITS, TALLY = _array(types.boolean, 2), _array(types.uint32, 2), _array(types.uint64, 1)
+PLACES, TABLE, SURFACE = _array(WHOLE, 2), _array(REAL, 1), _array(REAL, 2)
+
+
 class _Card:
     compute_capability = CAPABILITY
 
 
 def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """Every kernel with its name and the types that it is called with."""
-    # its modules make device functions when they load, which asks for a card
+    # the modules of kernels make device functions when they load, which asks for a card
     dispatcher: Any = import_module("numba.cuda.dispatcher")
     dispatcher.get_current_device = _Card
-    from sarship.cfar import gpu_float_rules, gpu_kernels, gpu_rules
+    from sarship.cfar import gpu_averages, gpu_float_rules, gpu_kernels, gpu_rings, gpu_rules
 
-    types: Any = numba.types
-    typeof: Any = numba.typeof
     kind: Any
-    out: Any
-    whole, real, flags = types.int64, types.float64, types.Array(types.boolean, 2, "C")
-    places, tally = types.Array(whole, 2, "C"), types.Array(types.uint64, 1, "C")
-    table, surface = types.Array(real, 1, "C"), types.Array(real, 2, "C")
-    law = typeof(gpu_rules.Law(1.0, 1.0, 1.0, 1.0))
-    rules = {
+    rules: dict[str, tuple[Any, Any]] = {
         "gamma, uint16": (gpu_rules.GAMMA_NUMBER, np.uint16),
         "two moments": (gpu_rules.MOMENTS, np.uint32),
         "two moments, three words": (gpu_rules.SHARP_MOMENTS, np.uint32),
     }
-    for kind in (np.float32, np.float64):
-        rules[f"gamma, {kind.__name__}"] = (gpu_float_rules.gamma_float(kind), kind)
-        rules[f"gaussian, {kind.__name__}"] = (gpu_float_rules.gaussian_float(kind), kind)
-    for name, (rule, kind) in rules.items():
-        image = types.Array(numba.from_dtype(np.dtype(kind)), 2, "C")
-        words = types.Array(numba.from_dtype(np.dtype(rule.word)), 2, "C")
-        found = (tally, places, words)
-        begin = (image, flags, table, *[whole] * 4)
-        for mode in ("search", "score", "mask"):
-            out = types.Array(types.float32, 2, "C") if mode == "score" else flags
-            for is_masked in (False, True):
-                kernel = gpu_kernels.sliding(rule, is_masked, mode)
-                label = f"{name}, {mode}{', masked' * is_masked}"
-                yield label, kernel, (*begin, *[whole] * 5, real, surface, law, *found, out)
-            kernel = gpu_kernels.ring_by_ring(rule, True, mode, mode == "search")
-            yield f"{name}, {mode}, ring by ring", kernel, (*begin, *[whole] * 3, surface, law, places, *found, out)
-    levels = types.Array(types.uint32, 1, "C")
     for kind in (np.uint16, np.float32, np.float64):
-        image = types.Array(numba.from_dtype(np.dtype(kind)), 2, "C")
-        kernel = gpu_kernels.fill_levels(kind is np.uint16, True)
-        out = types.Array(types.uint32, 2, "C")
-        yield f"levels, {kind.__name__}", kernel, (image, flags, levels, whole, tally, out)
-        yield f"gather, {kind.__name__}", gpu_kernels.gather, (image, places, whole, table)
+        if kind is not np.uint16:
+            rules[f"gamma, {kind.__name__}"] = (gpu_float_rules.gamma_float(kind), kind)
+            rules[f"gaussian, {kind.__name__}"] = (gpu_float_rules.gaussian_float(kind), kind)
+        rules[f"greatest, {kind.__name__}"] = (gpu_averages.sides(kind, True), kind)
+        rules[f"smallest, {kind.__name__}"] = (gpu_averages.sides(kind, False), kind)
+        rules[f"ordered, {kind.__name__}"] = (gpu_averages.ordered(kind), kind)
+        image = _array(numba.from_dtype(np.dtype(kind)), 2)
+        fill = gpu_kernels.fill_levels(kind is np.uint16, True)
+        yield f"levels, {kind.__name__}", fill, (image, FLAGS, _array(types.uint32, 1), WHOLE, TALLY, BITS)
+        yield f"gather, {kind.__name__}", gpu_rings.gather, (image, PLACES, WHOLE, TABLE)
+    yield "mark", gpu_rings.mark, (PLACES, WHOLE, WHOLE, WHOLE, BITS)
+    for name, (rule, kind) in rules.items():
+        image = _array(numba.from_dtype(np.dtype(kind)), 2)
+        words = _array(numba.from_dtype(np.dtype(rule.word)), 2)
+        for mode in ("search", "score", "mask"):
+            out = _array(types.float32, 2) if mode == "score" else FLAGS
+            ends = (TALLY, PLACES, words, out)
+            yield from _passing(name, rule, mode, (image, FLAGS, TABLE, *[WHOLE] * 4), ends)
+            for where in ("places", "blocks") if mode == "search" else ("lines", "blocks"):
+                kernel = gpu_rings.ring_by_ring(rule, True, mode, where)
+                more = (*[WHOLE] * 4, SURFACE, _law(), PLACES, BITS)
+                yield (
+                    f"{name}, {mode}, rings of {where}", kernel,
+                    (image, FLAGS, TABLE, *[WHOLE] * 4, *more, *ends),
+                )  # fmt: skip
+
+
+def _passing(
+    name: str, rule: Any, mode: Any, begin: tuple[Any, ...], ends: tuple[Any, ...]
+) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
+    """The kernels that pass over the image."""
+    from sarship.cfar import gpu_kernels, gpu_ordered, gpu_parts, gpu_sides
+
+    for is_masked in (False, True):
+        label = f"{name}, {mode}{', masked' * is_masked}"
+        if isinstance(rule, gpu_parts.Running):
+            kernel = gpu_kernels.sliding(rule, is_masked, mode)
+            yield label, kernel, (*begin, *[WHOLE] * 5, REAL, SURFACE, _law(), *ends)
+        elif name.startswith("ordered") and mode == "search":
+            kernel = gpu_ordered.search_ordered(rule, is_masked)
+            yield label, kernel, (*begin, *[WHOLE] * 3, REAL, SURFACE, *ends[:-1])
+        elif not name.startswith("ordered") and (mode == "search" or rule.word is np.uint64):
+            kernel = gpu_sides.sliding_sides(rule, is_masked, mode, name.startswith("greatest"))
+            yield label, kernel, (*begin, *[WHOLE] * 4, types.UniTuple(REAL, 2), SURFACE, *ends)
+
+
+def _law() -> Any:
+    from sarship.cfar.gpu_parts import Law
+
+    typeof: Any = numba.typeof
+    return typeof(Law(1.0, 1.0, 1.0, 1.0))
 
 
 def assembled(kernel: Any, signature: tuple[Any, ...], folder: Path) -> str:

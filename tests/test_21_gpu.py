@@ -29,6 +29,7 @@ CASES = [
     "dual",
     "moved",
     "averages",
+    "passes",
     "streamed",
     "checked",
     "command",

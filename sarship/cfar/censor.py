@@ -4,14 +4,15 @@ A pass takes every pixel that was a hit in any pass before it, grown by a pixel,
 rings reach what a pass takes out can change, so only the blocks around those are searched again, on copies of the
 image as small as a block with its halo: memory does not grow with the image, and without ships it costs nothing.
 
-The kernels are those of the first pass. A pixel that was taken out is no data to them, though it still wants a
+`Censor` is the order of things, for the CPU and for a graphics card. On the CPU, in `Surroundings`, the kernels are
+those of the first pass. A pixel that was taken out is no data to them, though it still wants a
 decision of its own: its surroundings are laid beside those of others, like tiles, in an image whose middle line is
 searched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -21,84 +22,91 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sarship.cfar.tiles import read_only, work
-from sarship.model import Window
+from sarship.errors import FloodError
+from sarship.model import CfarParams, Window
 
-__all__ = ["Censor", "Found", "joined", "selected"]
+__all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_in_passes", "selected", "wide_lines"]
 
 BLOCK = 128
-"""Lines and pixels of a block."""
+"""Lines and pixels of a block on the CPU."""
 _AT_ONCE = 32
 """Pixels whose surroundings are laid side by side."""
 _NO_SCORES = np.empty((0, 0), np.float32)
 
 I64 = NDArray[np.int64]
-Found = tuple[I64, I64, NDArray[np.float64], NDArray[np.float64]]
-"""Lines, pixels, clutter and scores of hits."""
+Found = tuple[NDArray[Any], ...]
+"""Lines and pixels of hits, and what comes with them: clutter and scores on the CPU."""
 Kernel = Callable[[NDArray[np.generic], NDArray[np.bool_], tuple[int, int, int, int], NDArray[np.float32]], Found]
 """Search of a part of an image with its mask: the hits of a place in it, or its scores."""
+Near = Callable[[list[Window], I64, I64], Found]
+"""(blocks, places that are taken out from now on, all places that are) → hits of the blocks."""
 
 
-def joined(parts: list[Found]) -> Found:
+def joined(parts: Sequence[Found]) -> Found:
     """Hits of several places as one."""
-    if not parts:
-        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0)
-    line, pixel, clutter, score = (np.concatenate([part[k] for part in parts]) for k in range(4))
-    return line, pixel, clutter, score
+    return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def selected(found: Found, which: NDArray[np.bool_]) -> Found:
     """Some of the hits."""
-    line, pixel, clutter, score = found
-    return line[which], pixel[which], clutter[which], score[which]
+    return tuple(column[which] for column in found)
+
+
+def wide_lines(params: CfarParams, lines: tuple[int, int], n_lines: int) -> tuple[int, int]:
+    """Lines whose hits decide on some lines: what is taken out near those depends on hits farther away."""
+    more = params.halo - params.background_shape[0]
+    return max(lines[0] - more, 0), min(lines[1] + more, n_lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Censor:
     """An image whose hits are taken out of the rings."""
 
-    image: NDArray[np.generic]
-    valid: NDArray[np.bool_]
-    """Where the image may be used; empty where it may be everywhere."""
+    shape: tuple[int, ...]
+    """Of the image."""
     lines: tuple[int, int]
     """First line that is decided, and the first that is not."""
     back: tuple[int, int]
     """Half-widths of the ring."""
-    kernel: Kernel
+    block: int
+    """Lines and pixels of a block."""
+    near: Near
+    """Search of some blocks; or their scores, and no hits."""
 
     def search_again(self, found: Found, taken: I64) -> tuple[Found, I64]:
         """Hits with those found taken out as well, and all places that are; `taken` are those that were before.
 
         Places are line · (pixels of a line) + pixel, sorted. Unchanged where nothing new was found.
         """
-        places = found[0] * self.image.shape[1] + found[1]
+        places = found[0] * self.shape[1] + found[1]
         new = np.setdiff1d(places, taken)
         if not new.size:
             return found, taken
         taken = np.union1d(taken, new)
         blocks = self._blocks_near(new)
-        again = list(work(lambda block: self._search(block, taken), blocks))
+        again = self.near(blocks, new, taken)
         numbers = np.array([self._number(block.line_start, block.pixel_start) for block in blocks])
         kept = ~np.isin(self._number(found[0], found[1]), numbers)
-        return joined([selected(found, kept), *again]), taken
+        return joined([selected(found, kept), again]), taken
 
-    def score_again(self, scores: NDArray[Any], taken: I64) -> None:
+    def score_again(self, taken: I64) -> None:
         """Correct the scores near places that are taken out."""
-        for _ in work(lambda block: self._search(block, taken, scores), self._blocks_near(taken)):
-            pass
+        if taken.size:
+            self.near(self._blocks_near(taken), taken, taken)
 
     def _number(self, line: I64 | int, pixel: I64 | int) -> I64:
-        return np.asarray(line // BLOCK * (self.image.shape[1] // BLOCK + 1) + pixel // BLOCK)
+        return np.asarray(line // self.block * (self.shape[1] // self.block + 1) + pixel // self.block)
 
     def _blocks_near(self, places: I64) -> list[Window]:
         """Blocks in whose rings a place, grown by a pixel, may lie."""
-        n_pixels = self.image.shape[1]
+        n_pixels = self.shape[1]
         ends = []
         centres = np.divmod(places, n_pixels)
         for centre, back, low, high in zip(
             centres, self.back, (self.lines[0], 0), (self.lines[1], n_pixels), strict=True
         ):
-            first = np.maximum(centre - back - 1, low) // BLOCK
-            last = np.minimum(centre + back + 1, high - 1) // BLOCK
+            first = np.maximum(centre - back - 1, low) // self.block
+            last = np.minimum(centre + back + 1, high - 1) // self.block
             ends.append((first, last))
         (top, bottom), (left, right) = ends
         seen = (top <= bottom) & (left <= right)
@@ -112,23 +120,59 @@ class Censor:
             return []
         return [
             Window(
-                max(int(row) * BLOCK, self.lines[0]),
-                min((int(row) + 1) * BLOCK, self.lines[1]),
-                int(column) * BLOCK,
-                min((int(column) + 1) * BLOCK, n_pixels),
+                max(int(row) * self.block, self.lines[0]),
+                min((int(row) + 1) * self.block, self.lines[1]),
+                int(column) * self.block,
+                min((int(column) + 1) * self.block, n_pixels),
             )
             for row, column in np.unique(np.concatenate(pairs, axis=1), axis=1).T
         ]
 
-    def _search(self, block: Window, taken: I64, scores: NDArray[Any] | None = None) -> Found:
+
+def search_in_passes(
+    censor: Censor, found: Found, params: CfarParams, cap: int, *, is_scored: bool
+) -> tuple[Found, I64]:
+    """Hits of all passes from those of the first, and all places that the last pass takes out of the rings.
+
+    Where scores are wanted the last pass is left to `Censor.score_again`.
+    """
+    taken = np.empty(0, np.int64)
+    for _ in range(params.passes - 1 - is_scored):
+        found, taken = censor.search_again(found, taken)
+        if found[0].size > cap:
+            raise FloodError.of(cap, censor.shape, params.pfa)
+    return found, np.union1d(taken, found[0] * censor.shape[1] + found[1]) if is_scored else taken
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """An image on the host, some blocks of which are searched without what is taken out."""
+
+    image: NDArray[np.generic]
+    valid: NDArray[np.bool_]
+    """Where the image may be used; empty where it may be everywhere."""
+    back: tuple[int, int]
+    """Half-widths of the ring."""
+    kernel: Kernel
+    scores: NDArray[Any] | None = None
+    """Where scores go if they are wanted."""
+    first_line: int = 0
+    """First line of the scores."""
+
+    def search(self, blocks: list[Window], _new: I64, taken: I64) -> Found:
+        """Hits of some blocks, or their scores."""
+        nothing: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
+        return joined([nothing, *work(lambda block: self._search(block, taken), blocks)])
+
+    def _search(self, block: Window, taken: I64) -> Found:
         """Hits of a block; its scores are put where they belong if they are wanted."""
         (back_l, back_p), (height, width) = self.back, block.shape
         part, known = self._around(block)
         out_of_rings = self._grown(block, taken)
         core = np.s_[back_l : back_l + height, back_p : back_p + width]
         out = _NO_SCORES
-        if scores is not None:
-            out = scores[block.line_start - self.lines[0] :, block.pixel_start :][:height, :width]
+        if self.scores is not None:
+            out = self.scores[block.line_start - self.first_line :, block.pixel_start :][:height, :width]
         place = (back_l, back_l + height, back_p, back_p + width)
         keep = known & ~out_of_rings
         line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, out)

@@ -38,6 +38,8 @@ def _bins(floor: F64) -> tuple[U16, F64]:
     """Bin of every key, 32 for each doubling of power, and the lowest power of every bin."""
     with np.errstate(divide="ignore"):
         level = np.floor(32 * np.log2(floor))
+    # powers below 2⁻¹³³ have the first key, whose lowest is zero
+    level[1] = max(level[1], level[2] - 1)
     bins = np.zeros(_N_KEYS, np.uint16)
     known = np.isfinite(level)
     bins[known] = 1 + np.unique(level[known], return_inverse=True)[1]

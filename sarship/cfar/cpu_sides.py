@@ -168,25 +168,25 @@ def _boxes(
 
 
 @compiled
-def _level(
+def _deciding(
     sums: tuple[np.float64, np.float64, np.float64, np.float64],
     counts: tuple[np.int64, np.int64, np.int64, np.int64],
     table: F64,
     is_greatest: bool,
-) -> tuple[float, float, int]:
-    """Threshold, mean of the side that set it, and the ring's count."""
+) -> tuple[float, float, int, int, int]:
+    """Threshold, sum and count of the side that set it, the number of sides with pixels, and the ring's count."""
     sides, n = 0, 0
     for side in range(4):
         sides += int(counts[side] > 0)
         n += int(counts[side])
-    threshold, clutter = 0.0 if is_greatest else np.inf, np.nan
+    threshold, total, count = 0.0 if is_greatest else np.inf, 0.0, 0
     for side in range(4):
         if counts[side] == 0:
             continue
         level = table[sides, counts[side]] * sums[side]
         if level > threshold if is_greatest else level < threshold:
-            threshold, clutter = level, sums[side] / counts[side]
-    return threshold, clutter, n
+            threshold, total, count = level, float(sums[side]), int(counts[side])
+    return threshold, total, count, sides, n
 
 
 @compiled
@@ -263,7 +263,7 @@ def _search_strip(
                         np.int64(tall_n[line + turn_l, i]),
                     )
                 sums = (np.float64(above[i]), np.float64(below[i]), np.float64(right[i]), np.float64(left[i]))
-                threshold, level, n_ring = _level(sums, n, table, is_greatest)
+                threshold, total, count, _, n_ring = _deciding(sums, n, table, is_greatest)
                 can_decide = value > 0 and n_ring >= min_ring and threshold < np.inf
                 if out.size > 0:
                     score = np.float32(min(value / threshold, LARGEST_SCORE)) if can_decide else np.float32(np.nan)
@@ -275,7 +275,8 @@ def _search_strip(
                     return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]
                 if n_hits == lines.size:
                     lines, pixels, clutter, scores = grown(lines), grown(pixels), grown(clutter), grown(scores)
-                lines[n_hits], pixels[n_hits], clutter[n_hits], scores[n_hits] = line, i, level, value / threshold
+                lines[n_hits], pixels[n_hits] = line, i
+                clutter[n_hits], scores[n_hits] = total / count, value / threshold
                 n_hits += 1
     return lines[:n_hits], pixels[:n_hits], clutter[:n_hits], scores[:n_hits]
 

@@ -30,6 +30,8 @@ class Device:
 
     empty: Callable[..., Any]
     """(shape, dtype) → an array on the device, of the kind that was given."""
+    zeros: Callable[..., Any]
+    """The same, of zeros."""
     view: Callable[[Any], Any]
     """Such an array → what kernels take; nothing is copied."""
     to_host: Callable[[Any], np.ndarray]
@@ -142,6 +144,7 @@ def _cupy(cuda: Any) -> Device:
     properties = _properties(cuda)
     return Device(
         empty=cupy.empty,
+        zeros=cupy.zeros,
         view=lambda array: cuda.as_cuda_array(array, sync=False),
         to_host=lambda array: np.asarray(cupy.asnumpy(cupy.asarray(array))),
         from_host=cupy.asarray,
@@ -169,6 +172,7 @@ def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
 def _numba(cuda: Any) -> Device:
     return Device(
         empty=cuda.device_array,
+        zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
         view=cuda.as_cuda_array,
         to_host=lambda array: np.asarray(cuda.as_cuda_array(array).copy_to_host()),
         from_host=cuda.to_device,
@@ -195,6 +199,7 @@ def _simulated(cuda: Any) -> Device:
     """A small device, because the simulator runs every thread as one of the operating system's."""
     return Device(
         empty=cuda.device_array,
+        zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
         view=lambda array: array,
         to_host=lambda array: np.asarray(array.copy_to_host()),
         from_host=cuda.to_device,

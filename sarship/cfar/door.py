@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
@@ -11,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.averages import order_table, side_table
-from sarship.cfar import cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
-from sarship.cfar.censor import Censor, Found, joined, selected
+from sarship.cfar import censor, cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
+from sarship.cfar.censor import Censor, Found, Surroundings, joined, search_in_passes, selected, wide_lines
 from sarship.cfar.compiler import ABOVE_ONE
 from sarship.cfar.device import is_on_device
 from sarship.cfar.tiles import blocks, split, work
@@ -102,19 +103,14 @@ def search(
     def kernel(part: Pixels, keep: NDArray[np.bool_], place: Place, out: NDArray[np.float32]) -> Found:
         return search_tile(part, keep, place, window, table, part.size, out, (0, 0))
 
-    # what is taken out near the lines depends on hits farther away
-    more = params.halo - params.background_shape[0]
-    wide = max(lines[0] - more, 0), min(lines[1] + more, image.shape[0])
-    censor = Censor(image, valid, wide, params.background_shape, kernel)
-    found, taken = _pass(image, valid, params, wide, cap=cap), np.empty(0, np.int64)
-    for _ in range(params.passes - 1 - (scores is not None)):
-        found, taken = censor.search_again(found, taken)
-        if found[0].size > cap:
-            raise FloodError.of(cap, image.shape, params.pfa)
+    wide, back = wide_lines(params, lines, image.shape[0]), params.background_shape
+    without = Censor(image.shape, wide, back, censor.BLOCK, Surroundings(image, valid, back, kernel).search)
+    first = _pass(image, valid, params, wide, cap=cap)
+    found, taken = search_in_passes(without, first, params, cap, is_scored=scores is not None)
     if scores is not None:
-        places = found[0] * image.shape[1] + found[1]
         _pass(image, valid, params, lines, cap=cap, scores=scores)
-        Censor(image, valid, lines, params.background_shape, kernel).score_again(scores, np.union1d(taken, places))
+        again = Surroundings(image, valid, back, kernel, scores, lines[0]).search
+        replace(without, lines=lines, near=again).score_again(taken)
         return Hits.empty()
     return _hits(image, selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])))
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sarship.averages import order_table, side_table
 from sarship.cfar import cpu_moments
+from sarship.cfar.censor import Found
 from sarship.cfar.compiler import ABOVE_ONE, compiled
 from sarship.cfar.cpu_levels import LN_SCALE, Rule
-from sarship.cfar.gpu_rules import LN_ZERO, TOP_SHIFT
+from sarship.cfar.gpu_rules import COUNT_SHIFT, LN_ZERO, SUM_BITS, TOP_SHIFT
 from sarship.clutter import ring_table
 from sarship.klaw import ring_surface
 from sarship.model import CfarParams, Hits
 
-__all__ = ["NOTHING", "Found", "finished", "sorted_hits"]
+__all__ = ["NOTHING", "finished", "sorted_hits"]
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
 F64 = NDArray[np.float64]
-Found = tuple[I64, I64, F64, F64, F64]
-"""Lines, pixels, values, clutter and scores of hits."""
 NOTHING: Found = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0), np.empty(0))
-
-_SUM_BITS, _COUNT_SHIFT = np.uint64((1 << 48) - 1), np.uint64(48)
+"""No lines, pixels, values, clutter and scores of hits."""
 
 
 @compiled
@@ -38,14 +37,19 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
     """Hits among found pixels, from their places and levels, the words of their rings and the image's values."""
     line, pixel, level = places.T
     first, second, third = words.T
-    factors = ring_table(params)
     if is_number:
         value = value * value
+    if params.average == "ordered":
+        return line, pixel, value, first, value / (order_table(params).factor[second.astype(np.int64)] * first)
+    if params.average != "mean":
+        factor = side_table(params)[third.astype(np.int64), second.astype(np.int64)]
+        return line, pixel, value, first / second, value / (factor * first.astype(np.float64))
+    factors = ring_table(params)
     if words.dtype == np.float64 and params.law == "gaussian":
         return line, pixel, value, first, value / (first + np.sqrt(factors[third.astype(np.int64)] * second))
     if words.dtype == np.float64:
         return line, pixel, value, first / second, value / (factors[second.astype(np.int64)] * first)
-    count, total = (first >> _COUNT_SHIFT).astype(np.int64), (first & _SUM_BITS).astype(np.int64)
+    count, total = (first >> COUNT_SHIFT).astype(np.int64), (first & SUM_BITS).astype(np.int64)
     if params.law == "gamma" or params.shape is not None:
         sums = total.astype(np.float64)
         return line, pixel, value, sums / count, value / (factors[count] * sums)
@@ -68,9 +72,9 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
     return line[found], pixel[found], value[found], clutter[found], score[found]
 
 
-def sorted_hits(found: list[Found], origin: int) -> Hits:
-    """All parts as one, sorted by line then pixel, with lines from `origin` on."""
-    line, pixel, value, clutter, score = (np.concatenate([part[k] for part in found]) for k in range(5))
+def sorted_hits(found: Found, origin: int) -> Hits:
+    """Hits sorted by line then pixel, with lines from `origin` on."""
+    line, pixel, value, clutter, score = found
     order = np.lexsort((pixel, line))
     single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
     return Hits(

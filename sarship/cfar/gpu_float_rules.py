@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from sarship.cfar import cpu_float, cpu_float_moments
-from sarship.cfar.gpu_rules import ABOVE_ONE, LARGEST_SCORE, Device, Rule, any_level, on_device, same_words
+from sarship.cfar.gpu_parts import Device, Running, make_centred, make_direct, on_device
+from sarship.cfar.gpu_rules import ABOVE_ONE, LARGEST_SCORE, any_level, same_words
 
-__all__ = ["gamma_float", "gaussian_float"]
+__all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_score"]
 
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's sum or spread that a float32 score does not show."""
@@ -20,7 +21,8 @@ _float_may_be = on_device(cpu_float_moments._may_be_hit)
 
 
 @on_device
-def _sum_and_count(level: Any, k: int) -> Any:
+def sum_and_count(level: Any, k: int) -> Any:
+    """What a level adds to the sum and to the count."""
     return np.float64(level) if k == 0 else np.float64(level > 0)
 
 
@@ -48,7 +50,8 @@ def _sum_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, er
 
 
 @on_device
-def _sum_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+def sum_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+    """Score over the table's factor times the first word."""
     factor, value = table[np.int64(words[1])], np.float64(level)
     if value == 0 or not factor < np.inf:
         return -1.0
@@ -90,7 +93,7 @@ def _centred_is_doubtful(score: float, statistics: Any, error: float, peak: floa
     return doubt > _SCORE_ERROR * spread or error > _SCORE_ERROR * mean * count or score > 1 - 4 * _SCORE_ERROR
 
 
-def _finite(real: type, largest: float) -> Device:
+def finite(real: type, largest: float) -> Device:
     """Power as it is, 0 for what is not a number or would overflow in sums."""
 
     def power(value: Any) -> Any:
@@ -100,31 +103,35 @@ def _finite(real: type, largest: float) -> Device:
 
 
 @lru_cache
-def gamma_float(real: type) -> Rule:
+def gamma_float(real: type) -> Running:
     """The rule of gamma on power of type `np.float32` or `np.float64`."""
-    return Rule(
+    return Running(
         word=np.float64,
-        words=(1, 2),
+        n_words=2,
+        n_sought=1,
+        ring=make_direct,
         level=real,
-        power=_finite(real, cpu_float.LARGEST),
-        lift=_sum_and_count,
+        power=finite(real, cpu_float.LARGEST),
+        lift=sum_and_count,
         change=_float_change,
         may_hold=_sum_may_hold,
         may_be=_sum_may_be,
         statistics=same_words,
-        score=_sum_score,
+        score=sum_score,
         is_doubtful=_sum_is_doubtful,
     )
 
 
 @lru_cache
-def gaussian_float(real: type) -> Rule:
+def gaussian_float(real: type) -> Running:
     """The rule of gaussian on power of type `np.float32` or `np.float64`."""
-    return Rule(
+    return Running(
         word=np.float64,
-        words=(3, 3),
+        n_words=3,
+        n_sought=3,
+        ring=make_centred,
         level=real,
-        power=_finite(real, cpu_float_moments.LARGEST),
+        power=finite(real, cpu_float_moments.LARGEST),
         lift=_sum_square_and_count,
         change=_float_change,
         may_hold=any_level,
@@ -132,5 +139,4 @@ def gaussian_float(real: type) -> Rule:
         statistics=_centred,
         score=_centred_score,
         is_doubtful=_centred_is_doubtful,
-        is_centred=True,
     )

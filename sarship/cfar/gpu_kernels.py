@@ -8,7 +8,7 @@ knows the sum before its chunk. It goes through the chunk a second time only if 
 brightest pixel is above the threshold of the smallest sum there. Hits leave by an atomic counter.
 
 Running sums of whole numbers are exact. Those of floats drift, so there a block only finds candidates, within a bound
-on the error that holds for any data, and a second kernel sums their rings directly, in the order of the CPU's.
+on the error that holds for any data, and `gpu_rings` sums their rings directly, in the order of the CPU's.
 
 The same source runs under numba's simulator, so it keeps to what both know: no warp shuffles, no libdevice.
 """
@@ -23,12 +23,23 @@ from typing import Any
 import numba
 import numpy as np
 
-from sarship.cfar.gpu_parts import Mode, make_direct, make_load, make_pick, make_store, nearest
-from sarship.cfar.gpu_rules import Rule, as_kernel, ln_level, on_device
+from sarship.cfar.gpu_parts import (
+    Mode,
+    Running,
+    as_kernel,
+    make_load,
+    make_pick,
+    make_store,
+    nearest,
+    on_device,
+    place_of,
+    put,
+)
+from sarship.cfar.gpu_rules import ln_level
 
 cuda: Any = import_module("numba.cuda")
 
-__all__ = ["CHUNK", "fill_levels", "gather", "ring_by_ring", "shared_bytes", "sliding"]
+__all__ = ["CHUNK", "fill_levels", "shared_bytes", "sliding"]
 
 CHUNK = 11
 """Pixels of a thread. Odd, so that the threads of a warp meet different banks of the shared memory."""
@@ -37,30 +48,15 @@ GROUP = 16
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-def shared_bytes(rule: Rule, n_words: int, n_threads: int, back_p: int) -> int:
+def shared_bytes(rule: Running, n_words: int, n_threads: int, back_p: int) -> int:
     """Shared memory of a block of `sliding`, in bytes."""
     columns = CHUNK * n_threads
     words = 2 * n_words * (2 * back_p + 1 + columns) + n_words * (2 * n_threads + 2 * GROUP) + 1
     return 8 * words + np.dtype(rule.level).itemsize * (columns + back_p)
 
 
-@on_device
-def append(tally: Any, places: Any, words: Any, line: int, pixel: int, level: int, found: Any) -> None:
-    """Add a pixel to those found, where there is room; count it in any case."""
-    slot = np.int64(cuda.atomic.add(tally, 0, np.uint64(1)))
-    if slot < places.shape[0]:
-        places[slot, 0], places[slot, 1], places[slot, 2] = line, pixel, level
-        words[slot, 0], words[slot, 1], words[slot, 2] = found
-
-
-@on_device
-def note(tally: Any, line: int, pixel: int, n_pixels: int) -> None:
-    """Keep the place of the first negative power, in pixels from the image's first."""
-    cuda.atomic.min(tally, 1, np.uint64(line) * np.uint64(n_pixels) + np.uint64(pixel))
-
-
 @lru_cache
-def sliding(rule: Rule, is_masked: bool, mode: Mode) -> Callable[..., None]:
+def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
     """The kernel that slides over strips; its grid is (strips, heights) and its blocks are of one dimension.
 
     Found pixels go to `places` (line, pixel and level) and `words`; `tally` says how many there were, more perhaps
@@ -68,12 +64,12 @@ def sliding(rule: Rule, is_masked: bool, mode: Mode) -> Callable[..., None]:
     decides `width` pixels of `height` lines. `coarse` is the factor that chunks are passed over by,
     and lines are counted from `origin`.
     """
-    load, pick, direct = make_load(rule, is_masked), make_pick(rule, is_masked), make_direct(rule, is_masked)
-    store = make_store(mode)
+    load, pick, store = make_load(rule, is_masked), make_pick(rule, is_masked), make_store(mode)
+    direct = rule.ring(rule, load)
     lift, change, may_hold, may_be = rule.lift, rule.change, rule.may_hold, rule.may_be
     statistics, score_of, is_doubtful = rule.statistics, rule.score, rule.is_doubtful
     is_search, is_exact = mode == "search", rule.is_exact
-    n_words = rule.words[not is_search]
+    n_words = rule.n_sought if is_search else rule.n_words
     word, level_type = rule.word, rule.level
     word_dtype, level_dtype = numba.from_dtype(np.dtype(word)), numba.from_dtype(np.dtype(level_type))
     levels_a_word = 8 // np.dtype(level_type).itemsize
@@ -97,7 +93,7 @@ def sliding(rule: Rule, is_masked: bool, mode: Mode) -> Callable[..., None]:
         for y in range(top - 1 - back_l, top + back_l):
             level = load(image, valid, size, y, pixel)
             if not is_exact and level < 0 and y >= first:
-                note(tally, y, pixel, size[1])
+                cuda.atomic.min(tally, 1, place_of(y, pixel, size[1]))
             peak = max(peak, np.float64(level))
             for k in range(n_words):
                 added = lift(level, k)
@@ -142,7 +138,7 @@ def sliding(rule: Rule, is_masked: bool, mode: Mode) -> Callable[..., None]:
             level = pick(row, keep, x, is_column and is_own)
             if not is_exact:
                 if new < 0:
-                    note(tally, line + back_l, pixel, n_pixels)
+                    cuda.atomic.min(tally, 1, place_of(line + back_l, pixel, n_pixels))
                 brightest = max(brightest, np.float64(new))
             o = np.int32(2 * back_p + 1 + c)
             for k in range(n_words):
@@ -246,54 +242,16 @@ def sliding(rule: Rule, is_masked: bool, mode: Mode) -> Callable[..., None]:
                     if is_search:
                         if may_be(level, (a, b, c3), table, surface, law, error, peak):
                             whole = np.int64(level) if is_exact else 0
-                            append(tally, places, words, line + origin, pixel, whole, (a, b, c3))
+                            slot = np.int64(cuda.atomic.add(tally, 0, np.uint64(1)))
+                            put(places, words, slot, line + origin, pixel, whole, (a, b, c3))
                     elif 0 <= s - 2 * back_p < width and pixel < size[1]:
                         found = statistics((a, b, c3))
                         score = score_of(level, found, table, surface, law)
                         if score != -1.0 and is_doubtful(score, found, error, peak):
-                            score = score_of(
-                                level, direct(image, valid, size, line, pixel, window), table, surface, law
-                            )
+                            found = direct(image, valid, size, line, pixel, window, table, surface)
+                            score = score_of(level, found, table, surface, law)
                         store(out, line - start, pixel, score)
             cuda.syncthreads()
-
-    return kernel  # type: ignore[no-any-return]
-
-
-@lru_cache
-def ring_by_ring(rule: Rule, is_masked: bool, mode: Mode, is_listed: bool) -> Callable[..., None]:
-    """The kernel that sums every ring by itself, one thread a pixel: of those listed, or of `n` in a row."""
-    load, direct, store = make_load(rule, is_masked), make_direct(rule, is_masked), make_store(mode)
-    score_of, may_be, is_search, is_exact = rule.score, rule.may_be, mode == "search", rule.is_exact
-
-    @as_kernel
-    def kernel(
-        image: Any, valid: Any, table: Any, back_l: int, back_p: int, guard_l: int, guard_p: int, start: int, n: int,
-        origin: int, surface: Any, law: Any, listed: Any, tally: Any, places: Any, words: Any, out: Any,
-    ) -> None:  # fmt: skip
-        i = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
-        if i >= n:
-            return
-        n_lines, n_pixels = image.shape
-        size = (n_lines, n_pixels)
-        if is_listed:
-            line, pixel = listed[i, 0], listed[i, 1]
-        else:
-            line, pixel = start + i // n_pixels, i % n_pixels
-        level = load(image, valid, size, line, pixel)
-        if not is_exact and level < 0:
-            note(tally, line, pixel, n_pixels)
-        score = -1.0
-        if level > 0:
-            found = direct(image, valid, size, line, pixel, (back_l, back_p, guard_l, guard_p))
-            if is_exact and is_search:
-                score = 2.0 if may_be(level, found, table, surface, law, 0.0, 0.0) else 0.0
-            else:
-                score = score_of(level, found, table, surface, law)
-            if is_search and score > 1:
-                append(tally, places, words, line + origin, pixel, np.int64(level) if is_exact else 0, found)
-        if not is_search:
-            store(out, line - start, pixel, score)
 
     return kernel  # type: ignore[no-any-return]
 
@@ -317,15 +275,7 @@ def fill_levels(is_number: bool, is_masked: bool) -> Callable[..., None]:
             else:
                 level = ln_level(value)
                 if value < 0:
-                    note(tally, y, pixel, image.shape[1])
+                    cuda.atomic.min(tally, 1, place_of(y, pixel, image.shape[1]))
         out[line, pixel] = level
 
     return kernel  # type: ignore[no-any-return]
-
-
-@as_kernel
-def gather(image: Any, places: Any, n: int, values: Any) -> None:
-    """Pixels of the image at the first `n` places."""
-    i = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
-    if i < n:
-        values[i] = np.float64(image[np.uint64(places[i, 0]), np.uint64(places[i, 1])])

@@ -1,18 +1,113 @@
-"""Parts that the device's kernels have in common: pixels, scores, and the sums of one ring."""
+"""What the device's kernels are made of: rules for a pixel and its ring, loads, scores, and the sums of one ring."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from importlib import import_module
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from sarship.cfar.gpu_rules import Device, Rule, on_device
+from sarship.cfar.device import is_simulated
 
-__all__ = ["Mode", "make_direct", "make_load", "make_pick", "make_store", "nearest"]
+cuda: Any = import_module("numba.cuda")
+
+__all__ = [
+    "Device",
+    "Law",
+    "Mode",
+    "Rule",
+    "Running",
+    "as_kernel",
+    "make_centred",
+    "make_direct",
+    "make_free",
+    "make_load",
+    "make_pick",
+    "make_store",
+    "nearest",
+    "on_device",
+    "place_of",
+    "put",
+]
 
 Mode = Literal["search", "score", "mask"]
 """What a kernel leaves: found pixels, an image of scores, or an image of booleans."""
+
+Device = Callable[..., Any]
+
+
+class Law(NamedTuple):
+    """Numbers of a law that kernels compare with, all of one type, for laws of two moments; else they are not used."""
+
+    scale: float
+    """Levels for each unit of ln power; 0 where a level is power."""
+    least: float
+    """No hit's distance above the sum is below this times the count."""
+    variance: float
+    """Variance in levels at which the surface's entries begin."""
+    steps: float
+    """Entries of the surface for each unit of ln variance."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One law and average on one type of image, in functions of the device: a pixel against its ring, by itself."""
+
+    word: type
+    """Type of the statistics of a ring: `np.uint64` for whole numbers, `np.float64` else."""
+    level: type
+    """Type of what `power` makes of a pixel."""
+    power: Device
+    """Pixel → level, 0 for no data."""
+    lift: Device
+    """(level, k) → what it adds to word k."""
+    n_words: int
+    """How many words the ring's statistics take, at most three."""
+    ring: Callable[[Rule, Device], Device]
+    """(rule, load) → function of (image, keep, size, line, pixel, window, table, surface) → the ring's statistics."""
+    score: Device
+    """(level, statistics, table, surface, law) → score, −1 for no decision; above 1 for a hit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running(Rule):
+    """The same with running sums of up to three words, of one type: exact for whole numbers, drifting for others."""
+
+    n_sought: int
+    """How many words a search needs; a score needs all."""
+    change: Device
+    """Change of the first word since a block began → a number that falls and rises with the sum."""
+    may_hold: Device
+    """(brightest level, first word before the block, least change, factor, error) → could the block hold a hit?"""
+    may_be: Device
+    """(level, words, table, surface, law, error, peak) → could the pixel be a hit? No hit is missed."""
+    statistics: Device
+    """Words → what `score` takes."""
+    is_doubtful: Device
+    """(score, statistics, error, peak) → must running sums be replaced by direct ones?"""
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether running sums are exact, so that they decide."""
+        return self.word is np.uint64
+
+
+def on_device(function: Any) -> Device:
+    """A plain function, or the source of one compiled for the CPU, as a function of the device.
+
+    As it is under the simulator, which gives `cuda` its meaning within a kernel's own file, and would do so anew at
+    every call of another.
+    """
+    plain: Device = getattr(function, "py_func", function)
+    return plain if is_simulated() else cuda.jit(plain, device=True)
+
+
+def as_kernel(function: Any) -> Any:
+    """A kernel of the device."""
+    return cuda.jit(function)
 
 
 @lru_cache
@@ -70,13 +165,33 @@ def make_store(mode: Mode) -> Device:
 
 
 @lru_cache
-def make_direct(rule: Rule, is_masked: bool) -> Device:
-    """Statistics of one ring, line by line from the left, with the lines' sums added in order, as the CPU does."""
-    load, lift, word, is_centred = make_load(rule, is_masked), rule.lift, rule.word, rule.is_centred
-    n_words = rule.words[1]
+def make_free(rule: Rule, is_masked: bool) -> Device:
+    """Level of a pixel for a ring, 0 also where it was taken out of all rings.
+
+    `keep` holds the mask, a bit for each pixel that was taken out, and the line of those bits where the image begins.
+    """
+    load, level = make_load(rule, is_masked), rule.level
 
     @on_device
-    def direct(image: Any, valid: Any, size: Any, line: int, pixel: int, window: Any) -> Any:
+    def free(image: Any, keep: Any, size: Any, line: int, pixel: int) -> Any:
+        valid, taken, origin = keep
+        found = load(image, valid, size, line, pixel)
+        if found > 0:
+            bits = taken[np.uint64(line + origin), np.uint64(pixel >> 5)]
+            if (np.uint32(bits) >> np.uint32(pixel & 31)) & np.uint32(1):
+                return level(0)
+        return found
+
+    return free
+
+
+@lru_cache
+def make_direct(rule: Rule, load: Device) -> Device:
+    """Sums of one ring, line by line from the left, with the lines' sums added in order, as the CPU does."""
+    lift, word, n_words = rule.lift, rule.word, rule.n_words
+
+    @on_device
+    def direct(image: Any, keep: Any, size: Any, line: int, pixel: int, window: Any, _table: Any, _surface: Any) -> Any:
         back_l, back_p, guard_l, guard_p = window
         first, second, third = word(0), word(0), word(0)
         for y in range(max(line - back_l, 0), min(line + back_l + 1, size[0])):
@@ -86,7 +201,7 @@ def make_direct(rule: Rule, is_masked: bool) -> Device:
                 if abs(y - line) <= guard_l and abs(x - pixel) <= guard_p:
                     x = pixel + guard_p + 1
                     continue
-                level = load(image, valid, size, y, x)
+                level = load(image, keep, size, y, x)
                 a += lift(level, 0)
                 if n_words > 1:
                     b += lift(level, 1)
@@ -96,20 +211,25 @@ def make_direct(rule: Rule, is_masked: bool) -> Device:
             first, second, third = word(first + a), word(second + b), word(third + c)
         return first, second, third
 
-    if not is_centred:
-        return direct
+    return direct
+
+
+@lru_cache
+def make_centred(rule: Rule, load: Device) -> Device:
+    """Mean of one ring, the mean square of the distance from it, and the count."""
+    direct = make_direct(rule, load)
 
     @on_device
-    def centred(image: Any, valid: Any, size: Any, line: int, pixel: int, window: Any) -> Any:
+    def centred(image: Any, keep: Any, size: Any, line: int, pixel: int, window: Any, table: Any, surface: Any) -> Any:
         back_l, back_p, guard_l, guard_p = window
-        total, _, count = direct(image, valid, size, line, pixel, window)
+        total, _, count = direct(image, keep, size, line, pixel, window, table, surface)
         mean = total / count if count > 0 else 0.0
         spread = 0.0
         for y in range(max(line - back_l, 0), min(line + back_l + 1, size[0])):
             subtotal = 0.0
             for x in range(max(pixel - back_p, 0), min(pixel + back_p + 1, size[1])):
                 is_guarded = abs(y - line) <= guard_l and abs(x - pixel) <= guard_p
-                level = load(image, valid, size, y, x)
+                level = load(image, keep, size, y, x)
                 if level > 0 and not is_guarded:
                     distance = np.float64(level) - mean
                     subtotal += distance * distance
@@ -117,3 +237,17 @@ def make_direct(rule: Rule, is_masked: bool) -> Device:
         return mean, (spread / count if count > 0 else 0.0), count
 
     return centred
+
+
+@on_device
+def put(places: Any, words: Any, slot: int, line: int, pixel: int, level: int, found: Any) -> None:
+    """Write down a found pixel, where there is room."""
+    if slot < places.shape[0]:
+        places[slot, 0], places[slot, 1], places[slot, 2] = line, pixel, level
+        words[slot, 0], words[slot, 1], words[slot, 2] = found
+
+
+@on_device
+def place_of(line: int, pixel: int, n_pixels: int) -> Any:
+    """A place in pixels from the image's first."""
+    return np.uint64(line) * np.uint64(n_pixels) + np.uint64(pixel)

@@ -1,4 +1,4 @@
-"""What the device's kernels do with a pixel and with a ring, one `Rule` for each law and type of image.
+"""What the device's kernels do with a pixel and with a ring, one `Running` rule for each law and type of image.
 
 Where the CPU's kernels make the same decision, their own source is compiled a second time for the device (`py_func`),
 so the twins cannot drift apart. No decision is left to the compiler's choice of fused multiply-adds: products are
@@ -10,38 +10,33 @@ squares on the device, and so agrees to the last bits of a float64 rather than i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from sarship.cfar import cpu, cpu_levels, cpu_moments
-from sarship.cfar.device import is_simulated
-
-cuda: Any = import_module("numba.cuda")
+from sarship.cfar.gpu_parts import Running, make_direct, on_device
 
 __all__ = [
     "ABOVE_ONE",
+    "COUNT_SHIFT",
     "GAMMA_NUMBER",
     "LARGEST_SCORE",
     "LN_ZERO",
     "MOMENTS",
     "SHARP_MOMENTS",
+    "SUM_BITS",
     "TOP_SHIFT",
-    "Device",
-    "Law",
-    "Rule",
     "any_level",
-    "as_kernel",
     "ln_level",
-    "on_device",
+    "packed",
     "same_words",
+    "squared",
 ]
 
-_COUNT_SHIFT = np.uint64(48)
-_SUM_BITS = np.uint64((1 << 48) - 1)
+COUNT_SHIFT = np.uint64(48)
+SUM_BITS = np.uint64((1 << 48) - 1)
 _SUM_LEFT = np.uint64(16)
 ABOVE_ONE = float(np.nextafter(np.float32(1), np.float32(2)))
 LARGEST_SCORE = float(np.finfo(np.float32).max)
@@ -53,72 +48,6 @@ LN_ZERO = 1 << 31
 """Added to the levels of ln power of float images, so that none is below zero; it changes no result."""
 _HALF_SCALE = cpu_levels.LN_SCALE / 2
 _SMALLEST, _LARGEST = cpu_levels.SMALLEST, cpu_levels.LARGEST
-
-Device = Callable[..., Any]
-
-
-class Law(NamedTuple):
-    """Numbers of a law that kernels compare with, all of one type, for laws of two moments; else they are not used."""
-
-    scale: float
-    """Levels for each unit of ln power; 0 where a level is power."""
-    least: float
-    """No hit's distance above the sum is below this times the count."""
-    variance: float
-    """Variance in levels at which the surface's entries begin."""
-    steps: float
-    """Entries of the surface for each unit of ln variance."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
-    """One law on one type of image, in functions of the device. Sums of a ring are up to three words of one type."""
-
-    word: type
-    """`np.uint64` for whole numbers, whose sums are exact, or `np.float64`, whose running sums drift."""
-    words: tuple[int, int]
-    """How many words a search needs, and how many a score."""
-    level: type
-    """Type of what `power` makes of a pixel."""
-    power: Device
-    """Pixel → level, 0 for no data."""
-    lift: Device
-    """(level, k) → what it adds to word k."""
-    change: Device
-    """Change of the first word since a block began → a number that falls and rises with the sum."""
-    may_hold: Device
-    """(brightest level, first word before the block, least change, factor, error) → could the block hold a hit?"""
-    may_be: Device
-    """(level, words, table, surface, law, error, peak) → could the pixel be a hit? No hit is missed."""
-    statistics: Device
-    """Words → what `score` takes."""
-    score: Device
-    """(level, statistics, table, surface, law) → score, −1 for no decision; above 1 for a hit."""
-    is_doubtful: Device
-    """(score, statistics, error, peak) → must running sums be replaced by direct ones?"""
-    is_centred: bool = False
-    """Whether direct statistics are the ring's mean and the mean square of the distance from it."""
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether running sums are exact, so that they decide."""
-        return self.word is np.uint64
-
-
-def on_device(function: Any) -> Device:
-    """A plain function, or the source of one compiled for the CPU, as a function of the device.
-
-    As it is under the simulator, which gives `cuda` its meaning within a kernel's own file, and would do so anew at
-    every call of another.
-    """
-    plain: Device = getattr(function, "py_func", function)
-    return plain if is_simulated() else cuda.jit(plain, device=True)
-
-
-def as_kernel(function: Any) -> Any:
-    """A kernel of the device."""
-    return cuda.jit(function)
-
 
 _threshold = on_device(cpu._threshold)
 _spread = on_device(cpu_moments._spread)
@@ -139,13 +68,15 @@ def same_words(words: Any) -> Any:
 
 
 @on_device
-def _square(number: Any) -> Any:
+def squared(number: Any) -> Any:
+    """Power of a digital number."""
     return np.uint32(np.uint32(number) * np.uint32(number))
 
 
 @on_device
-def _packed(level: Any, _k: int) -> Any:
-    return np.uint64(np.uint64(level) + (np.uint64(level != 0) << _COUNT_SHIFT))
+def packed(level: Any, _k: int) -> Any:
+    """A level and a count of one in one word."""
+    return np.uint64(np.uint64(level) + (np.uint64(level != 0) << COUNT_SHIFT))
 
 
 @on_device
@@ -156,7 +87,7 @@ def _packed_change(change: Any) -> Any:
 
 @on_device
 def _packed_may_hold(brightest: Any, before: Any, least: Any, factor: float, _error: float) -> Any:
-    lowest = np.int64(before & _SUM_BITS) + (least >> 16)
+    lowest = np.int64(before & SUM_BITS) + (least >> 16)
     return np.float64(brightest) > factor * np.float64(lowest)
 
 
@@ -175,12 +106,14 @@ def _packed_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) 
     return max(score, ABOVE_ONE) if value > threshold else min(score, 1.0)
 
 
-GAMMA_NUMBER = Rule(
+GAMMA_NUMBER = Running(
     word=np.uint64,
-    words=(1, 1),
+    n_words=1,
+    n_sought=1,
+    ring=make_direct,
     level=np.uint32,
-    power=_square,
-    lift=_packed,
+    power=squared,
+    lift=packed,
     change=_packed_change,
     may_hold=_packed_may_hold,
     may_be=_packed_may_be,
@@ -211,7 +144,7 @@ def _same(level: Any) -> Any:
 def _moment(level: Any, k: int) -> Any:
     wide = np.uint64(level)
     if k == 0:
-        return np.uint64(wide + (np.uint64(level != 0) << _COUNT_SHIFT))
+        return np.uint64(wide + (np.uint64(level != 0) << COUNT_SHIFT))
     if k == 1:
         return np.uint64(wide * wide)
     return np.uint64(np.uint64(wide * wide) >> TOP_SHIFT)
@@ -250,7 +183,7 @@ def _moments_need(count: Any, spread: float, table: Any, surface: Any, law: Any)
 @on_device
 def _moments_may_be(level: Any, words: Any, table: Any, surface: Any, law: Any, _error: float, _peak: float) -> Any:
     first, second, third = words
-    count, total = np.int64(first >> _COUNT_SHIFT), np.int64(first & _SUM_BITS)
+    count, total = np.int64(first >> COUNT_SHIFT), np.int64(first & SUM_BITS)
     n = np.float64(count)
     above = np.float64(count * np.int64(level) - total)
     if level == 0 or above <= 0 or above < law.least * n:
@@ -269,7 +202,7 @@ def _moments_may_be(level: Any, words: Any, table: Any, surface: Any, law: Any, 
 @on_device
 def _moments_score(level: Any, words: Any, table: Any, surface: Any, law: Any) -> Any:
     first, second, third = words
-    count, total = np.int64(first >> _COUNT_SHIFT), np.int64(first & _SUM_BITS)
+    count, total = np.int64(first >> COUNT_SHIFT), np.int64(first & SUM_BITS)
     if level == 0 or not table[count] < np.inf:
         return -1.0
     above = np.float64(count * np.int64(level) - total)
@@ -285,9 +218,11 @@ def _moments_score(level: Any, words: Any, table: Any, surface: Any, law: Any) -
     return min(max(score, least), most)
 
 
-SHARP_MOMENTS = Rule(
+SHARP_MOMENTS = Running(
     word=np.uint64,
-    words=(3, 3),
+    n_words=3,
+    n_sought=3,
+    ring=make_direct,
     level=np.uint32,
     power=_same,
     lift=_moment,
@@ -300,5 +235,5 @@ SHARP_MOMENTS = Rule(
 )
 """Laws of a mean and a deviation on levels below 2³²."""
 
-MOMENTS = replace(SHARP_MOMENTS, words=(2, 2))
+MOMENTS = replace(SHARP_MOMENTS, n_words=2, n_sought=2)
 """The same where the squares of a ring cannot overflow: the third word stays 0."""
