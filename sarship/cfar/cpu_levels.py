@@ -154,22 +154,15 @@ def _load_line(
 
 @compiled
 def fill_levels(
-    rows: Levels,
-    sizes: I64,
-    is_full: NDArray[np.bool_],
-    image: Image,
-    valid: NDArray[np.bool_],
-    levels: Levels,
-    top: int,
-    left: int,
-    centre: int,
-    negative: F64,
-) -> None:
-    """Levels of a part of the image from line `top` and pixel `left` on.
+    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], lines: tuple[int, int], image: Image,
+    valid: NDArray[np.bool_], levels: Levels, top: int, left: int, centre: int, negative: F64,
+) -> None:  # fmt: skip
+    """Levels of some lines of the image from pixel `left` on; the lines are counted from `top`, which may be outside.
 
-    For each row `sizes` is given the largest size, `is_full` whether every pixel inside the image has data.
-    `levels` is the level of each digital number, and empty for images of power. The first negative power that is not
-    masked is noted with its line and pixel.
+    A line goes to the row of its number modulo how many there are. For each row `sizes` is given the largest size,
+    `is_full` whether every pixel inside the image has data. `levels` is the level of each digital number, and empty for
+    images of power. The first negative power that is not masked is noted with its line and pixel.
     """
-    for k in range(rows.shape[0]):
-        sizes[k], is_full[k] = _load_line(rows[k], image, valid, levels, top + k, left, centre, negative)
+    for line in range(lines[0], lines[1]):
+        k = line % rows.shape[0]
+        sizes[k], is_full[k] = _load_line(rows[k], image, valid, levels, top + line, left, centre, negative)

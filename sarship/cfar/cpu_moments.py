@@ -26,6 +26,7 @@ _SUM_LEFT = np.uint64(16)
 _HALF = np.uint64(32)
 _HALF_COUNT = np.uint64(1 << 47)
 _TO_TOP = np.uint64(24)
+_TO_UNITS = np.uint64(8)
 _ROUNDING = float(1 << 16)
 _LOW = np.uint64((1 << 32) - 1)
 _ONE = np.uint64(1)
@@ -94,14 +95,14 @@ def _first_sum(outer: U64, inner: U64, back: int, guard: int) -> np.uint64:
 def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Quad, squares: Quad, block: int) -> None:
     """For each block of a line how the ring's two sums change across it, and by how much they fall on the way.
 
-    `falls` holds 65,536 times that of the sum of levels, then that of the squares of levels less 128 times `near`, but
-    for at most `_ROUNDING` times `near` a pixel; `uneven` is zero where the ring's count stays the same.
+    `falls` holds 65,536 times that of the sum of levels, then what the squares of levels less 128 times `near` fall by
+    over 256, but for at most `_ROUNDING` times `near` and 256 a pixel; `uneven` is zero where the count stays the same.
     """
     rows = (uneven.size, block)
     a, b, c, d = columns[0].reshape(rows), columns[1].reshape(rows), columns[2].reshape(rows), columns[3].reshape(rows)
     e, f, g, h = squares[0].reshape(rows), squares[1].reshape(rows), squares[2].reshape(rows), squares[3].reshape(rows)
     for k in range(uneven.size):
-        total, total_2, fall, fall_2, odd = np.uint64(0), np.uint64(0), np.int64(0), np.int64(0), np.uint64(0)
+        total, total_2, fall, fall_2, odd = np.uint64(0), np.uint64(0), np.int64(0), np.uint64(0), np.uint64(0)
         centre = np.int64(np.int32(near[k]))
         for i in range(block):
             step = (a[k, i] - b[k, i]) - (c[k, i] - d[k, i])
@@ -113,8 +114,11 @@ def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Qua
             odd |= (step + _HALF_COUNT) >> _COUNT_SHIFT
             # 2 · 128 · centre · sum; a product of two 32-bit numbers is the one that vector registers have
             part = np.int64(np.int32(np.uint32((step << _TO_TOP) >> _HALF)))
-            fall_2 += min(np.int64(step_2) - np.int64(np.uint64(part * centre) << _SUM_LEFT), np.int64(0))
-        change[0, k], change[1, k], falls[0, k], falls[1, k], uneven[k] = total, total_2, fall, fall_2, odd
+            step_2 -= np.uint64(part * centre) << _SUM_LEFT
+            # in units of 256, or they may not fit a word
+            fall_2 += np.uint64(-min(np.int64(step_2), np.int64(0))) >> _TO_UNITS
+        change[0, k], change[1, k], uneven[k] = total, total_2, odd
+        falls[0, k], falls[1, k] = fall, np.int64(fall_2)
 
 
 @compiled
@@ -222,7 +226,7 @@ def _decide_blocks(
         starts[0, k], starts[1, k] = packed, low
         count, total = _unpacked(packed, rule.bias)
         packed += change[0, k]
-        here, low = np.float64(np.int64(low)), low + change[1, k]
+        here, low = np.float64(low), low + change[1, k]
         floors[k] = -np.inf
         if uneven[k] != 0:
             continue
@@ -237,7 +241,7 @@ def _decide_blocks(
         if above <= 0 or above < rule.least * n:
             continue
         square = here + centre * (n * centre - 2 * np.float64(total))
-        square += np.float64(falls[1, k]) - BLOCK * _ROUNDING * abs(np.float64(near[k]))
+        square -= 256 * np.float64(falls[1, k] + BLOCK) + BLOCK * _ROUNDING * abs(np.float64(near[k]))
         square -= _SAFE * (here + centre * centre * n)
         need = _least_square(count, lowest, highest, square, table, surface, rule)
         if above * above < need:
@@ -284,12 +288,15 @@ def _floor_of_bright_block(
 
 
 @compiled
-def _across(sums: Quad, start: int, stop: int) -> np.uint64:
-    """By how much the ring's sum changes over some steps."""
+def _run_across(ring: U64, sums: Quad, start: int, total: np.uint64) -> np.uint64:
+    """Sums over the ring of each pixel of a block, from that before it; returns the last."""
+    stop = start + ring.size
     a, b, c, d = sums[0][start:stop], sums[1][start:stop], sums[2][start:stop], sums[3][start:stop]
-    total = np.uint64(0)
-    for i in range(a.size):
-        total += (a[i] - b[i]) - (c[i] - d[i])
+    for i in range(ring.size):
+        ring[i] = (a[i] - b[i]) - (c[i] - d[i])
+    for i in range(ring.size):
+        total += ring[i]
+        ring[i] = total
     return total
 
 
@@ -301,50 +308,52 @@ def _parts(sums: np.ndarray, back: int, guard: int, wide: int) -> tuple[np.ndarr
 
 @compiled
 def search_rows(
-    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], width: int, window: tuple[int, int, int, int], table: F64,
-    surface: F64, rule: Rule, bright: int, cap: int, out: NDArray[np.float32], block: int,
+    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], lines: tuple[int, int], sums: U64, near: I64,
+    last_bright: I64, width: int, window: tuple[int, int, int, int], table: F64, surface: F64, rule: Rule, bright: int,
+    cap: int, out: NDArray[np.float32], block: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], F64, F64]:  # fmt: skip
     """Hits among rows of levels: lines, pixels, mean levels and scores; or their scores, where `out` is not empty.
 
-    The rows' halo is not searched: `back` lines above and below, `back + 1` pixels to the left, and to the right `back`
-    and what makes the `width` pixels between whole blocks. `sizes` holds the largest size of a level for each row, and
-    `is_full` whether all of its pixels inside the image have data. A level of size `bright` is bright. `block` is
-    `BLOCK`: a loop whose length the compiler does not know is the one that it does well.
+    `lines` is which lines enter, from a line to a line, counted from `back` lines above the first that is decided; a
+    line is in the row of its number modulo how many there are. A row begins `back + 1` pixels to the left of the first
+    that is decided, and goes on past the `width` pixels by `back` and what makes them whole blocks. Each row has in
+    `sizes` the largest size of a level, and in `is_full` whether all of its pixels inside the image have data. A level
+    of size `bright` is bright. `block` is `BLOCK`: a loop whose length the compiler does not know is one it does well.
+    What one call leaves in `sums`, `near` and `last_bright` is for the next; zeros and long ago for the first.
     """
     back_l, back_p, guard_l, guard_p = window
-    n_columns = rows.shape[1]
+    n_rows, n_columns = rows.shape
     wide = n_columns - 2 * back_p - 1
-    n_rows, n_blocks = 2 * back_l + 2, wide // BLOCK
+    tall, n_blocks = 2 * back_l + 2, wide // BLOCK
     nothing = np.zeros(n_columns, rows.dtype)
-    outer, inner = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
-    outer_2, inner_2 = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
-    outer_t, inner_t = np.zeros(n_columns, np.uint64), np.zeros(n_columns, np.uint64)
+    outer, inner, outer_2, inner_2, outer_t, inner_t = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     columns = (*_parts(outer, back_p, back_p, wide), *_parts(inner, back_p, guard_p, wide))
     squares = (*_parts(outer_2, back_p, back_p, wide), *_parts(inner_2, back_p, guard_p, wide))
     tops = (*_parts(outer_t, back_p, back_p, wide), *_parts(inner_t, back_p, guard_p, wide))
     change, starts = np.zeros((2, n_blocks), np.uint64), np.zeros((2, n_blocks), np.uint64)
     falls, uneven = np.zeros((2, n_blocks), np.int64), np.zeros(n_blocks, np.uint64)
-    peak, near = np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.int64)
-    floors = np.full(n_blocks, -np.inf)
-    lines, pixels, means, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64), np.empty(64)
-    last_bright, reach = np.full(n_columns // BLOCK + 1, -(1 << 40)), 2 * back_p // BLOCK + 2
-    n_hits, latest, farthest = 0, -(1 << 40), min(bright // 128, 1 << 18)
-    for entering in range(rows.shape[0]):
+    peak, floors, ring = np.zeros(n_blocks, np.int64), np.full(n_blocks, -np.inf), np.zeros((3, block), np.uint64)
+    found, pixels, means, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64), np.empty(64)
+    n_hits, latest, farthest, reach = 0, last_bright.max(), min(bright // 128, 1 << 18), 2 * back_p // BLOCK + 2
+    for entering in range(lines[0], lines[1]):
         # the first line decided is `back_l`; lines before it only fill the sums
         line = entering - back_l
-        newest, oldest = rows[entering], rows[line - back_l - 1] if line > back_l else nothing
-        guarded = rows[line + guard_l] if line + guard_l >= 0 else nothing
-        past = rows[line - guard_l - 1] if line > guard_l else nothing
-        if sizes[entering] >= bright:
+        new, old, near_new, near_old = (
+            entering % n_rows, (line - back_l - 1) % n_rows, (line + guard_l) % n_rows, (line - guard_l - 1) % n_rows
+        )  # fmt: skip
+        newest, oldest = rows[new], rows[old] if line > back_l else nothing
+        guarded, past = (
+            rows[near_new] if line + guard_l >= 0 else nothing,
+            rows[near_old] if line > guard_l else nothing,
+        )
+        if sizes[new] >= bright:
             latest = entering
             _find_bright(last_bright, newest, bright, entering)
-        same = line > back_l and is_full[entering] and is_full[line - back_l - 1]
-        _slide_down(outer, outer_2, newest, oldest, same)
-        same = line > guard_l and is_full[line + guard_l] and is_full[line - guard_l - 1]
-        _slide_down(inner, inner_2, guarded, past, same)
-        if entering - latest < n_rows:
+        _slide_down(outer, outer_2, newest, oldest, line > back_l and is_full[new] and is_full[old])
+        _slide_down(inner, inner_2, guarded, past, line > guard_l and is_full[near_new] and is_full[near_old])
+        if entering - latest < tall:
             for k in range(last_bright.size):
-                if entering - last_bright[k] < n_rows:
+                if entering - last_bright[k] < tall:
                     part = slice(k * BLOCK, (k + 1) * BLOCK)
                     _slide_tops(outer_t[part], newest[part], oldest[part], bright, rule.shift)
                     _slide_tops(inner_t[part], guarded[part], past[part], bright, rule.shift)
@@ -352,43 +361,39 @@ def search_rows(
             continue
         packed, low = _first_sum(outer, inner, back_p, guard_p), _first_sum(outer_2, inner_2, back_p, guard_p)
         top = _first_sum(outer_t, inner_t, back_p, guard_p)
-        values = rows[line, back_p + 1 : back_p + 1 + wide]
+        values = rows[line % n_rows, back_p + 1 : back_p + 1 + wide]
         _survey_blocks(change, falls, uneven, near, columns, squares, block)
         _brightest(peak, values, block)
         _decide_blocks(floors, starts, change, falls, uneven, near, peak, farthest, packed, low, table, surface, rule)
         for k in range(n_blocks):
-            first, last, floor = k * BLOCK, (k + 1) * BLOCK, floors[k] if out.size == 0 else -np.inf
-            is_bright = entering - latest < n_rows and entering - last_bright[k : k + reach].max() < n_rows
+            first, floor = k * BLOCK, floors[k] if out.size == 0 else -np.inf
+            is_bright = entering - latest < tall and entering - last_bright[k : k + reach].max() < tall
             if is_bright and out.size == 0 and uneven[k] == 0:
                 floor = _floor_of_bright_block(starts[0, k], top, columns, tops, first, table, surface, rule)
+            top = _run_across(ring[2], tops, first, top) if is_bright else np.uint64(0)
             if peak[k] < floor:
-                top = top + _across(tops, first, last) if is_bright else np.uint64(0)
                 continue
-            packed, low, top = starts[0, k], starts[1, k], top if is_bright else np.uint64(0)
-            done = first
-            for i in range(first, min(last, width)):
-                if values[i] < floor:
+            _run_across(ring[0], columns, first, starts[0, k])
+            _run_across(ring[1], squares, first, starts[1, k])
+            for i in range(min(BLOCK, width - first)):
+                level = int(values[first + i])
+                if level < floor:
                     continue
-                packed += _across(columns, done, i + 1)
-                low += _across(squares, done, i + 1)
-                top += _across(tops, done, i + 1) if is_bright else np.uint64(0)
-                done = i + 1
-                count, total = _unpacked(packed, rule.bias)
-                level = int(values[i])
-                if out.size == 0 and not _may_be_hit(level, count, total, low, top, table, surface, rule):
+                count, total = _unpacked(ring[0, i], rule.bias)
+                low, high = ring[1, i], ring[2, i] if is_bright else np.uint64(0)
+                if out.size == 0 and not _may_be_hit(level, count, total, low, high, table, surface, rule):
                     continue
-                score = _score(level, count, total, low, top, table, surface, rule)
+                score = _score(level, count, total, low, high, table, surface, rule)
                 if out.size > 0:
-                    out[line - back_l, i] = np.nan if np.isnan(score) else min(score, LARGEST_SCORE)
+                    out[line - back_l, first + i] = np.nan if np.isnan(score) else min(score, LARGEST_SCORE)
                     continue
                 if not score > 1:
                     continue
                 if n_hits == cap:
-                    return lines, pixels, means, scores
-                if n_hits == lines.size:
-                    lines, pixels, means, scores = grown(lines), grown(pixels), grown(means), grown(scores)
+                    return found, pixels, means, scores
+                if n_hits == found.size:
+                    found, pixels, means, scores = grown(found), grown(pixels), grown(means), grown(scores)
                 mean = np.float64(total + rule.centre * count) / np.float64(count)
-                lines[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, i, mean, score
+                found[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, first + i, mean, score
                 n_hits += 1
-            top += _across(tops, done, last) if is_bright else np.uint64(0)
-    return lines[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]
+    return found[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]

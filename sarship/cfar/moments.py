@@ -17,8 +17,10 @@ __all__ = ["search_tile"]
 F64 = NDArray[np.float64]
 Image = NDArray[np.uint16] | NDArray[np.floating]
 
-STRIP_LINES = 512
-"""Lines whose levels are laid out at once, unless the window is tall: they stay in the caches."""
+STRIP_LINES = 256
+"""Lines whose levels are laid out at once: they stay in the caches."""
+LONG_AGO = 1 << 40
+"""Lines since there was something bright, where there was nothing yet."""
 FARTHEST = 40.0
 """Largest ln power that levels are centred on: less it, those of `SMALLEST` and `LARGEST` fit 32 bits."""
 SAMPLES = 32
@@ -66,46 +68,30 @@ def search_tile(
         variance=surface.variance * LN_SCALE**2,
         steps=surface.steps,
     )
-    found = []
-    for top in range(tile[0], tile[1], max(STRIP_LINES, 8 * window[0])):
-        strip = (top, min(top + max(STRIP_LINES, 8 * window[0]), tile[1]), *tile[2:])
-        here = out[top - tile[0] : strip[1] - tile[0]]
-        found.append(_search_strip(image, valid, strip, window, table, cap, here, origin, levels, surface, rule))
-        cap -= found[-1][0].size
+    start, stop, left, right = tile
+    (back_l, back_p), width = window[:2], right - left
+    rows = np.empty((STRIP_LINES + 2 * back_l + 1, -(-width // BLOCK) * BLOCK + 2 * back_p + 1), levels.dtype)
+    sizes, is_full, negative = np.empty(rows.shape[0], np.int64), np.empty(rows.shape[0], np.bool_), np.zeros(3)
+    sums = np.zeros((6, rows.shape[1]), np.uint64)
+    near, last_bright = np.zeros(rows.shape[1], np.int64), np.full(rows.shape[1] // BLOCK + 1, -LONG_AGO)
+    bright, n_lines, found = _bright(table.size - 1, 2 * back_l + 1), stop - start + 2 * back_l, []
+    for first in range(0, n_lines, STRIP_LINES):
+        lines = first, min(first + STRIP_LINES, n_lines)
+        corner = start - back_l, left - back_p - 1
+        fill_levels(rows, sizes, is_full, lines, image, valid, levels, *corner, centre, negative)
+        if negative[0] < 0:
+            raise negative_power(negative, origin)
+        hits = search_rows(
+            rows, sizes, is_full, lines, sums, near, last_bright, width, window, table, surface.entries, rule, bright,
+            cap, out, BLOCK,
+        )  # fmt: skip
+        found.append(hits)
+        cap -= hits[0].size
         if cap <= 0:
             break
-    lines, pixels, means, scores = (np.concatenate([part[k] for part in found]) for k in range(4))
+    line, pixel, means, scores = (np.concatenate([part[k] for part in found]) for k in range(4))
     clutter = np.exp((means - 1) / LN_SCALE) if is_log else means
-    return lines + np.int64(origin[0]), pixels + np.int64(origin[1]), clutter, scores
-
-
-def _search_strip(
-    image: Image,
-    valid: NDArray[np.bool_],
-    strip: tuple[int, ...],
-    window: tuple[int, int, int, int],
-    table: F64,
-    cap: int,
-    out: NDArray[np.float32],
-    origin: tuple[int, int],
-    levels: NDArray[np.integer],
-    surface: Surface,
-    rule: Rule,
-) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
-    """Hits of some lines of a tile, with their mean levels."""
-    start, stop, left, right = strip
-    back_l, back_p = window[:2]
-    width = right - left
-    rows = np.empty((stop - start + 2 * back_l, -(-width // BLOCK) * BLOCK + 2 * back_p + 1), levels.dtype)
-    sizes, is_full, negative = np.empty(rows.shape[0], np.int64), np.empty(rows.shape[0], np.bool_), np.zeros(3)
-    fill_levels(rows, sizes, is_full, image, valid, levels, start - back_l, left - back_p - 1, rule.centre, negative)
-    if negative[0] < 0:
-        raise negative_power(negative, origin)
-    bright = _bright(table.size - 1, 2 * back_l + 1)
-    lines, pixels, means, scores = search_rows(
-        rows, sizes, is_full, width, window, table, surface.entries, rule, bright, cap, out, BLOCK
-    )
-    return lines + np.int64(start), pixels + np.int64(left), means, scores
+    return line + np.int64(start + origin[0]), pixel + np.int64(left + origin[1]), clutter, scores
 
 
 def _centre(image: Image, valid: NDArray[np.bool_], tile: tuple[int, int, int, int]) -> int:
@@ -122,5 +108,5 @@ def _centre(image: Image, valid: NDArray[np.bool_], tile: tuple[int, int, int, i
 
 
 def _bright(ring_size: int, n_lines: int) -> int:
-    """Size of level from which on it is bright: the others' squares over a ring, and falls over a block, fit a word."""
-    return math.isqrt(min((1 << 64) // ring_size, (1 << 60) // (BLOCK * n_lines)))
+    """Size of level from which on it is bright: the others' squares over a ring, and steps from ring to ring, fit."""
+    return math.isqrt(min((1 << 64) // ring_size, (1 << 60) // n_lines) - 1)
