@@ -78,13 +78,16 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
         return unknown
     near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
     window = ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
-    spectra = np.stack([_spectrum(date[near], window) for date in power])
+    spectra = [_spectrum(date[near], window) for date in power]
     shape = window.shape
     found = np.zeros((n_dates, 2))
     for turn in range(N_ROUNDS):
-        moved = np.stack([spectrum * _ramp(-shift, shape) for spectrum, shift in zip(spectra, found, strict=True)])
-        total = moved.sum(axis=0)
-        peaks = [_peak(own, total - there, shape) for own, there in zip(spectra, moved, strict=True)]
+        ramps = [_ramp(-shift, shape) for shift in found]
+        total = np.zeros_like(spectra[0])
+        for spectrum, ramp in zip(spectra, ramps, strict=True):
+            total += _moved(spectrum, ramp)
+        # moved once more rather than kept: sixty dates of a port are a hundred megabytes of spectra
+        peaks = [_peak(own, total - _moved(own, ramp), shape) for own, ramp in zip(spectra, ramps, strict=True)]
         clear = np.array([peak[2] for peak in peaks]) >= CLEAR_PEAK
         if 2 * clear.sum() < n_dates:
             return unknown
@@ -114,25 +117,33 @@ def _around(found: NDArray[np.bool_]) -> slice:
 
 
 def _spectrum(power: Power, window: Power) -> Spectrum:
-    """Spectrum of ln power less what is smooth, within a window; what has no data counts as level."""
+    """Spectrum of ln power less what is smooth, within a window, as far across as `BAND`; what has no data is level."""
     seen = np.isfinite(power) & (power > 0)
     level = np.log(np.where(seen, power, 1)).astype(np.float32)
     weight = window * seen
     mass = ndimage.gaussian_filter(weight, HIGH_PASS)
     smooth = ndimage.gaussian_filter(level * weight, HIGH_PASS) / np.maximum(mass, 1e-3)
     shape = [fft.next_fast_len(n, real=True) for n in power.shape]
-    return np.asarray(fft.rfft2((level - smooth) * weight, shape), np.complex64)
+    _, across = _frequencies(power.shape)
+    whole = fft.rfft2((level - smooth) * weight, shape)
+    return np.array(whole[:, : across.size], np.complex64)  # a copy, so that the rest is let go
 
 
 def _frequencies(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Cycles a cell down, a column of all, and across, a row of those in the band."""
     n_y, n_x = (fft.next_fast_len(n, real=True) for n in shape)
-    return np.asarray(np.fft.fftfreq(n_y)[:, None], np.float64), np.asarray(np.fft.rfftfreq(n_x)[None], np.float64)
+    down, across = np.fft.fftfreq(n_y), np.fft.rfftfreq(n_x)
+    return np.asarray(down[:, None], np.float64), np.asarray(across[None, across < BAND], np.float64)
 
 
-def _ramp(shift: Floats, shape: tuple[int, ...]) -> Spectrum:
-    """What a spectrum is multiplied with to move its image by rows and columns."""
-    down, across = _frequencies(shape)
-    return np.asarray(np.exp(-2j * np.pi * (down * shift[0] + across * shift[1])), np.complex64)
+def _ramp(shift: Floats, shape: tuple[int, ...]) -> tuple[Spectrum, Spectrum]:
+    """What the rows and columns of a spectrum are multiplied with to move its image by rows and columns."""
+    down, across = (np.exp(-2j * np.pi * cycles * by) for cycles, by in zip(_frequencies(shape), shift, strict=True))
+    return np.asarray(down, np.complex64), np.asarray(across, np.complex64)
+
+
+def _moved(spectrum: Spectrum, ramp: tuple[Spectrum, Spectrum]) -> Spectrum:
+    return np.asarray(spectrum * ramp[0] * ramp[1], np.complex64)
 
 
 def _peak(own: Spectrum, others: Spectrum, shape: tuple[int, ...]) -> tuple[float, float, float]:

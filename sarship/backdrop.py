@@ -15,7 +15,7 @@ so open water follows the wind in full, and a quay that is a hundred times brigh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -29,7 +29,7 @@ from scipy import ndimage, special
 from sarship import cfar
 from sarship.alignment import LEAST_SHIFT, Shifts, correct_shift, measure_shifts
 from sarship.errors import BackdropError
-from sarship.lowest import WITHIN, lowest_groups
+from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP
 from sarship.standing import standing_cells
@@ -40,13 +40,14 @@ if TYPE_CHECKING:
 __all__ = [
     "LEAST_DATES",
     "MIN_DATES",
+    "PRIOR",
     "fit_backdrop",
     "level_on",
     "of_orbit",
+    "on_dates",
     "open_water",
     "sea_of",
     "shift_of",
-    "update_backdrop",
 ]
 
 Power = NDArray[np.float32]
@@ -77,6 +78,8 @@ LEAST_SPREAD: Final = 0.2
 SPECKLE_DATES: Final = 6
 """Dates, about, that the speckle of open water is measured on."""
 DEFAULT_LOOKS: Final = 4.4
+LINES: Final = 64
+"""Lines of a port whose dates are laid side by side at a time; all of them would be the stack once more."""
 LEAST_SEA: Final = 1_000
 """Cells of open water that a sea level needs; under this the darkest quarter of all cells stands for it."""
 
@@ -131,16 +134,18 @@ def fit_backdrop(
     BackdropError
         When none of an orbit's dates can be used.
     """
-    water, steady = open_water(PortGrid.of(stack), land, piers)
-    afloat = np.ones(water.shape, np.bool_) if land is None else ~PortGrid.of(stack).covers(land, -QUAY_M)
+    grid = PortGrid.of(stack)
+    water, steady = open_water(grid, land, piers)
+    afloat = np.ones(water.shape, np.bool_) if land is None else ~grid.covers(land, -QUAY_M)
     berths = ([] if piers is None else list(shapely.get_parts(piers)), afloat)
-    fits, dates = [], []
-    for orbit, dates_of_orbit in stack.groupby("relative_orbit"):
-        fit, shifts = _fit_orbit(int(orbit), dates_of_orbit, (water, steady), min_dates, berths)
-        fits.append(fit)
-        dates.append(shifts)
+    parts: list[tuple[xr.Dataset, xr.Dataset]] = []
+    for orbit in np.unique(stack["relative_orbit"]).tolist():
+        mine = np.flatnonzero(stack["relative_orbit"].to_numpy() == orbit)
+        own = stack if mine.size == stack.sizes["time"] else stack.isel(time=mine)  # to choose is to copy
+        parts.append(_fit_orbit(orbit, own, (water, steady), min_dates, berths))
+    fits, dates = [fit for fit, _ in parts], [dates for _, dates in parts]
     together = xr.merge([xr.concat(fits, "relative_orbit"), xr.concat(dates, "time").sortby("time")])
-    return together.assign_attrs(PortGrid.of(stack).attrs)
+    return together.assign_attrs(grid.attrs)
 
 
 def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | None) -> tuple[Mask, Mask]:
@@ -148,8 +153,9 @@ def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | 
     given = [area for area in (land, piers) if area is not None]
     if not given:
         return np.ones(grid.shape, np.bool_), np.ones(grid.shape, np.bool_)
-    near = np.logical_or.reduce([grid.covers(area, OFF_LAND_M) for area in given])
-    steady = np.logical_or.reduce([grid.covers(area, grid.spacing_m) for area in given])
+    near, steady = (
+        np.logical_or.reduce([grid.covers(area, reach) for area in given]) for reach in (OFF_LAND_M, grid.spacing_m)
+    )
     return ~near, steady
 
 
@@ -163,30 +169,28 @@ def _fit_orbit(
     used = np.flatnonzero(shifts.is_aligned & np.isfinite(power[:, 0]).any(axis=(1, 2)))
     if not used.size:
         raise BackdropError(f"none of the {power.shape[0]} dates of relative orbit {orbit} shows this port")
-    names = stack["polarization"].to_numpy().tolist()
+    names, grid = stack["polarization"].to_numpy().tolist(), PortGrid.of(stack)
 
     def fit(k: int) -> _Fit:
-        cube = power[used, k]
-        for row in np.flatnonzero(shifts.needs_correction[used]):
-            cube[row] = correct_shift(cube[row], (shifts.rows[used[row]], shifts.columns[used[row]]))
-        return _fit_power(cube, water, min_dates, lambda level: standing_cells(level, PortGrid.of(stack), *berths))
+        dates = [power[date, k] for date in used]
+        for place, date in enumerate(used):
+            if shifts.needs_correction[date]:
+                dates[place] = correct_shift(dates[place], (shifts.rows[date], shifts.columns[date]))
+        return _fit_power(dates, water, min_dates, lambda level: standing_cells(level, grid, *berths))
 
     with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
         parts = list(pool.map(fit, range(len(names))))
-    shape = ("relative_orbit", "polarization")
     columns: dict[str, Any] = {
-        name: ((*shape, "y", "x"), np.stack([getattr(part, name) for part in parts])[None], BACKDROP[name].attrs)
-        for name in ("level", "spread", "n_empty", "stands")
+        name: (BACKDROP[name].dims, np.stack([getattr(part, name) for part in parts])[None], BACKDROP[name].attrs)
+        for name in ("level", "spread", "n_empty", "stands", "sea", "looks", "independent")
     }
-    for name in ("sea", "looks", "independent"):
-        columns[name] = (shape, np.array([[getattr(part, name) for part in parts]]), BACKDROP[name].attrs)
-    columns["n_dates"] = ("relative_orbit", np.array([used.size]), BACKDROP["n_dates"].attrs)
-    columns["is_borrowed"] = ("relative_orbit", np.array([used.size < min_dates]))
-    coords = {"relative_orbit": [orbit], "polarization": names, "y": stack["y"], "x": stack["x"]}
-    return xr.Dataset(columns, coords), _dates(stack, shifts)
+    columns["n_dates"] = ("relative_orbit", [used.size], BACKDROP["n_dates"].attrs)
+    columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates])
+    coords = {"polarization": names, "relative_orbit": [orbit], "y": stack["y"], "x": stack["x"]}
+    return xr.Dataset(columns, coords), on_dates(stack, shifts)
 
 
-def _dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
+def on_dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
     """What is said of dates: of a stack's, or of one image."""
     return xr.Dataset(
         {
@@ -209,23 +213,28 @@ def sea_of(power: Power, water: Mask) -> float:
     return float(np.quantile(seen, 0.125)) if seen.size else math.nan
 
 
-def _fit_power(cube: Power, water: Mask, min_dates: int, stands: Callable[[Power], Mask]) -> _Fit:
-    """Level, spread and group size of every cell from dates (time, y, x) that lie on each other."""
-    seas = np.array([sea_of(date, water) for date in cube])
+def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, stands: Callable[[Power], Mask]) -> _Fit:
+    """Level, spread and group size of every cell from dates, each (y, x), that lie on each other."""
+    seas = np.array([sea_of(date, water) for date in dates])
     sea = float(np.exp(np.nanmedian(np.log(seas))))
-    looks, independent = _speckle(cube, water)
+    looks, independent = _speckle(dates, water)
     spread_of_speckle = math.sqrt(float(special.polygamma(1, looks)))
-    level, squares, n_empty = lowest_groups(cube, np.where(np.isfinite(seas), seas, sea), sea, spread_of_speckle)
+    seas[~np.isfinite(seas)] = sea
+    blocks = [
+        lowest_groups(np.stack([date[top : top + LINES] for date in dates]), seas, sea, spread_of_speckle)
+        for top in range(0, water.shape[0], LINES)
+    ]
+    level, squares, n_empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     spread = _spread(squares, n_empty, spread_of_speckle, min_dates)
     # from the mean of ln power to the mean of power, as for a lognormal law; for speckle that is right to 1 %
     level = _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2)
     return _Fit(level, spread, n_empty, stands(level), sea, looks, independent)
 
 
-def _speckle(cube: Power, water: Mask) -> tuple[float, float]:
+def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:
     """Looks and independence of the open water, medians over the dates; the product's own where there is none."""
     looks, independent = [], []
-    for date in cube[:: max(1, len(cube) // SPECKLE_DATES)]:
+    for date in dates[:: max(1, len(dates) // SPECKLE_DATES)]:
         try:
             looks.append(cfar.measure_looks(date, water))
             independent.append(cfar.measure_correlation(date, water))
@@ -323,71 +332,3 @@ def shift_of(image: xr.DataArray, backdrop: xr.Dataset, steady: Mask) -> tuple[f
     if not is_aligned:
         raise BackdropError(f"{scene} cannot be laid on the other dates of this port: no clear match on land and piers")
     return found if math.hypot(*found) > LEAST_SHIFT else (0.0, 0.0)
-
-
-def update_backdrop(
-    backdrop: xr.Dataset,
-    image: xr.DataArray,
-    *,
-    land: BaseGeometry | None = None,
-    piers: BaseGeometry | None = None,
-    min_dates: int = MIN_DATES,
-) -> xr.Dataset:
-    """The backdrop with one more date, where the stack that it came from is not at hand.
-
-    The date joins the lowest group of a cell where it lies within what the group allows, and begins a new one where it
-    lies as far below: then a vessel had lain there on every date so far. With the stack, fit again instead: what was
-    left out of a group for good cannot come back here.
-
-    Parameters
-    ----------
-    backdrop
-        From `fit_backdrop` or an earlier update.
-    image
-        The date, from `to_port_grid`; a scene that is in the backdrop already changes nothing.
-    land, piers, min_dates
-        As for `fit_backdrop`.
-
-    Raises
-    ------
-    BackdropError
-        As `of_orbit` and `shift_of`.
-    """
-    one = of_orbit(backdrop, image)
-    if any(image["scene"].item() in str(scenes).split() for scenes in backdrop["scene"].to_numpy()):
-        return backdrop
-    water, steady = open_water(PortGrid.of(image), land, piers)
-    shift = shift_of(image, one, steady)
-    power = image.to_numpy() if shift == (0.0, 0.0) else correct_shift(image.to_numpy(), shift)
-    new = backdrop.copy(deep=True)
-    for name, values in zip(image["polarization"].to_numpy(), power, strict=True):
-        place = {"relative_orbit": image["relative_orbit"].item(), "polarization": name}
-        if name in backdrop["polarization"]:
-            level, spread, n_empty = _join(values, one.sel(polarization=name), sea_of(values, water))
-            new["level"].loc[place], new["spread"].loc[place], new["n_empty"].loc[place] = level, spread, n_empty
-    n_dates = new["n_dates"].loc[{"relative_orbit": place["relative_orbit"]}] + 1
-    new["n_dates"].loc[{"relative_orbit": place["relative_orbit"]}] = n_dates
-    new["is_borrowed"].loc[{"relative_orbit": place["relative_orbit"]}] = n_dates < min_dates
-    row = _dates(image, Shifts(np.array([shift[0]]), np.array([shift[1]]), np.ones(1, np.bool_)))
-    dates = xr.concat([new[list(row)], row], "time").sortby("time")
-    return xr.merge([new.drop_dims("time"), dates]).assign_attrs(backdrop.attrs)
-
-
-def _join(power: Power, one: xr.Dataset, today: float) -> tuple[Power, Power, NDArray[np.int16]]:
-    """Level, spread and group size of one polarisation with one more date."""
-    level, spread, n_empty = (one[name].to_numpy() for name in ("level", "spread", "n_empty"))
-    sea = float(one["sea"])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.log(power * (level / level_on(level, sea, today if math.isfinite(today) else sea)))
-        off = value - (np.log(level) - spread**2 / 2)
-    reach = WITHIN * math.sqrt(float(special.polygamma(1, float(one["looks"]))))
-    joins, begins = np.abs(off) <= reach, off < -reach
-    size = np.where(begins, 0, n_empty).astype(np.float32)
-    mean = np.where(joins | begins, value - off * size / (size + 1), value - off)
-    freedom = PRIOR + size
-    variance = np.where(joins, (freedom * spread**2 + off**2 * size / (size + 1)) / (freedom + 1), spread**2)
-    size = np.where(joins | begins, size + 1, size)
-    known = np.isfinite(mean)
-    spread = np.where(known, np.sqrt(variance), spread).astype(np.float32)
-    level = np.where(known, np.exp(mean + spread**2 / 2), level).astype(np.float32)
-    return level, spread, np.where(known, size, n_empty).astype(np.int16)

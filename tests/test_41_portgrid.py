@@ -43,7 +43,7 @@ def land(port, grid):
     return features.rasterize([grid.place(port.land)], out_shape=grid.shape, transform=transform).astype(bool)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(lon=st.floats(-180, 180), lat=st.floats(-80, 80), row=st.floats(-5, 300), column=st.floats(-5, 300))
 def test_places_come_back(lon, lat, row, column):
     grid = PortGrid.around(shapely.Point(lon, lat))

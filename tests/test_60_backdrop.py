@@ -7,8 +7,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sarship.backdrop import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of, update_backdrop
+from sarship.backdrop import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of
 from sarship.errors import BackdropError, OutputError
+from sarship.joining import update_backdrop
 from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP, PORT_SIGMA0
