@@ -109,6 +109,7 @@ def strips():
     params = CfarParams(pfa=1e-3, guard=(0, 1), background=(1, 3), looks=2, min_ring=8)
     for dtype in (np.uint16, np.float32):
         assert_hits(sea((3, 260), dtype, 2), params)
+        assert_hits(sea((3, 120), dtype, 2), replace(params, average="smallest"))
 
 
 def bands():
@@ -161,6 +162,8 @@ def full_room():
     for array in (image, cuda.to_device(image), cuda.to_device(image.astype(np.float32) ** 2)):
         with pytest.raises(FloodError, match=rf"more than {len(hits) - 1} hits in an image of \(16, 6\)"):
             cfar.detect(array, few)
+    with pytest.raises(FloodError, match="hits in an image of"):
+        cfar.detect_streamed(image, few, band_lines=3)
 
 
 def bad_input():

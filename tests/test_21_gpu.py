@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -109,6 +110,19 @@ def test_a_driver_too_old_is_one_sentence(monkeypatch):
     monkeypatch.setattr(device, "import_module", lambda name: Old)
     with pytest.raises(DeviceError, match=r"CuPy 14.2 cannot use the card \(cudaErrorInsufficientDriver.*update it"):
         device._cupy(None)
+    monkeypatch.undo()
+
+
+def test_two_cards_at_once_are_one_sentence(monkeypatch):
+    card = SimpleNamespace(id=0, MULTIPROCESSOR_COUNT=132, MAX_SHARED_MEMORY_PER_MULTIPROCESSOR=1 << 17)
+    second = SimpleNamespace(ptr=0)
+    runtime = SimpleNamespace(getDevice=lambda: 1)
+    cupy = SimpleNamespace(
+        uint8=np.uint8, empty=np.empty, cuda=SimpleNamespace(get_current_stream=lambda: second, runtime=runtime)
+    )
+    monkeypatch.setattr(device, "import_module", lambda name: cupy)
+    with pytest.raises(DeviceError, match=r"CuPy works on card 1 and numba on card 0: .*CUDA_VISIBLE_DEVICES"):
+        device._cupy(SimpleNamespace(get_current_device=lambda: card))
     monkeypatch.undo()
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import warnings
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -42,8 +42,8 @@ class Device:
     """Contiguous host array → a copy queued on the current stream, and what must be kept until it has been made."""
     stream: Any
     """Stream that kernels are queued on: the one that is current for the array's owner."""
-    new_stream: Callable[[], Any]
-    """A stream of one's own, current within a `with`."""
+    new_stream: Callable[[], Callable[[], AbstractContextManager[None]]]
+    """A stream of one's own; what it gives when called makes it current within a `with`, in any thread."""
     n_streams: int
     """Streams that are worth having at once."""
     n_processors: int
@@ -141,7 +141,12 @@ def _cupy(cuda: Any) -> Device:
             f"CuPy {cupy.__version__} cannot use the card ({error}): if its driver is too old, update it, or install "
             "the extra for an older CUDA, 'sarship[cuda12]'"
         ) from error
-    properties = _properties(cuda)
+    properties, card = _properties(cuda), cupy.cuda.runtime.getDevice()
+    if cuda.get_current_device().id != card:
+        raise DeviceError(
+            f"CuPy works on card {card} and numba on card {cuda.get_current_device().id}: choose one for both with "
+            "the environment variable CUDA_VISIBLE_DEVICES"
+        )
     return Device(
         empty=cupy.empty,
         zeros=cupy.zeros,
@@ -151,10 +156,22 @@ def _cupy(cuda: Any) -> Device:
         put=lambda there, values: there.set(values),
         upload=lambda array: _upload(cupy, array),
         stream=cuda.external_stream(pointer),
-        new_stream=lambda: cupy.cuda.Stream(non_blocking=True),
+        new_stream=lambda: _new_stream(cupy, card),
         n_streams=3,
         **properties,
     )
+
+
+def _new_stream(cupy: Any, card: int) -> Callable[[], AbstractContextManager[None]]:
+    stream = cupy.cuda.Stream(non_blocking=True)
+
+    @contextmanager
+    def current() -> Iterator[None]:
+        # threads begin on the first card
+        with cupy.cuda.Device(card), stream:
+            yield
+
+    return current
 
 
 def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
@@ -179,7 +196,7 @@ def _numba(cuda: Any) -> Device:
         put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
-        new_stream=nullcontext,
+        new_stream=lambda: nullcontext,
         n_streams=1,
         **_properties(cuda),
     )
@@ -206,7 +223,7 @@ def _simulated(cuda: Any) -> Device:
         put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
-        new_stream=nullcontext,
+        new_stream=lambda: nullcontext,
         n_streams=1,
         n_processors=1,
         shared_bytes=1 << 16,

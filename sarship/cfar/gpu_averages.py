@@ -8,14 +8,13 @@ range in which it lies, between values of the ring, until one is left: no sum is
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from sarship.cfar import cpu_float, cpu_sides
 from sarship.cfar.gpu_float_rules import finite, sum_and_count, sum_score
-from sarship.cfar.gpu_parts import Device, Rule, on_device
+from sarship.cfar.gpu_parts import Device, Rule, made_once, on_device
 from sarship.cfar.gpu_rules import ABOVE_ONE, LARGEST_SCORE, packed, squared
 
 __all__ = ["deciding", "ordered", "side_score", "sides"]
@@ -23,12 +22,12 @@ __all__ = ["deciding", "ordered", "side_score", "sides"]
 deciding = on_device(cpu_sides._deciding)
 
 
-@lru_cache
+@made_once
 def _make_greatest(rule: Rule, load: Device) -> Device:
     return _make_sides(rule, load, True)
 
 
-@lru_cache
+@made_once
 def _make_smallest(rule: Rule, load: Device) -> Device:
     return _make_sides(rule, load, False)
 
@@ -78,7 +77,7 @@ def side_score(level: Any, words: Any, _table: Any, surface: Any, _law: Any) -> 
     return max(score, ABOVE_ONE) if value > threshold else min(score, 1.0)
 
 
-@lru_cache
+@made_once
 def sides(kind: type, is_greatest: bool) -> Rule:
     """The rule of the greatest or the smallest side, on an image of a type."""
     is_number = kind is np.uint16
@@ -93,7 +92,7 @@ def sides(kind: type, is_greatest: bool) -> Rule:
     )
 
 
-@lru_cache
+@made_once
 def _make_ordered(_rule: Rule, load: Device) -> Device:
     """The ordered pixel and the ring's count; `surface[0]` is the place of every count."""
 
@@ -144,7 +143,7 @@ def _wide_square(number: Any) -> Any:
     return np.float64(number) * np.float64(number)
 
 
-@lru_cache
+@made_once
 def ordered(kind: type) -> Rule:
     """The rule of the ordered ring, on an image of a type."""
     return Rule(

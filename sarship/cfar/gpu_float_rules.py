@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from sarship.cfar import cpu_float, cpu_float_moments
-from sarship.cfar.gpu_parts import Device, Running, make_centred, make_direct, on_device
+from sarship.cfar.gpu_parts import Device, Running, made_once, make_centred, make_direct, on_device
 from sarship.cfar.gpu_rules import ABOVE_ONE, LARGEST_SCORE, any_level, same_words
 
 __all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_score"]
@@ -102,7 +101,7 @@ def finite(real: type, largest: float) -> Device:
     return on_device(power)
 
 
-@lru_cache
+@made_once
 def gamma_float(real: type) -> Running:
     """The rule of gamma on power of type `np.float32` or `np.float64`."""
     return Running(
@@ -122,7 +121,7 @@ def gamma_float(real: type) -> Running:
     )
 
 
-@lru_cache
+@made_once
 def gaussian_float(real: type) -> Running:
     """The rule of gaussian on power of type `np.float32` or `np.float64`."""
     return Running(

@@ -40,13 +40,15 @@ __all__ = [
     "values_of",
 ]
 
-_ROOM = 1 << 20
+_ROOM = 3 << 18
 """Found pixels that there is room for at once; where there are more the work is done in two halves."""
 BLOCK = 32
 """Lines and pixels of a block that is searched again."""
 _THREADS = 128
 _BLOCK_BYTES = 47 << 10
 """Shared memory of a block: what every card gives without being asked for more."""
+_MOST_BLOCKS = (1 << 16) - 1
+"""Blocks in the second direction of a grid."""
 _LEVEL_BYTES = 48 << 20
 """Levels laid out at once."""
 _NARROW_RING = 1 << 15
@@ -255,9 +257,10 @@ def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, orig
     share = None
     if isinstance(rule, Running):
         n_words = rule.n_sought if job.mode == "search" else rule.n_words
-        share = _share(job, image.shape, stop - start, partial(_bytes_of, rule, n_words, job.params))
+        bytes_of = partial(_bytes_of, rule, n_words, job.params)
+        share = _share(job, image.shape, stop - start, gpu_kernels.CHUNK, bytes_of)
     elif job.params.average != "ordered" and (job.mode == "search" or rule.word is np.uint64):
-        share = _share(job, image.shape, stop - start, gpu_sides.shared_bytes)
+        share = _share(job, image.shape, stop - start, gpu_sides.CHUNK, gpu_sides.shared_bytes)
     if share is None:
         n = (stop - start) * image.shape[1]
         _ring_by_ring(job, catch, image, "lines", start, n, origin, job.device.view(catch.places))
@@ -279,11 +282,13 @@ def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, orig
 
 def _count_rings(job: Job, catch: Catch, start: int, stop: int) -> None:
     view, tile = job.device.view, gpu_ordered.TILE
-    grid = (ceil(job.image.shape[1] / tile), ceil((stop - start) / tile))
     kernel = gpu_ordered.search_ordered(job.rule, job.is_masked)
-    _launch(job, kernel, grid, job.device.most_threads, job.image, job.valid, job.table,
-            *_window(job.params), start, stop, job.params.min_ring, job.least[0], job.surface,
-           view(catch.tally), view(catch.places), view(catch.words))  # fmt: skip
+    for first in range(start, stop, _MOST_BLOCKS * tile):
+        last = min(first + _MOST_BLOCKS * tile, stop)
+        grid = (ceil(job.image.shape[1] / tile), ceil((last - first) / tile))
+        _launch(job, kernel, grid, job.device.most_threads, job.image, job.valid, job.table, *_window(job.params),
+                first, last, job.params.min_ring, job.least[0], job.surface, view(catch.tally), view(catch.places),
+                view(catch.words))  # fmt: skip
 
 
 def _bytes_of(rule: Running, n_words: int, params: CfarParams, n_threads: int) -> int:
@@ -301,10 +306,10 @@ class _Share:
     n_bytes: int
 
 
-def _share(job: Job, shape: tuple[int, ...], n_lines: int, bytes_of: Callable[[int], int]) -> _Share | None:
+def _share(job: Job, shape: tuple[int, ...], n_lines: int, chunk: int, bytes_of: Callable[[int], int]) -> _Share | None:
     """Shares that keep every processor busy once; None where a window is too wide for the shared memory."""
     device, back_p, back_l = job.device, job.params.background_shape[1], job.params.background_shape[0]
-    chunk, warp = gpu_kernels.CHUNK, device.warp
+    warp = device.warp
     n_threads = device.most_threads
     while bytes_of(n_threads) > _BLOCK_BYTES:
         n_threads -= warp

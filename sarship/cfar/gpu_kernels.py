@@ -16,7 +16,6 @@ The same source runs under numba's simulator, so it keeps to what both know: no 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -27,6 +26,7 @@ from sarship.cfar.gpu_parts import (
     Mode,
     Running,
     as_kernel,
+    made_once,
     make_load,
     make_pick,
     make_store,
@@ -55,7 +55,7 @@ def shared_bytes(rule: Running, n_words: int, n_threads: int, back_p: int) -> in
     return 8 * words + np.dtype(rule.level).itemsize * (columns + back_p)
 
 
-@lru_cache
+@made_once
 def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
     """The kernel that slides over strips; its grid is (strips, heights) and its blocks are of one dimension.
 
@@ -256,7 +256,7 @@ def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
     return kernel  # type: ignore[no-any-return]
 
 
-@lru_cache
+@made_once
 def fill_levels(is_number: bool, is_masked: bool) -> Callable[..., None]:
     """The kernel that lays out levels of some lines: from a table of all digital numbers, or logarithms of power."""
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 import numba
 import numpy as np
 
-from sarship.cfar.gpu_parts import Rule, as_kernel, make_load, on_device, place_of, put
+from sarship.cfar.gpu_parts import Rule, as_kernel, made_once, make_load, on_device, place_of, put
 
 cuda: Any = import_module("numba.cuda")
 
@@ -49,7 +48,7 @@ def _floor(number: int) -> Any:
     return math.exp((number - _MIDDLE) / _BINS_A_DOUBLING * math.log(2.0)) * (1 - _SAFE) if number > 0 else 0.0
 
 
-@lru_cache
+@made_once
 def search_ordered(rule: Rule, is_masked: bool) -> Callable[..., None]:
     """The kernel that lists hits, a block a tile: places in `places`, and their number in `tally`.
 

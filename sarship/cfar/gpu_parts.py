@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, wraps
 from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ __all__ = [
     "Rule",
     "Running",
     "as_kernel",
+    "made_once",
     "make_centred",
     "make_direct",
     "make_free",
@@ -37,6 +39,23 @@ Mode = Literal["search", "score", "mask"]
 """What a kernel leaves: found pixels, an image of scores, or an image of booleans."""
 
 Device = Callable[..., Any]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_MAKING = threading.RLock()
+
+
+def made_once(make: Callable[P, T]) -> Callable[P, T]:
+    """Keep what a function makes, for good, and make it once whatever threads ask: each kernel compiles in seconds."""
+    kept: Any = cache(make)
+
+    @wraps(make)
+    def made(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _MAKING:
+            found: T = kept(*args, **kwargs)
+            return found
+
+    return made
 
 
 class Law(NamedTuple):
@@ -110,7 +129,7 @@ def as_kernel(function: Any) -> Any:
     return cuda.jit(function)
 
 
-@lru_cache
+@made_once
 def make_load(rule: Rule, is_masked: bool) -> Device:
     """Level of a pixel, 0 for no data, outside the image and where masked."""
     power, level = rule.power, rule.level
@@ -128,7 +147,7 @@ def make_load(rule: Rule, is_masked: bool) -> Device:
     return load
 
 
-@lru_cache
+@made_once
 def make_pick(rule: Rule, is_masked: bool) -> Device:
     """Level of a pixel of a line, 0 where it does not count; without a branch, for it is read most."""
     power, level = rule.power, rule.level
@@ -149,7 +168,7 @@ def nearest(line: int, n_lines: int) -> Any:
     return np.uint64(min(max(line, 0), n_lines - 1))
 
 
-@lru_cache
+@made_once
 def make_store(mode: Mode) -> Device:
     """Write a score, or whether it is a hit's."""
     is_mask = mode == "mask"
@@ -164,7 +183,7 @@ def make_store(mode: Mode) -> Device:
     return store
 
 
-@lru_cache
+@made_once
 def make_free(rule: Rule, is_masked: bool) -> Device:
     """Level of a pixel for a ring, 0 also where it was taken out of all rings.
 
@@ -185,7 +204,7 @@ def make_free(rule: Rule, is_masked: bool) -> Device:
     return free
 
 
-@lru_cache
+@made_once
 def make_direct(rule: Rule, load: Device) -> Device:
     """Sums of one ring, line by line from the left, with the lines' sums added in order, as the CPU does."""
     lift, word, n_words = rule.lift, rule.word, rule.n_words
@@ -214,7 +233,7 @@ def make_direct(rule: Rule, load: Device) -> Device:
     return direct
 
 
-@lru_cache
+@made_once
 def make_centred(rule: Rule, load: Device) -> Device:
     """Mean of one ring, the mean square of the distance from it, and the count."""
     direct = make_direct(rule, load)

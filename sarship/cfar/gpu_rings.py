@@ -7,7 +7,6 @@ found, what lies near hits that are taken out of the rings, and everything where
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any, Literal
 
@@ -18,6 +17,7 @@ from sarship.cfar.gpu_parts import (
     Rule,
     Running,
     as_kernel,
+    made_once,
     make_free,
     make_load,
     make_store,
@@ -34,7 +34,7 @@ Where = Literal["lines", "places", "blocks"]
 """Pixels to decide: all of some lines, those listed, or all of the blocks listed with what was taken out of rings."""
 
 
-@lru_cache
+@made_once
 def ring_by_ring(rule: Rule, is_masked: bool, mode: Mode, where: Where) -> Callable[..., None]:
     """The kernel that takes the rings of `n` pixels one by one.
 

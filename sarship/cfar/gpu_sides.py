@@ -9,7 +9,6 @@ floats it only finds candidates, within a bound on its error that holds for any 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +20,7 @@ from sarship.cfar.gpu_parts import (
     Mode,
     Rule,
     as_kernel,
+    made_once,
     make_load,
     make_pick,
     make_store,
@@ -35,14 +35,16 @@ cuda: Any = import_module("numba.cuda")
 
 __all__ = ["CHUNK", "shared_bytes", "sliding_sides"]
 
-CHUNK = 11
+CHUNK = 5
 """Columns of a thread. Odd, so that the threads of a warp meet different banks of the shared memory."""
+GROUP = 16
+"""Threads whose totals are added up in one step."""
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def shared_bytes(n_threads: int) -> int:
-    """Shared memory of a block, in bytes: sums of columns, totals before each of them and of threads, the brightest."""
-    return 8 * (6 * CHUNK * n_threads + 3 * n_threads + 3 + 1)
+    """Shared memory of a block, in bytes: sums of columns, totals before each, of threads and groups, the brightest."""
+    return 8 * (6 * CHUNK * n_threads + 3 + 3 * n_threads + 3 * -(-n_threads // GROUP) + 1)
 
 
 @on_device
@@ -65,7 +67,7 @@ def _no_count(_word: float) -> Any:
     return np.int64(0)
 
 
-@lru_cache
+@made_once
 def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) -> Callable[..., None]:
     """The kernel that slides over strips; its grid is (strips, heights) and its blocks are of one dimension.
 
@@ -88,8 +90,11 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
         n_lines, n_pixels = image.shape
         size = (n_lines, n_pixels)
         columns = CHUNK * n_threads
-        # sums of the lines above, beside and below; totals of the columns before each; of each thread's; the brightest
-        before, threads, highest = 3 * columns, 6 * columns + 3, 6 * columns + 3 + 3 * n_threads
+        # sums of lines above, beside and below; totals of the columns before each, of threads, of groups; the brightest
+        n_groups = (n_threads + GROUP - 1) // GROUP
+        before, threads = 3 * columns, 6 * columns + 3
+        groups = threads + 3 * n_threads
+        highest = groups + 3 * n_groups
         pool = cuda.shared.array(0, word_dtype)
         own = cuda.blockIdx.x * width
         left = own - back_p
@@ -97,7 +102,7 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
         bottom = min(top + height, stop)
         # masks that are not there have one line
         n_kept = n_lines if is_masked else 1
-        peak = 0.0
+        peak = known = 0.0
         if t == 0:
             pool[np.uint64(highest)] = word(0)
         for j in range(CHUNK):
@@ -140,7 +145,7 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
                 pool[over] = word(pool[over] + (passed - lift(old, 0)))
                 pool[mid] = word(pool[mid] + (entered - passed))
                 pool[under] = word(pool[under] + (lift(new, 0) - entered))
-            if not is_number:
+            if not is_number and peak > known:
                 cuda.atomic.max(pool, highest, peak)
             cuda.syncthreads()
 
@@ -153,25 +158,30 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
             if not is_number:
                 # A column's sum is at most tall · peak and rounds twice a line. A total adds up a thread's columns and
                 # all threads before, and a side is the difference of at most four. Twice all that.
-                peak = pool[np.uint64(highest)]
+                peak = known = pool[np.uint64(highest)]
                 tall, broad, steps = 2.0 * back_l + 1, 2.0 * back_p + 1, line - top + 2.0 * back_l + 2
                 error = _EPSILON * peak * tall * (4 * steps * broad + 8.0 * columns * (CHUNK + n_threads + 4))
             cuda.syncthreads()
-            for k in range(t, 3, n_threads):
+            for part in range(t, 3 * n_groups, n_threads):
+                k, group = part // n_groups, part % n_groups
                 total = word(0)
-                for u in range(n_threads):
-                    i = np.uint64(threads + k * n_threads + u)
-                    one = pool[i]
-                    pool[i] = total
+                for u in range(group * GROUP, min((group + 1) * GROUP, n_threads)):
+                    place = np.uint64(threads + k * n_threads + u)
+                    one = pool[place]
+                    pool[place] = total
                     total = word(total + one)
-                pool[np.uint64(before + k * (columns + 1) + columns)] = total
+                pool[np.uint64(groups + k * n_groups + group)] = total
             cuda.syncthreads()
             for k in range(3):
                 total = pool[np.uint64(threads + k * n_threads + t)]
+                for group in range(t // GROUP):
+                    total = word(total + pool[np.uint64(groups + k * n_groups + group)])
+                first = before + k * (columns + 1) + t * CHUNK
                 for j in range(CHUNK):
-                    c = t * CHUNK + j
-                    pool[np.uint64(before + k * (columns + 1) + c)] = total
-                    total = word(total + pool[np.uint64(k * columns + c)])
+                    pool[np.uint64(first + j)] = total
+                    total = word(total + pool[np.uint64(k * columns + t * CHUNK + j)])
+                if t == n_threads - 1:
+                    pool[np.uint64(first + CHUNK)] = total
             cuda.syncthreads()
 
             row, keep = image[np.uint64(line)], valid[nearest(line, n_kept)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import fields, replace
+from queue import SimpleQueue
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -86,16 +89,24 @@ def detect_streamed(
     if band_lines < 1:
         raise ValueError(f"band_lines must be at least 1, got {band_lines}")
     device, n_lines = new_device(), array.shape[0]
+    # memory is kept for a stream, so as many as work at once serve all bands
+    streams: SimpleQueue[Callable[[], AbstractContextManager[None]]] = SimpleQueue()
+    for _ in range(device.n_streams):
+        streams.put(device.new_stream())
 
     def search(start: int) -> Hits:
         first, last = max(start - params.halo, 0), min(start + band_lines + params.halo, n_lines)
-        with device.new_stream():
-            part, held = device.upload(array[first:last])
-            mask, held_too = device.upload(keep[first:last]) if keep.size else (keep, None)
-            lines = (start - first, min(start + band_lines, n_lines) - first)
-            hits = gpu.search(part, mask, params, lines, cap=params.max_hits, origin=first)
-            # the stream has been waited for, so the buffers that were copied from may go
-            del held, held_too
+        stream = streams.get()
+        try:
+            with stream():
+                part, held = device.upload(array[first:last])
+                mask, held_too = device.upload(keep[first:last]) if keep.size else (keep, None)
+                lines = (start - first, min(start + band_lines, n_lines) - first)
+                hits = gpu.search(part, mask, params, lines, cap=params.max_hits, origin=first)
+                # the stream has been waited for, so the buffers that were copied from may go
+                del held, held_too
+        finally:
+            streams.put(stream)
         return hits
 
     found, n_hits = [], 0
