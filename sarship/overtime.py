@@ -32,6 +32,7 @@ from sarship.backdrop import QUAY_M, level_on, of_orbit, open_water, sea_of, shi
 from sarship.clutter import threshold_factor
 from sarship.model import CfarParams, DetectionParams, Hits
 from sarship.portgrid import PortGrid, PortImage
+from sarship.sidelobes import stands_out
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -143,9 +144,11 @@ def detect_over_time(
     shift = shift_of(image, one, masks.steady)
     if shift != (0.0, 0.0):
         power = correct_shift(power, shift)
-    parts = [_search(power[k], one.sel(polarization=name), masks, params, len(names)) for k, name in enumerate(names)]
+    parts = {
+        name: _search(power[k], one.sel(polarization=name), masks, params, len(names)) for k, name in enumerate(names)
+    }
     seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
-    return _hits(parts, power, names, product, seen), seen
+    return _hits(parts, power, product, seen, params.link_m), seen
 
 
 class _Searched(NamedTuple):
@@ -241,24 +244,33 @@ def _factors(pfa: float) -> NDArray[np.float64]:
     return threshold_factor("gamma", pfa, looks=looks, count=1e4)
 
 
-def _hits(parts: list[_Searched], power: Power, names: list[str], product: GrdProduct, seen: PortImage) -> Hits:
-    """Both polarisations as one: the larger score decides."""
-    near = np.stack([part.is_near for part in parts])
-    by_ratio = np.stack([np.nan_to_num(part.ratio) for part in parts])
-    by_ring = np.stack([np.nan_to_num(part.ring) for part in parts])
+def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: PortImage, link_m: float) -> Hits:
+    """Both polarisations as one: the larger score decides. Groups that are sidelobes are left out."""
+    near = np.stack([part.is_near for part in parts.values()])
+    by_ratio = np.stack([np.nan_to_num(part.ratio) for part in parts.values()])
+    by_ring = np.stack([np.nan_to_num(part.ring) for part in parts.values()])
     scores = np.where(near, by_ratio, by_ring)
-    best = scores.argmax(axis=0)
     line, pixel = np.nonzero(scores.max(axis=0) > 1)
-    which = best[line, pixel]
-    is_ratio, is_ring = ((each.max(axis=0) > 1)[line, pixel] for each in (by_ratio, by_ring))
     rows, columns = seen.to_product(line, pixel)
+    kept = stands_out(
+        power[:, line, pixel].astype(np.float64),
+        scores[:, line, pixel].astype(np.float64),
+        (line, pixel),
+        (rows * product.line_spacing_m, columns * product.pixel_spacing_m),
+        spacing_m=seen.line_spacing_m,
+        link_m=link_m,
+        resolution_m=product.resolution_m,
+    )
+    line, pixel, rows, columns = line[kept], pixel[kept], rows[kept], columns[kept]
+    which = scores.argmax(axis=0)[line, pixel]
+    is_ratio, is_ring = ((each.max(axis=0) > 1)[line, pixel] for each in (by_ratio, by_ring))
     return Hits(
         line=line,
         pixel=pixel,
         value=power[which, line, pixel].astype(np.float64),
-        clutter=np.stack([part.expected for part in parts])[which, line, pixel].astype(np.float64),
+        clutter=np.stack([part.expected for part in parts.values()])[which, line, pixel].astype(np.float64),
         score=scores[which, line, pixel].astype(np.float32),
-        sigma0={name: _denoised(product, name, rows, columns, power[k, line, pixel]) for k, name in enumerate(names)},
+        sigma0={name: _denoised(product, name, rows, columns, power[k, line, pixel]) for k, name in enumerate(parts)},
         is_edge=~_within(np.asarray(np.isfinite(power).any(axis=0)))[line, pixel],
         evidence=np.where(is_ratio & is_ring, "both", np.where(is_ratio, "backdrop", "ring")),
     )
