@@ -23,6 +23,8 @@ TILE_PIXELS = 4096
 """Widest tile: its column sums and the lines of its ring stay in the second-level cache."""
 TILE_LINES = 1024
 """Tiles are at least this tall, and eight windows: each begins by summing a window's lines for nothing."""
+SMALL_TILE = 1 << 18
+"""Pixels, and two windows' lines, of the smallest tile that is made so that no thread is without one."""
 
 
 def split(core: Window, window_lines: int) -> list[Window]:
@@ -30,7 +32,10 @@ def split(core: Window, window_lines: int) -> list[Window]:
     n_lines, n_pixels = core.shape
     across = ceil(n_pixels / TILE_PIXELS)
     wanted = ceil(8 * numba.get_num_threads() / across)
-    down = max(1, min(wanted, n_lines // max(TILE_LINES, 8 * window_lines)), ceil(n_lines / 8192))
+    enough = min(
+        ceil(numba.get_num_threads() / across), n_lines // (2 * window_lines), n_lines * n_pixels // SMALL_TILE
+    )
+    down = max(1, enough, min(wanted, n_lines // max(TILE_LINES, 8 * window_lines)), ceil(n_lines / 8192))
     lines = np.linspace(core.line_start, core.line_stop, down + 1).astype(int).tolist()
     pixels = np.linspace(core.pixel_start, core.pixel_stop, across + 1).astype(int).tolist()
     return [Window(top, bottom, left, right) for top, bottom in pairwise(lines) for left, right in pairwise(pixels)]
