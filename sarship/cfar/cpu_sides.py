@@ -150,13 +150,25 @@ def _sum_across(out: np.ndarray, row: np.ndarray, width: int, is_exact: bool) ->
 
 
 @compiled
+def _laid_out(room: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return room[: shape[0] * shape[1]].reshape(shape)
+
+
+@compiled
 def _boxes(
-    tall: np.ndarray, broad: np.ndarray, rows: np.ndarray, window: tuple[int, int, int, int], is_exact: bool
+    tall: np.ndarray,
+    broad: np.ndarray,
+    rows: np.ndarray,
+    room: np.ndarray,
+    window: tuple[int, int, int, int],
+    is_exact: bool,
 ) -> None:
-    """Box sums from each place on: `broad` for above and below, `tall` for left and right."""
+    """Box sums from each place on: `broad` for above and below, `tall` for left and right; works in two of `room`."""
     back_l, back_p, guard_l, guard_p = window
-    down = np.empty_like(rows)
-    spare = rows if is_exact else rows.copy()
+    down, spare = _laid_out(room[0], rows.shape), rows
+    if not is_exact:
+        spare = _laid_out(room[1], rows.shape)
+        spare[:] = rows
     _sum_down(down, spare, back_l - guard_l, is_exact)
     for line in range(broad.shape[0]):
         _sum_across(broad[line], down[line], back_p + guard_p + 1, is_exact)
@@ -216,6 +228,8 @@ def _may_hold_hit(
 def _search_strip(
     rows: np.ndarray,
     counts: I32,
+    room: np.ndarray,
+    room_n: I32,
     is_full: bool,
     window: tuple[int, int, int, int],
     table: F64,
@@ -227,14 +241,14 @@ def _search_strip(
     back_l, back_p, guard_l, guard_p = window
     is_greatest, min_ring, is_exact = flags[0], flags[1], flags[2] == 1
     height, width = rows.shape[0] - 2 * back_l, rows.shape[1] - 2 * back_p
-    tall = np.empty((rows.shape[0] - back_l - guard_l, rows.shape[1] - back_p + guard_p + 1), rows.dtype)
-    broad = np.empty((rows.shape[0] - back_l + guard_l + 1, rows.shape[1] - back_p - guard_p), rows.dtype)
-    _boxes(tall, broad, rows, window, is_exact)
+    tall_shape = (rows.shape[0] - back_l - guard_l, rows.shape[1] - back_p + guard_p + 1)
+    broad_shape = (rows.shape[0] - back_l + guard_l + 1, rows.shape[1] - back_p - guard_p)
+    tall, broad = _laid_out(room[0], tall_shape), _laid_out(room[1], broad_shape)
+    tall_n, broad_n = _laid_out(room_n[0], tall_shape), _laid_out(room_n[1], broad_shape)
+    _boxes(tall, broad, rows, room[2:], window, is_exact)
     n_broad, n_tall = (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
-    tall_n = np.empty((0, 0) if is_full else tall.shape, np.int32)
-    broad_n = np.empty((0, 0) if is_full else broad.shape, np.int32)
     if not is_full:
-        _boxes(tall_n, broad_n, counts, window, True)
+        _boxes(tall_n, broad_n, counts, room_n[2:], window, True)
     # what no threshold falls below; a rounded sum may, by less than 1e-9
     safe = 1.0 if is_exact else 1 - 1e-9
     quick = (table[1:, n_broad].min() * safe, table[1:, n_tall].min() * safe)
@@ -309,17 +323,23 @@ def search_tile(
     is_number = image.dtype.kind == "u"
     height = max(STRIP_LINES, 4 * back_l)
     negative, found = np.zeros(3), []
+    # made once: what is made and given back for every strip is new pages for every strip
+    size = (min(height, stop - start) + 2 * back_l) * (min(STRIP_PIXELS, right - left) + 2 * back_p)
+    room, room_n = np.empty((5, size), np.int64 if is_number else np.float64), np.empty((4, size), np.int32)
     for top in range(start, stop, height):
         for first in range(left, right, STRIP_PIXELS):
             bottom, last = min(top + height, stop), min(first + STRIP_PIXELS, right)
             shape = (bottom - top + 2 * back_l, last - first + 2 * back_p)
-            rows, counts = np.empty(shape, np.int64 if is_number else np.float64), np.empty(shape, np.int32)
+            n = shape[0] * shape[1]
+            rows, counts = room[-1, :n].reshape(shape), room_n[-1, :n].reshape(shape)
             is_full = _load(rows, counts, image, valid, (top - back_l, first - back_p), negative, is_number)
             if negative[0] < 0:
                 raise negative_power(negative, origin)
             here = out[top - start : bottom - start, first - left : last - left]
             flags = (is_greatest, min_ring, int(is_number))
-            lines, pixels, clutter, scores = _search_strip(rows, counts, is_full, window, table, flags, cap, here)
+            lines, pixels, clutter, scores = _search_strip(
+                rows, counts, room, room_n, is_full, window, table, flags, cap, here
+            )
             found.append((lines + np.int64(top + origin[0]), pixels + np.int64(first + origin[1]), clutter, scores))
             cap -= lines.size
             if cap <= 0:
