@@ -94,6 +94,7 @@ def test_without_a_card_an_array_on_one_is_one_sentence(monkeypatch):
 def test_both_extras_at_once_are_one_sentence(monkeypatch):
     both = {"cupy-cuda12x": "13.6", "cupy-cuda13x": "14.2"}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: both[name] if name in both else none_found(name))
+    device._check_packages.cache_clear()
     with pytest.raises(DeviceError, match=r"cupy-cuda12x and cupy-cuda13x are both installed .* remove all of them"):
         cfar.detect(OnACard())
 
@@ -155,6 +156,14 @@ def test_a_mask_on_a_card_needs_an_image_there():
 
     with pytest.raises(TypeError, match="valid on a device"):
         cfar.detect(np.ones((4, 5), np.uint16), cfar.CfarParams(), Mask())
+
+
+def test_an_array_of_another_library_is_refused():
+    class Tensor(OnACard):
+        dtype = "torch.float32"
+
+    with pytest.raises(TypeError, match=r"an array of CuPy's or numba's, got .*Tensor"):
+        cfar.detect(Tensor())
 
 
 def test_the_readme_says_what_was_measured_and_no_more(tmp_path):

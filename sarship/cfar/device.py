@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -36,8 +37,6 @@ class Device:
     """Such an array → what kernels take; nothing is copied."""
     to_host: Callable[[Any], np.ndarray]
     from_host: Callable[[np.ndarray], Any]
-    put: Callable[[Any, np.ndarray], None]
-    """(array on the device, its new values)."""
     upload: Callable[[np.ndarray], tuple[Any, Any]]
     """Contiguous host array → a copy queued on the current stream, and what must be kept until it has been made."""
     stream: Any
@@ -95,15 +94,21 @@ def is_simulated() -> bool:
 
 def _cuda() -> Any:
     """`numba.cuda`, with a driver and a card behind it."""
+    _check_packages()
+    cuda: Any = import_module("numba.cuda")
+    if not is_simulated() and not cuda.is_available():
+        raise DeviceError(f"no graphics card can be used: {_reason(cuda)}. sarship works on NumPy arrays without one")
+    return cuda
+
+
+@cache
+def _check_packages() -> None:
+    """Refuse packages that are in each other's way; once, for looking takes as long as a search."""
     rivals = _installed()
     if len(rivals) > 1:
         raise DeviceError(
             f"{' and '.join(rivals)} are both installed and overwrite each other: remove all of them, then {INSTALL}"
         )
-    cuda: Any = import_module("numba.cuda")
-    if not is_simulated() and not cuda.is_available():
-        raise DeviceError(f"no graphics card can be used: {_reason(cuda)}. sarship works on NumPy arrays without one")
-    return cuda
 
 
 def _installed() -> list[str]:
@@ -153,7 +158,6 @@ def _cupy(cuda: Any) -> Device:
         view=lambda array: cuda.as_cuda_array(array, sync=False),
         to_host=lambda array: np.asarray(cupy.asnumpy(cupy.asarray(array))),
         from_host=cupy.asarray,
-        put=lambda there, values: there.set(values),
         upload=lambda array: _upload(cupy, array),
         stream=cuda.external_stream(pointer),
         new_stream=lambda: _new_stream(cupy, card),
@@ -193,7 +197,6 @@ def _numba(cuda: Any) -> Device:
         view=cuda.as_cuda_array,
         to_host=lambda array: np.asarray(cuda.as_cuda_array(array).copy_to_host()),
         from_host=cuda.to_device,
-        put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
         new_stream=lambda: nullcontext,
@@ -220,7 +223,6 @@ def _simulated(cuda: Any) -> Device:
         view=lambda array: array,
         to_host=lambda array: np.asarray(array.copy_to_host()),
         from_host=cuda.to_device,
-        put=lambda there, values: there.copy_to_device(values),
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
         new_stream=lambda: nullcontext,

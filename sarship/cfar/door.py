@@ -39,6 +39,8 @@ def check_image(image: object) -> NDArray[np.generic]:
     if isinstance(image, np.ma.MaskedArray):
         raise TypeError("image is a masked array: give image.data, and ~image.mask as valid")
     array: Any = image if is_on_device(image) else np.asarray(image)
+    if not isinstance(array.dtype, np.dtype):
+        raise TypeError(f"an image on a device must be an array of CuPy's or numba's, got {type(image)}")
     if (array.dtype.kind, array.dtype.itemsize) not in {("u", 2), ("f", 4), ("f", 8)}:
         raise TypeError(
             f"image must be uint16 digital numbers, or float32 or float64 linear power, got dtype {array.dtype}"
