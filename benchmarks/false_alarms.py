@@ -1,185 +1,138 @@
 """Whether the detector's false-alarm rate is what it says: measured over nominal, for each law on clutter of its own.
 
-`python -m benchmarks.false_alarms` draws seeded clutter, searches it, writes the table of laws between the markers in
-README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into docs/img. Everything the
-detector needs is estimated from the ring; only the number of looks is given. `--quick` takes a hundredth of the pixels
-and writes nothing. The whole takes some minutes on two cores.
+`python -m benchmarks.false_alarms` draws seeded clutter, 208 million pixels of each kind, searches it, writes the table
+of laws between the markers in README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into
+docs/img. Everything the detector needs is estimated from the ring; only the number of looks is given, and how far
+pixels are correlated is measured on a part of the clutter. `--quick` takes a hundredth of the pixels and writes
+nothing. The whole takes ten minutes on two cores.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from scipy import ndimage, special
 
+from benchmarks import seas
+from benchmarks.seas import CORRELATED_LOOKS, LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw
 from sarship import cfar
 from sarship.cfar import CfarParams
-from sarship.model import ClutterLaw, RingAverage
+from sarship.model import RingAverage
 
 ROOT: Final = Path(__file__).parents[1]
 SIDE: Final = 4000
+N_PIXELS: Final = 2.08e8
+N_PLACES: Final = 4.8e7
+"""Pixels of clutter for the rates at edges, masks and steps, a tenth to a third of which are near one."""
 RATES: Final = (1e-3, 1e-4, 1e-5, 1e-6)
-LOOKS: Final = 4.4
-STEP_DB: Final = 6.0
-WEIBULL_SHAPE: Final = 1.4
-LOG_DEVIATION: Final = 0.6
-CELL: Final = (2.2, 2.0)
-"""Resolution over spacing of GRD, lines and pixels."""
-CORRELATED_LOOKS: Final = 4
-RULES: Final[dict[str, dict[str, Any]]] = {name: {"average": name} for name in get_args(RingAverage)}
+ORDERS: Final = (1.0, 3.0, 10.0)
+PLACES: Final = ("image's edge", "mask", "step, dark side", "step, bright side")
+"""Places within 20 pixels of which the rate is measured."""
+EDGED: Final = 200
+"""Lines and pixels of the images whose edges are looked at."""
 
-Image = NDArray[np.float32]
-Draw = Callable[[np.random.Generator, int], Image]
+Rule = dict[str, Any]
+RULES: Final[dict[str, Rule]] = {name: {"average": name} for name in get_args(RingAverage)}
 
 
-def gamma(looks: float, rng: np.random.Generator, side: int) -> Image:
-    return rng.standard_gamma(looks, (side, side), np.float32) / np.float32(looks)
+class Case(NamedTuple):
+    """Clutter, and the detectors that search it."""
+
+    what: str
+    draw: Draw
+    rules: dict[str, Rule]
 
 
-def lognormal(rng: np.random.Generator, side: int) -> Image:
-    return np.asarray(np.exp(np.float32(LOG_DEVIATION) * rng.standard_normal((side, side), np.float32)), np.float32)
+def alone() -> Iterator[Case]:
+    """Clutter that is independent from pixel to pixel."""
+    for looks in (1.0, LOOKS, 20.0):
+        rules: dict[str, Rule] = {"gamma": {"looks": looks}}
+        if looks == LOOKS:
+            rules["gaussian"] = {"law": "gaussian"}
+        yield Case(f"gamma, {looks:g} look{'s' if looks > 1 else ''}", partial(seas.gamma, looks), rules)
+    yield Case(f"lognormal, deviation {LOG_DEVIATION:g}", seas.lognormal, {"lognormal": {"law": "lognormal"}})
+    yield Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.weibull, {"weibull": {"law": "weibull"}})
+    for order in ORDERS:
+        ways = {"k": {"law": "k", "looks": LOOKS}, "k, order given": {"law": "k", "looks": LOOKS, "shape": order}}
+        yield Case(f"K, order {order:g}, {LOOKS:g} looks", partial(seas.textured, order), ways)
 
 
-def weibull(rng: np.random.Generator, side: int) -> Image:
-    return np.power(rng.standard_exponential((side, side), np.float32), np.float32(1 / WEIBULL_SHAPE))
+def alike() -> Iterator[Case]:
+    """Clutter whose pixels are correlated like those of GRD, 20 × 22 m on 10 m, and as independent as is measured."""
+    looks = {"looks": float(CORRELATED_LOOKS)}
+    cases = [
+        Case(f"gamma, {CORRELATED_LOOKS} looks", seas.correlated, {"gamma": looks}),
+        Case(f"lognormal, deviation {LOG_DEVIATION:g}", seas.correlated_lognormal, {"lognormal": {"law": "lognormal"}}),
+        Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.correlated_weibull, {"weibull": {"law": "weibull"}}),
+    ]
+    for order in ORDERS:
+        ways = {"k": {"law": "k", **looks}, "k, order given": {"law": "k", "shape": order, **looks}}
+        cases.append(Case(f"K, order {order:g}, {CORRELATED_LOOKS} looks", partial(seas.correlated_k, order), ways))
+    for what, draw, rules in cases:
+        part = float(cfar.measure_correlation(draw(seas.generator(what, "sample"), 1000)))
+        measured = {how: {**rule, "independent": part} for how, rule in rules.items()}
+        yield Case(f"{what}, correlated ({part:.2f} independent)", draw, measured)
 
 
-def correlated(rng: np.random.Generator, side: int) -> Image:
-    """Speckle of whole looks: complex noise, smoothed to the resolution and detected, looks averaged."""
-    # a Gaussian response whose half-power width is the resolution
-    sigma = [width / (2 * np.sqrt(2 * np.log(2))) * np.sqrt(2) for width in CELL]
-    power = np.zeros((side, side), np.float32)
-    for _ in range(2 * CORRELATED_LOOKS):
-        power += ndimage.gaussian_filter(rng.standard_normal((side, side), np.float32), sigma, mode="wrap") ** 2
-    return np.asarray(power / power.mean(), np.float32)
+def ratios(case: Case, n_pixels: float, side: int) -> dict[str, list[float]]:
+    """Measured over nominal rate of each detector at each of `RATES`."""
+    counts, n_searched = np.zeros((len(case.rules), len(RATES))), 0
+    for image in seas.chunks(case.draw, n_pixels, side, case.what):
+        n_searched += image.size
+        for row, rule in zip(counts, case.rules.values(), strict=True):
+            for k, pfa in enumerate(RATES):
+                row[k] += len(cfar.detect(image, CfarParams(pfa=pfa, **rule)))
+    return dict(zip(case.rules, (counts / n_searched / RATES).tolist(), strict=True))
 
 
-def stepped(rng: np.random.Generator, side: int) -> Image:
-    """Gamma clutter whose level rises between bands of 200 pixels."""
-    high = (np.arange(side) // 200) % 2 == 1
-    return gamma(LOOKS, rng, side) * np.where(high, 10 ** (STEP_DB / 10), 1).astype(np.float32)
+def edged(image: seas.Image, params: CfarParams) -> tuple[int, int]:
+    """False hits within 20 pixels of an edge, and how many pixels those are, in small images cut from a large one."""
+    n_hits = n_pixels = 0
+    for line in range(0, image.shape[0] - EDGED + 1, EDGED):
+        for pixel in range(0, image.shape[1] - EDGED + 1, EDGED):
+            mask = cfar.mask(image[line : line + EDGED, pixel : pixel + EDGED], params)
+            n_hits += int(mask.sum()) - int(mask[20:-20, 20:-20].sum())
+            n_pixels += EDGED**2 - (EDGED - 40) ** 2
+    return n_hits, n_pixels
 
 
-def textured(order: float, rng: np.random.Generator, side: int) -> Image:
-    """Speckle times a texture of an order, both independent from pixel to pixel."""
-    return np.asarray(gamma(LOOKS, rng, side) * gamma(order, rng, side), np.float32)
+def places(case: Case, n_pixels: float, side: int) -> Iterator[tuple[str, list[float]]]:
+    """Where rings are cut or mixed: measured over nominal of each detector at each of `PLACES`, at 1e-3 and 1e-4."""
+    rates, (high, near) = RATES[:2], seas.bands(side)
+    sea = np.broadcast_to(~high, (side, side))
+    counts = {how: np.zeros((len(PLACES), len(rates), 2), np.int64) for how in case.rules}
+    for image in seas.chunks(case.draw, n_pixels, side, case.what + ", places"):
+        step = seas.stepped(image)
+        for how, rule in case.rules.items():
+            for k, pfa in enumerate(rates):
+                params = CfarParams(pfa=pfa, **rule)
+                masked, over = cfar.mask(image, params, sea)[:, near & ~high], cfar.mask(step, params)
+                parts = masked, over[:, near & ~high], over[:, near & high]
+                found = [edged(image, params), *((int(part.sum()), part.size) for part in parts)]
+                counts[how][:, k] += np.array(found)
+    for how, pairs in counts.items():
+        yield how, (pairs[..., 0] / pairs[..., 1] / rates).ravel().tolist()
 
 
-def correlated_and_textured(order: float, rng: np.random.Generator, side: int) -> Image:
-    """Correlated speckle times a texture that changes over as many pixels."""
-    sigma = [width / (2 * np.sqrt(2 * np.log(2))) for width in CELL]
-    field = ndimage.gaussian_filter(rng.standard_normal((side, side), np.float32), sigma, mode="wrap")
-    # normal values become gamma values of the same rank
-    nodes = np.linspace(-6, 6, 2001)
-    quantiles = special.gammainccinv(order, special.ndtr(-nodes)) / order
-    texture = np.interp(field / field.std(), nodes, quantiles).astype(np.float32)
-    return np.asarray(correlated(rng, side) * texture, np.float32)
-
-
-def k_rows(scale: float, side: int) -> Iterator[tuple[str, str, list[float]]]:
-    """The law K on seas of several textures, the order given and read from each ring: what, how, the ratios."""
-    for order in (1.0, 3.0, 10.0):
-        drawn = chunks(partial(textured, order), scale * 2.08e8, side), LOOKS, 1.0, f"K, order {order:g}, 4.4 looks"
-        sample = correlated_and_textured(order, np.random.default_rng(0), 1000)
-        part = float(cfar.measure_correlation(sample))
-        name = f"K, order {order:g}, of 20 × 22 m on 10 m, {CORRELATED_LOOKS} looks ({part:.2f} independent, measured)"
-        alike = (
-            chunks(partial(correlated_and_textured, order), scale * 4.8e7, side),
-            float(CORRELATED_LOOKS),
-            part,
-            name,
-        )
-        for images, looks, independent, what in (drawn, alike):
-            counts, n_pixels = np.zeros((2, len(RATES))), 0
-            for image in images:
-                n_pixels += image.size
-                for way, shape in enumerate((order, None)):
-                    for k, pfa in enumerate(RATES):
-                        params = CfarParams(law="k", shape=shape, looks=looks, independent=independent, pfa=pfa)
-                        counts[way, k] += len(cfar.detect(image, params))
-            found = counts / n_pixels / RATES
-            for how, values in zip(("k, order given", "k"), found.tolist(), strict=True):
-                yield what, how, values
-
-
-CLUTTER: Final[dict[str, tuple[ClutterLaw, float, Draw]]] = {
-    "gamma, 1 look": ("gamma", 1.0, partial(gamma, 1.0)),
-    "gamma, 4.4 looks": ("gamma", LOOKS, partial(gamma, LOOKS)),
-    "gamma, 20 looks": ("gamma", 20.0, partial(gamma, 20.0)),
-    "lognormal, deviation 0.6": ("lognormal", LOOKS, lognormal),
-    "Weibull, shape 1.4": ("weibull", LOOKS, weibull),
-}
-
-
-def chunks(draw: Draw, n_pixels: float, side: int) -> Iterator[Image]:
-    """Images of clutter, seeded, drawn on two threads while others are searched."""
-    seeds = np.random.SeedSequence(20_260_101).spawn(max(1, round(n_pixels / side**2)))
-    with ThreadPoolExecutor(2) as pool:
-        for first in range(0, len(seeds), 2):
-            yield from pool.map(lambda seed: draw(np.random.default_rng(seed), side), seeds[first : first + 2])
-
-
-def ratios(
-    images: Iterator[Image], law: ClutterLaw, looks: float, independent: float = 1.0, **rule: Any
-) -> list[float]:
-    """Measured over nominal rate at each of `RATES`."""
-    counts, n_pixels = np.zeros(len(RATES)), 0
-    for image in images:
-        n_pixels += image.size
-        for k, pfa in enumerate(RATES):
-            params = CfarParams(law=law, looks=looks, pfa=pfa, independent=independent, **rule)
-            counts[k] += len(cfar.detect(image, params))
-    return [float(count / pfa / n_pixels) for count, pfa in zip(counts, RATES, strict=True)]
-
-
-def places(n_pixels: float, side: int, **rule: Any) -> list[tuple[str, float, float]]:
-    """Where rings are cut or mixed: measured over nominal at 1e-3 and 1e-4."""
-    low, high = (np.arange(side) // 200) % 2 == 0, (np.arange(side) // 200) % 2 == 1
-    distance = np.minimum(np.arange(side) % 200, 199 - np.arange(side) % 200)
-    near = distance < 20
-    half = np.ones((side, side), np.bool_)
-    half[:, high] = False
-    rows: dict[str, list[float]] = {}
-    for pfa in (1e-3, 1e-4):
-        params = CfarParams(looks=LOOKS, pfa=pfa, **rule)
-        found = dict.fromkeys(["image's edge", "beside a mask", "dark side of a step", "bright side of a step"], 0)
-        n_images = 0
-        flat, over = chunks(partial(gamma, LOOKS), n_pixels, side), chunks(stepped, n_pixels, side)
-        for image, step in zip(flat, over, strict=True):
-            n_images += 1
-            border = cfar.mask(image, params)
-            border[20:-20, 20:-20] = False
-            found["image's edge"] += border.sum()
-            found["beside a mask"] += cfar.mask(image, params, half)[:, near & low].sum()
-            mask = cfar.mask(step, params)
-            found["dark side of a step"] += mask[:, near & low].sum()
-            found["bright side of a step"] += mask[:, near & high].sum()
-        size = {"image's edge": side**2 - (side - 40) ** 2} | {
-            name: side * int((near & (high if "bright" in name else low)).sum()) for name in list(found)[1:]
-        }
-        for name, count in found.items():
-            rows.setdefault(name, []).append(float(count) / (size[name] * n_images * pfa))
-    return [(name, *values) for name, values in rows.items()]  # type: ignore[misc]
-
-
-def draw_rates(table: list[tuple[str, ClutterLaw, list[float]]], path: Path) -> None:
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    axes = figure.subplots()
-    for name, law, values in table:
-        axes.plot(RATES, values, "o-", label=f"{name} ({law})")
-    axes.axhspan(0.9, 1.1, color="0.9")
-    axes.set(xscale="log", yscale="log", xlabel="nominal false-alarm probability", ylabel="measured over nominal")
-    axes.invert_xaxis()
-    axes.legend(fontsize=8)
+def draw_rates(panels: dict[str, dict[str, list[float]]], path: Path) -> None:
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, (title, lines) in zip(figure.subplots(1, 2, sharey=True), panels.items(), strict=True):
+        for name, values in lines.items():
+            axes.plot(RATES, values, "o-", markersize=4, label=name.partition(", correlated")[0])
+        axes.axhspan(1 / 1.3, 1.3, color="0.95", zorder=0)
+        axes.axhspan(0.9, 1.1, color="0.88", zorder=0)
+        axes.set(xscale="log", yscale="log", xlabel="nominal false-alarm probability", title=title, ylim=(0.5, 2))
+        axes.set_yticks([0.5, 0.7, 0.9, 1, 1.1, 1.3, 2], ["0.5", "0.7", "0.9", "1", "1.1", "1.3", "2"], minor=False)
+        axes.set_yticks([], minor=True)
+        axes.invert_xaxis()
+        axes.legend(fontsize=8, ncols=2)
+    figure.axes[0].set_ylabel("measured over nominal")
     figure.savefig(path, dpi=110)
 
 
@@ -190,45 +143,58 @@ def write_between(page: Path, name: str, text: str) -> None:
     page.write_text(f"{before}{first}\n{text}\n{last}{rest.partition(last)[2]}", "utf-8")
 
 
+def row(*cells: str | float) -> str:
+    text = "| " + " | ".join(cell if isinstance(cell, str) else f"{cell:.3g}" for cell in cells) + " |"
+    print(text, flush=True)
+    return text
+
+
+def by_law(scale: float, side: int) -> tuple[list[str], dict[str, dict[str, list[float]]]]:
+    """The table of laws, and the lines of the picture."""
+    lines = ["| clutter | law | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
+    panels: dict[str, dict[str, list[float]]] = {}
+    for title, cases in (("independent pixels", alone()), ("pixels correlated like GRD", alike())):
+        panel = panels.setdefault(title, {})
+        for case in cases:
+            for how, values in ratios(case, scale * N_PIXELS, side).items():
+                lines.append(row(case.what, how, *values))
+                if how not in {"gaussian", "k, order given"}:
+                    panel[case.what] = values
+    return lines, panels
+
+
+def by_average(scale: float, side: int) -> list[str]:
+    """The tables of averages and passes on the open sea, and of all rules at edges, masks and steps."""
+    name, draw = f"gamma, {LOOKS:g} looks", partial(seas.gamma, LOOKS)
+    rules = {how: {"looks": LOOKS, **rule} for how, rule in RULES.items()}
+    passes = {"mean, 3 passes": {"looks": LOOKS, "passes": 3}}
+    lines = [f"| {name} | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|--:|--:|--:|--:|"]
+    for how, values in ratios(Case(name, draw, rules | passes), scale * N_PIXELS, side).items():
+        lines.append(row(how, *values))
+    lines += ["", "| clutter | rule |" + "".join(f" {place}, 1e-3 | 1e-4 |" for place in PLACES)]
+    lines.append("|---|---|" + "--:|--:|" * len(PLACES))
+    others = [case for case in alone() if case.what.startswith(("lognormal", "Weibull", "K, order 3"))]
+    for case in [Case(name, draw, rules), *others]:
+        for how, values in places(case, scale * N_PLACES, side):
+            lines.append(row(case.what, how, *values))
+    return lines
+
+
 def main() -> None:
-    """Measure, draw, and write the README's table at full size."""
+    """Measure, draw, and write the tables at full size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a hundredth of the pixels, nothing written")
     is_quick, begin = parser.parse_args().quick, time.perf_counter()
     scale, side = (0.01, 1000) if is_quick else (1.0, SIDE)
-    table: list[tuple[str, ClutterLaw, list[float]]] = []
-    lines = ["| clutter | law | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
-    cases = [(name, law, looks, draw, 2.08e8, 1.0) for name, (law, looks, draw) in CLUTTER.items()]
-    cases.append(("gamma, 4.4 looks", "gaussian", LOOKS, partial(gamma, LOOKS), 4.8e7, 1.0))
-    sample = correlated(np.random.default_rng(0), 1000)
-    independent = float(cfar.measure_correlation(sample))
-    name = f"speckle of 20 × 22 m on 10 m, {CORRELATED_LOOKS} looks ({independent:.2f} independent, measured)"
-    cases.append((name, "gamma", float(CORRELATED_LOOKS), correlated, 4.8e7, independent))
-    for name, law, looks, draw, n_pixels, part in cases:
-        values = ratios(chunks(draw, scale * n_pixels, side), law, looks, part)
-        table.append((name, law, values))
-        lines.append(f"| {name} | {law} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
-        print(lines[-1], flush=True)
-    for what, how, values in k_rows(scale, side):
-        lines.append(f"| {what} | {how} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
-        print(lines[-1], flush=True)
-    more = ["| gamma, 4.4 looks | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|--:|--:|--:|--:|"]
-    for label, rule in {**RULES, "mean, 3 passes": {"passes": 3}}.items():
-        values = ratios(chunks(partial(gamma, LOOKS), scale * 4.8e7, side), "gamma", LOOKS, **rule)
-        more.append(f"| {label} | " + " | ".join(f"{value:.3g}" for value in values) + " |")
-        print(more[-1], flush=True)
-    more += ["", "| gamma, 4.4 looks, within 20 pixels of | rule | 1e-3 | 1e-4 |", "|---|---|--:|--:|"]
-    for label, rule in {**RULES, "lognormal": {"law": "lognormal"}}.items():
-        for place, first, second in places(scale * 3.2e7, side, **rule):
-            more.append(f"| {place} | {label} | {first:.3g} | {second:.3g} |")
-            print(more[-1], flush=True)
+    laws, panels = by_law(scale, side)
+    print(f"took {time.perf_counter() - begin:.0f} s so far", flush=True)
+    averages = by_average(scale, side)
     print(f"took {time.perf_counter() - begin:.0f} s")
     if is_quick:
         return
-    draw_rates(table[:5], ROOT / "docs" / "img" / "false_alarms.png")
-    title = "Measured over nominal false-alarm rate, ring 10/20:\n\n"
-    write_between(ROOT / "README.md", "false_alarms", title + "\n".join(lines))
-    write_between(ROOT / "docs" / "cfar.md", "false_alarm_places", "\n".join(more))
+    draw_rates(panels, ROOT / "docs" / "img" / "false_alarms.png")
+    write_between(ROOT / "README.md", "false_alarms", "Measured over nominal rate, ring 10/20:\n\n" + "\n".join(laws))
+    write_between(ROOT / "docs" / "cfar.md", "false_alarm_places", "\n".join(averages))
 
 
 if __name__ == "__main__":

@@ -19,18 +19,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks.false_alarms import (
-    LOG_DEVIATION,
-    LOOKS,
-    ROOT,
-    WEIBULL_SHAPE,
-    Draw,
-    Image,
-    gamma,
-    lognormal,
-    weibull,
-    write_between,
-)
+from benchmarks.false_alarms import ROOT, write_between
+from benchmarks.seas import LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw, Image, gamma, lognormal, textured, weibull
 from sarship import cfar, klaw
 from sarship.cfar import CfarParams
 from sarship.clutter import threshold_factor
@@ -51,10 +41,6 @@ TEXTURE: Final = 3.0
 Way = dict[str, Any]
 
 
-def rough(rng: np.random.Generator, side: int) -> Image:
-    return gamma(LOOKS, rng, side) * gamma(TEXTURE, rng, side)
-
-
 WAYS: Final[dict[str, Way]] = {
     "gamma": {},
     "gamma, greatest": {"average": "greatest"},
@@ -72,7 +58,7 @@ SEAS: Final[dict[str, tuple[Draw, float, dict[str, Way]]]] = {
         {name: way for name, way in WAYS.items() if name not in {"weibull", "gaussian"}},
     ),
     f"K, shape {TEXTURE:g}, {LOOKS} looks": (
-        rough,
+        partial(textured, TEXTURE),
         float(klaw.factor_of(PFA, TEXTURE, LOOKS)),
         {"k": WAYS["k"], "k, shape given": {"law": "k", "shape": TEXTURE}},
     ),
