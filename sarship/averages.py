@@ -186,7 +186,8 @@ def gamma_factor(pfa: F64, looks: F64, many: F64) -> F64:
     shape = looks * many
     # the pixel's part of the whole sum, and the rest's: whichever is small is solved, so that neither is lost to 1
     part, rest = special.betainccinv(looks, shape, pfa), special.betaincinv(shape, looks, pfa)
-    with np.errstate(divide="ignore"):
+    # rings worth less than a pixel have no threshold that a float could hold
+    with np.errstate(divide="ignore", over="ignore"):
         odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
     return np.asarray(odds * many)
 
@@ -326,8 +327,10 @@ def _order_table(params: CfarParams) -> OrderTable:
             )
             for end in (0.0, 0.5, 1.0)
         )
-        bend = 2 * (low + high - 2 * middle)
-        factor[_EXACT_ORDERS + 1 :] = low + step * (high - low - bend * (1 - step))
+        with np.errstate(invalid="ignore"):
+            bend = 2 * (low + high - 2 * middle)
+            between = low + step * (high - low - bend * (1 - step))
+        factor[_EXACT_ORDERS + 1 :] = np.where(np.isnan(between), np.inf, between)
     factor[: params.min_ring] = np.inf
     factor.setflags(write=False)
     return OrderTable(factor, order.astype(np.int64), float(factor.min()))

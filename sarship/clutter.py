@@ -316,5 +316,7 @@ def _k_factors(params: CfarParams, count: F64) -> F64:
     few = np.geomspace(1, params.ring_size, K_NODES)
     factors = _factors(params, few)
     few, factors = few[np.isfinite(factors)], factors[np.isfinite(factors)]
+    if factors.size < 2:
+        return np.full(count.size, np.inf)
     known = CubicSpline(np.log(few), np.log(factors), extrapolate=False)(np.log(count))
     return np.where(np.isfinite(known), np.exp(known), np.inf)

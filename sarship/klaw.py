@@ -39,6 +39,10 @@ SPIKIEST = 0.3
 _NODES = 200
 _NEGLIGIBLE = 80.0
 """Parts of an integrand below exp(−80) of their law's mode are left out."""
+_LARGEST = 1e250
+"""Largest ratio of powers, so that products stay numbers."""
+_FARTHEST = 300.0
+"""Thresholds beyond e^300 are taken as infinite: no decision."""
 _LARGEST_SHAPE = 1e8
 """From here on the texture changes no threshold by 1e-7: larger orders are taken as this one."""
 SURFACE_SOLVED, SURFACE_ROWS, SURFACE_STEPS = 20, 96, 64.0
@@ -68,7 +72,8 @@ def pfa_of(factor: ArrayLike, shape: ArrayLike, looks: ArrayLike, many: ArrayLik
     step = (high - low) / (_NODES - 1)
     log_texture = low[..., None] + step[..., None] * np.arange(_NODES)
     density = np.exp(_log_mode(shape)[..., None] - shape[..., None] * (np.expm1(log_texture) - log_texture))
-    ratio = factor[..., None] * np.exp(-log_texture)
+    with np.errstate(over="ignore"):
+        ratio = np.minimum(factor[..., None] * np.exp(-log_texture), _LARGEST)
     tail = _speckle_tail(ratio, looks[..., None], ring[..., None])
     return np.asarray(np.minimum((density * tail).sum(axis=-1) * step, 1.0))
 
@@ -90,8 +95,8 @@ def factor_of(pfa: ArrayLike, shape: ArrayLike, looks: ArrayLike, many: ArrayLik
         with np.errstate(divide="ignore"):
             return np.asarray(np.maximum(np.log(pfa_of(np.exp(log_factor), shape, looks, many) / pfa), -1e6))
 
-    bounds = product(root) - 1e-9, product(pfa / 2) + 1e-9
-    found = elementwise.find_root(excess, bounds, args=(pfa, shape, looks, many), tolerances={"xatol": 1e-12})
+    low, high = (np.minimum(edge, _FARTHEST) for edge in (product(root) - 1e-9, product(pfa / 2) + 1e-9))
+    found = elementwise.find_root(excess, (low, high), args=(pfa, shape, looks, many), tolerances={"xatol": 1e-12})
     # rings of a few pixels of the spikiest seas have no mean to speak of
     return np.asarray(np.where(found.success, np.exp(found.x), np.inf), np.float64)
 
@@ -120,7 +125,8 @@ def _speckle_tail(ratio: F64, looks: F64, ring: F64) -> F64:
     """P(speckle > ratio · the ring's mean), Fisher's F; the incomplete gamma function where the mean is known."""
     if np.isinf(ring).all():
         return np.asarray(special.gammaincc(looks, looks * ratio))
-    part = ratio * (looks / ring)
+    with np.errstate(over="ignore"):
+        part = np.minimum(ratio * (looks / ring), _LARGEST)
     return np.asarray(special.betaincc(looks, ring, part / (1 + part)))
 
 

@@ -5,11 +5,10 @@ Nothing here computes on pixels, and nothing here imports more than NumPy, so th
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +103,32 @@ class Window:
         return self.line_stop - self.line_start, self.pixel_stop - self.pixel_start
 
 
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _is_real(value: Any) -> bool:
+    return _is_whole(value) or isinstance(value, float | np.floating)
+
+
+def _half_widths(name: str, value: Any) -> int | tuple[int, int]:
+    """A half-width, or a pair of them, as Python's own numbers."""
+    if _is_whole(value):
+        return int(value)
+    if isinstance(value, tuple) and len(value) == 2 and all(map(_is_whole, value)):
+        return int(value[0]), int(value[1])
+    raise TypeError(f"{name} must be a whole number or a pair (lines, pixels), got {value!r}")
+
+
+_REAL_BOUNDS: Final[tuple[tuple[str, Callable[[float], bool], str], ...]] = (
+    ("pfa", lambda value: 1e-30 <= value < 0.5, "lie in (0, 0.5), and be 1e-30 at least"),
+    ("looks", lambda value: 0.1 <= value <= 1e6, "be positive and finite, in [0.1, 1e6]"),
+    ("shape", lambda value: value >= 0.1, "be positive, 0.1 at least"),
+    ("rank", lambda value: 0.01 <= value <= 1, "lie in [0.01, 1]"),
+    ("independent", lambda value: 1e-3 <= value <= 1, "lie in (0, 1], and be 0.001 at least"),
+)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CfarParams:
     """How one array is searched: the ring around each pixel, the clutter law, the false-alarm probability.
@@ -141,44 +166,45 @@ class CfarParams:
     """More hits than this raise `FloodError`."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.pfa < 0.5:
-            raise ValueError(f"pfa must lie in (0, 0.5), got {self.pfa}")
-        for name, value, kinds in (("law", self.law, ClutterLaw), ("average", self.average, RingAverage)):
-            if value not in get_args(kinds):
+        for name, kinds in (("law", ClutterLaw), ("average", RingAverage)):
+            value = getattr(self, name)
+            if not isinstance(value, str) or value not in get_args(kinds):
                 raise ValueError(f"{name} must be one of {get_args(kinds)}, got {value!r}")
-        if not 0 < self.looks < math.inf:
-            raise ValueError(f"looks must be positive and finite, got {self.looks}")
-        if self.shape is not None and not self.shape > 0:
-            raise ValueError(f"shape must be positive, got {self.shape}")
-        if not 0 < self.independent <= 1:
-            raise ValueError(f"independent must lie in (0, 1], got {self.independent}")
-        self._check_ring()
-        self._check_windows()
-        if self.max_hits < 1:
-            raise ValueError(f"max_hits must be at least 1, got {self.max_hits}")
-
-    def _check_ring(self) -> None:
         if self.average != "mean" and self.law != "gamma":
             raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
-        if not 0.01 <= self.rank <= 1:
-            raise ValueError(f"rank must lie in [0.01, 1], got {self.rank}")
-        if not isinstance(self.passes, int | np.integer) or isinstance(self.passes, bool):
-            raise TypeError(f"passes must be a whole number, got {self.passes!r}")
-        if not 1 <= self.passes <= 100:
-            raise ValueError(f"passes must lie in 1 … 100, got {self.passes}")
+        self._check_real_numbers()
+        self._check_windows()
+        self._check_whole_numbers()
+
+    def _check_real_numbers(self) -> None:
+        for name, is_right, bounds in _REAL_BOUNDS:
+            value = getattr(self, name)
+            if value is None and name == "shape":
+                continue
+            if not _is_real(value):
+                raise TypeError(f"{name} must be a number, got {value!r}")
+            if not is_right(value):
+                raise ValueError(f"{name} must {bounds}, got {value!r}")
+            object.__setattr__(self, name, float(value))
 
     def _check_windows(self) -> None:
         for name in ("guard", "background"):
-            value = getattr(self, name)
-            pair = value if isinstance(value, tuple) else (value, value)
-            if len(pair) != 2 or not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in pair):
-                raise TypeError(f"{name} must be a whole number or a pair (lines, pixels), got {value!r}")
+            object.__setattr__(self, name, _half_widths(name, getattr(self, name)))
         if not all(0 <= g < b for g, b in zip(self.guard_shape, self.background_shape, strict=True)):
             raise ValueError(f"need 0 <= guard < background, got {self.guard=} {self.background=}")
         if self.ring_size > MAX_RING:
             raise ValueError(f"a ring may hold {MAX_RING} pixels, got {self.ring_size} with {self.background=}")
-        if not 1 <= self.min_ring <= self.ring_size:
-            raise ValueError(f"min_ring must lie in 1 … {self.ring_size} (pixels in the ring), got {self.min_ring}")
+
+    def _check_whole_numbers(self) -> None:
+        ring = f" (the pixels of a ring of guard={self.guard} and background={self.background})"
+        limits = ("passes", 100, ""), ("min_ring", self.ring_size, ring), ("max_hits", 1 << 62, "")
+        for name, most, why in limits:
+            value = getattr(self, name)
+            if not _is_whole(value):
+                raise TypeError(f"{name} must be a whole number, got {value!r}")
+            if not 1 <= value <= most:
+                raise ValueError(f"{name} must lie in 1 … {most}{why}, got {value!r}")
+            object.__setattr__(self, name, int(value))
 
     @property
     def guard_shape(self) -> tuple[int, int]:

@@ -48,7 +48,7 @@ is_thorough = settings.default.max_examples > 100
 examples = settings(deadline=None, max_examples=settings.default.max_examples if is_thorough else 12)
 
 numbers = st.sampled_from([0, 0, 1, 2, 3, 100, 101, 4095, 4096, 65_535]) | st.integers(0, 65_535)
-reals = st.sampled_from([0, np.nan, np.inf, 1e-39, 1e-30, 1e-3, 1, 1, 1.0001, 2, 1e6, 1e30])
+reals = st.sampled_from([0, np.nan, np.inf, 1e-300, 1e-42, 1e-39, 1e-30, 1e-3, 1, 1, 1.0001, 2, 1e6, 1e30])
 reals |= st.floats(0, 10, width=32)
 square = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=13)
 oblong = st.tuples(st.integers(1, 4), st.integers(1, 150)) | st.tuples(st.integers(1, 60), st.integers(1, 4))
