@@ -17,7 +17,7 @@ from scipy import fft, ndimage
 
 from sarship.resample import interpolate_power
 
-__all__ = ["Shifts", "correct_shift", "measure_shifts"]
+__all__ = ["Shifts", "correct_shift", "measure_shift", "measure_shifts"]
 
 Floats = NDArray[np.float64]
 Power = NDArray[np.float32]
@@ -76,8 +76,7 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
     unknown = Shifts(np.full(n_dates, np.nan), np.full(n_dates, np.nan), np.ones(n_dates, np.bool_))
     if n_dates < 2 or steady.sum() < LEAST_STEADY:
         return unknown
-    near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
-    window = ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
+    near, window = _near(steady)
     spectra = [_spectrum(date[near], window) for date in power]
     shape = window.shape
     found = np.zeros((n_dates, 2))
@@ -101,6 +100,25 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
     return Shifts(rows, columns, clear)
 
 
+def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tuple[float, float, bool]:
+    """Rows and columns by which one date lies off what is known of the others, and whether that is clear.
+
+    Where too little stands still to tell, rows and columns are NaN and the date is taken as it lies.
+
+    Parameters
+    ----------
+    power, level
+        The date and what the port shows without anybody, (y, x), NaN where nothing was imaged.
+    steady
+        Where something stands still, (y, x).
+    """
+    if steady.sum() < LEAST_STEADY:
+        return np.nan, np.nan, True
+    near, window = _near(steady)
+    row, column, peak = _peak(_spectrum(power[near], window), _spectrum(level[near], window), window.shape)
+    return row, column, peak >= CLEAR_PEAK
+
+
 def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
     """A date, (…, y, x), moved back by the rows and columns that it lies off."""
     n_y, n_x = power.shape[-2:]
@@ -108,6 +126,12 @@ def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
     images = power.reshape(-1, n_y, n_x)
     moved = [interpolate_power(image, row, column[None], np.empty(0)) for image in images]
     return np.stack(moved).reshape(power.shape)
+
+
+def _near(steady: NDArray[np.bool_]) -> tuple[tuple[slice, ...], Power]:
+    """Where something stands still, and the window, soft at its edges, that shows only that."""
+    near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
+    return near, ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
 
 
 def _around(found: NDArray[np.bool_]) -> slice:

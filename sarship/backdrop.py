@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 from sarship import cfar
-from sarship.alignment import LEAST_SHIFT, Shifts, correct_shift, measure_shifts
+from sarship.alignment import LEAST_SHIFT, Shifts, correct_shift, measure_shift, measure_shifts
 from sarship.errors import BackdropError
 from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
@@ -325,10 +325,8 @@ def shift_of(image: xr.DataArray, backdrop: xr.Dataset, steady: Mask) -> tuple[f
         date = backdrop.isel(time=dates.index(True))
         is_aligned, found = bool(date["is_aligned"]), (float(date["row_shift"]), float(date["column_shift"]))
     else:
-        level = backdrop["level"].to_numpy()[0]
-        # twice the level, so that the median of the three is where the backdrop lies
-        shifts = measure_shifts(np.stack([image.to_numpy()[0], level, level]), steady)
-        is_aligned, found = bool(shifts.is_aligned[0]), (float(shifts.rows[0]), float(shifts.columns[0]))
+        row, column, is_aligned = measure_shift(image.to_numpy()[0], backdrop["level"].to_numpy()[0], steady)
+        found = row, column
     if not is_aligned:
         raise BackdropError(f"{scene} cannot be laid on the other dates of this port: no clear match on land and piers")
     return found if math.hypot(*found) > LEAST_SHIFT else (0.0, 0.0)

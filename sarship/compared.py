@@ -7,9 +7,10 @@ ones only; the backdrop then is another, so the dates of its orbit are searched 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.backdrop import LEAST_DATES, fit_backdrop, level_on, of_orbit, sea_of
+from sarship.drawn import doubtful_piers
 from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
 from sarship.flags import doubt_at_piers, flag_ghosts
 from sarship.grd import GrdProduct
@@ -35,10 +37,12 @@ from sarship.stack import add_scene, has_scene, read_backdrop, read_scene, read_
 from sarship.store import Kept, digest, keep, recall
 from sarship.vessels import find_vessels
 
-__all__ = ["Date", "Look", "compare_dates", "look_again"]
+__all__ = ["Date", "Look", "check_saved", "compare_dates", "look_again"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """What keeps one scene's image from being read, and no other's."""
+MOST_HIT: Final = 0.01
+"""Part of a port's open water that ships cover: fifteen of 150 m in an anchorage of 5 by 5 km are a thousandth."""
 RESOLUTION: Final = "GRDH"
 """Coarser products have pixels wider than a quay."""
 
@@ -79,6 +83,7 @@ def compare_dates(
     *,
     land: BaseGeometry | None = None,
     alongside: BaseGeometry | None = None,
+    saved: Sequence[xr.Dataset] = (),
     progress: Callable[[int, int, str], None] | None = None,
 ) -> dict[str, Kept]:
     """What is found of each scene against the empty port of its orbit, by the scene's id.
@@ -96,6 +101,8 @@ def compare_dates(
         Of the survey.
     alongside
         Waters of the piers, as `find_vessels` wants them.
+    saved
+        Backdrops that were fitted before; they serve the dates of their orbits, however few.
     progress
         Called before each scene with the number done, their total, and its id.
 
@@ -103,12 +110,11 @@ def compare_dates(
     ------
     OutputError
         The folder cannot be written to.
+    BackdropError
+        When the saved backdrops know none of the dates' orbits.
     """
-    orbits: dict[int, list[Date]] = {}
-    for date in dates:
-        if date.scene.product_type == RESOLUTION and date.kept.tables["coverage"]["seen"].any():
-            orbits.setdefault(date.scene.relative_orbit, []).append(date)
-    chosen = {orbit: found for orbit, found in orbits.items() if len(found) >= LEAST_DATES}
+    known = {int(orbit): each for each in saved for orbit in each["relative_orbit"].to_numpy()}
+    chosen = _by_orbit(dates, known)
     if not chosen:
         return {}
     try:
@@ -117,20 +123,69 @@ def compare_dates(
         warnings.warn(f"{error}; until then its piers are counted by single images", ProductWarning, stacklevel=2)
         return {}
     found: dict[str, Kept] = {}
+    empties: list[xr.Dataset] = []
     total = sum(map(len, chosen.values()))
     for orbit, group in chosen.items():
         try:
-            backdrop, fingerprint = _backdrop(orbit, group, place)
+            backdrop, fingerprint = _backdrop(orbit, group, place, known.get(orbit))
         except BackdropError as error:
             warnings.warn(f"{error}; its dates are counted by single images", ProductWarning, stacklevel=2)
             continue
+        empties.append(backdrop)
         for date in group:
             if progress is not None:
                 progress(len(found), total, date.scene.id)
             one = _compare(date, backdrop, fingerprint, place)
             if one is not None:
                 found[date.scene.id] = one
+    for pier in doubtful_piers(empties, port.piers):
+        doubt = "seems to lie in the open sea: nothing stands there on any date"
+        warnings.warn(f"{pier!r} {doubt}; look at it with `sarship port preview`", ProductWarning, stacklevel=2)
     return found
+
+
+def _by_orbit(dates: Sequence[Date], known: Collection[int]) -> dict[int, list[Date]]:
+    """Dates that can be compared, by orbit: those of a saved backdrop, and those that are enough for one."""
+    orbits: dict[int, list[Date]] = {}
+    for date in dates:
+        if date.scene.product_type == RESOLUTION and date.kept.tables["coverage"]["seen"].any():
+            orbits.setdefault(date.scene.relative_orbit, []).append(date)
+    if known and orbits and not orbits.keys() & set(known):
+        raise BackdropError(
+            f"the saved backdrop is of relative orbit {_listed(known)} and the products of {_listed(orbits)}, which "
+            "shows the port from another side; give a backdrop of that orbit, or none"
+        )
+    return {orbit: found for orbit, found in orbits.items() if orbit in known or len(found) >= LEAST_DATES}
+
+
+def check_saved(saved: Sequence[xr.Dataset], port: Port) -> None:
+    """Refuse backdrops that a port's dates cannot be compared with, before anything is searched.
+
+    Raises
+    ------
+    BackdropError
+        One is of another port or grid, was made of fewer than four dates, or two are of one orbit.
+    """
+    orbits = [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
+    if len(set(orbits)) < len(orbits):
+        raise BackdropError(
+            f"two of the saved backdrops are of one relative orbit ({_listed(orbits)}); give one of each"
+        )
+    for each in saved:
+        theirs, mine = PortGrid.of(each), PortGrid.around(port.area)
+        if theirs != mine:
+            raise BackdropError(
+                f"the saved backdrop is of another port or grid ({theirs}) than {port.name} ({mine}); count "
+                "there without it once, and keep the one that is made"
+            )
+        if int(each["n_dates"].min()) < LEAST_DATES:
+            raise BackdropError(
+                f"the saved backdrop was made of {int(each['n_dates'].min())} dates, and {LEAST_DATES} are needed"
+            )
+
+
+def _listed(orbits: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(orbits)))
 
 
 class Look(NamedTuple):
@@ -186,11 +241,14 @@ def _place(
     return _Place(folder, grid, masks, dry, berths, port.piers, alongside, params, fingerprint)
 
 
-def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Dataset, str]:
-    """The empty port of an orbit: the one that is kept, or a new one where it is of other dates."""
+def _backdrop(orbit: int, dates: Sequence[Date], place: _Place, saved: xr.Dataset | None) -> tuple[xr.Dataset, str]:
+    """The empty port of an orbit: what is given, or was kept, or a new one where that is of other dates."""
     stack = make_folder(_stack(place))
     dates = [date for date in dates if _is_gridded(date, stack, place)]
     marks = sorted((date.scene.id, digest([date.mark])) for date in dates)
+    if saved is not None:
+        saved = saved.sel(relative_orbit=[orbit])
+        marks = [("saved", hashlib.sha256(saved["level"].to_numpy().tobytes()).hexdigest())]
     fingerprint = digest([place.fingerprint, marks])
     path = _backdrop_file(place, orbit)
     make_folder(path.parent)
@@ -200,8 +258,11 @@ def _backdrop(orbit: int, dates: Sequence[Date], place: _Place) -> tuple[xr.Data
             return backdrop, fingerprint
     except BackdropError:
         pass  # none yet, or a damaged one: fit it
-    cube = read_stack(stack, scenes=[date.scene.id for date in dates])
-    backdrop = fit_backdrop(cube, land=place.land, piers=place.berths)
+    if saved is None:
+        cube = read_stack(stack, scenes=[date.scene.id for date in dates])
+        backdrop = fit_backdrop(cube, land=place.land, piers=place.berths)
+    else:
+        backdrop = saved
     n_dates = backdrop["n_dates"].item()
     if n_dates < LEAST_DATES:
         raise BackdropError(
@@ -240,6 +301,10 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     except (BackdropError, *_UNREADABLE) as error:
         warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
         return None
+    share = place.masks.open_water[hits.line, hits.pixel].sum() / max(1, place.masks.open_water.sum())
+    if share > MOST_HIT:
+        doubt = f"stands out over {share:.1%} of the open water, as no ships do: interference or heavy rain"
+        warnings.warn(f"{date.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
     vessels = find_vessels(hits, seen, place.params, piers=place.alongside)
     line, pixel = seen.to_product(vessels["line"], vessels["pixel"])
     time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")

@@ -19,6 +19,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -48,6 +49,9 @@ KINDS: Final = ("pier", "anchorage", "water", "land", "exclude")
 PLACES: Final = ("pier", "anchorage")
 POLYGONS: Final = ("Polygon", "MultiPolygon")
 SHAPES: Final = (*POLYGONS, "LineString", "MultiLineString", "Point", "MultiPoint")
+SAME_PLACE_M: Final = 5.0
+"""Two sides of the narrowest pier lie farther apart than this."""
+MOST_SHARED: Final = 0.5
 LARGEST_DISTANCE_M: Final = 20_000.0
 AXIS_POINTS: Final = 11
 """Points along a vessel's axis whose mean distance ranks the piers; odd, so the centre is one of them."""
@@ -116,7 +120,7 @@ def read_port(path: str | Path) -> Port:
     ------
     PortError
         If the file is missing, is not such a collection, or holds a feature that cannot be used: unnamed, of a name
-        already taken, of an unknown kind, with an invalid geometry, off the world. The message says which.
+        already taken, of an unknown kind, with an invalid geometry, off the world, or on another pier.
     """
     source = str(path)
     collection = _load_collection(Path(path))
@@ -131,6 +135,7 @@ def read_port(path: str | Path) -> Port:
         piers=_piers_table(places),
         **{kind: _union_of(features, kind) for kind in ("land", "water", "exclude")},
     )
+    _refuse_overlaps([place for place in places if place[1] == "pier"], source)
     for name, water in port.waters().items():
         if water.area == 0:
             raise PortError(
@@ -357,6 +362,19 @@ def _refuse_duplicates(names: Sequence[str], source: str) -> None:
         first = names.index(name) + 1
         if first != number:
             raise PortError(f"{source}: features {first} and {number} are both called {name!r}; names must differ")
+
+
+def _refuse_overlaps(piers: Sequence[Sketch], source: str) -> None:
+    """Refuse a pier that lies on another: every vessel there would go to one of them, and the other count nothing."""
+    for (one, _, _, shape_of_one), (other, _, _, shape_of_other) in permutations(piers, 2):
+        if not shape_of_one.dwithin(shape_of_other, 1e-3):
+            continue
+        plane = Plane.around(shape_of_one)
+        whole = plane.flatten_geometry(shape_of_one).buffer(1.0)
+        shared = whole.intersection(plane.flatten_geometry(shape_of_other).buffer(SAME_PLACE_M))
+        if shared.area > MOST_SHARED * whole.area:
+            doubt = "so a vessel there could be counted at either; draw each berth once"
+            raise PortError(f"{source}: {one!r} lies on {other!r}, {doubt}")
 
 
 def _piers_table(places: Sequence[Sketch]) -> gpd.GeoDataFrame:

@@ -16,11 +16,12 @@ from typing import Final, Literal, cast
 
 import geopandas as gpd
 import shapely
+import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.catalog import Completeness
-from sarship.compared import Date, compare_dates
+from sarship.compared import Date, check_saved, compare_dates
 from sarship.detection import coverage, detect
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
 from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
@@ -120,6 +121,7 @@ def survey(
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
     land: BaseGeometry | None = None,
     backdrop: bool = True,
+    saved: Sequence[xr.Dataset] = (),
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -149,6 +151,9 @@ def survey(
         Land to mask besides the port's own, longitude and latitude in degrees.
     backdrop
         Whether to compare with the empty port at all.
+    saved
+        Backdrops from `read_backdrop`, at most one an orbit: they serve the dates of their orbits, however few, and
+        nothing is fitted there.
     progress
         Called after every product, and before each that is compared.
 
@@ -156,6 +161,8 @@ def survey(
     ------
     OutputError
         The folder cannot be written to. Scenes that were done stay.
+    BackdropError
+        A saved backdrop is of another port or grid, or all of them are of other orbits than the products.
     CatalogError
         A scene is on a server and no catalogue was given.
     CredentialError
@@ -164,6 +171,7 @@ def survey(
         `params.gpu` where no graphics card can be used.
     """
     folder = Path(folder)
+    check_saved(saved, port)
     sources = sources_of(products, catalog, folder / PRODUCTS)
     make_folder(folder)
     store = make_folder(folder / "scenes")
@@ -178,7 +186,7 @@ def survey(
     )
     found, failures = _run(sources, task, store, progress)
     if backdrop:
-        found = _compared(found, task, port, folder, land=land, progress=progress)
+        found = _compared(found, task, port, folder, land=land, saved=saved, progress=progress)
     results = replace(_results(found, failures, task), completeness=completeness)
     write_results(results, folder)
     return results
@@ -215,6 +223,7 @@ def _compared(
     folder: Path,
     *,
     land: BaseGeometry | None,
+    saved: Sequence[xr.Dataset],
     progress: Progress | None,
 ) -> dict[str, _Found]:
     """What was found, by comparison with the empty port where that can be done."""
@@ -224,7 +233,8 @@ def _compared(
             progress(Step(done=done, total=total, path=found[scene].path, state="comparing"))
 
     dates = [one.date for one in found.values()]
-    better = compare_dates(dates, port, folder, task.params, land=land, alongside=task.alongside, progress=report)
+    options = {"land": land, "alongside": task.alongside}
+    better = compare_dates(dates, port, folder, task.params, **options, saved=saved, progress=report)
     return {name: replace(one, kept=better.get(name, one.kept)) for name, one in found.items()}
 
 

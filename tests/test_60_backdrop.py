@@ -1,5 +1,6 @@
 """The empty port: its level and spread, however busy the pier and whatever the weather; and what it refuses."""
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sarship.backdrop import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.drawn import doubtful_piers
 from sarship.errors import BackdropError, OutputError
 from sarship.joining import update_backdrop
 from sarship.lowest import lowest_groups
@@ -263,3 +265,18 @@ def test_sea_level_is_that_of_open_water():
     assert sea_of(power, water) == pytest.approx(0.02)
     assert sea_of(power, np.zeros_like(water)) == pytest.approx(0.02)
     assert np.isnan(sea_of(np.full((5, 5), np.nan, np.float32), np.ones((5, 5), bool)))
+
+
+def test_pier_that_was_drawn_in_the_open_sea_is_told_from_one_at_a_quay():
+    _, dates = _empty(np.random.default_rng(12), 4, np.ones(4))
+    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    places = {
+        "quay": (PIER, "pier"),
+        "adrift": (_outline(30, 60, 30, 31), "pier"),
+        "roads": (_outline(10, 70, 20, 60), "anchorage"),
+        "elsewhere": (_outline(900, 910, 900, 901), "pier"),
+    }
+    shapes, kinds = zip(*places.values(), strict=True)
+    piers = gpd.GeoDataFrame({"name": list(places), "kind": kinds}, geometry=list(shapes), crs="EPSG:4326")
+    assert doubtful_piers([found], piers) == ["adrift"]
+    assert doubtful_piers([], piers) == []

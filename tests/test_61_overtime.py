@@ -186,3 +186,27 @@ def test_half_a_port_and_one_polarisation(empties, backdrop, place):
     assert set(hits.sigma0) == {"VV"}
     unseen = image.where(False)
     assert len(detect_over_time(unseen, product, backdrop, masks)[0]) == 0
+
+
+def test_date_that_lies_three_cells_off_is_searched_where_it_belongs(empties, backdrop, place):
+    *_, masks, product = place
+    image = empties[13].copy()
+    quay = np.argwhere(ndimage.binary_dilation(masks.steady, iterations=2) & masks.water)
+    row, column = quay[len(quay) // 2]
+    image[:, row - 3 : row + 4, column - 1 : column + 2] += 20.0
+    moved = image.copy(data=np.roll(image.to_numpy(), (3, -2), (1, 2)))
+    hits, seen = detect_over_time(moved, product, backdrop, masks)
+    assert seen.shift == pytest.approx((3, -2), abs=0.2)
+    assert ((abs(hits.line - row) <= 3) & (abs(hits.pixel - column) <= 1)).sum() >= 15  # of the 21 where it lies
+
+
+def test_rain_is_weather_and_not_vessels(empties, backdrop, place):
+    """Cells of a kilometre, 7 dB over the sea: the ring of the ratio takes them for what they are."""
+    *_, masks, product = place
+    image = empties[14].copy()
+    down, across = np.mgrid[: image.sizes["y"], : image.sizes["x"]]
+    for y, x in ((0.3, 0.3), (0.6, 0.5), (0.5, 0.8)):
+        off = (down - y * image.sizes["y"]) ** 2 + (across - x * image.sizes["x"]) ** 2
+        image += (0.08 * np.exp(-off / (2 * 50.0**2))).astype(np.float32)
+    hits, _ = detect_over_time(image, product, backdrop, masks)
+    assert len(hits) <= 6

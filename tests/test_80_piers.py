@@ -137,6 +137,7 @@ def test_an_anchorage_drawn_straight_across_the_antimeridian_is_split(tmp_path):
 
 
 BOW_TIE = Polygon([at(0, 0), at(100, 100), at(100, 0), at(0, 100)])
+PART = LineString([at(2, 100), at(2, 200)])
 METRES = LineString([(258000.0, 3865000.0), (258400.0, 3865000.0)])
 
 
@@ -195,6 +196,8 @@ METRES = LineString([(258000.0, 3865000.0), (258400.0, 3865000.0)])
         ([PIER, feature("L", "land", square(0, 0), max_distance_m=9)], "only a pier or an anchorage takes; remove it"),
         ([PIER, feature("L", "land", square(0, 0, 3000))], "'North quay' has no water left around it"),
         ([PIER, feature("W", "water", square(9000, 0, 300))], "'North quay' has no water left around it"),
+        ([PIER, feature("Berth 2", "pier", PART)], "'Berth 2' lies on 'North quay', so a vessel there could be"),
+        ([feature("A", "pier", square(0, 0)), feature("B", "pier", square(20, 0))], "'A' lies on 'B'"),
         (["pier"], "feature 1 is not a GeoJSON Feature"),
         ([PIER, {"type": "Point", "coordinates": [1, 2]}], "feature 2 is not a GeoJSON Feature"),
     ],
@@ -247,6 +250,12 @@ def test_another_coordinate_system_is_refused_and_wgs84_by_its_old_name_is_not(t
         read_port(write(tmp_path, [PIER], crs="here"))
     for name in ("urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4326", "EPSG:4326"):
         assert len(read_port(write(tmp_path, [PIER], crs=crs(name))).piers) == 1
+
+
+def test_two_sides_of_a_pier_and_piers_that_meet_are_not_one(tmp_path):
+    sides = [feature(str(x), "pier", LineString([at(x, 0), at(x, 400)])) for x in (0, 12)]
+    meeting = feature("head", "pier", LineString([at(0, 400), at(80, 400)]))
+    assert len(read_port(write(tmp_path, [*sides, meeting])).piers) == 3
 
 
 def test_heights_and_a_byte_order_mark_are_harmless(tmp_path):
@@ -349,8 +358,8 @@ def test_a_pier_wins_over_the_anchorage_around_it(tmp_path):
 
 
 def test_equally_near_piers_are_settled_by_name(tmp_path):
-    twins = [feature(name, "pier", QUAY) for name in ("b", "a")]
-    assert assign_piers(make_vessels((20, 200, 100, 0)), piers_of(tmp_path, *twins))["pier"][0] == "a"
+    twins = pd.concat([piers_of(tmp_path, feature(name, "pier", QUAY)) for name in ("b", "a")], ignore_index=True)
+    assert assign_piers(make_vessels((20, 200, 100, 0)), twins)["pier"][0] == "a"
 
 
 def test_no_vessels_and_no_reach(tmp_path):

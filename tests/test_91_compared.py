@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 import pytest
+import zarr
 
 from sarship import read_port, survey
-from sarship.errors import ProductWarning
+from sarship.errors import BackdropError, ProductWarning
 from sarship.stack import read_backdrop, read_scene, read_stack, write_backdrop
 
 
@@ -106,3 +107,42 @@ def test_no_warning_on_an_ordinary_run(harbour, surveyed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         survey(harbour.products, port, folder)
+
+
+def test_a_saved_backdrop_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
+    """It may come from another machine; of another port, of too few dates or of another orbit it is refused."""
+    folder, port, results = surveyed
+    (path,) = (folder / "backdrops").iterdir()
+    saved = read_backdrop(path)
+    one = survey(harbour.products[2:3], port, tmp_path / "one", saved=[saved])
+    assert (one.counts["n_reference_dates"] == 4).all()
+    np.testing.assert_array_equal(one.counts["n_vessels"][0], results.counts["n_vessels"][2])
+    before = _times(tmp_path / "one")
+    survey(harbour.products[2:3], port, tmp_path / "one", saved=[saved])
+    assert _times(tmp_path / "one") == before
+    for wrong, said in (
+        ([saved.assign_attrs(crs="EPSG:32637")], "of another port or grid"),
+        ([saved, saved], "two of the saved backdrops are of one relative orbit"),
+        ([saved.assign(n_dates=saved["n_dates"] * 0 + 3)], "made of 3 dates, and 4 are needed"),
+        ([saved.assign_coords(relative_orbit=[7])], r"of relative orbit 7 and the products of \d+, .* another side"),
+    ):
+        with pytest.raises(BackdropError, match=said):
+            survey(harbour.products[2:3], port, tmp_path / "one", saved=wrong)
+
+
+def test_interference_is_said(harbour, surveyed, tmp_path):
+    """Bright stripes over a whole date: its counts are not to be believed, and the others' are as before."""
+    folder, port, results = surveyed
+    out = shutil.copytree(folder, tmp_path / "out")
+    (stack,) = (out / "stack").iterdir()
+    name = harbour.products[1].stem
+    group = zarr.open_group(stack / f"{name}.zarr", mode="r+")
+    for array in group.arrays():
+        values = array[1][:]
+        values[::40] += 0.5
+        array[1][:] = values
+    shutil.rmtree(out / "compared" / name)
+    with pytest.warns(ProductWarning, match=rf"{name} stands out over \d.* of the open water"):
+        told = survey(harbour.products, port, out)
+    others = [0, 2, 3]
+    np.testing.assert_array_equal(told.counts["n_vessels"][others], results.counts["n_vessels"][others])

@@ -394,6 +394,15 @@ def test_bad_land_file(small, tmp_path):
     assert "land.geojson" in refused(run("detect", small[0], "--land", tmp_path / "land.geojson"))
 
 
+def test_backdrop_that_cannot_be_used_is_one_sentence(small, tmp_path):
+    """Its file is read and held against the port before anything is searched."""
+    port = write_port(tmp_path / "port.geojson", feature())
+    count = ["count", port, small[0], "--out", tmp_path / "out"]
+    assert "absent.nc cannot be read as a backdrop" in refused(run(*count, "--backdrop", tmp_path / "absent.nc"))
+    assert "not both" in refused(run(*count, "--backdrop", tmp_path / "absent.nc", "--no-backdrop"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_unknown_port_name():
     assert "nowhere" in refused(run("port", "new", "nowhere-at-all"))
 

@@ -41,7 +41,10 @@ __all__ = ["count"]
 @query_options
 @click.option("--out", required=True, type=click.Path(), help="Folder for tables and pictures.")
 @land_option
-@click.option("--backdrop/--no-backdrop", default=True, help="Whether to compare with the empty port, from 4 dates on.")
+@click.option(
+    "--backdrop", "saved", multiple=True, type=click.Path(), help="A saved empty port, DIR/backdrops/*.nc of a run."
+)
+@click.option("--no-backdrop", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
 @click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
 @detection_options
 @as_json_option
@@ -60,7 +63,10 @@ def count(
     """
     from sarship.piers import read_polygons, read_port
     from sarship.pipeline import survey
+    from sarship.stack import read_backdrop
 
+    if options["saved"] and options["no_backdrop"]:
+        raise click.UsageError("give --backdrop or --no-backdrop, not both")
     if bool(products) == bool(options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to; one of the two")
     params = params_of({name: options[name] for name in ("pfa", "guard_m", "background_m", "min_length_m", "gpu")})
@@ -80,7 +86,8 @@ def count(
             completeness=gaps,
             params=params,
             land=mask,
-            backdrop=options["backdrop"],
+            backdrop=not options["no_backdrop"],
+            saved=[read_backdrop(path) for path in options["saved"]],
             progress=report,
         )
         undrawn = ""
