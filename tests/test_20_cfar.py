@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
-from sarship.cfar import CfarParams
+from sarship.cfar import CfarParams, tiles
 from sarship.errors import FloodError
+from sarship.model import Window
 
 SMALL = CfarParams(pfa=1e-3, guard=1, background=3, min_ring=3, looks=4.4)
 
@@ -77,6 +78,15 @@ def test_tiles_and_threads_change_nothing(monkeypatch, dtype):
         for name in ("line", "pixel", "value", "clutter", "score"):
             np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
     assert len(expected) > 100
+
+
+def test_small_images_leave_no_thread_without_a_tile(monkeypatch):
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    parts = tiles.split(Window(0, 2000, 0, 2000), window_lines=41)
+    assert len(parts) == 4
+    assert {part.shape for part in parts} == {(500, 2000)}
+    assert len(tiles.split(Window(0, 300, 0, 300), window_lines=41)) == 1, "starting a thread costs more"
+    assert len(tiles.split(Window(0, 2000, 0, 2000), window_lines=801)) == 1, "it would sum little but its window"
 
 
 def test_calls_from_many_threads_agree():
