@@ -289,6 +289,10 @@ def streamed():
             for band_lines in (4, 100):
                 ours = cfar.detect_streamed(image, params, keep, band_lines=band_lines)
                 assert_same(ours, theirs)
+    twice = replace(params, background=2, passes=2)
+    image = sea((16, 9), np.uint16, 8)
+    image[3::4, 4] = 9000
+    assert_same(cfar.detect_streamed(image, twice, band_lines=4), cfar.detect(image, twice))
 
 
 def command():
