@@ -4,7 +4,8 @@ A group is first one box (`hulls.py`). Two boxes are then laid over the same hit
 cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
 best pair of each way gains over the single box, together with the single box's length and width, says how likely it
 is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
-stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers. Where more than one is likelier
+stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers
+(`python -m benchmarks.splitting` fits it again). Where more than one is likelier
 than one, the hits are shared out between the boxes of the likeliest pair, and each part is looked at again. With half
 of the vessels held out, the bounds hold the truth nine times in ten for one and two vessels, and half of the time for
 three, of which the count finds two in the mean when they are rafted.
@@ -26,7 +27,19 @@ from numpy.typing import NDArray
 from sarship.grouping import Labels
 from sarship.hulls import LEVEL, SHAPE, STEP, HitPlaces
 
-__all__ = ["AT_PIER", "LAW", "Parts", "split_groups", "traits"]
+__all__ = [
+    "AT_PIER",
+    "FEWEST",
+    "LAW",
+    "SHORTEST",
+    "Part",
+    "Parts",
+    "halves_of",
+    "outside",
+    "pairs_of",
+    "split_groups",
+    "traits",
+]
 
 Reals = NDArray[np.float64]
 Hits3 = tuple[Reals, Reals, Reals]
@@ -94,7 +107,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """Hits that may be one vessel."""
 
     where: NDArray[np.intp]
@@ -124,10 +137,10 @@ def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDAr
     """
     shift = float(np.log(ELSEWHERE / (1 - ELSEWHERE)) - np.log(AT_PIER / (1 - AT_PIER)))
     owner = np.empty(places.y.size, np.int64)
-    found: list[_Part] = []
+    found: list[Part] = []
     for k in range(len(boxes)):
         where = np.arange(places.first[k], places.first[k + 1])
-        whole = _Part(where, places.of(k), boxes[k], float(gains[k]), is_whole=True)
+        whole = Part(where, places.of(k), boxes[k], float(gains[k]), is_whole=True)
         for part in _split(whole, 0.0 if is_at_pier[k] else shift):
             owner[part.where] = len(found)
             found.append(part)
@@ -140,16 +153,16 @@ def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDAr
     )
 
 
-def _split(part: _Part, shift: float) -> Iterator[_Part]:
+def _split(part: Part, shift: float) -> Iterator[Part]:
     """The vessels of a part; itself where it is likelier one."""
     if part.box[3] < SHORTEST or part.where.size < FEWEST:
         yield part
         return
-    pairs = _pairs(part.hits, part.box)
+    pairs = pairs_of(part.hits, part.box)
     law, shift_here = (LAW[0], shift) if part.is_whole else (LAW[1], 0.0)
     odds = np.exp(np.clip(law @ traits(part.box, part.gain, pairs) + shift_here, -50, 50))
     chance = float(odds.sum() / (1 + odds.sum()))
-    halves = _halves(part, pairs[int(np.argmax(odds))].boxes) if chance > 0.5 else []
+    halves = halves_of(part, pairs[int(np.argmax(odds))].boxes) if chance > 0.5 else []
     if not halves:
         yield replace(part, more=min(chance, 0.5))
         return
@@ -169,7 +182,7 @@ def traits(box: Reals, gain: float, pairs: Sequence[Pair]) -> Reals:
     return np.array([1.0, length, width, np.log(length), length / width, *more, width**2, length * width / 10])
 
 
-def _halves(part: _Part, boxes: Reals) -> list[_Part]:
+def halves_of(part: Part, boxes: Reals) -> list[Part]:
     """The hits of a part shared out between two boxes, and each half's own best box; the greater first.
 
     A hit goes to the box it lies deeper in. None where one of them gets too little to be a vessel.
@@ -177,7 +190,7 @@ def _halves(part: _Part, boxes: Reals) -> list[_Part]:
     from sarship.hull_kernels import fit_box  # noqa: PLC0415  (numba takes long to load)
 
     y, x, weight = part.hits
-    nearer = np.argmin([_outside(y, x, box) for box in boxes], axis=0)
+    nearer = np.argmin([outside(y, x, box) for box in boxes], axis=0)
     halves = []
     for k in (0, 1):
         mine = nearer == k
@@ -188,11 +201,11 @@ def _halves(part: _Part, boxes: Reals) -> list[_Part]:
             return []
         hits = y[mine], x[mine], weight[mine] / peak
         box, cost = fit_box(*hits, np.zeros(mine.sum()), boxes[k], STEP, LEVEL, SHAPE, MOST_STEPS)
-        halves.append(_Part(part.where[mine], hits, _upright(box), -cost, own=part.own))
+        halves.append(Part(part.where[mine], hits, _upright(box), -cost, own=part.own))
     return sorted(halves, key=lambda half: -half.gain)
 
 
-def _outside(y: Reals, x: Reals, box: Reals) -> Reals:
+def outside(y: Reals, x: Reals, box: Reals) -> Reals:
     """How far places lie outside a box, pixels; negative inside."""
     sine, cosine = np.sin(box[2]), np.cos(box[2])
     along = np.abs((y - box[0]) * cosine + (x - box[1]) * sine) - box[3] / 2
@@ -207,7 +220,7 @@ def _upright(box: Reals) -> Reals:
     return np.array([box[0], box[1], box[2] + np.pi / 2, box[4], box[3]])
 
 
-def _pairs(hits: Hits3, box: Reals) -> list[Pair]:
+def pairs_of(hits: Hits3, box: Reals) -> list[Pair]:
     """The best two boxes one behind the other, side by side, and with a second where the first leaves most."""
     from sarship.hull_kernels import cover_hits  # noqa: PLC0415
 
