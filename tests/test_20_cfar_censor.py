@@ -4,10 +4,11 @@ import tracemalloc
 from dataclasses import replace
 from typing import get_args
 
+import naive
 import numpy as np
 import pytest
 import twins
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sarship import cfar
@@ -33,7 +34,14 @@ def anchorage(shape, dtype, seed=0, ships=12):
 @given(data=st.data())
 @twins.examples
 def test_passes_equal_the_plain_twin(way, data):
-    twins.assert_twins_agree(data.draw(twins.searches(way, [np.uint16, np.float32, np.float64], most_passes=4)))
+    search = image, valid, params, _ = data.draw(
+        twins.searches(way, [np.uint16, np.float32, np.float64], most_passes=4)
+    )
+    if image.dtype.kind == "f":
+        # a tie of rounded sums may fall either way, and what is taken out with it
+        once, _ = naive.judged(image, params, valid)
+        assume(not np.any(np.abs(once - 1) < 1e-12))
+    twins.assert_twins_agree(search)
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: next(iter(way.values())))
