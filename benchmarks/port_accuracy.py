@@ -32,7 +32,7 @@ import pandas as pd
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import ndimage, spatial
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks.port_scores import counts_of, matched, summary
@@ -42,6 +42,7 @@ from sarship.clutter import threshold_factor
 from sarship.detection import detect
 from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct, open_grd
+from sarship.grouping import group_hits
 from sarship.model import DetectionParams, Hits
 from sarship.overtime import PortMasks, detect_over_time, port_masks
 from sarship.passes import are_counted
@@ -53,6 +54,7 @@ from sarship.vessels import find_vessels
 
 SEEDS: Final = (11, 12, 13, 14, 15)
 N_DATES: Final = 72
+N_ORBITS: Final = 2
 N_COUNTED: Final = 6
 REFERENCES: Final = (4, 8, 16, 30)
 USUAL: Final = 16
@@ -133,17 +135,26 @@ class Case:
         return shapely.union_all([waters[name] for name in self.piers])
 
 
-def open_cases(folder: Path, seed: int, n_dates: int) -> Iterator[Case]:
-    """The harbour of a seed, made if it is not there, one case an orbit."""
+def make_harbour(folder: Path, seed: int, n_dates: int) -> None:
+    """The products of a seed, if they are not there."""
     place = folder / str(seed)
     if not (place / "truth.parquet").exists():
-        harbour = simulate_harbour(place, seed=seed, n_dates=n_dates, plan=LARGE_PORT, n_orbits=2, wind_m_s=(2.0, 15.0))
+        harbour = simulate_harbour(
+            place, seed=seed, n_dates=n_dates, plan=LARGE_PORT, n_orbits=N_ORBITS, wind_m_s=(2.0, 15.0)
+        )
         harbour.truth.to_parquet(place / "truth.parquet")
+
+
+def open_cases(folder: Path, seed: int, n_dates: int, only: int | None = None) -> Iterator[Case]:
+    """The harbour of a seed, made if it is not there, one case an orbit; or the case of one orbit, by its number."""
+    make_harbour(folder, seed, n_dates)
+    place = folder / str(seed)
     truth = gpd.read_parquet(place / "truth.parquet")
     port = read_port(place / "port.geojson")
     grid = PortGrid.around(port.area)
     products = sorted((open_grd(path) for path in place.glob("*.SAFE")), key=lambda p: p.scene.start)
-    for orbit in dict.fromkeys(p.scene.relative_orbit for p in products):
+    orbits = list(dict.fromkeys(p.scene.relative_orbit for p in products))
+    for orbit in orbits if only is None else orbits[only : only + 1]:
         mine = [p for p in products if p.scene.relative_orbit == orbit]
         for product in mine:
             if not (place / "stack" / f"{product.scene.id}.zarr").is_dir():
@@ -195,7 +206,7 @@ def earlier(case: Case, date: int, settings: Settings) -> gpd.GeoDataFrame:
 
 
 def _above(case: Case, date: int, score: NDArray[np.float32], margin: float) -> gpd.GeoDataFrame:
-    line, pixel = np.nonzero((score > 1) & ~case.grid.covers(_grown(case, margin)))
+    line, pixel = np.nonzero((score > 1) & ~_ground_cells(case, margin))
     image = case.image(date)
     names = [str(p) for p in image["polarization"].to_numpy()]
     value = image.to_numpy()[:, line, pixel].astype(np.float64)
@@ -211,6 +222,11 @@ def _above(case: Case, date: int, score: NDArray[np.float32], margin: float) -> 
     return case.vessels(hits, case.seen(date), waters=None)
 
 
+@lru_cache(maxsize=4)
+def _ground_cells(case: Case, margin: float) -> NDArray[np.bool_]:
+    return case.grid.covers(_grown(case, margin))
+
+
 @lru_cache(maxsize=16)
 def _grown(case: Case, margin: float) -> BaseGeometry:
     return case.ground(margin)
@@ -222,6 +238,33 @@ def _backdrop(case: Case, n_references: int) -> xr.Dataset:
     return fit_backdrop(case.stack.isel(time=slice(0, n_references)), land=case.port.land, piers=piers)
 
 
+@lru_cache(maxsize=N_COUNTED)
+def _detected(case: Case, date: int, n_references: int) -> tuple[Hits, PortImage]:
+    """Hits against so many dates: ways that differ only in what comes after share them."""
+    return detect_over_time(case.image(date), case.products[date], _backdrop(case, n_references), case.masks)
+
+
+def _unsplit(found: gpd.GeoDataFrame, hits: Hits, seen: PortImage) -> gpd.GeoDataFrame:
+    """Every group of hits as one vessel, as long as it reaches along its own axis."""
+    spacing = (seen.line_spacing_m, seen.pixel_spacing_m)
+    group = group_hits(hits.line, hits.pixel, spacing, DetectionParams().link_m)
+    spots = np.stack([hits.line, hits.pixel], -1).astype(float)
+    nearest = spatial.KDTree(spots).query(found[["line", "pixel"]].to_numpy(float))[1]
+    kept = found.assign(group=group[nearest]).sort_values("n_hits", ascending=False).drop_duplicates("group")
+    for row, label in kept["group"].items():
+        mine = spots[group == label] * spacing
+        middle = mine.mean(axis=0)
+        axis = np.linalg.svd(mine - middle, full_matrices=False)[2][0]
+        along = (mine - middle) @ axis
+        middle = middle + axis * (along.max() + along.min()) / 2
+        longitude, latitude = seen.to_map(*(middle / spacing))
+        kept.loc[row, ["line", "pixel"]] = middle / spacing
+        kept.loc[row, ["longitude", "latitude", "length_m"]] = longitude, latitude, np.ptp(along) + spacing[0]
+        kept.loc[row, "heading_deg"] = np.degrees(np.arctan2(axis[1], -axis[0])) % 180
+    kept = kept.drop(columns="group").assign(n_low=1, n_high=1, confidence=1.0).sort_values(["line", "pixel"])
+    return kept.set_geometry(gpd.points_from_xy(kept["longitude"], kept["latitude"]), crs=schema.WGS84)
+
+
 def ours(
     case: Case, date: int, n_references: int, *, splits: bool = True, moved: float = 0.0, one: bool = False
 ) -> gpd.GeoDataFrame:
@@ -230,11 +273,16 @@ def ours(
     if moved:
         shifted = ndimage.shift(image.to_numpy(), (0, moved, moved), order=1, mode="nearest")
         image = image.copy(data=shifted)
-    if one:
+    if one:  # each polarisation is fitted by itself, and shifts are measured in the first
         image, backdrop = image.isel(polarization=[0]), backdrop.isel(polarization=[0])
     product = case.products[date]
-    hits, seen = detect_over_time(image, product, backdrop, case.masks)
-    found = case.vessels(hits, seen, waters=case.alongside if splits else None)
+    if moved or one:
+        hits, seen = detect_over_time(image, product, backdrop, case.masks)
+    else:
+        hits, seen = _detected(case, date, n_references)
+    found = case.vessels(hits, seen, waters=case.alongside)
+    if not splits:
+        found = assign_piers(_unsplit(found, hits, seen), case.port.piers)
     line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
     found = doubt_at_piers(found.assign(line=line, pixel=pixel))
     return flag_ghosts(found[are_counted(found)], product)
@@ -262,17 +310,18 @@ def _alone(case: Case, date: int) -> gpd.GeoDataFrame:
     """Without time: the image's own ring, all else as ours."""
     product = case.products[date]
     hits = detect(product, DetectionParams(), land=_grown(case, 20.0))
-    return case.vessels(hits, product, waters=case.alongside)
+    found = doubt_at_piers(case.vessels(hits, product, waters=case.alongside))
+    return flag_ghosts(found[are_counted(found)], product)
 
 
 WAYS: Final[dict[str, Callable[[Case, int], gpd.GeoDataFrame]]] = {
     **{f"ours, {n} dates": partial(ours, n_references=n) for n in REFERENCES},
+    "without splitting": partial(ours, n_references=USUAL, splits=False),
+    NO_FLAGS: partial(ours, n_references=USUAL),
     "without time": _alone,
     "moved by 1.5 cells, aligned": partial(ours, n_references=USUAL, moved=1.5),
     "moved by 1.5 cells, not aligned": _unaligned,
     "without the ratio's ring": _without_ring,
-    "piers unknown to splitting": partial(ours, n_references=USUAL, splits=False),
-    NO_FLAGS: partial(ours, n_references=USUAL),
     "VV alone": partial(ours, n_references=USUAL, one=True),
 }
 Rival = Callable[[Case, int, Settings], gpd.GeoDataFrame]
@@ -299,11 +348,11 @@ def ideal(case: Case, date: int) -> pd.DataFrame:
     return pd.DataFrame({"length_m": rows["length_m"].to_numpy(), "is_found": found})
 
 
-def run_seed(job: tuple[Path, int, int, tuple[str, ...]]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Every way on one harbour: pairs and counts with their `way`, and what the ideal finds."""
-    folder, seed, n_dates, chosen = job
+def run_orbit(job: tuple[Path, int, int, tuple[str, ...], int]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Every way on one orbit of a harbour: pairs and counts with their `way`, and what the ideal finds."""
+    folder, seed, n_dates, chosen, orbit = job
     pairs, counts, best = [], [], []
-    for case in open_cases(folder, seed, n_dates):
+    for case in open_cases(folder, seed, n_dates, orbit):
         for way, setting, function in _all_ways(chosen):
             if setting == "" and way.startswith("ours") and int(way.split()[1]) > len(case.products) - N_COUNTED:
                 continue
@@ -397,9 +446,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", action="store_true", help="put the table into docs/piers.md")
     options = parser.parse_args(arguments)
-    jobs = [(options.folder, seed, options.dates, tuple(options.ways)) for seed in options.seeds]
+    jobs = [
+        (options.folder, seed, options.dates, tuple(options.ways), orbit)
+        for seed in options.seeds
+        for orbit in range(N_ORBITS)
+    ]
     with get_context("spawn").Pool(min(options.jobs, len(jobs))) as pool:
-        results = pool.map(run_seed, jobs, chunksize=1)
+        pool.starmap(make_harbour, [(options.folder, seed, options.dates) for seed in options.seeds], chunksize=1)
+        results = pool.map(run_orbit, jobs, chunksize=1)
     pairs = pd.concat([result[0] for result in results])
     counts = pd.concat([result[1] for result in results])
     text = table_of(*tuned(pairs, counts), pd.concat([result[2] for result in results]))

@@ -1,6 +1,7 @@
 """The demo: counts beside the truth, marked as made up, whole and quick."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,20 +11,25 @@ from sarship.cli import main
 from sarship.demo import run_demo
 from sarship.results import read_results
 
+N_DATES = 4
+"""The fewest that are compared with the empty port; the demo itself takes twice as many."""
+
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    return run_demo(tmp_path_factory.mktemp("demo") / "out", seed=0)
+    with mock.patch("sarship.demo.N_DATES", N_DATES):
+        return run_demo(tmp_path_factory.mktemp("demo") / "out", seed=0)
 
 
 def test_counts_are_near_the_truth(outcome):
-    """A single image misses and merges at the quay, and still errs less than a guess of the mean."""
+    """Against the empty port, of four dates only: it errs less than half as much as a guess of the mean."""
     error = outcome.error.to_numpy()
-    assert error.shape == (8, 6)
+    assert error.shape == (N_DATES, 6)
+    assert (outcome.counts["n_reference_dates"] == N_DATES).all()
     assert np.isfinite(error).all()
-    assert np.abs(error).mean() < 1.0
+    assert np.abs(error).mean() < 0.75
     guess = np.abs(outcome.truth - outcome.truth.mean()).mean()
-    assert np.abs(error).mean() < guess.item()
+    assert np.abs(error).mean() < guess.item() / 2
 
 
 def test_the_empty_pier_is_zero_and_the_anchorage_exact(outcome):
@@ -37,19 +43,19 @@ def test_text_and_json_say_simulated(outcome):
     assert "mean absolute error" in text
     told = json.loads(json.dumps(outcome.as_dict()))
     assert told["simulated"] is True
-    assert len(told["counts"]) == 48
+    assert len(told["counts"]) == 6 * N_DATES
 
 
 def test_tables_and_pictures_are_there_and_marked(outcome):
     results = read_results(outcome.folder)
     assert results.provenance.is_simulated
     pictures = [outcome.folder / "counts.png", *(outcome.folder / "pages").iterdir()]
-    assert len(pictures) == 9
+    assert len(pictures) == 1 + N_DATES
     assert all(path.stat().st_size > 10_000 for path in pictures)
 
 
 def test_it_can_be_run_again_with_another_seed(outcome, monkeypatch):
-    monkeypatch.setattr("sarship.demo.N_DATES", 2)
+    monkeypatch.setattr("sarship.demo.N_DATES", 1)
     told = CliRunner().invoke(main, ["demo", "--out", str(outcome.folder), "--seed", "1", "--json"])
     assert told.exit_code == 0, told.output
     again = json.loads(told.stdout)["counts"]
