@@ -39,6 +39,7 @@ from benchmarks.port_scores import counts_of, matched, summary
 from sarship import schema
 from sarship.backdrop import fit_backdrop
 from sarship.clutter import threshold_factor
+from sarship.cranes import flag_cranes
 from sarship.detection import detect
 from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
 from sarship.grd import GrdProduct, open_grd
@@ -284,7 +285,12 @@ def ours(
     if not splits:
         found = assign_piers(_unsplit(found, hits, seen), case.port.piers)
     line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-    found = doubt_at_piers(found.assign(line=line, pixel=pixel))
+    found = found.assign(line=line, pixel=pixel)
+    port, masks = case.port, case.masks
+    found = flag_cranes(
+        found, hits, seen, image=image, backdrop=backdrop, masks=masks, piers=port.piers, land=port.land
+    )
+    found = doubt_at_piers(found)
     return flag_ghosts(found[are_counted(found)], product)
 
 

@@ -24,6 +24,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.backdrop import LEAST_DATES, fit_backdrop, level_on, of_orbit, sea_of
+from sarship.cranes import flag_cranes
 from sarship.drawn import doubtful_piers
 from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
 from sarship.flags import doubt_at_piers, flag_ghosts
@@ -309,6 +310,9 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     line, pixel = seen.to_product(vessels["line"], vessels["pixel"])
     time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
     vessels = assign_piers(vessels.assign(line=line, pixel=pixel, time=time), place.piers)
+    vessels = flag_cranes(
+        vessels, hits, seen, image=image, backdrop=backdrop, masks=place.masks, piers=place.piers, land=place.land
+    )
     vessels = doubt_at_piers(flag_ghosts(vessels, product))
     n_dates = int(backdrop["n_dates"].item())
     coverage = date.kept.tables["coverage"].assign(n_reference_dates=n_dates)

@@ -4,6 +4,7 @@
 |---|---|---|
 | `ghost` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) displaced along the flight | no |
 | `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
+| `crane` | short, and standing ashore or not alongside (`cranes.py`) | 0, at most 1 |
 | `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
 
 A ghost lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic

@@ -164,7 +164,7 @@ VESSELS: Final = Table(
         Column("sigma0_co", "float64", "brightest denoised sigma0 in VV or HH, linear; missing if not recorded"),
         Column("sigma0_cross", "float64", "brightest denoised sigma0 in VH or HV, linear; missing if not recorded"),
         Column("evidence", "str", "what found it: ring (the sea around), backdrop (the empty pier) or both"),
-        Column("flag", "str", "ghost, fixture, always_there, or empty for a plain vessel"),
+        Column("flag", "str", "ghost, fixture, always_there, crane, or empty for a plain vessel"),
         Column("flag_source", "str", "the vessel that a ghost comes from; missing elsewhere"),
         Column("is_edge", "bool", "whether it touches the edge of the image, a mask or data that is missing"),
         Column("pier", "str", "name of the pier it is counted at; missing elsewhere"),
