@@ -2,9 +2,9 @@
 
 `python -m benchmarks.splitting` lays the vessels of OpenSARShip out anew: their own pixels, sea taken away, added to
 speckle alone, bow to stern with gaps of 5 to 60 m, or rafted two and three abreast; searches for them; and follows
-each group of hits through the splits that tell its true vessels apart. It prints how often a group is told right with
-the vessels held out in five folds grouped by MMSI, by the law that ships and by one fitted on the other folds, and the
-law fitted on all of them. Draws are seeded, so two runs print the same; other draws move the coefficients (those
+each group of hits through the splits that tell its true vessels apart. It prints how often a group is told right in
+five folds grouped by MMSI, by a law fitted on the other folds and by the law that ships (which has seen the vessels of
+every fold, so its lines are not held out), and the law fitted on all of them. Draws are seeded, so two runs print the same; other draws move the coefficients (those
 that ship come from an earlier draw), so judge a new law by the held-out lines. The chips are looked for in
 `$SARSHIP_DATA/opensarship`.
 """
@@ -283,8 +283,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out = {name for name, fold in zip(names, order, strict=True) if fold == k}
         law = laws(cases([ship for ship in fleet if ship.mmsi not in out], options.scenes, k))
         unseen = cases([ship for ship in fleet if ship.mmsi in out], options.scenes // 4, 100 + k)
-        print(f"fold {k}, shipped: {told(unseen, splitting.LAW)}")
-        print(f"fold {k}, refitted: {told(unseen, law)}", flush=True)
+        print(f"fold {k}, shipped (not held out): {told(unseen, splitting.LAW)}")
+        print(f"fold {k}, refitted (held out): {told(unseen, law)}", flush=True)
     print("LAW", np.array2string(laws(cases(fleet, options.scenes, 1_000)), precision=4, suppress_small=True))
     return 0
 
