@@ -4,9 +4,9 @@
 speckle alone, bow to stern with gaps of 5 to 60 m, or rafted two and three abreast; searches for them; and follows
 each group of hits through the splits that tell its true vessels apart. It prints how often a group is told right in
 five folds grouped by MMSI, by a law fitted on the other folds and by the law that ships (which has seen the vessels of
-every fold, so its lines are not held out), and the law fitted on all of them. Draws are seeded, so two runs print the same; other draws move the coefficients (those
-that ship come from an earlier draw), so judge a new law by the held-out lines. The chips are looked for in
-`$SARSHIP_DATA/opensarship`.
+every fold, so its lines are not held out), and the law fitted on all of them. Draws are seeded, so two runs print the
+same; other draws move the coefficients (those that ship come from an earlier draw), so judge a new law by the held-out
+lines. The chips are looked for in `$SARSHIP_DATA/opensarship`.
 """
 
 from __future__ import annotations
