@@ -61,7 +61,7 @@ def worst(pixels: NDArray[Any], hits: Hits, params: CfarParams) -> float:
     for k in np.unique(np.linspace(0, len(hits) - 1, CHECKED).astype(int)):
         line, pixel = int(hits.line[k]), int(hits.pixel[k])
         top, left = max(line - 20, 0), max(pixel - 20, 0)
-        part = naive.powers(pixels[top : line + 21, left : pixel + 21])
+        part = naive.powers(pixels[top : line + 21, left : pixel + 21], params)
         score, clutter = judge(part, line - top, pixel - left)
         assert score > 1, "a hit that the plain twin does not find"
         largest = max(largest, abs(float(hits.clutter[k]) / clutter - 1))

@@ -19,7 +19,7 @@ def judged(image, params: CfarParams, valid=None):
 
     Above 1 exactly where the pixel is a hit.
     """
-    power, judge = powers(image, valid), judge_of(image, params)
+    power, judge = powers(image, params, valid), judge_of(image, params)
     out = np.full((2, *image.shape), np.nan)
     for line, pixel in np.ndindex(image.shape):
         if power[line][pixel] is not None:
@@ -39,15 +39,17 @@ def judge_of(image, params: CfarParams):
     return moment_judge(params, is_number)
 
 
-def powers(image, valid=None):
+def powers(image, params: CfarParams, valid=None):
     """Power of every pixel as exact Python numbers, None where there is no data."""
+    is_log = params.law in {"lognormal", "weibull"} or (params.law == "k" and params.shape is None)
+    least, most = (1e-200, 1e200) if is_log else (0, np.inf)
     keep = np.ones(image.shape, bool) if valid is None else valid
     rows = []
     for line in range(image.shape[0]):
         row = []
         for pixel in range(image.shape[1]):
             value = int(image[line, pixel]) ** 2 if image.dtype.kind == "u" else float(image[line, pixel])
-            row.append(value if keep[line, pixel] and 0 < value < np.inf else None)
+            row.append(value if keep[line, pixel] and least < value < most else None)
         rows.append(row)
     return rows
 
@@ -191,7 +193,7 @@ def ordered_judge(params):
 
 def censored(image, params: CfarParams, valid=None):
     """(score, clutter) of repeated passes, each with all earlier hits, grown by a pixel, out of every ring."""
-    power, judge = powers(image, valid), judge_of(image, replace(params, passes=1))
+    power, judge = powers(image, params, valid), judge_of(image, replace(params, passes=1))
     ever = np.zeros(image.shape, bool)
     for _ in range(params.passes):
         out_of_rings = ndimage.binary_dilation(ever, np.ones((3, 3)))
