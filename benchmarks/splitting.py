@@ -5,8 +5,8 @@ speckle alone, bow to stern with gaps of 5 to 60 m, or rafted two and three abre
 each group of hits through the splits that tell its true vessels apart. It prints how often a group is told right in
 five folds grouped by MMSI, by a law fitted on the other folds and by the law that ships (which has seen the vessels of
 every fold, so its lines are not held out), and the law fitted on all of them. Draws are seeded, so two runs print the
-same; other draws move the coefficients (those that ship come from an earlier draw), so judge a new law by the held-out
-lines. The chips are looked for in `$SARSHIP_DATA/opensarship`.
+same; other draws move the coefficients, so judge a new law by the held-out lines. The chips are looked for in
+`$SARSHIP_DATA/opensarship`.
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ def told(known: Sequence[Case], law: Reals) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print what is held out, and the law."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenes", type=int, default=3_000, help="scenes that a law is fitted to")
+    parser.add_argument("--scenes", type=int, default=800, help="scenes that a law is fitted to")
     parser.add_argument("--folds", type=int, default=N_FOLDS, help="folds that are held out; 0 to fit only")
     options = parser.parse_args(arguments)
     if not DATA.is_dir():
