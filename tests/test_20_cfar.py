@@ -309,3 +309,9 @@ hits = cfar.detect(image)
 assert (hits.line.tolist(), hits.pixel.tolist()) == ([20], [30])
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_score_beyond_all_numbers_is_the_largest_there_is():
+    params = CfarParams(pfa=0.49, guard=0, background=1, looks=1, min_ring=1)
+    hits = cfar.detect(np.array([[1e30, 1e-300]]), params)
+    assert hits.score.tolist() == [np.finfo(np.float32).max]

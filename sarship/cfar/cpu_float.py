@@ -282,7 +282,8 @@ def search_tile(
     lines, pixels, counts, sums = _search_tile(image, valid, tile, window, table, cap, out, negative, whole, block)
     if negative[0] < 0:
         raise negative_power(negative, origin)
-    scores = image[lines, pixels].astype(np.float64) / (table[counts] * sums)
+    with np.errstate(over="ignore"):  # beyond any number, next to next to nothing
+        scores = image[lines, pixels].astype(np.float64) / (table[counts] * sums)
     return lines + np.int64(origin[0]), pixels + np.int64(origin[1]), sums / counts, scores
 
 
