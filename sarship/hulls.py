@@ -75,6 +75,20 @@ class HitPlaces:
         here = slice(self.first[group], self.first[group + 1])
         return self.y[here], self.x[here], self.weight[here]
 
+    def only(self, where: NDArray[np.intp]) -> HitPlaces:
+        """These hits of one group as a group of their own, weighed against the brightest of them."""
+        span_db = self.span_db[self.group[where[0]]]
+        peak = max(float(self.weight[where].max()), LEAST_SPAN_DB / span_db)
+        return HitPlaces(
+            y=self.y[where],
+            x=self.x[where],
+            weight=self.weight[where] / peak,
+            order=self.order[where],
+            first=np.array([0, where.size]),
+            span_db=np.array([span_db * peak]),
+            sides=self.sides,
+        )
+
 
 def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> HitPlaces:
     """Places and weights of hits, group by group.
@@ -116,8 +130,15 @@ def _decibels(power: Reals) -> Reals:
     return np.asarray(10 * np.log10(np.maximum(power, 1.0)))
 
 
-def fit_boxes(places: HitPlaces) -> tuple[Reals, Reals]:
+def fit_boxes(places: HitPlaces, *others: Reals) -> tuple[Reals, Reals]:
     """The best box over each group of hits.
+
+    Parameters
+    ----------
+    places
+        The hits.
+    others
+        Boxes, (n_groups, 5) each, that the search starts from as well as from the moments.
 
     Returns
     -------
@@ -127,7 +148,7 @@ def fit_boxes(places: HitPlaces) -> tuple[Reals, Reals]:
     """
     from sarship.hull_kernels import fit_box  # noqa: PLC0415  (numba takes long to load)
 
-    starts = [_moments(places, core) for core in CORES]
+    starts = [*others, *(_moments(places, core) for core in CORES)]
     boxes, gains = np.empty((places.span_db.size, 5)), np.empty(places.span_db.size)
     for k in range(gains.size):
         y, x, weight = places.of(k)

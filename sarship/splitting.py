@@ -4,10 +4,10 @@ A group is first one box (`hulls.py`). Two boxes are then laid over the same hit
 cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
 best pair of each way gains over the single box, together with the single box's length and width, says how likely it
 is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
-stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers
-(`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one, the hits are shared out
-between the boxes of the likeliest pair, and each part is looked at again. With the vessels held out (two folds by
-MMSI), 86 to 88 % of the groups of several are cut, and so are 15 to 25 % of those of one, as two thirds of the groups
+stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of them along a made-up
+quay (`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one, the hits are shared
+out between the boxes of the likeliest pair, and each part is looked at again. With the vessels held out (one fold of
+five by MMSI), 86 % of the groups of several are cut, and so are 11 % of those of one, as six in ten of the groups
 that the law is made on are several.
 
 Two vessels 20 m wide, side by side under a resolution of 20 m, are one bright oblong, and so are a long vessel with
@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.grouping import Labels
-from sarship.hulls import LEVEL, SHAPE, STEP, HitPlaces
+from sarship.hulls import LEVEL, SHAPE, STEP, HitPlaces, fit_boxes
 
 __all__ = [
     "AT_PIER",
@@ -48,20 +48,20 @@ Hits3 = tuple[Reals, Reals, Reals]
 LAW: Final = np.array(
     [
         [
-            [-17.1688, -0.0097, 2.6749, -1.2341, 3.2406, 0.1751, -0.0551, 0.7434, 0.1453, -0.9971],
-            [-10.5314, 0.2577, 3.8713, -5.3391, 2.441, 0.1641, 0.3434, 0.3386, 0.0955, -0.9997],
-            [-9.5318, -0.0343, 0.2488, 2.5357, 0.196, 0.0871, -0.2441, 1.3848, -0.009, -0.3748],
+            [-8.5965, 0.2276, 1.1395, -0.8404, 1.1174, 0.1022, 0.0819, 0.47, 0.089, -0.5902],
+            [-11.3641, 0.0686, 2.9173, -0.5482, 0.5256, 0.1479, 0.2393, 0.1205, -0.0351, -0.3655],
+            [-9.3101, 0.1067, 1.1729, 0.9777, 0.3881, -0.3348, 0.1719, 1.0466, -0.0864, -0.3128],
         ],
         [
-            [-13.4787, 0.102, 1.1169, 3.4278, -0.3656, -0.0191, -0.126, 0.1363, -0.1005, -0.3321],
-            [-9.3084, 0.0823, -0.0823, 4.7928, -1.5583, 0.2381, 0.3543, -0.3284, -0.0309, 0.0967],
-            [-5.1258, 0.0251, 0.3523, 0.1883, -0.2284, 0.0115, -0.0259, 0.4963, -0.0083, -0.1728],
+            [-6.7006, 0.2244, -0.037, 1.5496, -0.5075, 0.5217, -0.042, 0.2651, 0.0053, -0.2391],
+            [-7.7747, -0.0325, -0.2409, 2.8772, -0.4881, 0.1736, 0.0904, 0.0091, 0.0246, 0.0669],
+            [-8.8918, 0.0921, 1.1205, 0.6973, -0.0395, 0.2463, 0.0289, 0.6704, -0.0837, -0.2383],
         ],
     ]
 )
 """Log odds, against one vessel, that the first, second and third pair of boxes tells two vessels apart, as a line of
 `traits`: for whole groups at a pier, and for the parts of groups that were split already."""
-AT_PIER: Final = 0.69
+AT_PIER: Final = 0.61
 """Share of the groups that the law was made on which are more than one vessel."""
 ELSEWHERE: Final = 0.03
 """The same away from piers: vessels keep clear of one another."""
@@ -112,7 +112,8 @@ class Part:
 
     where: NDArray[np.intp]
     """Their numbers among the places."""
-    hits: Hits3
+    places: HitPlaces
+    """They themselves, one group."""
     box: Reals
     gain: float
     is_whole: bool = False
@@ -121,6 +122,11 @@ class Part:
     """Chance that it is a vessel of its own."""
     more: float = 0.0
     """Chance that it is more than one."""
+
+    @property
+    def hits(self) -> Hits3:
+        """Their y, x and weights."""
+        return self.places.of(0)
 
 
 def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDArray[np.bool_]) -> Parts:
@@ -140,7 +146,7 @@ def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDAr
     found: list[Part] = []
     for k in range(len(boxes)):
         where = np.arange(places.first[k], places.first[k + 1])
-        whole = Part(where, places.of(k), boxes[k], float(gains[k]), is_whole=True)
+        whole = Part(where, places.only(where), boxes[k], float(gains[k]), is_whole=True)
         for part in _split(whole, 0.0 if is_at_pier[k] else shift):
             owner[part.where] = len(found)
             found.append(part)
@@ -158,7 +164,7 @@ def _split(part: Part, shift: float) -> Iterator[Part]:
     if part.box[3] < SHORTEST or part.where.size < FEWEST:
         yield part
         return
-    pairs = pairs_of(part.hits, part.box)
+    pairs = pairs_of(part)
     law, shift_here = (LAW[0], shift) if part.is_whole else (LAW[1], 0.0)
     odds = np.exp(np.clip(law @ traits(part.box, part.gain, pairs) + shift_here, -50, 50))
     chance = float(odds.sum() / (1 + odds.sum()))
@@ -187,21 +193,16 @@ def halves_of(part: Part, boxes: Reals) -> list[Part]:
 
     A hit goes to the box it lies deeper in. None where one of them gets too little to be a vessel.
     """
-    from sarship.hull_kernels import fit_box  # noqa: PLC0415  (numba takes long to load)
-
     y, x, weight = part.hits
     nearer = np.argmin([outside(y, x, box) for box in boxes], axis=0)
     halves = []
     for k in (0, 1):
-        mine = nearer == k
-        if mine.sum() < LEAST_HITS:
+        mine = np.flatnonzero(nearer == k)
+        if mine.size < LEAST_HITS or not weight[mine].max() > 0:
             return []
-        peak = weight[mine].max()
-        if not peak > 0:
-            return []
-        hits = y[mine], x[mine], weight[mine] / peak
-        box, cost = fit_box(*hits, np.zeros(mine.sum()), boxes[k], STEP, LEVEL, SHAPE, MOST_STEPS)
-        halves.append(Part(part.where[mine], hits, _upright(box), -cost, own=part.own))
+        places = part.places.only(mine)
+        own_boxes, gains = fit_boxes(places, boxes[k : k + 1])
+        halves.append(Part(part.where[mine], places, own_boxes[0], float(gains[0]), own=part.own))
     return sorted(halves, key=lambda half: -half.gain)
 
 
@@ -213,17 +214,11 @@ def outside(y: Reals, x: Reals, box: Reals) -> Reals:
     return np.asarray(np.maximum(along, across))
 
 
-def _upright(box: Reals) -> Reals:
-    """The same box with its longer side called length."""
-    if box[3] >= box[4]:
-        return box
-    return np.array([box[0], box[1], box[2] + np.pi / 2, box[4], box[3]])
-
-
-def pairs_of(hits: Hits3, box: Reals) -> list[Pair]:
+def pairs_of(part: Part) -> list[Pair]:
     """The best two boxes one behind the other, side by side, and with a second where the first leaves most."""
     from sarship.hull_kernels import cover_hits  # noqa: PLC0415
 
+    hits, box = part.hits, part.box
     y, x, weight = hits
     ahead = np.array([np.cos(box[2]), np.sin(box[2])])
     aside = np.array([-ahead[1], ahead[0]])
@@ -236,7 +231,8 @@ def pairs_of(hits: Hits3, box: Reals) -> list[Pair]:
     left = weight * (1 - cover_hits(y, x, box))
     spot = int(np.argmax(left))
     extra = np.array([y[spot], x[spot], box[2], *EXTRA])
-    return [_refined(hits, best, 2), _refined(hits, halves, 2), _refined(hits, np.array([box, extra]), 1)]
+    tried = ((best, 2), (halves, 2), (np.array([box, extra]), 1))
+    return [_refined(hits, pair, rounds) for pair, rounds in tried]
 
 
 def _cuts(hits: Hits3, box: Reals) -> list[float]:
