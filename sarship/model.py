@@ -235,7 +235,7 @@ class DetectionParams:
     pfa: float = 1e-9
     """False-alarm probability per pixel of gamma clutter, shared between the polarisations; lower than the rate wanted,
     for real seas are spikier. Of 162 vessels with AIS it finds as many as 1e-6 does."""
-    pier_pfa: float = 1e-6
+    pier_pfa: float = 1e-5
     """The same near piers, where a backdrop is compared with and the sea is sheltered."""
     guard_m: float = 200.0
     """Half-width of the square left out around the pixel under test."""
