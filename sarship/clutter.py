@@ -289,17 +289,16 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     factors = _k_factors(params, nodes) if params.law == "k" else _factors(params, nodes)
     nodes, factors = nodes[np.isfinite(factors)], factors[np.isfinite(factors)]
     table = np.full(size + 1, np.inf)
-    if not len(nodes):
-        return table
-    count = np.arange(nodes[0], size + 1, dtype=np.float64)
-    # 1/count falls with count and np.interp wants a rising abscissa
-    factor = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors)))
-    if params.law in {"gamma", "k"}:
-        table[int(nodes[0]) :] = factor / count
-    else:
-        with np.errstate(divide="ignore"):  # one pixel has no deviation
-            table[int(nodes[0]) :] = factor**2 * (count / (count - 1))
-    table[: params.min_ring] = np.inf
+    if len(nodes):
+        count = np.arange(nodes[0], size + 1, dtype=np.float64)
+        # 1/count falls with count and np.interp wants a rising abscissa
+        factor = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors)))
+        if params.law in {"gamma", "k"}:
+            table[int(nodes[0]) :] = factor / count
+        else:
+            with np.errstate(divide="ignore"):  # one pixel has no deviation
+                table[int(nodes[0]) :] = factor**2 * (count / (count - 1))
+        table[: params.min_ring] = np.inf
     table.setflags(write=False)
     return table
 

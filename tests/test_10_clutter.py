@@ -89,3 +89,9 @@ def test_bad_arguments_are_named(arguments, named):
     good = {"law": "gamma", "pfa": 1e-6, "looks": 4.4, "count": 100}
     with pytest.raises(ValueError, match=named):
         threshold_factor(**(good | arguments))
+
+
+def test_a_ring_that_never_decides_has_a_table_as_unchangeable_as_others():
+    table = ring_table(CfarParams(law="lognormal", guard=0, background=1, min_ring=1, independent=0.05))
+    assert np.all(table == np.inf)
+    assert not table.flags.writeable

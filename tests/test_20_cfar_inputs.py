@@ -166,3 +166,15 @@ def test_images_masks_and_lines_are_taken_or_named(kind, shape, value, way, mask
         with pytest.raises((ValueError, TypeError)) as caught:
             call(image, params, valid, lines=lines)
         assert any(caught.type is kind and text in str(caught.value) for kind, text in wrong), str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_one_kernel_serves_images_of_any_width(monkeypatch, dtype):
+    """Compiling one takes seconds; scores of a tile that is narrower than the image must not ask for another."""
+    image, params = np.ones((30, 40), dtype), CfarParams(guard=1, background=3)
+    kernel = (cfar.door.cpu if dtype == np.uint16 else cfar.door.cpu_float)._search_tile
+    whole = cfar.score(image, params)
+    known = set(kernel.signatures)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 7)
+    np.testing.assert_allclose(cfar.score(image, params), whole, rtol=2e-7)
+    assert set(kernel.signatures) == known

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from sarship.cfar.compiler import in_order
 from sarship.cfar.tiles import read_only, work
 from sarship.errors import FloodError
 from sarship.model import CfarParams, Window
@@ -175,7 +176,8 @@ class Surroundings:
             out = self.scores[block.line_start - self.first_line :, block.pixel_start :][:height, :width]
         place = (back_l, back_l + height, back_p, back_p + width)
         keep = known & ~out_of_rings
-        line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, out)
+        with in_order(out) as room:
+            line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, room)
         parts: list[Found] = [(line - back_l, pixel - back_p, clutter, score)]
         points = np.argwhere(out_of_rings[core] & known[core])
         for start in range(0, len(points), _AT_ONCE):

@@ -4,13 +4,15 @@ can be written), lists that grow, and how scores are rounded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "grown"]
+__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "grown", "in_order"]
 
 ABOVE_ONE: Final = np.nextafter(np.float32(1), np.float32(2))
 """The least score of a hit, however closely it is one."""
@@ -43,3 +45,18 @@ def grown(array: np.ndarray) -> np.ndarray:
     larger = np.empty(2 * array.size, array.dtype)
     larger[: array.size] = array
     return larger
+
+
+@contextmanager
+def in_order(scores: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """Room for the scores of a part of an image, with its lines one after the other in memory.
+
+    That part itself where it lies so, else new room whose scores are put there at the end. Kernels are compiled, in
+    seconds each, for such room alone.
+    """
+    if scores.flags.c_contiguous:
+        yield scores
+        return
+    room = np.empty(scores.shape, scores.dtype)
+    yield room
+    scores[...] = room

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.averages import OrderTable
-from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown, in_order
 from sarship.cfar.cpu_float import LARGEST, negative_power
 
 __all__ = ["search_tile"]
@@ -330,8 +330,8 @@ def search_tile(
             if negative[0] < 0:
                 raise negative_power(negative, origin)
             if out.size > 0:
-                here = out[top - start : bottom - start, first - left : last - left]
-                _score_strip(here, rows, keys, window, plain, bins[2], is_number)
+                with in_order(out[top - start : bottom - start, first - left : last - left]) as here:
+                    _score_strip(here, rows, keys, window, plain, bins[2], is_number)
                 continue
             lines, pixels, clutter, scores = _search_strip(rows, keys, is_full, window, plain, bins, min_ring, cap)
             found.append((lines + np.int64(top + origin[0]), pixels + np.int64(first + origin[1]), clutter, scores))

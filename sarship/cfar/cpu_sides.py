@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown
+from sarship.cfar.compiler import ABOVE_ONE, LARGEST_SCORE, compiled, grown, in_order
 from sarship.cfar.cpu_float import LARGEST, negative_power
 
 __all__ = ["search_tile"]
@@ -337,9 +337,10 @@ def search_tile(
                 raise negative_power(negative, origin)
             here = out[top - start : bottom - start, first - left : last - left]
             flags = (is_greatest, min_ring, int(is_number))
-            lines, pixels, clutter, scores = _search_strip(
-                rows, counts, room, room_n, is_full, window, table, flags, cap, here
-            )
+            with in_order(here) as ordered:
+                lines, pixels, clutter, scores = _search_strip(
+                    rows, counts, room, room_n, is_full, window, table, flags, cap, ordered
+                )
             found.append((lines + np.int64(top + origin[0]), pixels + np.int64(first + origin[1]), clutter, scores))
             cap -= lines.size
             if cap <= 0:

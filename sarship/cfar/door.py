@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sarship.averages import order_table, side_table
 from sarship.cfar import censor, cpu, cpu_float, cpu_float_moments, cpu_ordered, cpu_sides, moments
 from sarship.cfar.censor import Censor, Found, Surroundings, joined, search_in_passes, selected, wide_lines
-from sarship.cfar.compiler import ABOVE_ONE
+from sarship.cfar.compiler import ABOVE_ONE, in_order
 from sarship.cfar.device import is_on_device
 from sarship.cfar.tiles import blocks, split, work
 from sarship.clutter import ring_table
@@ -136,7 +136,8 @@ def _pass(
         out: NDArray[Any] = _NO_SCORES
         if scores is not None:
             out = scores[tile.line_start - lines[0] : tile.line_stop - lines[0], tile.pixel_start : tile.pixel_stop]
-        return search_tile(part, keep, place, window, table, cap + 1, out, (line, pixel))
+        with in_order(out) as room:
+            return search_tile(part, keep, place, window, table, cap + 1, room, (line, pixel))
 
     found: list[Found] = []
     n_hits = 0
