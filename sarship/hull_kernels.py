@@ -58,6 +58,27 @@ def _cost(  # noqa: PLR0917  (kernels take no keywords)
 
 
 @compiled
+def _sort_corners(corner: Reals, cost: Reals) -> None:
+    """Put corners in the order of their costs, in place."""
+    for last in range(1, cost.size):
+        k = last
+        while k > 0 and cost[k] < cost[k - 1]:
+            cost[k], cost[k - 1] = cost[k - 1], cost[k]
+            for i in range(corner.shape[1]):
+                corner[k, i], corner[k - 1, i] = corner[k - 1, i], corner[k, i]
+            k -= 1
+
+
+@compiled
+def _between(here: Reals, there: Reals, part: float) -> Reals:
+    """The point that lies a part of the way from here to there."""
+    point = np.empty(here.size)
+    for i in range(here.size):
+        point[i] = (1 - part) * here[i] + part * there[i]
+    return point
+
+
+@compiled
 def fit_box(  # noqa: PLR0917  (kernels take no keywords)
     y: Reals,
     x: Reals,
@@ -70,38 +91,41 @@ def fit_box(  # noqa: PLR0917  (kernels take no keywords)
     most: int,
 ) -> tuple[Reals, float]:
     """The box of least cost near a start, by the simplex search of Nelder and Mead (1965); and its cost."""
+    # loops and few array expressions: the functions of numpy that would do here take seconds to compile
     n = start.size
     corner = np.empty((n + 1, n))
     cost = np.empty(n + 1)
+    middle = np.empty(n)
     for k in range(n + 1):
-        corner[k] = start
-        if k > 0:
-            corner[k, k - 1] += step[k - 1]
+        for i in range(n):
+            corner[k, i] = start[i] + (step[i] if k == i + 1 else 0.0)
         cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
     for _ in range(most):
-        order = np.argsort(cost)
-        corner, cost = corner[order], cost[order]
+        _sort_corners(corner, cost)
         if cost[n] - cost[0] < _FLAT:
             break
-        middle = corner[:n].sum(axis=0) / n
-        tried = 2 * middle - corner[n]
+        for i in range(n):
+            middle[i] = 0.0
+            for k in range(n):
+                middle[i] += corner[k, i]
+            middle[i] /= n
+        tried = _between(corner[n], middle, 2.0)
         price = _cost(y, x, weight, taken, tried, level, shape)
-        if price < cost[0]:
-            farther = 3 * middle - 2 * corner[n]
-            price_farther = _cost(y, x, weight, taken, farther, level, shape)
-            if price_farther < price:
-                tried, price = farther, price_farther
+        if price < cost[n - 1]:
+            if price < cost[0]:
+                farther = _between(corner[n], middle, 3.0)
+                price_farther = _cost(y, x, weight, taken, farther, level, shape)
+                if price_farther < price:
+                    tried, price = farther, price_farther
             corner[n], cost[n] = tried, price
-        elif price < cost[n - 1]:
-            corner[n], cost[n] = tried, price
-        else:
-            nearer = (middle + tried) / 2 if price < cost[n] else (middle + corner[n]) / 2
-            price_nearer = _cost(y, x, weight, taken, nearer, level, shape)
-            if price_nearer < min(price, cost[n]):
-                corner[n], cost[n] = nearer, price_nearer
-            else:
-                for k in range(1, n + 1):
-                    corner[k] = (corner[0] + corner[k]) / 2
-                    cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
-    best = np.argmin(cost)
-    return corner[best], cost[best]
+            continue
+        nearer = _between(middle, tried if price < cost[n] else corner[n], 0.5)
+        price_nearer = _cost(y, x, weight, taken, nearer, level, shape)
+        if price_nearer < min(price, cost[n]):
+            corner[n], cost[n] = nearer, price_nearer
+            continue
+        for k in range(1, n + 1):
+            corner[k] = _between(corner[0], corner[k], 0.5)
+            cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
+    _sort_corners(corner, cost)
+    return corner[0], cost[0]
