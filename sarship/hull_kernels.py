@@ -70,6 +70,18 @@ def _sort_corners(corner: Reals, cost: Reals) -> None:
 
 
 @compiled
+def _middle(corner: Reals) -> Reals:
+    """Mean of some corners."""
+    middle = np.zeros(corner.shape[1])
+    for k in range(corner.shape[0]):
+        for i in range(middle.size):
+            middle[i] += corner[k, i]
+    for i in range(middle.size):
+        middle[i] /= corner.shape[0]
+    return middle
+
+
+@compiled
 def _between(here: Reals, there: Reals, part: float) -> Reals:
     """The point that lies a part of the way from here to there."""
     point = np.empty(here.size)
@@ -95,20 +107,16 @@ def fit_box(  # noqa: PLR0917  (kernels take no keywords)
     n = start.size
     corner = np.empty((n + 1, n))
     cost = np.empty(n + 1)
-    middle = np.empty(n)
     for k in range(n + 1):
-        for i in range(n):
-            corner[k, i] = start[i] + (step[i] if k == i + 1 else 0.0)
+        corner[k] = start
+        if k > 0:
+            corner[k, k - 1] += step[k - 1]
         cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
     for _ in range(most):
         _sort_corners(corner, cost)
         if cost[n] - cost[0] < _FLAT:
             break
-        for i in range(n):
-            middle[i] = 0.0
-            for k in range(n):
-                middle[i] += corner[k, i]
-            middle[i] /= n
+        middle = _middle(corner[:n])
         tried = _between(corner[n], middle, 2.0)
         price = _cost(y, x, weight, taken, tried, level, shape)
         if price < cost[n - 1]:
