@@ -13,6 +13,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial.distance import pdist
 from shapely.geometry.base import BaseGeometry
 
 from sarship.portgrid import PortGrid
@@ -30,7 +31,9 @@ LEAST_CELLS: Final = 25
 CLEAR: Final = 6.0
 """Level over its strip's median, 8 dB; a quay's own strong points are that bright too, but short."""
 LEAST_LENGTH_M: Final = 60.0
-"""Longest extent of what is taken for a ship: cranes and their sidelobes are shorter."""
+"""Longest extent of what is taken for a ship: cranes are shorter."""
+FAINTEST: Final = 1 / 30
+"""Part of the brightest cell that counts for the extent: 15 dB, more than sidelobes have (`sidelobes.py`)."""
 
 
 def standing_cells(
@@ -63,7 +66,7 @@ def standing_cells(
         excess = _excess(flat, row, column, np.log(level[row, column]).astype(np.float64), grid.spacing_m)
         bright = np.zeros(grid.shape, np.bool_)
         bright[row, column] = excess > np.log(CLEAR)
-        found |= _long_ones(bright, grid.spacing_m)
+        found |= _long_ones(bright, level, grid.spacing_m)
     return found
 
 
@@ -88,10 +91,12 @@ def _excess(
     return excess
 
 
-def _long_ones(bright: NDArray[np.bool_], spacing_m: float) -> NDArray[np.bool_]:
+def _long_ones(bright: NDArray[np.bool_], level: NDArray[np.float32], spacing_m: float) -> NDArray[np.bool_]:
     """The groups of neighbours that are as long as a ship."""
     labels, n_groups = ndimage.label(bright, np.ones((3, 3)))
     kept = np.zeros(n_groups + 1, np.bool_)
-    for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        kept[number] = np.hypot(rows.stop - rows.start, columns.stop - columns.start) * spacing_m >= LEAST_LENGTH_M
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        power = np.where(labels[box] == number, level[box], 0.0)
+        cells = np.argwhere(power > FAINTEST * power.max())
+        kept[number] = (pdist(cells).max(initial=0.0) + 1) * spacing_m >= LEAST_LENGTH_M
     return np.asarray(kept[labels], np.bool_)

@@ -15,6 +15,7 @@ from sarship.joining import update_backdrop
 from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP, PORT_SIGMA0
+from sarship.sidelobes import sidelobes_of
 from sarship.stack import read_backdrop, write_backdrop
 
 GRID = PortGrid(crs="EPSG:32636", west_m=700_000.0, north_m=3_800_000.0, shape=(120, 120))
@@ -201,7 +202,7 @@ def test_single_date_is_its_own_level():
     assert np.isfinite(found["level"]).all()
 
 
-def test_ship_that_never_leaves_stands_in_the_backdrop_and_a_crane_does_not():
+def test_ship_that_never_leaves_stands_in_the_backdrop_and_a_crane_or_a_corner_does_not():
     rng = np.random.default_rng(10)
     _, dates = _empty(rng, 10, np.ones(10))
     quay = np.s_[:, 20:100, 88:90]
@@ -209,9 +210,13 @@ def test_ship_that_never_leaves_stands_in_the_backdrop_and_a_crane_does_not():
     ship, crane = np.s_[:, 50:62, 86:89], np.s_[:, 80:83, 86:90]
     for place, power in ((ship, 4.0), (crane, 30.0)):
         dates[place] += power * rng.gamma(LOOKS, 1 / LOOKS, dates[place].shape)
+    down, across = (10.0 * (axis - spot) for axis, spot in zip(np.indices(dates.shape[1:]), (35, 87), strict=True))
+    corner = np.fmax(sidelobes_of((down, across), (22.0, 20.0)), np.exp2(-4 * ((down / 22) ** 2 + (across / 20) ** 2)))
+    dates += 100 * corner * rng.gamma(LOOKS, 1 / LOOKS, dates.shape)  # with a cross of 120 m above the quay
     stands = fit_backdrop(_stack(dates), land=LAND, piers=PIER)["stands"].to_numpy()[0, 0]
     assert stands[ship[1:]].mean() > 0.8
     assert not stands[crane[1:]].any()
+    assert not stands[20:49].any()
     assert stands.sum() < 60
 
 
