@@ -17,6 +17,7 @@ A ring with vessels in it is too bright, so what was hit is replaced by the ring
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -144,9 +145,12 @@ def detect_over_time(
     shift = shift_of(image, one, masks.steady)
     if shift != (0.0, 0.0):
         power = correct_shift(power, shift)
-    parts = {
-        name: _search(power[k], one.sel(polarization=name), masks, params, len(names)) for k, name in enumerate(names)
-    }
+
+    def searched(k: int) -> _Searched:
+        return _search(power[k], one.sel(polarization=names[k]), masks, params, len(names))
+
+    with ThreadPoolExecutor(1 if params.gpu else len(names)) as pool:  # one card is one queue
+        parts = dict(zip(names, pool.map(searched, range(len(names))), strict=True))
     seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
     return _hits(parts, power, product, seen, params.link_m), seen
 
