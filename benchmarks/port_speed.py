@@ -1,0 +1,108 @@
+"""What a port costs: fitting the empty port of sixty dates, and counting one more date against it.
+
+`python -m benchmarks.port_speed --folder FOLDER` takes the harbour of seed 11 of `benchmarks.port_accuracy` (or makes
+it), both polarisations of 8 by 8 km; `--write` puts the table into docs/backdrop.md. An orbit of it has 36 dates; the
+first of them come a second time, a year later, to make sixty. Each part runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import xarray as xr
+from shapely.geometry.base import BaseGeometry
+
+from benchmarks.false_alarms import ROOT, write_between
+from benchmarks.full_scene import machine
+from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases
+from sarship.backdrop import fit_backdrop
+from sarship.cranes import flag_cranes
+from sarship.overtime import detect_over_time
+from sarship.portgrid import to_port_grid
+
+SEED: Final = 11
+N_FITTED: Final = 60
+ROUNDS: Final = 3
+TARGETS: Final = {"fit": "20 s, 1 GB", "date": "0.5 s"}
+
+
+def _fit(case: Case) -> list[float]:
+    """Seconds of fitting sixty dates: by the clock, of the processor."""
+    stack, n_more = case.stack, N_FITTED - case.stack.sizes["time"]
+    again = stack.isel(time=slice(0, n_more))
+    again = again.assign_coords(time=again["time"] + np.timedelta64(365, "D"))
+    sixty = xr.concat([stack, again], "time")
+    return _timed(lambda: fit_backdrop(sixty, land=case.port.land, piers=_piers(case)))
+
+
+def _date(case: Case) -> list[float]:
+    """The same of a date: on the grid, searched, told apart and flagged; the median of all dates that are counted."""
+    stack = case.stack.isel(time=slice(0, USUAL))
+    backdrop = fit_backdrop(stack, land=case.port.land, piers=_piers(case))
+
+    def count(date: int) -> None:
+        product, port = case.products[date], case.port
+        image = to_port_grid(product, case.grid)
+        hits, seen = detect_over_time(image, product, backdrop, case.masks)
+        found = case.vessels(hits, seen, waters=case.alongside)
+        line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
+        found = found.assign(line=line, pixel=pixel)
+        flag_cranes(
+            found, hits, seen, image=image, backdrop=backdrop, masks=case.masks, piers=port.piers, land=port.land
+        )
+
+    count(case.counted[0])  # compiled, and its window in the page cache
+    times = [_timed(lambda date=date: count(date)) for _ in range(ROUNDS) for date in case.counted]  # type: ignore[misc]
+    return [float(value) for value in np.median(times, axis=0)]
+
+
+def _piers(case: Case) -> BaseGeometry:
+    every: BaseGeometry = case.port.piers.geometry[case.port.piers["kind"] == "pier"].union_all()
+    return every
+
+
+def _timed(call: Callable[[], object]) -> list[float]:
+    clock, processor = time.perf_counter(), time.process_time()
+    call()
+    return [time.perf_counter() - clock, time.process_time() - processor]
+
+
+def run(job: tuple[Path, str]) -> list[float]:
+    """Seconds by the clock and of the processor, and the largest memory of the process, GB."""
+    folder, what = job
+    case = next(open_cases(folder, SEED, N_DATES, 0))
+    took = {"fit": _fit, "date": _date}[what](case)
+    return [*took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, print, and write if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, required=True, help="where harbours are, or are made")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/backdrop.md")
+    options = parser.parse_args(arguments)
+    next(open_cases(options.folder, SEED, N_DATES, 0))
+    lines = [f"{machine()}; 8 by 8 km at 10 m, both polarisations.", ""]
+    lines += ["| | s | s of processor | memory at most, GB | target |", "|---|--:|--:|--:|---|"]
+    names = {"fit": f"fit the empty port of {N_FITTED} dates", "date": "grid, search and measure one more date"}
+    for what, name in names.items():
+        with get_context("spawn").Pool(1) as pool:
+            clock, processor, memory = pool.map(run, [(options.folder, what)])[0]
+        lines.append(f"| {name} | {clock:.2f} | {processor:.2f} | {memory:.2f} | {TARGETS[what]} |")
+    text = "\n".join(lines)
+    print(text)
+    if options.write:
+        write_between(ROOT / "docs" / "backdrop.md", "port_speed", text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
