@@ -8,6 +8,7 @@ peak (Guizar-Sicairos et al., Optics Letters 33, 2008).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,7 +116,9 @@ def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tupl
     if steady.sum() < LEAST_STEADY:
         return np.nan, np.nan, True
     near, window = _near(steady)
-    row, column, peak = _peak(_spectrum(power[near], window), _spectrum(level[near], window), window.shape)
+    with ThreadPoolExecutor(2) as pool:  # neither the filters nor the transform hold the interpreter's lock
+        own, others = pool.map(lambda image: _spectrum(image[near], window), (power, level))
+    row, column, peak = _peak(own, others, window.shape)
     return row, column, peak >= CLEAR_PEAK
 
 

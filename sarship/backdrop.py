@@ -28,6 +28,7 @@ from scipy import ndimage, special
 
 from sarship import cfar
 from sarship.alignment import LEAST_SHIFT, Shifts, correct_shift, measure_shift, measure_shifts
+from sarship.cells import median_of
 from sarship.errors import BackdropError
 from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
@@ -208,7 +209,7 @@ def sea_of(power: Power, water: Mask) -> float:
     """Sea level of a date: the median of its open water, that of the darkest quarter where there is too little."""
     seen = power[water & np.isfinite(power) & (power > 0)]
     if seen.size >= LEAST_SEA:
-        return float(np.median(seen))
+        return float(median_of(seen))
     seen = power[np.isfinite(power) & (power > 0)]
     return float(np.quantile(seen, 0.125)) if seen.size else math.nan
 

@@ -147,8 +147,8 @@ def _lie_off(vessels: gpd.GeoDataFrame, seen: PortImage, land: BaseGeometry) -> 
     """Whether each is farther off the land than a boat alongside, with nobody in between."""
     grid = seen.grid
     shore = grid.place(land)
-    axes = np.asarray(shapely.linestrings(np.stack(vessel_axes(vessels), axis=-1)))
-    placed = [grid.place(axis) for axis in axes]
+    axes = shapely.MultiLineString(list(np.stack(vessel_axes(vessels), axis=-1)))
+    placed = shapely.get_parts(grid.place(axes))
     off = np.asarray(shapely.distance(shore, placed)) * grid.spacing_m
     middle = shapely.get_coordinates(shapely.centroid(placed))
     apart = np.hypot(*(middle[:, None] - middle).transpose(2, 0, 1)) * grid.spacing_m

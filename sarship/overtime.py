@@ -25,11 +25,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import special
 
 from sarship import cfar
 from sarship.alignment import correct_shift
 from sarship.backdrop import QUAY_M, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.cells import median_of, spread_out
 from sarship.clutter import threshold_factor
 from sarship.model import CfarParams, DetectionParams, Hits
 from sarship.portgrid import PortGrid, PortImage
@@ -173,7 +174,7 @@ def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: Detect
     level, sea = backdrop["level"].to_numpy(), float(backdrop["sea"])
     today = sea_of(power, masks.open_water)
     expected = level_on(level, sea, today if math.isfinite(today) else sea)
-    near = masks.near | (masks.water & ndimage.binary_dilation(level > BRIGHT * sea, iterations=NEAR_CELLS))
+    near = masks.near | (masks.water & spread_out(level > BRIGHT * sea, NEAR_CELLS))
     open_water = masks.water & ~near
     looks, independent = float(backdrop["looks"]), float(backdrop["independent"])
     share = CfarParams(
@@ -209,7 +210,7 @@ def _cleaned(image: Power, water: Mask, params: CfarParams, gpu: bool) -> tuple[
     for _ in range(N_ROUNDS):
         threshold = _threshold(filled, water, params, gpu)
         mean = np.where(np.isfinite(threshold), threshold / np.float32(factor), mean)
-        hit = ndimage.binary_dilation(image > threshold, iterations=GROW)
+        hit = spread_out(image > threshold, GROW)
         filled = np.where(hit & np.isfinite(image), mean, image)
     return image / threshold, mean
 
@@ -223,7 +224,7 @@ def _threshold(image: Power, water: Mask, params: CfarParams, gpu: bool) -> Powe
     seen = image[water & (image > 0)]
     if not seen.size:
         return np.full_like(image, np.nan)
-    dimmed = np.minimum(image, CEILING * np.median(seen))
+    dimmed = np.minimum(image, CEILING * median_of(seen))
     if gpu:
         scores = cfar.to_host(cfar.score(cfar.to_device(dimmed), params, cfar.to_device(water)))
     else:
@@ -250,39 +251,41 @@ def _factors(pfa: float) -> NDArray[np.float64]:
 
 def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: PortImage, link_m: float) -> Hits:
     """Both polarisations as one: the larger score decides. Groups that are sidelobes are left out."""
-    near = np.stack([part.is_near for part in parts.values()])
-    by_ratio = np.stack([np.nan_to_num(part.ratio) for part in parts.values()])
-    by_ring = np.stack([np.nan_to_num(part.ring) for part in parts.values()])
-    scores = np.where(near, by_ratio, by_ring)
-    line, pixel = np.nonzero(scores.max(axis=0) > 1)
+    is_hit = [np.where(part.is_near, part.ratio, part.ring) > 1 for part in parts.values()]
+    line, pixel = np.nonzero(np.logical_or.reduce(is_hit))
+    by_ratio = np.nan_to_num([part.ratio[line, pixel] for part in parts.values()])
+    by_ring = np.nan_to_num([part.ring[line, pixel] for part in parts.values()])
+    scores = np.where([part.is_near[line, pixel] for part in parts.values()], by_ratio, by_ring)
     rows, columns = seen.to_product(line, pixel)
     kept = stands_out(
         power[:, line, pixel].astype(np.float64),
-        scores[:, line, pixel].astype(np.float64),
+        scores.astype(np.float64),
         (line, pixel),
         (rows * product.line_spacing_m, columns * product.pixel_spacing_m),
         spacing_m=seen.line_spacing_m,
         link_m=link_m,
         resolution_m=product.resolution_m,
     )
-    line, pixel, rows, columns = line[kept], pixel[kept], rows[kept], columns[kept]
-    which = scores.argmax(axis=0)[line, pixel]
-    is_ratio, is_ring = ((each.max(axis=0) > 1)[line, pixel] for each in (by_ratio, by_ring))
+    line, pixel, rows, columns, scores = line[kept], pixel[kept], rows[kept], columns[kept], scores[:, kept]
+    best = scores.argmax(axis=0), np.arange(line.size)
+    is_ratio, is_ring = ((each[:, kept] > 1).any(axis=0) for each in (by_ratio, by_ring))
     return Hits(
         line=line,
         pixel=pixel,
-        value=power[which, line, pixel].astype(np.float64),
-        clutter=np.stack([part.expected for part in parts.values()])[which, line, pixel].astype(np.float64),
-        score=scores[which, line, pixel].astype(np.float32),
+        value=power[best[0], line, pixel].astype(np.float64),
+        clutter=np.stack([part.expected[line, pixel] for part in parts.values()])[best].astype(np.float64),
+        score=scores[best].astype(np.float32),
         sigma0={name: _denoised(product, name, rows, columns, power[k, line, pixel]) for k, name in enumerate(parts)},
-        is_edge=~_within(np.asarray(np.isfinite(power).any(axis=0)))[line, pixel],
+        is_edge=~_within(np.asarray(np.isfinite(power).any(axis=0)), line, pixel),
         evidence=np.where(is_ratio & is_ring, "both", np.where(is_ratio, "backdrop", "ring")),
     )
 
 
-def _within(seen: Mask) -> Mask:
-    """Whether all eight neighbours of each cell have data."""
-    return np.asarray(ndimage.binary_erosion(seen, np.ones((3, 3), np.bool_)))
+def _within(seen: Mask, line: NDArray[np.int64], pixel: NDArray[np.int64]) -> Mask:
+    """Whether each of some cells and all of its eight neighbours have data."""
+    framed = np.pad(seen, 1)
+    around = [framed[line + down, pixel + right] for down in range(3) for right in range(3)]
+    return np.asarray(np.all(around, axis=0))
 
 
 def _denoised(

@@ -208,9 +208,10 @@ def assign_piers(vessels: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> gpd.GeoD
     best = [(math.inf, math.inf, "")] * len(vessels)
     names: list[str | None] = [None] * len(vessels)
     distances = np.full(len(vessels), np.nan)
+    axes = vessel_axes(vessels, AXIS_POINTS)
     for pier in piers.itertuples():
         is_anchorage = pier.kind == "anchorage"
-        for row, nearest, mean, centre in _distances(vessels, pier.geometry, pier.max_distance_m):
+        for row, nearest, mean, centre in _distances(axes, vessels["length_m"], pier.geometry, pier.max_distance_m):
             rank = (float(is_anchorage), mean, str(pier.name))
             if (centre if is_anchorage else nearest) <= pier.max_distance_m and rank < best[row]:
                 best[row], names[row], distances[row] = rank, str(pier.name), nearest
@@ -236,20 +237,19 @@ def vessel_axes(vessels: gpd.GeoDataFrame, n_points: int = 2) -> tuple[NDArray[n
     return np.asarray(ends[0]), np.asarray(ends[1])
 
 
-def _distances(vessels: gpd.GeoDataFrame, pier: BaseGeometry, reach_m: float) -> list[tuple[int, float, float, float]]:
+def _distances(
+    axes: tuple[NDArray[np.float64], NDArray[np.float64]], lengths_m: pd.Series, pier: BaseGeometry, reach_m: float
+) -> list[tuple[int, float, float, float]]:
     """Row, distance of axis, mean distance along it and distance of the centre, of each vessel that may be in reach."""
     plane = Plane.around(pier)
     flat = plane.flatten_geometry(pier)
     shapely.prepare(flat)
-    centres = np.atleast_1d(
-        shapely.distance(flat, shapely.points(*plane.flatten(vessels["longitude"], vessels["latitude"])))
-    )
-    rows = np.flatnonzero(centres <= reach_m + vessels["length_m"].to_numpy(float))
-    x, y = plane.flatten(*vessel_axes(vessels.iloc[rows], AXIS_POINTS))
-    nearest = shapely.distance(flat, shapely.linestrings(np.stack([x, y], axis=-1)))
-    means = np.mean(shapely.distance(flat, shapely.points(x, y)), axis=1)
-    found = np.column_stack([rows, nearest, means, centres[rows]]).tolist()
-    return [(int(row), nearest, mean, centre) for row, nearest, mean, centre in found]
+    x, y = plane.flatten(*axes)
+    centres = np.asarray(shapely.distance(flat, shapely.points(x[:, AXIS_POINTS // 2], y[:, AXIS_POINTS // 2])))
+    rows = np.flatnonzero(centres <= reach_m + lengths_m.to_numpy(float))
+    nearest = np.asarray(shapely.distance(flat, shapely.linestrings(np.stack([x[rows], y[rows]], axis=-1))))
+    means = np.mean(shapely.distance(flat, shapely.points(x[rows], y[rows])), axis=1)
+    return list(zip(rows.tolist(), nearest, means, centres[rows], strict=True))
 
 
 def _load_collection(path: Path) -> dict[str, Any]:

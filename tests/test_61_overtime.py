@@ -1,5 +1,9 @@
 """A port on one date against its empty self: what is hit, what is not, at what rate, and with what evidence."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from unittest import mock
+
 import numpy as np
 import pytest
 import shapely
@@ -150,6 +154,21 @@ def test_vessels_are_hit_with_their_evidence(empties, backdrop, place):
     assert set(hits.sigma0) == {"VV", "VH"}
     assert seen.shift == (0.0, 0.0)
     assert not hits.is_edge[at_quay].any()
+
+
+def test_one_thread_finds_the_same(backdrop, empties, place):
+    """Each polarisation is searched on a thread of its own, and both at once, on a date moved as well."""
+    *_, masks, product = place
+    dates = [empties[13], empties[13].copy(data=np.roll(empties[13].to_numpy(), 3, axis=1))]
+    params = DetectionParams(pier_pfa=1e-2, pfa=1e-3)
+    both = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
+    with mock.patch("sarship.overtime.ThreadPoolExecutor", side_effect=lambda _: ThreadPoolExecutor(1)):
+        one = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
+    for (hits, seen), (again, seen_again) in zip(both, one, strict=True):
+        assert len(hits) > 20
+        assert seen.shift == seen_again.shift
+        for field in fields(hits):
+            np.testing.assert_equal(getattr(hits, field.name), getattr(again, field.name))
 
 
 def test_real_dates_give_the_same_with_and_without_themselves(harbour, place):
