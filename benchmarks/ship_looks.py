@@ -83,7 +83,7 @@ def looks(image: Image, centre: tuple[int, int], length_m: float) -> dict[str, f
         is_ships = top * 10 ** (-level / 10) >= ABOVE_SEA * sea
         many = len(parts[level])
         found[f"area_{level}_db"] = 10 * np.log10(many) if is_ships else np.nan
-        span = float(pdist(parts[level]).max()) if many > 1 else 0.0
+        span = _span(parts[level]) if many > 1 else 0.0
         found[f"length_{level}_db"] = 10 * np.log10(span + 1) if is_ships else np.nan
     found["sidelobe_db"] = _sidelobe(image, (int(peak[0]), int(peak[1])), sea, parts[10])
     return found
@@ -99,6 +99,12 @@ def sea_level_of(image: Image) -> float:
 def _part(image: Image, peak: tuple[int, int], level: float) -> NDArray[np.int64]:
     labels = ndimage.label(image >= level, np.ones((3, 3)))[0]
     return np.argwhere(labels == labels[peak])
+
+
+def _span(part: NDArray[np.int64]) -> float:
+    """Largest distance between two pixels, given in order: both are the first or last of their lines."""
+    starts = np.diff(part[:, 0], prepend=-1) > 0
+    return float(pdist(part[starts | np.append(starts[1:], True)]).max())
 
 
 def _sidelobe(image: Image, peak: tuple[int, int], sea: float, hull: NDArray[np.int64]) -> float:
