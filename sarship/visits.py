@@ -82,9 +82,11 @@ def find_visits(
         seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)[0]
         here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).sort_values("vessel")
         time = frame["start"].iloc[0]
+        # rows of plain values: picked from tables pier by pier they would take most of the time
+        berthed = list(zip(here["pier"], zip(*(here[name].tolist() for name in _CARRIED), strict=True), strict=True))
         for name, kind, part in zip(names, kinds, seen, strict=True):
             if part >= min_seen and part > 0:
-                found = here[here["pier"] == name]
+                found = [dict(zip(_CARRIED, values, strict=True)) for pier, values in berthed if pier == name]
                 reach = SWING_M if kind == "anchorage" else BERTH_M
                 new, before[name] = _compare(before.get(name), found, reach)
                 rows += [row | {"time": time, "pier": name} for row in new]
@@ -92,9 +94,8 @@ def find_visits(
     return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
 
 
-def _compare(before: _Berths | None, found: gpd.GeoDataFrame, reach_m: float) -> tuple[list[dict[str, Any]], _Berths]:
+def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) -> tuple[list[dict[str, Any]], _Berths]:
     """Rows of one pier and pass, and who is there now."""
-    now = [{name: row[name] for name in _CARRIED} for row in found.to_dict("records")]
     old = before or _Berths()
     pairs = dict(_matches(old.rows, now, reach_m))
     there = _Berths()
