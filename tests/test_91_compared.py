@@ -1,10 +1,10 @@
 """The second pass of a survey: what is compared with the empty port, what is not and says so, and what is kept."""
 
 import shutil
-import warnings
 
 import numpy as np
 import pytest
+import rasterio
 import zarr
 
 from sarship import read_port, survey
@@ -55,7 +55,7 @@ def test_lines_and_pixels_are_the_products(harbour, surveyed):
     assert near >= 0.8 * len(truth)
 
 
-def test_second_run_does_nothing_again(harbour, surveyed):
+def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, surveyed):
     folder, port, results = surveyed
     before = _times(folder)
     steps = []
@@ -102,11 +102,18 @@ def test_port_too_large_for_a_grid_is_said(harbour, surveyed, tmp_path, monkeypa
     assert (results.counts["n_reference_dates"] == 0).all()
 
 
-def test_no_warning_on_an_ordinary_run(harbour, surveyed):
+def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
+    """Three dates of one orbit and one of another are no four: each is counted by its image."""
     folder, port, _ = surveyed
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        survey(harbour.products, port, folder)
+    out = shutil.copytree(folder, tmp_path / "out")
+    other = shutil.copytree(harbour.products[3], tmp_path / harbour.products[3].name)
+    manifest = other / "manifest.safe"
+    manifest.write_text(manifest.read_text().replace(">49<", ">21<"))
+    told = survey([*harbour.products[:3], other], port, out)
+    assert told.scenes["relative_orbit"].tolist() == [49, 49, 49, 21]
+    assert (told.counts["n_reference_dates"] == 0).all()
+    assert set(told.vessels["evidence"]) == {"ring"}
+    assert told.counts["n_vessels"].notnull().all()
 
 
 def test_a_saved_backdrop_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
@@ -146,3 +153,44 @@ def test_interference_is_said(harbour, surveyed, tmp_path):
         told = survey(harbour.products, port, out)
     others = [0, 2, 3]
     np.testing.assert_array_equal(told.counts["n_vessels"][others], results.counts["n_vessels"][others])
+
+
+def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, surveyed, tmp_path):
+    """One date lies three cells off, one has rain cells, and of one half of the port was not imaged."""
+    folder, port, results = surveyed
+    out = shutil.copytree(folder, tmp_path / "out")
+    shutil.rmtree(out / "backdrops")
+    (stack,) = (out / "stack").iterdir()
+    for date, spoil in ((1, _moved), (3, _rained_on)):
+        group = zarr.open_group(stack / f"{harbour.products[date].stem}.zarr", mode="r+")
+        for _, array in group.arrays():
+            array[:] = spoil(array[:])
+    half = shutil.copytree(harbour.products[2], tmp_path / harbour.products[2].name)
+    for path in half.rglob("*.tiff"):
+        with rasterio.open(path, "r+") as image:
+            image.write(np.zeros((350, image.width), np.uint16), 1, window=((0, 350), (0, image.width)))
+    told = survey([*harbour.products[:2], half, harbour.products[3]], port, out)
+    counts, before = told.counts["n_vessels"].to_numpy(), results.counts["n_vessels"].to_numpy()
+    unseen = told.counts["seen"].to_numpy() < 0.95
+    np.testing.assert_array_equal(np.isnan(counts), unseen)
+    assert unseen[2].any()
+    assert not unseen[2].all()
+    assert not unseen[[0, 1, 3]].any()
+    assert (told.counts["n_reference_dates"].to_numpy()[~unseen] == 4).all()
+    backdrop = read_backdrop(next((out / "backdrops").iterdir()))
+    assert backdrop["row_shift"].to_numpy() == pytest.approx([0, 3, 0, 0], abs=0.3)
+    assert np.nanmax(np.abs(counts - before)) <= 1
+
+
+def _moved(values):
+    """Three cells to the south."""
+    return np.roll(values, 3, axis=-2) if values.ndim > 1 else values
+
+
+def _rained_on(values):
+    """Cells of a kilometre, 7 dB over the sea."""
+    if values.ndim < 2:
+        return values
+    down, across = np.mgrid[: values.shape[-2], : values.shape[-1]]
+    off = (down - 0.5 * values.shape[-2]) ** 2 + (across - 0.3 * values.shape[-1]) ** 2
+    return values + (0.08 * np.exp(-off / (2 * 50.0**2))).astype(np.float32)
