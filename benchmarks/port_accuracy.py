@@ -234,9 +234,11 @@ def _grown(case: Case, margin: float) -> BaseGeometry:
 
 
 @lru_cache(maxsize=12)
-def _backdrop(case: Case, n_references: int) -> xr.Dataset:
+def _backdrop(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
+    """The empty port of the first dates; in place of the last of them a date of its own, if told so."""
     piers = case.port.piers.geometry[case.port.piers["kind"] == "pier"].union_all()
-    return fit_backdrop(case.stack.isel(time=slice(0, n_references)), land=case.port.land, piers=piers)
+    dates = [*range(n_references - 1), n_references - 1 if own is None else own]
+    return fit_backdrop(case.stack.isel(time=dates), land=case.port.land, piers=piers)
 
 
 @lru_cache(maxsize=N_COUNTED)
@@ -267,17 +269,26 @@ def _unsplit(found: gpd.GeoDataFrame, hits: Hits, seen: PortImage) -> gpd.GeoDat
 
 
 def ours(
-    case: Case, date: int, n_references: int, *, splits: bool = True, moved: float = 0.0, one: bool = False
+    case: Case,
+    date: int,
+    n_references: int,
+    *,
+    splits: bool = True,
+    moved: float = 0.0,
+    one: bool = False,
+    own: bool = False,
 ) -> gpd.GeoDataFrame:
-    """(d) Over time, with so many reference dates; the date moved by so many cells, or in one polarisation."""
-    backdrop, image = _backdrop(case, n_references), case.image(date)
+    """(d) Over time, with so many reference dates; the date moved by so many cells, in one polarisation, or itself the
+    last of its references.
+    """
+    backdrop, image = _backdrop(case, n_references, date if own else None), case.image(date)
     if moved:
         shifted = ndimage.shift(image.to_numpy(), (0, moved, moved), order=1, mode="nearest")
         image = image.copy(data=shifted)
     if one:  # each polarisation is fitted by itself, and shifts are measured in the first
         image, backdrop = image.isel(polarization=[0]), backdrop.isel(polarization=[0])
     product = case.products[date]
-    if moved or one:
+    if moved or one or own:
         hits, seen = detect_over_time(image, product, backdrop, case.masks)
     else:
         hits, seen = _detected(case, date, n_references)
@@ -329,6 +340,7 @@ WAYS: Final[dict[str, Callable[[Case, int], gpd.GeoDataFrame]]] = {
     "moved by 1.5 cells, not aligned": _unaligned,
     "without the ratio's ring": _without_ring,
     "VV alone": partial(ours, n_references=USUAL, one=True),
+    "itself among them": partial(ours, n_references=USUAL, own=True),
 }
 Rival = Callable[[Case, int, Settings], gpd.GeoDataFrame]
 RIVALS: Final[dict[str, tuple[Rival, tuple[Settings, ...]]]] = {

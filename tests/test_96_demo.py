@@ -40,7 +40,10 @@ def test_the_empty_pier_is_zero_and_the_anchorage_exact(outcome):
 def test_text_and_json_say_simulated(outcome):
     text = outcome.as_text()
     assert text.startswith("SIMULATED")
-    assert "mean absolute error" in text
+    error = outcome.error.to_numpy()
+    assert f"mean absolute error {np.abs(error).mean():.2f} a pier and date, bias {error.mean():+.2f}" in text
+    counted, true = (int(numbers.sum()) for numbers in (outcome.counts["n_vessels"], outcome.truth))
+    assert f"counted {counted}, true {true};" in text
     told = json.loads(json.dumps(outcome.as_dict()))
     assert told["simulated"] is True
     assert len(told["counts"]) == 6 * N_DATES
