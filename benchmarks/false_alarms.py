@@ -4,7 +4,7 @@
 of laws between the markers in README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into
 docs/img. Everything the detector needs is estimated from the ring; only the number of looks is given, and how far
 pixels are correlated is measured on a part of the clutter. `--quick` takes a hundredth of the pixels and writes
-nothing. The whole takes ten minutes on two cores.
+nothing. The whole takes about 25 minutes on two cores.
 """
 
 from __future__ import annotations
