@@ -77,7 +77,7 @@ class HitPlaces:
 
     def only(self, where: NDArray[np.intp]) -> HitPlaces:
         """These hits of one group as a group of their own, weighed against the brightest of them."""
-        span_db = self.span_db[self.group[where[0]]]
+        span_db = self.span_db[np.searchsorted(self.first, where[0], "right") - 1]
         peak = max(float(self.weight[where].max()), LEAST_SPAN_DB / span_db)
         return HitPlaces(
             y=self.y[where],
