@@ -205,13 +205,16 @@ def on_dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
     )
 
 
-def sea_of(power: Power, water: Mask) -> float:
-    """Sea level of a date: the median of its open water, that of the darkest quarter where there is too little."""
+def sea_of(power: Power, water: Mask, otherwise: float = math.nan) -> float:
+    """Sea level of a date: the median of its open water, that of the darkest quarter where there is too little.
+
+    `otherwise` is what stands for it where nothing was imaged.
+    """
     seen = power[water & np.isfinite(power) & (power > 0)]
     if seen.size >= LEAST_SEA:
         return float(median_of(seen))
     seen = power[np.isfinite(power) & (power > 0)]
-    return float(np.quantile(seen, 0.125)) if seen.size else math.nan
+    return float(np.quantile(seen, 0.125)) if seen.size else otherwise
 
 
 def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, stands: Callable[[Power], Mask]) -> _Fit:

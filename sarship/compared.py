@@ -8,7 +8,6 @@ ones only; the backdrop then is another, so the dates of its orbit are searched 
 from __future__ import annotations
 
 import hashlib
-import math
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
@@ -216,8 +215,8 @@ def look_again(
     hits, _ = detect_over_time(image, product, backdrop, place.masks, params)
     one = of_orbit(backdrop, image).isel(polarization=0)
     sea = float(one["sea"])
-    today = sea_of(image.to_numpy()[0], place.masks.open_water)
-    return Look(image, level_on(one["level"].to_numpy(), sea, today if math.isfinite(today) else sea), hits)
+    today = sea_of(image.to_numpy()[0], place.masks.open_water, sea)
+    return Look(image, level_on(one["level"].to_numpy(), sea, today), hits)
 
 
 def _stack(place: _Place) -> Path:

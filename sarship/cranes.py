@@ -114,8 +114,8 @@ def _change(
     """Power over that of the empty port, where something is new ashore; 0 elsewhere, (y, x), first polarisation."""
     one = of_orbit(backdrop, image).isel(polarization=0)
     power = image.to_numpy()[0] if shift == (0.0, 0.0) else correct_shift(image.to_numpy()[:1], shift)[0]
-    sea, today = float(one["sea"]), sea_of(power, masks.open_water)
-    expected = level_on(one["level"].to_numpy(), sea, today if math.isfinite(today) else sea)
+    sea = float(one["sea"])
+    expected = level_on(one["level"].to_numpy(), sea, sea_of(power, masks.open_water, sea))
     ashore = masks.steady & ~masks.water
     with np.errstate(divide="ignore", invalid="ignore"):
         is_new = ashore & (power > expected * np.exp(CHANGED * one["spread"].to_numpy()))

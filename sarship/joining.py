@@ -61,7 +61,7 @@ def update_backdrop(
     for name, values in zip(image["polarization"].to_numpy(), power, strict=True):
         place = {"relative_orbit": image["relative_orbit"].item(), "polarization": name}
         if name in backdrop["polarization"]:
-            level, spread, n_empty = _join(values, one.sel(polarization=name), sea_of(values, water))
+            level, spread, n_empty = _join(values, one.sel(polarization=name), water)
             new["level"].loc[place], new["spread"].loc[place], new["n_empty"].loc[place] = level, spread, n_empty
     orbit = {"relative_orbit": place["relative_orbit"]}
     new["n_dates"].loc[orbit] += 1
@@ -71,12 +71,12 @@ def update_backdrop(
     return xr.merge([new.drop_dims("time"), dates]).assign_attrs(backdrop.attrs)
 
 
-def _join(power: Power, one: xr.Dataset, today: float) -> tuple[Power, Power, NDArray[np.int16]]:
+def _join(power: Power, one: xr.Dataset, water: NDArray[np.bool_]) -> tuple[Power, Power, NDArray[np.int16]]:
     """Level, spread and group size of one polarisation with one more date."""
     level, spread, n_empty = (one[name].to_numpy() for name in ("level", "spread", "n_empty"))
     sea = float(one["sea"])
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = np.log(power * (level / level_on(level, sea, today if math.isfinite(today) else sea)))
+        value = np.log(power * (level / level_on(level, sea, sea_of(power, water, sea))))
         off = value - (np.log(level) - spread**2 / 2)
     reach = WITHIN * math.sqrt(float(special.polygamma(1, float(one["looks"]))))
     joins, begins = np.abs(off) <= reach, off < -reach

@@ -172,8 +172,8 @@ class _Searched(NamedTuple):
 def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: DetectionParams, n_shared: int) -> _Searched:
     """Put both questions to one polarisation."""
     level, sea = backdrop["level"].to_numpy(), float(backdrop["sea"])
-    today = sea_of(power, masks.open_water)
-    expected = level_on(level, sea, today if math.isfinite(today) else sea)
+    today = sea_of(power, masks.open_water, sea)
+    expected = level_on(level, sea, today)
     near = masks.near | (masks.water & spread_out(level > BRIGHT * sea, NEAR_CELLS))
     open_water = masks.water & ~near
     looks, independent = float(backdrop["looks"]), float(backdrop["independent"])
@@ -195,7 +195,7 @@ def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: Detect
     stands = backdrop["stands"].to_numpy() & masks.water & (power > STILL_THERE * expected)
     score = np.where(stands, np.nan, score)
     plain = np.where(stands, power / (STILL_THERE * expected), plain).astype(np.float32)
-    expected = np.where(stands, np.float32(today if math.isfinite(today) else sea), expected)
+    expected = np.where(stands, np.float32(today), expected)
     return _Searched(score, plain, expected, near & ~stands)
 
 
