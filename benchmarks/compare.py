@@ -30,11 +30,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from benchmarks.pages import ROOT, write_between
 from sarship import cfar
 from sarship.model import ClutterLaw, RingAverage
 
-README: Final = Path(__file__).parents[1] / "README.md"
-MARKERS: Final = ("<!-- benchmark:compare -->", "<!-- /benchmark:compare -->")
 PFA: Final = 1e-6
 LOOKS: Final = 4.4
 GUARD: Final = 10
@@ -229,9 +228,9 @@ def _measure(name: str, side: int) -> Outcome:
     search(image[: TILE[0]])  # compiles, loads libraries, starts threads
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", "ascii")
-    before = _memory_mb("VmRSS")
+    before = memory_mb("VmRSS")
     search(image)
-    peak_mb = _memory_mb("VmHWM") - before
+    peak_mb = memory_mb("VmHWM") - before
     seconds = []
     for _ in range(REPEATS):
         begin = time.perf_counter()
@@ -268,7 +267,8 @@ def flatness() -> str:
     return "\n".join(lines)
 
 
-def _memory_mb(field: str) -> float:
+def memory_mb(field: str) -> float:
+    """A figure of this process's memory."""
     match = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))
     return int(match[1]) / 1e3 if match else float("nan")
 
@@ -325,9 +325,7 @@ def main() -> None:
     print(text)
     print(f"took {time.perf_counter() - begin:.0f} s")
     if side == 10_000:
-        before, _, rest = README.read_text("utf-8").partition(MARKERS[0])
-        after = rest.partition(MARKERS[1])[2]
-        README.write_text(f"{before}{MARKERS[0]}\n{text}\n{MARKERS[1]}{after}", "utf-8")
+        write_between(ROOT / "README.md", "compare", text)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.false_alarms import ROOT, write_between
+from benchmarks.pages import ROOT, write_between
 from sarship.demo import DemoOutcome, run_demo
 
 SEEDS: Final = range(5)

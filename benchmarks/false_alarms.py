@@ -20,12 +20,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks import seas
+from benchmarks.pages import ROOT, write_between
 from benchmarks.seas import CORRELATED_LOOKS, LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw
 from sarship import cfar
 from sarship.cfar import CfarParams
 from sarship.model import RingAverage
 
-ROOT: Final = Path(__file__).parents[1]
 SIDE: Final = 4000
 N_PIXELS: Final = 2.08e8
 N_PLACES: Final = 4.8e7
@@ -134,13 +134,6 @@ def draw_rates(panels: dict[str, dict[str, list[float]]], path: Path) -> None:
         axes.legend(fontsize=8, ncols=2)
     figure.axes[0].set_ylabel("measured over nominal")
     figure.savefig(path, dpi=110)
-
-
-def write_between(page: Path, name: str, text: str) -> None:
-    """Put a generated text between its markers in a page."""
-    first, last = f"<!-- benchmark:{name} -->", f"<!-- /benchmark:{name} -->"
-    before, _, rest = page.read_text("utf-8").partition(first)
-    page.write_text(f"{before}{first}\n{text}\n{last}{rest.partition(last)[2]}", "utf-8")
 
 
 def row(*cells: str | float) -> str:

@@ -24,13 +24,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from benchmarks.pages import ROOT, write_between
+
 if TYPE_CHECKING:
     import geopandas as gpd
 
-ROOT: Final = Path(__file__).parents[1]
 SAFE: Final = Path(os.environ.get("SARSHIP_DATA", ROOT.parent / "shared" / "data")) / "safe"
 SHAPE: Final = (16705, 26102)
-MARKERS: Final = ("<!-- benchmark:full_scene -->", "<!-- /benchmark:full_scene -->")
 TARGET_S: Final = 10.0
 TARGET_GB: Final = 1.5
 STEPS: Final = ("import", "open", "read", "mask", "CFAR", "calibrate", "group", "rest")
@@ -198,17 +198,6 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {versions}"
 
 
-def write_readme(text: str) -> None:
-    """Put the table between its markers."""
-    readme = ROOT / "README.md"
-    content = readme.read_text(encoding="utf-8")
-    start, stop = (content.find(marker) for marker in MARKERS)
-    if not 0 <= start < stop:
-        print(f"{readme} has no {MARKERS[0]} … {MARKERS[1]}: nothing is written")
-        return
-    readme.write_text(f"{content[:start]}{MARKERS[0]}\n{text}\n{content[stop:]}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fill, time, compare, report; the exit code says whether the targets were met."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -246,7 +235,7 @@ def _measure(args: argparse.Namespace, scratch: Path) -> int:
     text = report(runs, compare(truth, gpd.read_parquet(table)), first["total"], how, package.name)
     print(text)
     if not args.print_only:
-        write_readme(text)
+        write_between(ROOT / "README.md", "full_scene", text)
     return 0 if runs["warm"]["total"] <= TARGET_S and runs["warm"]["peak_gb"] <= TARGET_GB else 1
 
 

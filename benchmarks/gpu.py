@@ -14,7 +14,6 @@ import argparse
 import datetime
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -30,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from benchmarks.pages import ROOT, write_between
 from sarship import cfar
 from sarship.cfar.device import found_on_this_machine, new_device
 from sarship.errors import DeviceError
@@ -37,8 +37,6 @@ from sarship.model import CfarParams, ClutterLaw, RingAverage
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "gpu.json"
-README: Final = HERE.parent / "README.md"
-MARKERS: Final = ("<!-- benchmark:gpu -->", "<!-- /benchmark:gpu -->")
 UNMEASURED: Final = "Not yet measured on a GPU. `python -m benchmarks.gpu` on a machine with one writes a table here."
 PFA, LOOKS, GUARD, BACKGROUND = 1e-6, 4.4, 10, 20
 N_RING: Final = (2 * BACKGROUND + 1) ** 2 - (2 * GUARD + 1) ** 2
@@ -263,14 +261,10 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(rows)
 
 
-def write_readme(results_file: Path = RESULTS, readme: Path = README) -> None:
+def write_readme(results_file: Path = RESULTS, readme: Path = ROOT / "README.md") -> None:
     """Write the table between the markers, or that there is none yet."""
     text = table(json.loads(results_file.read_text("utf-8"))) if results_file.exists() else UNMEASURED
-    before, after = (re.escape(marker) for marker in MARKERS)
-    old = readme.read_text("utf-8")
-    readme.write_text(
-        re.sub(f"{before}.*?{after}", lambda _: f"{MARKERS[0]}\n{text}\n{MARKERS[1]}", old, flags=re.DOTALL), "utf-8"
-    )
+    write_between(readme, "gpu", text)
 
 
 def measure(lines: int, pixels: int) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.false_alarms import ROOT, write_between
+from benchmarks.compare import memory_mb
+from benchmarks.pages import ROOT, write_between
 from sarship import cfar
 from sarship.cfar import CfarParams
 from sarship.model import Hits
@@ -44,12 +45,6 @@ def image(kind: str, shape: tuple[int, int]) -> NDArray[Any]:
         part[100::250, shape[1] // 2 - 15] = 65_535
         out[top : top + 500] = part[: shape[0] - top] if kind == "uint16" else part[: shape[0] - top] ** 2
     return out
-
-
-def memory(name: str) -> float:
-    """A figure of this process's memory in MB."""
-    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 
 
 def worst(pixels: NDArray[Any], hits: Hits, params: CfarParams) -> float:
@@ -82,9 +77,9 @@ def main() -> None:
             params = CfarParams(pfa=1e-9, **way)
             cfar.detect(pixels[:200, :200], params)
             Path("/proc/self/clear_refs").write_text("5", "utf-8")  # the peak begins anew
-            before, begin = memory("VmRSS"), time.perf_counter()
+            before, begin = memory_mb("VmRSS"), time.perf_counter()
             hits = cfar.detect(pixels, params)
-            took, beyond = time.perf_counter() - begin, memory("VmHWM") - before
+            took, beyond = time.perf_counter() - begin, memory_mb("VmHWM") - before
             # later passes have fewer pixels in their rings, which only the tests' twin of all passes knows
             difference = f"{worst(pixels, hits, params):.1g}" if params.passes == 1 else ""
             speed = pixels.size / took / 1e6

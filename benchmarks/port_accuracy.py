@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, spatial
 from shapely.geometry.base import BaseGeometry
 
+from benchmarks.pages import ROOT, write_between
 from benchmarks.port_scores import counts_of, matched, summary
 from sarship import schema
 from sarship.backdrop import fit_backdrop
@@ -59,8 +60,6 @@ N_ORBITS: Final = 2
 N_COUNTED: Final = 6
 REFERENCES: Final = (4, 8, 16, 30)
 USUAL: Final = 16
-DOCS: Final = Path(__file__).parents[1] / "docs" / "piers.md"
-MARKS: Final = ("<!-- benchmark:port_accuracy -->", "<!-- /benchmark:port_accuracy -->")
 RING: Final = tuple(every((1e-5, 1e-7, 1e-9), (0.0, 15.0, 30.0)))
 """False-alarm rate, and metres that the land mask reaches over the water's edge."""
 FIXED: Final = tuple(every((-8.0, -5.0, -2.0, 1.0), (0.0, 15.0, 30.0)))
@@ -477,9 +476,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = table_of(*tuned(pairs, counts), pd.concat([result[2] for result in results]))
     print(text)
     if options.write:
-        page = DOCS.read_text(encoding="utf-8")
-        before, after = page.split(MARKS[0])[0], page.split(MARKS[1])[1]
-        DOCS.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}", encoding="utf-8")
+        write_between(ROOT / "docs" / "piers.md", "port_accuracy", text)
     return 0
 
 

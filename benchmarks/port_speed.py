@@ -20,8 +20,8 @@ import numpy as np
 import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
-from benchmarks.false_alarms import ROOT, write_between
 from benchmarks.full_scene import machine
+from benchmarks.pages import ROOT, write_between
 from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases
 from sarship.backdrop import fit_backdrop
 from sarship.cranes import flag_cranes

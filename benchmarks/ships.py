@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks.false_alarms import ROOT, write_between
+from benchmarks.pages import ROOT, write_between
 from benchmarks.seas import LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw, Image, gamma, lognormal, textured, weibull
 from sarship import cfar, klaw
 from sarship.cfar import CfarParams

@@ -27,10 +27,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.full_scene import machine
+from benchmarks.pages import ROOT, write_between
 
-ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "catalogues.md"
-MARKERS: Final = ("<!-- benchmark:window -->", "<!-- /benchmark:window -->")
 SHAPE: Final = (2_000, 26_000)
 SIDE_KM: Final = 8.0
 N_IMAGES: Final = 2
@@ -233,16 +232,6 @@ def faults(rows: Sequence[Row]) -> list[str]:
     return missed
 
 
-def write_page(text: str) -> None:
-    """Put the table between its markers."""
-    content = PAGE.read_text(encoding="utf-8")
-    start, stop = (content.find(marker) for marker in MARKERS)
-    if not 0 <= start < stop:
-        print(f"{PAGE} has no {MARKERS[0]} … {MARKERS[1]}: nothing is written")
-        return
-    PAGE.write_text(f"{content[:start]}{MARKERS[0]}\n{text}\n{content[stop:]}", encoding="utf-8")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate, serve, count, report; the exit code says whether the targets were met."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -268,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for fault in (missed := faults(rows)):
         print(f"MISSED: {fault}")
     if not args.print_only:
-        write_page(text)
+        write_between(PAGE, "window", text)
     return 1 if missed else 0
 
 
