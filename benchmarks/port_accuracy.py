@@ -17,7 +17,6 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import product as every
@@ -100,6 +99,11 @@ class Case:
         return [str(name) for name in piers["name"][piers["kind"] == "pier"]]
 
     @property
+    def quays(self) -> BaseGeometry:
+        """The same, as one geometry."""
+        return _quays(self.port)
+
+    @property
     def scenes(self) -> gpd.GeoDataFrame:
         """`schema.SCENES` of the counted dates."""
         scenes = [self.products[date].scene for date in self.counted]
@@ -135,6 +139,11 @@ class Case:
         return shapely.union_all([waters[name] for name in self.piers])
 
 
+def _quays(port: Port) -> BaseGeometry:
+    every: BaseGeometry = port.piers.geometry[port.piers["kind"] == "pier"].union_all()
+    return every
+
+
 def make_harbour(folder: Path, seed: int, n_dates: int) -> None:
     """The products of a seed, if they are not there."""
     place = folder / str(seed)
@@ -159,8 +168,7 @@ def open_cases(folder: Path, seed: int, n_dates: int, only: int | None = None) -
         for product in mine:
             if not (place / "stack" / f"{product.scene.id}.zarr").is_dir():
                 add_scene(place / "stack", product.scene.id, to_port_grid(product, grid))
-        piers = port.piers.geometry[port.piers["kind"] == "pier"].union_all()
-        masks = port_masks(grid, piers=piers, land=port.land, exclude=port.exclude, water=port.water)
+        masks = port_masks(grid, piers=_quays(port), land=port.land, exclude=port.exclude, water=port.water)
         rows = pd.concat([_as_imaged(product, truth, grid) for product in mine])
         stack = read_stack(place / "stack", relative_orbit=orbit)
         yield Case(seed=seed, port=port, stack=stack, products=mine, truth=rows, masks=masks)
@@ -235,9 +243,8 @@ def _grown(case: Case, margin: float) -> BaseGeometry:
 @lru_cache(maxsize=12)
 def _backdrop(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
     """The empty port of the first dates; in place of the last of them a date of its own, if told so."""
-    piers = case.port.piers.geometry[case.port.piers["kind"] == "pier"].union_all()
     dates = [*range(n_references - 1), n_references - 1 if own is None else own]
-    return fit_backdrop(case.stack.isel(time=dates), land=case.port.land, piers=piers)
+    return fit_backdrop(case.stack.isel(time=dates), land=case.port.land, piers=case.quays)
 
 
 @lru_cache(maxsize=N_COUNTED)
@@ -291,6 +298,20 @@ def ours(
         hits, seen = detect_over_time(image, product, backdrop, case.masks)
     else:
         hits, seen = _detected(case, date, n_references)
+    return told(case, date, (hits, seen), image, backdrop, splits=splits)
+
+
+def told(
+    case: Case,
+    date: int,
+    detected: tuple[Hits, PortImage],
+    image: xr.DataArray,
+    backdrop: xr.Dataset,
+    *,
+    splits: bool = True,
+) -> gpd.GeoDataFrame:
+    """The vessels of a date's hits over the empty port, without those that are not counted."""
+    hits, seen = detected
     found = case.vessels(hits, seen, waters=case.alongside)
     if not splits:
         found = assign_piers(_unsplit(found, hits, seen), case.port.piers)
@@ -301,7 +322,7 @@ def ours(
         found, hits, seen, image=image, backdrop=backdrop, masks=masks, piers=port.piers, land=port.land
     )
     found = doubt_at_piers(found)
-    return flag_ghosts(found[are_counted(found)], product)
+    return flag_ghosts(found[are_counted(found)], case.products[date])
 
 
 def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -312,14 +333,15 @@ def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
 def _without_ring(case: Case, date: int) -> gpd.GeoDataFrame:
     """The ratio against one threshold for the whole image, no ring of the day."""
 
-    def plain(ratio: NDArray[np.float32], _water: Any, params: Any) -> tuple[Any, Any]:
+    def plain(ratio: NDArray[np.float32], _water: Any, params: Any, _gpu: bool) -> tuple[Any, Any]:
         size = {"count": params.ring_size, "independent": params.independent}
         factor = threshold_factor("gamma", params.pfa, looks=params.looks, **size)
         return ratio / np.float32(factor), np.ones_like(ratio)
 
-    with ExitStack() as stack:
-        stack.enter_context(mock.patch("sarship.overtime._cleaned", plain))
-        return ours(case, date, USUAL)
+    image, backdrop = case.image(date), _backdrop(case, USUAL)
+    with mock.patch("sarship.overtime._cleaned", plain):  # not `_detected`: what that keeps has the ring
+        detected = detect_over_time(image, case.products[date], backdrop, case.masks)
+    return told(case, date, detected, image, backdrop)
 
 
 def _alone(case: Case, date: int) -> gpd.GeoDataFrame:

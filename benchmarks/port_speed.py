@@ -18,13 +18,11 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
-from shapely.geometry.base import BaseGeometry
 
 from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
-from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases
+from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases, told
 from sarship.backdrop import fit_backdrop
-from sarship.cranes import flag_cranes
 from sarship.overtime import detect_over_time
 from sarship.portgrid import to_port_grid
 
@@ -40,33 +38,21 @@ def _fit(case: Case) -> list[float]:
     again = stack.isel(time=slice(0, n_more))
     again = again.assign_coords(time=again["time"] + np.timedelta64(365, "D"))
     sixty = xr.concat([stack, again], "time")
-    return _timed(lambda: fit_backdrop(sixty, land=case.port.land, piers=_piers(case)))
+    return _timed(lambda: fit_backdrop(sixty, land=case.port.land, piers=case.quays))
 
 
 def _date(case: Case) -> list[float]:
-    """The same of a date: on the grid, searched, told apart and flagged; the median of all dates that are counted."""
+    """The same of a date, from the grid to what is counted; the median of all dates that are counted."""
     stack = case.stack.isel(time=slice(0, USUAL))
-    backdrop = fit_backdrop(stack, land=case.port.land, piers=_piers(case))
+    backdrop = fit_backdrop(stack, land=case.port.land, piers=case.quays)
 
     def count(date: int) -> None:
-        product, port = case.products[date], case.port
-        image = to_port_grid(product, case.grid)
-        hits, seen = detect_over_time(image, product, backdrop, case.masks)
-        found = case.vessels(hits, seen, waters=case.alongside)
-        line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-        found = found.assign(line=line, pixel=pixel)
-        flag_cranes(
-            found, hits, seen, image=image, backdrop=backdrop, masks=case.masks, piers=port.piers, land=port.land
-        )
+        image = to_port_grid(case.products[date], case.grid)
+        told(case, date, detect_over_time(image, case.products[date], backdrop, case.masks), image, backdrop)
 
     count(case.counted[0])  # compiled, and its window in the page cache
     times = [_timed(lambda date=date: count(date)) for _ in range(ROUNDS) for date in case.counted]  # type: ignore[misc]
     return [float(value) for value in np.median(times, axis=0)]
-
-
-def _piers(case: Case) -> BaseGeometry:
-    every: BaseGeometry = case.port.piers.geometry[case.port.piers["kind"] == "pier"].union_all()
-    return every
 
 
 def _timed(call: Callable[[], object]) -> list[float]:
