@@ -50,7 +50,7 @@ def image(kind: str, shape: tuple[int, int]) -> NDArray[Any]:
 def worst(pixels: NDArray[Any], hits: Hits, params: CfarParams) -> float:
     """Largest relative difference of a ring's level from the plain twin's, over hits spread over the image."""
     sys.path.append(str(ROOT / "tests"))
-    import naive  # type: ignore[import-not-found]
+    import naive  # type: ignore[import-not-found]  # of the tests
 
     judge, largest = naive.judge_of(pixels, params), 0.0
     for k in np.unique(np.linspace(0, len(hits) - 1, CHECKED).astype(int)):

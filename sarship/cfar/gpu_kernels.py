@@ -23,6 +23,8 @@ import numba
 import numpy as np
 
 from sarship.cfar.gpu_parts import (
+    EPSILON,
+    GROUP,
     Mode,
     Running,
     as_kernel,
@@ -43,13 +45,10 @@ __all__ = ["CHUNK", "fill_levels", "shared_bytes", "sliding"]
 
 CHUNK = 11
 """Pixels of a thread. Odd, so that the threads of a warp meet different banks of the shared memory."""
-GROUP = 16
-"""Threads whose totals are added up in one step; a block has at most as many groups."""
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def shared_bytes(rule: Running, n_words: int, n_threads: int, back_p: int) -> int:
-    """Shared memory of a block of `sliding`, in bytes."""
+    """Shared memory of a block of `sliding`, in bytes; it has at most `GROUP` groups of threads."""
     columns = CHUNK * n_threads
     words = 2 * n_words * (2 * back_p + 1 + columns) + n_words * (2 * n_threads + 2 * GROUP) + 1
     return 8 * words + np.dtype(rule.level).itemsize * (columns + back_p)
@@ -204,7 +203,7 @@ def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
                 # Twice all that.
                 peak = pool[np.uint64(highest)]
                 tall, broad, steps = 2.0 * back_l + 1, 2.0 * back_p + 1, line - top + 2.0 * back_l + 2
-                error = _EPSILON * peak * tall * (4 * steps * broad + columns * (8 * broad + 4 * CHUNK + 8))
+                error = EPSILON * peak * tall * (4 * steps * broad + columns * (8 * broad + 4 * CHUNK + 8))
             cuda.syncthreads()
 
             # unrolled loops that read what is not needed too are faster than loops of different lengths

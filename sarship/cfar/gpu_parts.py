@@ -16,6 +16,8 @@ from sarship.cfar.device import is_simulated
 cuda: Any = import_module("numba.cuda")
 
 __all__ = [
+    "EPSILON",
+    "GROUP",
     "Device",
     "Law",
     "Mode",
@@ -37,6 +39,10 @@ __all__ = [
 
 Mode = Literal["search", "score", "mask"]
 """What a kernel leaves: found pixels, an image of scores, or an image of booleans."""
+
+GROUP = 16
+"""Threads of a block whose totals are added up in one step."""
+EPSILON = float(np.finfo(np.float64).eps)
 
 Device = Callable[..., Any]
 

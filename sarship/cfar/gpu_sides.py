@@ -17,6 +17,8 @@ import numpy as np
 
 from sarship.cfar.gpu_averages import deciding, side_score
 from sarship.cfar.gpu_parts import (
+    EPSILON,
+    GROUP,
     Mode,
     Rule,
     as_kernel,
@@ -37,9 +39,6 @@ __all__ = ["CHUNK", "shared_bytes", "sliding_sides"]
 
 CHUNK = 5
 """Columns of a thread. Odd, so that the threads of a warp meet different banks of the shared memory."""
-GROUP = 16
-"""Threads whose totals are added up in one step."""
-_EPSILON = float(np.finfo(np.float64).eps)
 
 
 def shared_bytes(n_threads: int) -> int:
@@ -160,7 +159,7 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
                 # all threads before, and a side is the difference of at most four. Twice all that.
                 peak = known = pool[np.uint64(highest)]
                 tall, broad, steps = 2.0 * back_l + 1, 2.0 * back_p + 1, line - top + 2.0 * back_l + 2
-                error = _EPSILON * peak * tall * (4 * steps * broad + 8.0 * columns * (CHUNK + n_threads + 4))
+                error = EPSILON * peak * tall * (4 * steps * broad + 8.0 * columns * (CHUNK + n_threads + 4))
             cuda.syncthreads()
             for part in range(t, 3 * n_groups, n_threads):
                 k, group = part // n_groups, part % n_groups
