@@ -32,7 +32,7 @@ from sarship.cells import median_of
 from sarship.errors import BackdropError
 from sarship.lowest import lowest_groups
 from sarship.portgrid import PortGrid
-from sarship.schema import BACKDROP
+from sarship.schema import BACKDROP, TRACK
 from sarship.standing import standing_cells
 
 if TYPE_CHECKING:
@@ -186,8 +186,13 @@ def _fit_orbit(
         for name in ("level", "spread", "n_empty", "stands", "sea", "looks", "independent")
     }
     columns["n_dates"] = ("relative_orbit", [used.size], BACKDROP["n_dates"].attrs)
-    columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates])
-    coords = {"polarization": names, "relative_orbit": [orbit], "y": stack["y"], "x": stack["x"]}
+    columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates], BACKDROP["is_borrowed"].attrs)
+    coords = {
+        "polarization": names,
+        "relative_orbit": ("relative_orbit", [orbit], TRACK),
+        "y": stack["y"],
+        "x": stack["x"],
+    }
     return xr.Dataset(columns, coords), on_dates(stack, shifts)
 
 
@@ -195,11 +200,15 @@ def on_dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
     """What is said of dates: of a stack's, or of one image."""
     return xr.Dataset(
         {
-            "scene": ("time", np.atleast_1d(stack["scene"].to_numpy())),
-            "orbit_of_date": ("time", np.atleast_1d(stack["relative_orbit"].to_numpy())),
+            "scene": ("time", np.atleast_1d(stack["scene"].to_numpy()), BACKDROP["scene"].attrs),
+            "orbit_of_date": (
+                "time",
+                np.atleast_1d(stack["relative_orbit"].to_numpy()),
+                BACKDROP["orbit_of_date"].attrs,
+            ),
             "row_shift": ("time", shifts.rows, BACKDROP["row_shift"].attrs),
             "column_shift": ("time", shifts.columns, BACKDROP["column_shift"].attrs),
-            "is_aligned": ("time", shifts.is_aligned),
+            "is_aligned": ("time", shifts.is_aligned, BACKDROP["is_aligned"].attrs),
         },
         {"time": np.atleast_1d(stack["time"].to_numpy())},
     )

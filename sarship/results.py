@@ -29,8 +29,9 @@ from shapely.errors import ShapelyError
 
 from sarship.catalog import Completeness
 from sarship.errors import OutputError
+from sarship.files import netcdf_bytes
 from sarship.model import DetectionParams
-from sarship.schema import COVERAGE, SCENES, VESSELS, Table
+from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table
 from sarship.series import count_by_pier
 from sarship.visits import find_visits
 
@@ -270,6 +271,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     """
     folder = make_folder(folder)
     provenance = results.provenance
+    mark = f"{SIMULATED} " if provenance.is_simulated else ""
     summary = {
         KEY: provenance.as_dict(),
         "failures": [asdict(failure) for failure in results.failures],
@@ -280,7 +282,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "vessels.geojson": vessels_bytes(results.vessels, provenance),
         **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
         "counts.csv": counts_csv(results.counts, provenance),
-        "counts.nc": bytes(results.counts.to_netcdf(engine="scipy")),
+        "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
         "visits.csv": visits_csv(results.visits, provenance),
         "results.json": _json_bytes(summary),
     }

@@ -24,6 +24,7 @@ __all__ = [
     "SIGMA0",
     "VESSELS",
     "VISITS",
+    "WGS84",
     "Column",
     "Table",
     "Variable",
@@ -31,6 +32,8 @@ __all__ = [
 
 WGS84: Final = "EPSG:4326"
 TIME: Final = "datetime64[ns, UTC]"
+TRACK: Final = {"long_name": "relative orbit (number of the track)"}
+"""Attributes of the coordinate `relative_orbit`."""
 
 
 @dataclass(frozen=True, slots=True)

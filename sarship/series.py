@@ -18,7 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.passes import are_counted, group_passes, seen_by_pass, vessels_once
-from sarship.schema import COUNTS, COVERAGE, NOT_COUNTED, SCENES, VESSELS
+from sarship.schema import COUNTS, COVERAGE, NOT_COUNTED, SCENES, TRACK, VESSELS
 
 __all__ = ["count_by_pier"]
 
@@ -87,18 +87,25 @@ def count_by_pier(
 def _dataset(tables: Reals, passes: Sequence[gpd.GeoDataFrame], piers: gpd.GeoDataFrame, min_seen: float) -> xr.Dataset:
     first = pd.concat([frame.iloc[:1] for frame in passes]) if passes else SCENES.empty()
     time = pd.DatetimeIndex(first["start"]).tz_convert(None).as_unit("ns")
+    middle = piers.representative_point()
     return xr.Dataset(
         {variable.name: (variable.dims, table, variable.attrs) for variable, table in zip(COUNTS, tables, strict=True)},
         coords={
             "time": ("time", time, {"standard_name": "time", "long_name": "start of the pass, UTC"}),
-            "pier": ("pier", np.array(piers["name"], dtype=np.str_), {"long_name": "name of the pier"}),
+            "pier": (
+                "pier",
+                np.array(piers["name"], dtype=np.str_),
+                {"long_name": "name of the pier", "cf_role": "timeseries_id"},
+            ),
             "scene": ("time", np.array([" ".join(frame["scene"]) for frame in passes], dtype=np.str_)),
             "platform": ("time", np.array(first["platform"], dtype=np.str_)),
-            "relative_orbit": ("time", first["relative_orbit"].to_numpy()),
+            "relative_orbit": ("time", first["relative_orbit"].to_numpy(), TRACK),
             "orbit_pass": ("time", np.array(first["orbit_pass"], dtype=np.str_)),
+            "longitude": ("pier", middle.x.to_numpy(), {"standard_name": "longitude", "units": "degrees_east"}),
+            "latitude": ("pier", middle.y.to_numpy(), {"standard_name": "latitude", "units": "degrees_north"}),
             "kind": ("pier", np.array(piers["kind"], dtype=np.str_)),
         },
-        attrs={"min_seen": min_seen},
+        attrs={"min_seen": min_seen, "featureType": "timeSeries"},
     )
 
 

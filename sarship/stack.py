@@ -7,7 +7,6 @@ adds to it without touching them, in any order.
 
 from __future__ import annotations
 
-import io
 import shutil
 import warnings
 from collections.abc import Collection, Iterator
@@ -20,6 +19,7 @@ import zarr
 from numpy.typing import NDArray
 
 from sarship.errors import BackdropError, OutputError
+from sarship.files import netcdf_bytes, read_netcdf
 from sarship.portgrid import PortGrid
 from sarship.schema import BACKDROP, PORT_SIGMA0
 
@@ -165,7 +165,7 @@ def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(bytes(backdrop.to_netcdf(engine="scipy")))
+        part.write_bytes(netcdf_bytes(backdrop, str(backdrop.attrs["crs"]), title="empty port"))
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -182,8 +182,7 @@ def read_backdrop(path: str | Path) -> xr.Dataset:
         When the file is missing, damaged, or holds something else.
     """
     try:
-        with xr.open_dataset(io.BytesIO(Path(path).read_bytes()), engine="scipy") as opened:
-            backdrop = opened.load()
+        backdrop = read_netcdf(Path(path).read_bytes())
     except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
         raise BackdropError(f"{path} cannot be read as a backdrop ({error}); fit it again") from error
     missing = [name for name in BACKDROP if name not in backdrop]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from cf import complaints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -248,13 +249,18 @@ def test_backdrop_is_saved_whole_and_read_back(tmp_path):
     assert PortGrid.of(back) == GRID
     for name in BACKDROP:
         np.testing.assert_array_equal(back[name].to_numpy(), found[name].to_numpy())
+    assert complaints_of(path) == []
+    with xr.open_dataset(path, decode_coords="all") as opened:
+        assert opened["spatial_ref"].attrs["grid_mapping_name"] == "transverse_mercator"
+        assert opened["level"].encoding["grid_mapping"] == "spatial_ref"
+        assert opened["x"].attrs["standard_name"] == "projection_x_coordinate"
     assert of_orbit(back, _image(_stack(dates), 0)).sel(polarization="VV")["n_dates"].item() == 4
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(BackdropError, match="cannot be read"):
         read_backdrop(path)
     with pytest.raises(BackdropError, match="cannot be read"):
         read_backdrop(tmp_path / "absent.nc")
-    found[["sea"]].to_netcdf(tmp_path / "part.nc", engine="scipy")
+    found[["sea"]].to_netcdf(tmp_path / "part.nc", engine="h5netcdf")
     with pytest.raises(BackdropError, match="no backdrop: it lacks level"):
         read_backdrop(tmp_path / "part.nc")
     with pytest.raises(OutputError, match="cannot write"):

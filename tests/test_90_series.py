@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
+from cf import complaints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 from tables import PIERS, make_coverage, make_scenes, make_vessels, part_of
 
-from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS
+from sarship.files import netcdf_bytes
+from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84
 from sarship.series import count_by_pier
 
 GEOD = Geod(ellps="WGS84")
@@ -93,12 +95,22 @@ def test_times_are_in_order_and_say_where_they_come_from():
     assert "UTC" in counts["time"].attrs["long_name"]
 
 
-def test_counts_survive_a_netcdf_file(tmp_path):
-    counts = count_by_pier(make_vessels(("S", "A")), PIERS, make_scenes(("S", "2024-12-01")), make_coverage(*BOTH))
-    counts.to_netcdf(tmp_path / "counts.nc", engine="scipy")
-    with xr.open_dataset(tmp_path / "counts.nc", engine="scipy") as back:
-        np.testing.assert_array_equal(back["n_vessels"], counts["n_vessels"])
-        assert (back["time"] == counts["time"]).all()
+def test_counts_survive_a_netcdf_file_to_the_microsecond(tmp_path):
+    scenes = make_scenes(("S", "2024-12-01T03:42:10.123457"), ("T", "2024-12-13T03:42:08.999999"))
+    coverage = make_coverage(*BOTH, *(("T", *rest) for _, *rest in BOTH))
+    counts = count_by_pier(make_vessels(("S", "A")), PIERS, scenes, coverage)
+    path = tmp_path / "counts.nc"
+    path.write_bytes(netcdf_bytes(counts, WGS84, title="vessels"))
+    with xr.open_dataset(path) as back:
+        np.testing.assert_array_equal(back["n_vessels"].transpose("time", "pier"), counts["n_vessels"])
+        assert back["time"].to_numpy().tolist() == counts["time"].to_numpy().tolist()
+        assert back["pier"].to_numpy().tolist() == ["A", "B"]
+        assert back["longitude"].to_numpy() == pytest.approx([35.81, 35.91])
+        assert back["latitude"].attrs["units"] == "degrees_north"
+    with xr.open_dataset(path, decode_coords="all") as back:
+        assert back["spatial_ref"].attrs["grid_mapping_name"] == "latitude_longitude"
+        assert "spatial_ref" in back["n_vessels"].coords
+    assert complaints_of(path) == []
 
 
 SLICES = [("first", "2024-12-01T03:43:00"), ("second", "2024-12-01T03:43:25.001")]

@@ -36,6 +36,8 @@ _OTHER_INCIDENCE_DEG: Final = 41.5
 _LATER: Final = timedelta(days=5, hours=-11)
 _REVOLUTIONS_LATER: Final = 66
 """The second orbit: how it sees the port, and how much after the first."""
+_JITTER_US: Final = 1_500_000
+"""Deviation of a pass from the repeat cycle, microseconds: real ones of a track lie some seconds apart."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -128,7 +130,8 @@ def simulate_harbour(
     products, truths = [], []
     for date, vessels in enumerate(schedule(plan, place, n_dates, seed, busy)):
         rng = np.random.default_rng([seed, _WEATHER, date])
-        here = _on_date(first, date, n_orbits, float(rng.uniform(*wind_m_s)))
+        wind, late = float(rng.uniform(*wind_m_s)), timedelta(microseconds=int(rng.normal(0, _JITTER_US)))
+        here = _on_date(first, date, n_orbits, wind, late)
         path, truth = simulate_product(
             folder,
             here,
@@ -146,7 +149,10 @@ def simulate_harbour(
     return Harbour(port_file=port_file, products=tuple(products), truth=truth, plan=plan)
 
 
-def _on_date(first: ProductParams, date: int, n_orbits: int, wind_m_s: float) -> ProductParams:
+def _on_date(
+    first: ProductParams, date: int, n_orbits: int, wind_m_s: float, late: timedelta = timedelta(0)
+) -> ProductParams:
+    """The product of a date, so much later than the repeat cycle says."""
     cycle, other = divmod(date, n_orbits)
     if other:
         first = replace(first, orbit_pass="descending", incidence_deg=_OTHER_INCIDENCE_DEG)  # noqa: S106
