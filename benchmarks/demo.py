@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.pages import ROOT, write_between
-from sarship.demo import DemoOutcome, run_demo
+from sarship.pipeline.demo import DemoOutcome, run_demo
 
 SEEDS: Final = range(5)
 """The first is the demo's own."""

@@ -50,7 +50,12 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     """
     spent = dict.fromkeys(STEPS, 0.0)
     begin = time.perf_counter()
-    from sarship import bands, cfar, detection, grd, piers, vessels
+    from sarship import cfar
+    from sarship.detection import bands
+    from sarship.detection import single_image as detection
+    from sarship.port import piers
+    from sarship.sentinel1 import product as grd
+    from sarship.vessels import find as vessels
 
     spent["import"] = time.perf_counter() - begin
 

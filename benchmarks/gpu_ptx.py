@@ -46,7 +46,11 @@ def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     # the modules of kernels make device functions when they load, which asks for a card
     dispatcher: Any = import_module("numba.cuda.dispatcher")
     dispatcher.get_current_device = _Card
-    from sarship.cfar import gpu_averages, gpu_float_rules, gpu_kernels, gpu_rings, gpu_rules
+    from sarship.cfar.gpu import per_pixel as gpu_rings
+    from sarship.cfar.gpu import rules_float as gpu_float_rules
+    from sarship.cfar.gpu import rules_goca_os as gpu_averages
+    from sarship.cfar.gpu import rules_integer as gpu_rules
+    from sarship.cfar.gpu import sliding as gpu_kernels
 
     kind: Any
     rules: dict[str, tuple[Any, Any]] = {
@@ -86,7 +90,10 @@ def _passing(
     name: str, rule: Any, mode: Any, begin: tuple[Any, ...], ends: tuple[Any, ...]
 ) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """The kernels that pass over the image."""
-    from sarship.cfar import gpu_kernels, gpu_ordered, gpu_parts, gpu_sides
+    from sarship.cfar.gpu import goca_soca as gpu_sides
+    from sarship.cfar.gpu import os_cfar as gpu_ordered
+    from sarship.cfar.gpu import parts as gpu_parts
+    from sarship.cfar.gpu import sliding as gpu_kernels
 
     for is_masked in (False, True):
         label = f"{name}, {mode}{', masked' * is_masked}"
@@ -102,7 +109,7 @@ def _passing(
 
 
 def _law() -> Any:
-    from sarship.cfar.gpu_parts import Law
+    from sarship.cfar.gpu.parts import Law
 
     typeof: Any = numba.typeof
     return typeof(Law(1.0, 1.0, 1.0, 1.0))

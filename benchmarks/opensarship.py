@@ -27,17 +27,18 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
-from sarship import cfar, sizes
-from sarship.grouping import group_hits
-from sarship.hulls import fit_boxes, weigh_hits
+from sarship import cfar
+from sarship.detection.grouping import group_hits
 from sarship.model import DetectionParams, Hits
-from sarship.vessels import find_vessels
+from sarship.vessels import sizes
+from sarship.vessels.boxes import fit_boxes, weigh_hits
+from sarship.vessels.find import find_vessels
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from sarship.image import SearchedImage
+    from sarship.vessels.image import SearchedImage
 
 DATA: Final = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data")) / "opensarship"
 SPACING_M: Final = 10.0

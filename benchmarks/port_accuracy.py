@@ -37,21 +37,21 @@ from shapely.geometry.base import BaseGeometry
 from benchmarks.pages import ROOT, write_between
 from benchmarks.port_scores import counts_of, matched, summary
 from sarship import schema
-from sarship.backdrop import fit_backdrop
-from sarship.clutter import threshold_factor
-from sarship.cranes import flag_cranes
-from sarship.detection import detect
-from sarship.flags import doubt_at_piers, flag_ghosts, flag_lasting
-from sarship.grd import GrdProduct, open_grd
-from sarship.grouping import group_hits
+from sarship.cfar.thresholds import threshold_factor
+from sarship.change.cranes import flag_cranes
+from sarship.change.detection import PortMasks, detect_over_time, port_masks
+from sarship.change.reference import fit_backdrop
+from sarship.counts.passes import are_counted
+from sarship.detection.grouping import group_hits
+from sarship.detection.single_image import detect
 from sarship.model import DetectionParams, Hits
-from sarship.overtime import PortMasks, detect_over_time, port_masks
-from sarship.passes import are_counted
-from sarship.piers import Port, assign_piers, read_port
-from sarship.portgrid import PortGrid, PortImage, to_port_grid
+from sarship.port.grid import PortGrid, PortImage, to_port_grid
+from sarship.port.piers import Port, assign_piers, read_port
+from sarship.port.stack import add_scene, read_stack
+from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import LARGE_PORT, simulate_harbour
-from sarship.stack import add_scene, read_stack
-from sarship.vessels import find_vessels
+from sarship.vessels.find import find_vessels
+from sarship.vessels.flags import doubt_at_piers, flag_ghosts, flag_lasting
 
 SEEDS: Final = (11, 12, 13, 14, 15)
 N_DATES: Final = 72
@@ -326,7 +326,7 @@ def told(
 
 
 def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
-    with mock.patch("sarship.overtime.shift_of", return_value=(0.0, 0.0)):
+    with mock.patch("sarship.change.detection.shift_of", return_value=(0.0, 0.0)):
         return ours(case, date, USUAL, moved=1.5)
 
 
@@ -339,7 +339,7 @@ def _without_ring(case: Case, date: int) -> gpd.GeoDataFrame:
         return ratio / np.float32(factor), np.ones_like(ratio)
 
     image, backdrop = case.image(date), _backdrop(case, USUAL)
-    with mock.patch("sarship.overtime._cleaned", plain):  # not `_detected`: what that keeps has the ring
+    with mock.patch("sarship.change.detection._cleaned", plain):  # not `_detected`: what that keeps has the ring
         detected = detect_over_time(image, case.products[date], backdrop, case.masks)
     return told(case, date, detected, image, backdrop)
 

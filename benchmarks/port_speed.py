@@ -23,9 +23,9 @@ import xarray as xr
 from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
 from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases, told
-from sarship.backdrop import fit_backdrop
-from sarship.overtime import detect_over_time
-from sarship.portgrid import to_port_grid
+from sarship.change.detection import detect_over_time
+from sarship.change.reference import fit_backdrop
+from sarship.port.grid import to_port_grid
 
 SEED: Final = 11
 N_FITTED: Final = 60

@@ -21,9 +21,10 @@ from scipy import special
 
 from benchmarks.pages import ROOT, write_between
 from benchmarks.seas import LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw, Image, gamma, lognormal, textured, weibull
-from sarship import cfar, klaw
+from sarship import cfar
 from sarship.cfar import CfarParams
-from sarship.clutter import threshold_factor
+from sarship.cfar import k_distribution as klaw
+from sarship.cfar.thresholds import threshold_factor
 
 PAGE: Final = ROOT / "docs" / "cfar.md"
 SIDE: Final = 2500

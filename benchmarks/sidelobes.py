@@ -1,4 +1,4 @@
-"""Sidelobes of real vessels: how far below the peak, along azimuth and range, against `sarship.sidelobes`.
+"""Sidelobes of real vessels: how far below the peak, along azimuth and range, against `sarship.detection.sidelobes`.
 
 `python -m benchmarks.sidelobes` prints a table from OpenSARShip's chips: for vessels whose peak lies 33 dB above the
 sea, the level along the peak's line and column, 15 m and more beyond the hull, without the sea, in dB below the peak.
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.opensarship import DATA, SPACING_M, Chip, read_chips
-from sarship.sidelobes import sidelobes_of
+from sarship.detection.sidelobes import sidelobes_of
 
 BRIGHT_DB: Final = 33.0
 CLEAR_M: Final = 15.0

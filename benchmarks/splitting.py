@@ -24,11 +24,12 @@ from scipy import ndimage
 from scipy.optimize import minimize
 
 from benchmarks.opensarship import AT_A_QUAY, CELL_M2, DATA, LOOKS, SPACING_M, in_box, measured, read_chips, search
-from sarship import cfar, splitting
-from sarship.grouping import group_hits
-from sarship.hulls import HitPlaces, fit_boxes, weigh_hits
+from sarship import cfar
+from sarship.detection.grouping import group_hits
+from sarship.detection.sidelobes import stands_out
 from sarship.model import DetectionParams, Hits
-from sarship.sidelobes import stands_out
+from sarship.vessels import splitting
+from sarship.vessels.boxes import HitPlaces, fit_boxes, weigh_hits
 
 Reals = NDArray[np.float64]
 Laid = tuple["Ship", float, float]

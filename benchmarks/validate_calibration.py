@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.errors import ProductWarning
-from sarship.grd import GrdProduct, open_grd
+from sarship.sentinel1.product import GrdProduct, open_grd
 
 DATA = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 QUANTITIES = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}

@@ -27,8 +27,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sarship.annotation import Annotation, read_annotation
-from sarship.earth import cartesian
+from sarship.geo.earth import cartesian
+from sarship.sentinel1.annotation import Annotation, read_annotation
 
 SPEED_OF_LIGHT: Final = 299_792_458.0
 GRID: Final = 200

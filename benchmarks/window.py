@@ -59,8 +59,8 @@ class Row:
 def make_dates(folder: Path, n_dates: int, is_cog: bool) -> None:
     """Products by the names that a mirror gives them: each date's own XML, the pixels of a few."""
     from sarship.simulate import ProductParams, Vessel, simulate_product
-    from sarship.simulate.package import to_cog
     from sarship.simulate.product import write_source
+    from sarship.simulate.safe.package import to_cog
 
     first = ProductParams(shape=SHAPE, layout="short")
     vessels = [

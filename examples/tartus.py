@@ -12,7 +12,7 @@ import numpy as np
 import sarship as ss
 from sarship.catalog import CATALOGS, group_passes
 from sarship.errors import SarshipError
-from sarship.ports import only_port, port_area
+from sarship.port.index import only_port, port_area
 
 logging.disable(logging.WARNING)  # of the libraries beneath, to which each try again is one
 AREA = port_area(only_port("Tartus"))

@@ -15,32 +15,32 @@ _HOME = {
     "DetectionParams": "model",
     "Hits": "model",
     "Scene": "model",
-    "SceneQuery": "query",
+    "SceneQuery": "catalog.query",
     "Window": "model",
     "completeness": "catalog",
     "open_catalog": "catalog",
-    "GrdProduct": "grd",
-    "open_grd": "grd",
-    "detect": "detection",
-    "PortGrid": "portgrid",
-    "detect_over_time": "overtime",
-    "fit_backdrop": "backdrop",
-    "port_masks": "overtime",
-    "read_backdrop": "stack",
-    "read_stack": "stack",
-    "to_port_grid": "portgrid",
-    "write_backdrop": "stack",
-    "add_scene": "stack",
-    "find_vessels": "vessels",
-    "Port": "piers",
-    "assign_piers": "piers",
-    "read_port": "piers",
-    "count_by_pier": "series",
-    "find_visits": "visits",
-    "Results": "results",
-    "read_results": "results",
-    "survey": "pipeline",
-    "write_pictures": "pictures",
+    "GrdProduct": "sentinel1.product",
+    "open_grd": "sentinel1.product",
+    "detect": "detection.single_image",
+    "PortGrid": "port.grid",
+    "detect_over_time": "change.detection",
+    "fit_backdrop": "change.reference",
+    "port_masks": "change.detection",
+    "read_backdrop": "port.stack",
+    "read_stack": "port.stack",
+    "to_port_grid": "port.grid",
+    "write_backdrop": "port.stack",
+    "add_scene": "port.stack",
+    "find_vessels": "vessels.find",
+    "Port": "port.piers",
+    "assign_piers": "port.piers",
+    "read_port": "port.piers",
+    "count_by_pier": "counts.by_pier",
+    "find_visits": "counts.visits",
+    "Results": "pipeline.results",
+    "read_results": "pipeline.results",
+    "survey": "pipeline.first_pass",
+    "write_pictures": "pipeline.pictures",
 }
 """Where each public name lives."""
 
@@ -78,22 +78,22 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from sarship.backdrop import fit_backdrop
     from sarship.catalog import completeness, open_catalog
-    from sarship.detection import detect
-    from sarship.grd import GrdProduct, open_grd
+    from sarship.catalog.query import SceneQuery
+    from sarship.change.detection import detect_over_time, port_masks
+    from sarship.change.reference import fit_backdrop
+    from sarship.counts.by_pier import count_by_pier
+    from sarship.counts.visits import find_visits
+    from sarship.detection.single_image import detect
     from sarship.model import DetectionParams, Hits, Scene, Window
-    from sarship.overtime import detect_over_time, port_masks
-    from sarship.pictures import write_pictures
-    from sarship.piers import Port, assign_piers, read_port
-    from sarship.pipeline import survey
-    from sarship.portgrid import PortGrid, to_port_grid
-    from sarship.query import SceneQuery
-    from sarship.results import Results, read_results
-    from sarship.series import count_by_pier
-    from sarship.stack import add_scene, read_backdrop, read_stack, write_backdrop
-    from sarship.vessels import find_vessels
-    from sarship.visits import find_visits
+    from sarship.pipeline.first_pass import survey
+    from sarship.pipeline.pictures import write_pictures
+    from sarship.pipeline.results import Results, read_results
+    from sarship.port.grid import PortGrid, to_port_grid
+    from sarship.port.piers import Port, assign_piers, read_port
+    from sarship.port.stack import add_scene, read_backdrop, read_stack, write_backdrop
+    from sarship.sentinel1.product import GrdProduct, open_grd
+    from sarship.vessels.find import find_vessels
 
 
 def __getattr__(name: str) -> object:

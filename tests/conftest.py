@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from servers.dhus import DhusServer
     from servers.stac import StacServer
 
-    from sarship.query import Catalog
+    from sarship.catalog.query import Catalog
     from sarship.simulate import Harbour, ProductParams
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -225,7 +225,7 @@ def amazon(mirror: list[Path]) -> Iterator[StacServer]:
 def earth_search(amazon: StacServer, store: str, monkeypatch: pytest.MonkeyPatch) -> Catalog:
     from servers.cdse import KEY, SECRET
 
-    from sarship.catalog.earthsearch import EarthSearchCatalog
+    from sarship.catalog.earth_search import EarthSearchCatalog
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)

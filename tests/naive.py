@@ -6,10 +6,10 @@ from math import ceil, floor, fsum, log
 import numpy as np
 from scipy import ndimage
 
-from sarship.averages import order_table, side_table
 from sarship.cfar import CfarParams
-from sarship.clutter import ring_table
-from sarship.klaw import ring_surface
+from sarship.cfar.goca_soca_os import order_table, side_table
+from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.thresholds import ring_table
 
 UNDECIDED = (np.nan, np.nan)
 

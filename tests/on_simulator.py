@@ -19,7 +19,9 @@ from numba import cuda
 from numba.cuda.simulator import kernel as simulated
 
 from sarship import cfar
-from sarship.cfar import CfarParams, checkup, gpu_job
+from sarship.cfar import CfarParams
+from sarship.cfar import selftest as checkup
+from sarship.cfar.gpu import launch as gpu_job
 from sarship.errors import FloodError
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -314,7 +316,7 @@ def command():
 
 def over_time():
     """So are the thresholds over a port's grid, to the last bit of a float32."""
-    from sarship import overtime
+    from sarship.change import detection as overtime
 
     power = sea((9, 14), np.float32, 12)
     water = np.random.default_rng(3).random(power.shape) > 0.2

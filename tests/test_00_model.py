@@ -12,7 +12,7 @@ import xarray as xr
 from sarship import schema
 from sarship.errors import ProductError
 from sarship.model import DetectionParams, Hits, Scene, Window
-from sarship.xmltree import parse_xml
+from sarship.sentinel1.xml import parse_xml
 
 START = datetime(2025, 1, 10, 3, 40, tzinfo=UTC)
 

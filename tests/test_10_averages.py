@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from sarship.averages import order_of, order_table, side_table
-from sarship.clutter import pfa_of, threshold_factor
+from sarship.cfar.goca_soca_os import order_of, order_table, side_table
+from sarship.cfar.thresholds import pfa_of, threshold_factor
 from sarship.model import CfarParams
 
 SIDES = ["greatest", "smallest"]

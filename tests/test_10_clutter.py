@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from sarship.clutter import pfa_of, ring_table, threshold_factor
+from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
 from sarship.model import CfarParams
 
 

@@ -15,12 +15,12 @@ from pyproj import Geod, Transformer
 from scipy.optimize import brentq, minimize_scalar
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
-from sarship.antimeridian import recentred, ring_polygon
-from sarship.earth import cartesian, geodetic
-from sarship.geometry import ImageGeometry, geoid_height_m
-from sarship.groundrange import GroundRange
+from sarship.geo.antimeridian import recentred, ring_polygon
+from sarship.geo.earth import cartesian, geodetic
 from sarship.model import Window
-from sarship.orbit import Orbit
+from sarship.sentinel1.geolocation import ImageGeometry, geoid_height_m
+from sarship.sentinel1.ground_range import GroundRange
+from sarship.sentinel1.orbit import Orbit
 
 TO_EARTH_FIXED = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
 WGS84 = Geod(ellps="WGS84")

@@ -8,9 +8,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from sarship import klaw
-from sarship.clutter import pfa_of, ring_table, threshold_factor
-from sarship.klaw import ring_surface
+from sarship.cfar import k_distribution as klaw
+from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
 from sarship.model import CfarParams
 
 LOOKS = 4.4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sarship.rings import ring_of
+from sarship.cfar.effective_samples import ring_of
 
 SIDE = 40
 

@@ -10,7 +10,7 @@ import traceback
 
 import pytest
 
-from sarship.credentials import (
+from sarship.catalog.credentials import (
     Account,
     Secret,
     credentials_file,

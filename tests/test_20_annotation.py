@@ -14,8 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from sarship.annotation import equivalent_looks, half_power_width, read_annotation
 from sarship.errors import ProductError
+from sarship.sentinel1.annotation import equivalent_looks, half_power_width, read_annotation
 
 REPOSITORY = Path(__file__).parents[1]
 SAFE = Path(os.environ.get("SARSHIP_DATA", REPOSITORY.parent / "shared" / "data")) / "safe"

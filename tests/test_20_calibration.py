@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sarship.calibration import border_power_at, read_calibration, read_noise
 from sarship.errors import ProductError
 from sarship.model import Window
-from sarship.safe import open_safe
+from sarship.sentinel1.calibration import border_power_at, read_calibration, read_noise
+from sarship.sentinel1.safe import open_safe
 
 
 @dataclass

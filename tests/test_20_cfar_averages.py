@@ -58,7 +58,7 @@ def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, average, dtyp
     np.testing.assert_array_equal(band, scores[30:75])
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
-    for kernel in ("cpu_sides", "cpu_ordered"):
+    for kernel in ("cpu.goca_soca", "cpu.os_cfar"):
         monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_LINES", 7)
         monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_PIXELS", 40)
     got = cfar.detect(np.asfortranarray(image), params, valid)

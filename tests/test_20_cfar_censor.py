@@ -53,8 +53,8 @@ def test_bands_with_their_halo_equal_the_whole(monkeypatch, way, dtype):
     whole, scores = cfar.detect(image, params), cfar.score(image, params)
     if way == {"law": "gamma"}:
         assert np.any(cfar.mask(image, params) != cfar.mask(image, replace(params, passes=1)))
-    monkeypatch.setattr("sarship.cfar.censor.BLOCK", 23)
-    monkeypatch.setattr("sarship.cfar.censor._AT_ONCE", 3)
+    monkeypatch.setattr("sarship.cfar.censoring.BLOCK", 23)
+    monkeypatch.setattr("sarship.cfar.censoring._AT_ONCE", 3)
     found = []
     for start in range(0, 120, 50):
         stop = min(start + 50, 120)

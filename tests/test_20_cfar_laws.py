@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from scipy import integrate, ndimage, special, stats
 from twins import assert_twins_agree, examples, searches
 
-from sarship import cfar, klaw
-from sarship.cfar import CfarParams, cpu_levels
-from sarship.clutter import pfa_of, ring_table, threshold_factor
+from sarship import cfar
+from sarship.cfar import CfarParams
+from sarship.cfar import k_distribution as klaw
+from sarship.cfar.cpu import log_levels as cpu_levels
+from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
 
 LAWS = ["lognormal", "weibull", "k", "gaussian"]
 TWO_MOMENTS = ["lognormal", "weibull", "gaussian"]
@@ -83,7 +85,7 @@ def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, law, dtype):
     np.testing.assert_allclose(band, scores[30:74], rtol=2e-7)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
-    monkeypatch.setattr("sarship.cfar.moments.STRIP_LINES", 1)
+    monkeypatch.setattr("sarship.cfar.cpu.two_parameter.STRIP_LINES", 1)
     got = cfar.detect(np.asfortranarray(image), params, valid)
     for name in ("line", "pixel", "value", "clutter", "score"):
         np.testing.assert_array_equal(getattr(got, name), getattr(whole, name))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sarship.cfar.measure import measure_correlation, measure_looks
+from sarship.cfar.speckle import measure_correlation, measure_looks
 
 
 def speckle(shape, looks, sigma=0.0, seed=0):

@@ -22,9 +22,9 @@ from pathlib import Path
 import pytest
 from servers.http import FAULTS, FileServer, Served, serve
 
-from sarship.download import FileRequest, Patience, fetch_file, fetch_files, inside, public_url
+from sarship.download.fetch import FileRequest, Patience, fetch_file, fetch_files, inside, public_url
+from sarship.download.partial import PartFile
 from sarship.errors import CredentialError, DownloadError, OutputError, SarshipError
-from sarship.partfile import PartFile
 
 QUICK = Patience(base_s=0.001, cap_s=0.01, longest_wait_s=1.0, connect_s=2.0, read_s=0.15, min_rate=2000.0)
 MIB = 2**20
@@ -502,7 +502,7 @@ def test_two_hundred_downloads_under_faults(tmp_path, monkeypatch):
 CHILD = """
 import sys
 from pathlib import Path
-from sarship.download import fetch_file
+from sarship.download.fetch import fetch_file
 fetch_file(sys.argv[1], Path(sys.argv[2]), size=int(sys.argv[3]), checksum=("md5", sys.argv[4]))
 """
 

@@ -23,10 +23,10 @@ from shapely import Point, Polygon, box
 from shapely.affinity import translate
 
 from sarship.errors import ProductError, ProductWarning
-from sarship.grd import GrdProduct, open_grd
-from sarship.measurement import CELL, Measurement, clean_borders
 from sarship.model import Window
 from sarship.schema import SIGMA0
+from sarship.sentinel1.measurement import CELL, Measurement, clean_borders
+from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import ProductParams, simulate_product
 
 SMALL = ProductParams(shape=(90, 130))

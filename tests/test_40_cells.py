@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
-from sarship.cells import median_of, spread_out
+from sarship.change.array_ops import median_of, spread_out
 
 
 @settings(max_examples=50, deadline=None)

@@ -12,7 +12,7 @@ import pytest
 import rasterio
 
 from sarship.errors import ProductError
-from sarship.integrity import Finding, check_product
+from sarship.sentinel1.verify import Finding, check_product
 from sarship.simulate import ProductParams, simulate_product
 
 

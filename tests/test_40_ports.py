@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from sarship.errors import PortError
-from sarship.piers import read_port
-from sarship.ports import PortEntry, find_port, new_port, port_index
+from sarship.port.index import PortEntry, find_port, new_port, port_index
+from sarship.port.piers import read_port
 
 
 def test_the_index_is_whole_and_plausible():

@@ -22,18 +22,18 @@ from hypothesis import strategies as st
 from scipy.interpolate import CubicHermiteSpline
 from scipy.spatial import cKDTree
 
-from sarship.calibration import read_noise
 from sarship.errors import ProductWarning
-from sarship.grd import open_grd
 from sarship.model import Window
-from sarship.piers import read_port
+from sarship.port.piers import read_port
+from sarship.sentinel1.calibration import read_noise
+from sarship.sentinel1.product import open_grd
 from sarship.simulate import Harbour, ProductParams, Vessel, fill_product, simulate_harbour, simulate_product
 from sarship.simulate.grid import make_grid
 from sarship.simulate.orbit import LIGHT_M_S, REPEAT, locate, orbit_over, see, to_earth
 from sarship.simulate.params import MODES, relative_orbit
+from sarship.simulate.safe.calibration import gain_row, noise_field, swath_blocks
 from sarship.simulate.sea import band, look_weights, response, sea_level, speckle, texture
 from sarship.simulate.ships import radar_cross_section, ship_patches
-from sarship.simulate.swaths import gain_row, noise_field, swath_blocks
 
 Product = tuple[Path, gpd.GeoDataFrame]
 SMALL = ProductParams(shape=(160, 200))

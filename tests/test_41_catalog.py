@@ -10,10 +10,10 @@ from shapely import box
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import query_of
 from sarship.errors import CatalogError, OutputError, ProductWarning
 from sarship.model import Window
-from sarship.query import SceneQuery
 
 PORT = box(35.79, 34.89, 35.81, 34.91)
 

@@ -12,10 +12,10 @@ from servers.cdse import IDENTITY, ODATA, SECRET
 from servers.http import Served, serve
 from shapely import box
 
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
 from sarship.model import Window
-from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 
@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sarship.transfer.Patience.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.http.Patience.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture

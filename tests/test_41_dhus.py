@@ -11,8 +11,8 @@ from servers.http import serve
 from shapely import box
 
 from sarship.catalog import open_catalog
+from sarship.catalog.query import SceneQuery
 from sarship.errors import CatalogError, CredentialError, DownloadError, OutputError, ProductWarning
-from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 SEARCH = f"{HUB}/search"

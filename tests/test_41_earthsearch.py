@@ -9,10 +9,10 @@ import pytest
 from shapely import box
 
 from sarship.catalog import open_catalog
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
-from sarship.download import FileRequest
+from sarship.download.fetch import FileRequest
 from sarship.errors import CatalogError, CredentialError, ProductWarning
-from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 

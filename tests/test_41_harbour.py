@@ -14,12 +14,12 @@ import pytest
 import shapely
 
 from benchmarks import port_scores, ship_looks
-from sarship.grd import open_grd
-from sarship.piers import read_port
+from sarship.port.piers import read_port
+from sarship.sentinel1.product import open_grd
 from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
-from sarship.simulate.ghosts import find_ghosts, moved_lines
+from sarship.simulate.ambiguities import find_ghosts, moved_lines
 from sarship.simulate.grid import make_grid
-from sarship.simulate.plan import Pier, Place
+from sarship.simulate.port_plan import Pier, Place
 from sarship.simulate.traffic import schedule
 
 N_DATES = 60

@@ -16,9 +16,9 @@ from shapely import box
 from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.catalog.planetary import _tokens
+from sarship.catalog.query import SceneQuery
 from sarship.errors import CatalogError, DownloadError, ProductWarning, SarshipError
 from sarship.model import Window
-from sarship.query import SceneQuery
 from sarship.simulate import ProductParams
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")

@@ -12,14 +12,14 @@ from rasterio import features
 from rasterio.transform import Affine
 
 from sarship import cfar, open_grd
-from sarship.alignment import correct_shift, measure_shifts
+from sarship.change.coregistration import correct_shift, measure_shifts
 from sarship.errors import BackdropError, OutputError, PortError
-from sarship.piers import read_port
-from sarship.portgrid import PortGrid, PortImage, to_port_grid
-from sarship.resample import interpolate_power
+from sarship.port.grid import PortGrid, PortImage, to_port_grid
+from sarship.port.piers import read_port
+from sarship.port.resample import interpolate_power
+from sarship.port.stack import add_scene, has_scene, read_stack
 from sarship.simulate.params import MODES
 from sarship.simulate.sea import speckle
-from sarship.stack import add_scene, has_scene, read_stack
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ from shapely import box
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
+from sarship.catalog.query import SceneQuery
+from sarship.download.http import Patience
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
-from sarship.query import SceneQuery
-from sarship.remote import GDAL_OPTIONS
+from sarship.sentinel1.remote import GDAL_OPTIONS
 from sarship.simulate import ProductParams
-from sarship.transfer import Patience
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 WINDOW = Window(600, 1100, 600, 1100)
@@ -35,7 +35,7 @@ def product(tmp_path_factory) -> Path:
 @pytest.fixture
 def server(product, tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("sarship.probe.PATIENCE", Patience(n_attempts=3, base_s=0.01))
+    monkeypatch.setattr("sarship.download.probe.PATIENCE", Patience(n_attempts=3, base_s=0.01))
     for option, value in {"MAX_RETRY": 1, "RETRY_DELAY": 0.01, "LOW_SPEED_TIME": 1}.items():
         monkeypatch.setitem(GDAL_OPTIONS, f"GDAL_HTTP_{option}", value)
     with serve_stac() as running:
@@ -126,7 +126,7 @@ def test_cache_that_cannot_be_written_is_one_sentence(server, tmp_path, monkeypa
         stream.write(b"half")
         raise OSError(code, "no")
 
-    monkeypatch.setattr("sarship.remote.np.savez", fail)
+    monkeypatch.setattr("sarship.sentinel1.remote.np.savez", fail)
     with pytest.raises(OutputError, match="SARSHIP_CACHE") as caught:
         remote.digital_numbers("VV", WINDOW)
     assert "\n" not in str(caught.value)
@@ -146,7 +146,7 @@ from functools import partial
 from pathlib import Path
 import numpy as np
 from sarship.model import Window
-from sarship.remote import _keep
+from sarship.sentinel1.remote import _keep
 image = np.arange(900 * 900, dtype=np.uint32).astype(np.uint16).reshape(900, 900)
 def read(window):
     return image[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]

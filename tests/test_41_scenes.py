@@ -10,10 +10,10 @@ import shapely
 from shapely import box
 
 from sarship.catalog import completeness, group_passes, open_catalog
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange, footprint_of, is_name, make_scene, matches, query_area, query_of
 from sarship.errors import CatalogError
 from sarship.model import Scene
-from sarship.query import SceneQuery
 
 PORT = box(35.80, 34.85, 35.90, 34.95)
 NAME = "S1A_IW_GRDH_1SDV_{0:%Y%m%dT%H%M%S}_{1:%Y%m%dT%H%M%S}_{2:06d}_06D21F_{3}"

@@ -20,10 +20,10 @@ from servers.stac import TOKEN as SAS
 from shapely import box
 
 from sarship.catalog import CATALOGS, completeness, group_passes
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange
 from sarship.errors import OutputError, SarshipError
 from sarship.model import Window
-from sarship.query import SceneQuery
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 PROVIDERS = ["local", "planetary", "cdse", "asf", "earth_search", "dhus"]
@@ -43,7 +43,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("sarship.transfer.Patience.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.http.Patience.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture(params=PROVIDERS)

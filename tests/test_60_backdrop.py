@@ -9,15 +9,15 @@ from cf import complaints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sarship.backdrop import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of
-from sarship.drawn import doubtful_piers
+from sarship.change.empty_level import lowest_groups
+from sarship.change.port_check import doubtful_piers
+from sarship.change.reference import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.change.update import update_backdrop
+from sarship.detection.sidelobes import sidelobes_of
 from sarship.errors import BackdropError, OutputError
-from sarship.joining import update_backdrop
-from sarship.lowest import lowest_groups
-from sarship.portgrid import PortGrid
+from sarship.port.grid import PortGrid
+from sarship.port.stack import read_backdrop, write_backdrop
 from sarship.schema import BACKDROP, PORT_SIGMA0
-from sarship.sidelobes import sidelobes_of
-from sarship.stack import read_backdrop, write_backdrop
 
 GRID = PortGrid(crs="EPSG:32636", west_m=700_000.0, north_m=3_800_000.0, shape=(120, 120))
 LAND_CELLS = np.zeros(GRID.shape, bool)

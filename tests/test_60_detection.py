@@ -7,13 +7,15 @@ import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sarship import bands, cfar, detection
-from sarship.bands import Area
-from sarship.detection import coverage, detect, shortest_vessel_m
+from sarship import cfar
+from sarship.detection import bands
+from sarship.detection import single_image as detection
+from sarship.detection.bands import Area
+from sarship.detection.single_image import coverage, detect, shortest_vessel_m
 from sarship.errors import FloodError, ProductError, ProductWarning
-from sarship.grd import open_grd
 from sarship.model import CfarParams, DetectionParams, Hits, Window
 from sarship.schema import COVERAGE
+from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, Vessel, simulate_product
 
 COLUMNS = ("line", "pixel", "value", "clutter", "score", "is_edge")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sarship.sidelobes import MAIN_LOBE, MARGIN, sidelobes_of, stands_out
+from sarship.detection.sidelobes import MAIN_LOBE, MARGIN, sidelobes_of, stands_out
 
 RESOLUTION = (22.0, 20.0)
 SEA = 0.1

@@ -11,12 +11,12 @@ import xarray as xr
 from scipy import ndimage
 
 from sarship import open_grd
-from sarship.backdrop import fit_backdrop
+from sarship.change.detection import detect_over_time, port_masks
+from sarship.change.reference import fit_backdrop
 from sarship.errors import BackdropError
 from sarship.model import DetectionParams
-from sarship.overtime import detect_over_time, port_masks
-from sarship.piers import read_port
-from sarship.portgrid import PortGrid, to_port_grid
+from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.piers import read_port
 from sarship.schema import PORT_SIGMA0
 
 N_DATES = 15
@@ -162,7 +162,7 @@ def test_one_thread_finds_the_same(backdrop, empties, place):
     dates = [empties[13], empties[13].copy(data=np.roll(empties[13].to_numpy(), 3, axis=1))]
     params = DetectionParams(pier_pfa=1e-2, pfa=1e-3)
     both = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
-    with mock.patch("sarship.overtime.ThreadPoolExecutor", side_effect=lambda _: ThreadPoolExecutor(1)):
+    with mock.patch("sarship.change.detection.ThreadPoolExecutor", side_effect=lambda _: ThreadPoolExecutor(1)):
         one = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
     for (hits, seen), (again, seen_again) in zip(both, one, strict=True):
         assert len(hits) > 20

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_70_vessels import hits_of, north_up, ship_image
 
-from sarship.grouping import group_hits
-from sarship.hulls import fit_boxes, weigh_hits
+from sarship.detection.grouping import group_hits
 from sarship.model import DetectionParams, Hits
-from sarship.splitting import split_groups
-from sarship.vessels import find_vessels
+from sarship.vessels.boxes import fit_boxes, weigh_hits
+from sarship.vessels.find import find_vessels
+from sarship.vessels.splitting import split_groups
 
 WATERS = shapely.box(34, 33, 36, 35)
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from scipy import ndimage
 
-from sarship.grouping import group_hits
+from sarship.detection.grouping import group_hits
 from sarship.model import DetectionParams, Hits
 from sarship.schema import VESSELS
-from sarship.vessels import find_vessels
+from sarship.vessels.find import find_vessels
 
 GEOD = Geod(ellps="WGS84")
 

@@ -15,7 +15,7 @@ from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapp
 from tables import BLANK
 
 from sarship.errors import PortError
-from sarship.piers import assign_piers, read_polygons, read_port
+from sarship.port.piers import assign_piers, read_polygons, read_port
 from sarship.schema import VESSELS
 
 GEOD = Geod(ellps="WGS84")

@@ -10,10 +10,10 @@ import shapely
 import xarray as xr
 from tables import make_vessels
 
-from sarship.cranes import flag_cranes
+from sarship.change.cranes import flag_cranes
+from sarship.change.detection import PortMasks
 from sarship.model import Hits
-from sarship.overtime import PortMasks
-from sarship.portgrid import PortGrid
+from sarship.port.grid import PortGrid
 from sarship.schema import VESSELS
 
 SIZE, QUAY = 60, 30

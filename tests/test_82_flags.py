@@ -10,9 +10,9 @@ import pytest
 import shapely
 from tables import PIERS, make_coverage, make_scenes, make_vessels
 
-from sarship.flags import ambiguity_m, doubt_at_piers, flag_ghosts, flag_lasting
+from sarship.counts.by_pier import count_by_pier
 from sarship.schema import NOT_COUNTED, SCENES, VESSELS
-from sarship.series import count_by_pier
+from sarship.vessels.flags import ambiguity_m, doubt_at_piers, flag_ghosts, flag_lasting
 
 SCENE = "S1"
 RANGE_M, SPEED, HERTZ, PRF = 850_000.0, 7_500.0, 5.405e9, {"IW1": 1717.0, "IW2": 1452.0}

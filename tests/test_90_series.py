@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from tables import PIERS, make_coverage, make_scenes, make_vessels, part_of
 
+from sarship.counts.by_pier import count_by_pier
 from sarship.files import netcdf_bytes
 from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84
-from sarship.series import count_by_pier
 
 GEOD = Geod(ellps="WGS84")
 

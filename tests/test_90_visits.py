@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from tables import PIERS, make_coverage, make_scenes, make_vessels
 
+from sarship.counts.visits import find_visits
 from sarship.schema import VISITS
-from sarship.visits import find_visits
 
 DAYS = ["d1", "d2", "d3"]
 SCENES = make_scenes(*[(day, f"2024-12-0{i}") for i, day in enumerate(DAYS, 1)])

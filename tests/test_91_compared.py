@@ -9,7 +9,7 @@ import zarr
 
 from sarship import read_port, survey
 from sarship.errors import BackdropError, ProductWarning
-from sarship.stack import read_backdrop, read_scene, read_stack, write_backdrop
+from sarship.port.stack import read_backdrop, read_scene, read_stack, write_backdrop
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
 
 def test_port_too_large_for_a_grid_is_said(harbour, surveyed, tmp_path, monkeypatch):
     _, port, _ = surveyed
-    monkeypatch.setattr("sarship.portgrid.MOST_CELLS", 1000)
+    monkeypatch.setattr("sarship.port.grid.MOST_CELLS", 1000)
     with pytest.warns(ProductWarning, match="too large for one grid .* by single images"):
         results = survey(harbour.products, port, tmp_path / "out")
     assert (results.counts["n_reference_dates"] == 0).all()

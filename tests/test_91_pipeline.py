@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import shapely
 
-from sarship import pipeline, sources
+from sarship.counts.passes import are_counted
 from sarship.errors import OutputError, ProductWarning
 from sarship.model import DetectionParams
-from sarship.passes import are_counted
-from sarship.piers import read_port
-from sarship.pipeline import search, survey
-from sarship.results import Results, read_results
+from sarship.pipeline import first_pass as pipeline
+from sarship.pipeline import sources
+from sarship.pipeline.first_pass import search, survey
+from sarship.pipeline.results import Results, read_results
+from sarship.port.piers import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))

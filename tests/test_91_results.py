@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import BLANK
 
-from sarship import __version__, results
+from sarship import __version__
 from sarship.errors import OutputError
 from sarship.model import DetectionParams
-from sarship.results import (
+from sarship.pipeline import results
+from sarship.pipeline.results import (
     Failure,
     Provenance,
     Results,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import shapely
 
-from sarship.grd import open_grd
-from sarship.localmap import CELLS, LEAST_M, map_of, sigma0_on_map
+from sarship.plots.local_map import CELLS, LEAST_M, map_of, sigma0_on_map
+from sarship.sentinel1.product import open_grd
 
 
 @pytest.fixture(scope="module")

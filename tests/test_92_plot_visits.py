@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from tables import PIERS, make_coverage, make_scenes, make_vessels
 
+from sarship.counts.by_pier import count_by_pier
+from sarship.counts.visits import find_visits
 from sarship.plots import plot_visits
-from sarship.series import count_by_pier
-from sarship.visits import find_visits
 
 DAYS = ["d1", "d2", "d3"]
 

@@ -12,11 +12,11 @@ import shapely
 import xarray as xr
 from PIL import Image
 
-from sarship.grd import open_grd
-from sarship.passes import are_counted
-from sarship.piers import Port, read_port
-from sarship.pipeline import search
+from sarship.counts.passes import are_counted
+from sarship.pipeline.first_pass import search
 from sarship.plots import picture_bytes, plot_counts, plot_scene
+from sarship.port.piers import Port, read_port
+from sarship.sentinel1.product import open_grd
 
 
 @pytest.fixture(scope="module")

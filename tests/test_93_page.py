@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from sarship.grd import open_grd
+from sarship.counts.passes import are_counted
 from sarship.model import Hits
-from sarship.passes import are_counted
-from sarship.piers import read_port
-from sarship.pipeline import search
+from sarship.pipeline.first_pass import search
 from sarship.plots import plot_port_page
-from sarship.portgrid import PortGrid, to_port_grid
+from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.piers import read_port
+from sarship.sentinel1.product import open_grd
 
 
 @pytest.fixture(scope="module")

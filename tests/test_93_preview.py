@@ -6,12 +6,12 @@ import shapely
 from PIL import Image
 
 from sarship.errors import OutputError, ProductError
-from sarship.grd import open_grd
-from sarship.pictures import write_preview
-from sarship.piers import read_port
+from sarship.pipeline.pictures import write_preview
 from sarship.plots import plot_preview
-from sarship.portgrid import PortGrid, to_port_grid
-from sarship.stack import add_scene, read_stack
+from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.piers import read_port
+from sarship.port.stack import add_scene, read_stack
+from sarship.sentinel1.product import open_grd
 
 
 @pytest.fixture(scope="module")

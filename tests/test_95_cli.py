@@ -14,13 +14,15 @@ import geopandas as gpd
 import pytest
 from click.testing import CliRunner
 
-from sarship import __version__, cfar, pipeline, store
+from sarship import __version__, cfar
 from sarship.cfar.device import found_on_this_machine
 from sarship.cli import main
 from sarship.errors import OutputError
 from sarship.model import Hits
-from sarship.piers import read_port
-from sarship.results import read_results
+from sarship.pipeline import checkpoints as store
+from sarship.pipeline import first_pass as pipeline
+from sarship.pipeline.results import read_results
+from sarship.port.piers import read_port
 from sarship.simulate import ProductParams, simulate_product
 
 COMMAND = Path(sys.executable).with_name("sarship")
@@ -441,7 +443,7 @@ def test_half_of_the_products_bad(small, copy, tmp_path):
 
 
 def test_flood_says_what_to_do(small, monkeypatch):
-    monkeypatch.setattr("sarship.detection.MAX_HITS", 3)
+    monkeypatch.setattr("sarship.detection.single_image.MAX_HITS", 3)
     assert "land" in refused(run("detect", small[0]))
 
 
@@ -468,7 +470,7 @@ def test_tables_stand_when_a_picture_fails(small, tmp_path, monkeypatch):
     def gone(*_, **__):
         raise OutputError("the product has gone")
 
-    monkeypatch.setattr("sarship.pictures.write_pictures", gone)
+    monkeypatch.setattr("sarship.pipeline.pictures.write_pictures", gone)
     outcome = run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out")
     assert "the product has gone" in refused(outcome, code=1)
     assert "Quay" in outcome.stdout

@@ -12,10 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from servers.stac import STORE, TOKEN, StacServer, serve_stac
 
-from sarship import open_grd, pipeline, read_results
+from sarship import open_grd, read_results
+from sarship.catalog.credentials import Account, credentials_file, find_credentials
 from sarship.cli import main
-from sarship.credentials import Account, credentials_file, find_credentials
-from sarship.transfer import Patience
+from sarship.download.http import Patience
+from sarship.pipeline import first_pass as pipeline
 
 SECRET = TOKEN.partition("=")[2]
 MONTH = ("--from", "2024-12-01", "--to", "2024-12-31")
@@ -27,7 +28,7 @@ GAP = "missing: S1A orbit 49 ascending 2024-12-27 15:42 UTC"
 def server(three_dates, tmp_path, monkeypatch) -> Iterator[StacServer]:
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("sarship.probe.PATIENCE", Patience(n_attempts=2, base_s=0.01))
+    monkeypatch.setattr("sarship.download.probe.PATIENCE", Patience(n_attempts=2, base_s=0.01))
     with serve_stac() as running:
         for product in three_dates:
             running.add(product)
@@ -180,7 +181,7 @@ def test_full_disk_while_downloading_is_one_sentence(server, port, tmp_path, mon
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("sarship.partfile.PartFile.write", full)
+    monkeypatch.setattr("sarship.download.partial.PartFile.write", full)
     assert "No space left" in refused(run("download", port, *MONTH, "--into", tmp_path / "p", server=server))
     monkeypatch.undo()
 
@@ -213,7 +214,7 @@ def test_interrupted_download_goes_on(server, port, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     arguments = ("download", port, *MONTH, "--into", tmp_path / "products")
-    monkeypatch.setattr("sarship.catalog.whole.check_product", stop)
+    monkeypatch.setattr("sarship.catalog.whole_product.check_product", stop)
     assert "run the same command to go on" in refused(run(*arguments, server=server), code=130)
     assert not list((tmp_path / "products").glob("S1*"))
     monkeypatch.undo()

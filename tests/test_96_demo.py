@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from sarship.cli import main
-from sarship.demo import run_demo
-from sarship.results import read_results
+from sarship.pipeline.demo import run_demo
+from sarship.pipeline.results import read_results
 
 N_DATES = 4
 """The fewest that are compared with the empty port; the demo itself takes twice as many."""
@@ -17,7 +17,7 @@ N_DATES = 4
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory):
-    with mock.patch("sarship.demo.N_DATES", N_DATES):
+    with mock.patch("sarship.pipeline.demo.N_DATES", N_DATES):
         return run_demo(tmp_path_factory.mktemp("demo") / "out", seed=0)
 
 
@@ -58,7 +58,7 @@ def test_tables_and_pictures_are_there_and_marked(outcome):
 
 
 def test_it_can_be_run_again_with_another_seed(outcome, monkeypatch):
-    monkeypatch.setattr("sarship.demo.N_DATES", 1)
+    monkeypatch.setattr("sarship.pipeline.demo.N_DATES", 1)
     told = CliRunner().invoke(main, ["demo", "--out", str(outcome.folder), "--seed", "1", "--json"])
     assert told.exit_code == 0, told.output
     again = json.loads(told.stdout)["counts"]

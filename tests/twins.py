@@ -34,13 +34,13 @@ SINGLE = np.finfo(np.float32)
 SMALL = {
     "tiles.TILE_PIXELS": 7,
     "tiles.TILE_LINES": 1,
-    "moments.STRIP_LINES": 3,
-    "cpu_sides.STRIP_LINES": 7,
-    "cpu_sides.STRIP_PIXELS": 11,
-    "cpu_ordered.STRIP_LINES": 7,
-    "cpu_ordered.STRIP_PIXELS": 11,
-    "censor.BLOCK": 5,
-    "censor._AT_ONCE": 3,
+    "cpu.two_parameter.STRIP_LINES": 3,
+    "cpu.goca_soca.STRIP_LINES": 7,
+    "cpu.goca_soca.STRIP_PIXELS": 11,
+    "cpu.os_cfar.STRIP_LINES": 7,
+    "cpu.os_cfar.STRIP_PIXELS": 11,
+    "censoring.BLOCK": 5,
+    "censoring._AT_ONCE": 3,
 }
 """Tiles and strips so small that they meet even in small images."""
 

@@ -1,4 +1,4 @@
-"""Where scenes come from: one small frozen dataclass a provider, all of them `sarship.query.Catalog`.
+"""Where scenes come from: one small frozen dataclass a provider, all of them `sarship.catalog.query.Catalog`.
 
 A provider's own library loads when the provider is used, not before.
 """
@@ -11,9 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.gaps import Completeness, MissingPass, completeness
+from sarship.catalog.query import Catalog
 from sarship.catalog.scenes import group_passes
 from sarship.errors import CatalogError
-from sarship.query import Catalog
 
 __all__ = ["CATALOGS", "Completeness", "MissingPass", "completeness", "group_passes", "open_catalog"]
 
@@ -39,7 +39,7 @@ def _cdse(address: str) -> Catalog:
 
 
 def _earth_search(address: str) -> Catalog:
-    from sarship.catalog.earthsearch import EarthSearchCatalog
+    from sarship.catalog.earth_search import EarthSearchCatalog
 
     return EarthSearchCatalog(address=address.rstrip("/")) if address else EarthSearchCatalog()
 

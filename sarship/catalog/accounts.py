@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sarship.credentials import Account
+from sarship.catalog.credentials import Account
 
 __all__ = ["ACCOUNTS"]
 

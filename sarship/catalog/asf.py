@@ -24,15 +24,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from sarship.catalog.accounts import ACCOUNTS
+from sarship.catalog.credentials import find_credentials
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area, query_of
 from sarship.catalog.tokens import Tokens, ask_json, says_where
-from sarship.catalog.whole import fetch_zip
-from sarship.credentials import find_credentials
-from sarship.download import FileRequest, Progress, public_url
+from sarship.catalog.whole_product import fetch_zip
+from sarship.download.fetch import FileRequest, Progress, public_url
 from sarship.errors import CatalogError, ProductWarning
-from sarship.grd import GrdProduct
 from sarship.model import Scene
-from sarship.query import SceneQuery
+from sarship.sentinel1.product import GrdProduct
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -15,17 +15,17 @@ from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.accounts import ACCOUNTS
+from sarship.catalog.credentials import find_credentials
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
 from sarship.catalog.stac import search_stac
 from sarship.catalog.tokens import Tokens, ask_json, says_where
-from sarship.catalog.whole import fetch_zip
-from sarship.credentials import find_credentials
-from sarship.download import FileRequest, Progress, public_url
+from sarship.catalog.whole_product import fetch_zip
+from sarship.download.fetch import FileRequest, Progress, public_url
 from sarship.errors import CatalogError, DownloadError
-from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene
-from sarship.query import SceneQuery
-from sarship.remote import cache_folder, open_remote
+from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.remote import cache_folder, open_remote
 
 __all__ = ["CdseCatalog"]
 

@@ -22,16 +22,16 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from sarship.catalog.accounts import ACCOUNTS
+from sarship.catalog.credentials import Account, find_credentials
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area
 from sarship.catalog.tokens import refused
-from sarship.catalog.whole import verified
-from sarship.credentials import Account, find_credentials
-from sarship.download import Progress, public_url
+from sarship.catalog.whole_product import verified
+from sarship.download.fetch import Progress, public_url
+from sarship.download.partial import check_space, open_part
 from sarship.errors import CatalogError, DownloadError, OutputError, ProductWarning
-from sarship.grd import GrdProduct
 from sarship.model import Scene
-from sarship.partfile import check_space, open_part
-from sarship.query import SceneQuery
+from sarship.sentinel1.product import GrdProduct
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import group_passes, matches, scene_as_dict, scene_from_dict
 from sarship.model import OrbitPass, Scene
-from sarship.query import SceneQuery
 
 __all__ = ["FIRST_IMAGE", "Completeness", "MissingPass", "completeness"]
 

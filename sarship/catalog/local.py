@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Final
 
 import shapely
 
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_dict
-from sarship.download import Progress
+from sarship.download.fetch import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
-from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene
-from sarship.query import SceneQuery
-from sarship.remote import cache_folder, write_atomically
+from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.remote import cache_folder, write_atomically
 
 __all__ = ["LocalCatalog"]
 

@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import parse_time
 from sarship.catalog.stac import search_stac
 from sarship.catalog.tokens import Tokens, ask_json
-from sarship.catalog.whole import fetch_folder
-from sarship.download import FileRequest, Progress, fetch_file, public_url
+from sarship.catalog.whole_product import fetch_folder
+from sarship.download.fetch import FileRequest, Progress, fetch_file, public_url
+from sarship.download.probe import wait_until_served
 from sarship.errors import CatalogError
-from sarship.grd import GrdProduct, open_grd
 from sarship.model import Scene
-from sarship.probe import wait_until_served
-from sarship.query import SceneQuery
-from sarship.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
+from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
 
 __all__ = ["PlanetaryCatalog"]
 

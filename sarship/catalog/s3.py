@@ -15,12 +15,12 @@ from urllib.parse import quote, urlsplit
 from rasterio.session import AWSSession
 
 from sarship.catalog.accounts import ACCOUNTS
+from sarship.catalog.credentials import find_credentials
 from sarship.catalog.tokens import refused, says_where
-from sarship.credentials import find_credentials
-from sarship.download import FileRequest, fetch_file, inside
+from sarship.download.fetch import FileRequest, fetch_file, inside
+from sarship.download.probe import wait_until_served
 from sarship.errors import CatalogError
-from sarship.probe import wait_until_served
-from sarship.remote import GDAL_OPTIONS
+from sarship.sentinel1.remote import GDAL_OPTIONS
 
 if TYPE_CHECKING:
     from boto3 import Session

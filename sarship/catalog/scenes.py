@@ -14,10 +14,10 @@ import shapely
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from sarship.antimeridian import recentred, ring_polygon
+from sarship.catalog.query import SceneQuery
 from sarship.errors import CatalogError
+from sarship.geo.antimeridian import recentred, ring_polygon
 from sarship.model import OrbitPass, Polarization, Scene
-from sarship.query import SceneQuery
 
 __all__ = [
     "POLARIZATIONS",

@@ -16,11 +16,11 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from urllib3 import Retry
 
+from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import POLARIZATIONS, arrange, make_scene, matches, query_area
-from sarship.download import public_url
+from sarship.download.fetch import public_url
 from sarship.errors import CatalogError, ProductWarning
 from sarship.model import Scene
-from sarship.query import SceneQuery
 
 __all__ = ["search_stac"]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from sarship.credentials import Account
+from sarship.catalog.credentials import Account
+from sarship.download.http import Denied, FileRequest, Hiccup, Patience, Run, check_status, public_url, send
 from sarship.errors import CatalogError, CredentialError
-from sarship.transfer import Denied, FileRequest, Hiccup, Patience, Run, check_status, public_url, send
 
 __all__ = ["Tokens", "ask_json", "refused", "says_where"]
 

@@ -26,12 +26,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.device import is_on_device
-from sarship.cfar.door import check_image, check_lines, check_valid, new_image, search
-from sarship.cfar.measure import measure_correlation, measure_looks
+from sarship.cfar.dispatch import check_image, check_lines, check_valid, new_image, search
+from sarship.cfar.speckle import measure_correlation, measure_looks
 from sarship.model import CfarParams, Hits
 
 if TYPE_CHECKING:
-    from sarship.cfar.gpu_streams import detect_streamed, to_device, to_host
+    from sarship.cfar.gpu.streaming import detect_streamed, to_device, to_host
 
 __all__ = [
     "CfarParams",
@@ -51,7 +51,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     """Load what needs CUDA when it is asked for."""
     if name in {"detect_streamed", "to_device", "to_host"}:
-        return getattr(import_module("sarship.cfar.gpu_streams"), name)
+        return getattr(import_module("sarship.cfar.gpu.streaming"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import click
 
 from sarship import __version__
+from sarship.cli.common import Commands
 from sarship.cli.count import count
 from sarship.cli.doctor import doctor
 from sarship.cli.fetch import download, login, search
 from sarship.cli.products import check, demo, detect, info, port
-from sarship.cli.shared import Commands
 
 __all__ = ["main"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.asking import Place, catalog_of, found_and_missing, query_of, query_options
-from sarship.cli.shared import (
+from sarship.cli.catalog_options import Place, catalog_of, found_and_missing, query_of, query_options
+from sarship.cli.common import (
     SOME_FAILED,
     Refusal,
     as_json_option,
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sarship.catalog import Completeness
+    from sarship.catalog.query import Catalog
     from sarship.model import Scene
-    from sarship.piers import Port
-    from sarship.query import Catalog
-    from sarship.results import Results
+    from sarship.pipeline.results import Results
+    from sarship.port.piers import Port
 
 __all__ = ["count"]
 
@@ -61,9 +61,9 @@ def count(
     """Count the vessels at the piers of PORT, a GeoJSON file: in every PRODUCT, or with --from and --to in every scene
     of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
     """
-    from sarship.piers import read_polygons, read_port
-    from sarship.pipeline import survey
-    from sarship.stack import read_backdrop
+    from sarship.pipeline.first_pass import survey
+    from sarship.port.piers import read_polygons, read_port
+    from sarship.port.stack import read_backdrop
 
     if options["saved"] and options["no_backdrop"]:
         raise click.UsageError("give --backdrop or --no-backdrop, not both")
@@ -92,7 +92,7 @@ def count(
         )
         undrawn = ""
         if pictures and len(results.scenes):
-            from sarship.pictures import write_pictures
+            from sarship.pipeline.pictures import write_pictures
 
             try:
                 write_pictures(results, harbour, out, scenes=scenes, catalog=catalog, land=mask, progress=draw)
@@ -109,7 +109,7 @@ def count(
 
 def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, Completeness]:
     """The scenes of the port in the period, where they come from, and what is missing of them."""
-    from sarship.catalog.hints import what_would_help
+    from sarship.catalog.suggestions import what_would_help
 
     catalog = catalog_of(options["catalog_name"])
     query = query_of(Place(port.name, port.area), options)
@@ -121,7 +121,7 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
 
 def _tell(results: Results, out: str, as_json: bool) -> None:
     """Print the counts, and beside them what is missing."""
-    from sarship.text import counts_text
+    from sarship.cli.tables import counts_text
 
     gaps = results.completeness
     if as_json:

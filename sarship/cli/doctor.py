@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from sarship.cli.shared import SOME_FAILED, as_json_option, print_json
+from sarship.cli.common import SOME_FAILED, as_json_option, print_json
 
 __all__ = ["doctor"]
 
@@ -15,7 +15,7 @@ __all__ = ["doctor"]
 @as_json_option
 def doctor(as_json: bool) -> None:
     """Say what there is to compute with (threads, graphics card, driver, packages) and check the detector on it."""
-    from sarship.cfar.checkup import EQUAL, check_up
+    from sarship.cfar.selftest import EQUAL, check_up
 
     found = check_up()
     if as_json:

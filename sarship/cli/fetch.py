@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.asking import catalog_of, find_place, found_and_missing, query_of, query_options
-from sarship.cli.shared import Refusal, as_json_option, bar_of_bytes, leave, print_json
+from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
+from sarship.cli.common import Refusal, as_json_option, bar_of_bytes, leave, print_json
 from sarship.errors import CatalogError
 
 if TYPE_CHECKING:
-    from sarship.catalog.fetching import Fetched
+    from sarship.catalog.fetch_many import Fetched
+    from sarship.catalog.query import Catalog
     from sarship.model import Scene
-    from sarship.query import Catalog
 
 __all__ = ["download", "login", "search"]
 
@@ -30,10 +30,10 @@ def search(
     *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any
 ) -> None:
     """List the scenes that show PORT, a port file or the name of a port, and the passes that are missing."""
-    from sarship.catalog.hints import what_would_help
     from sarship.catalog.scenes import as_features
-    from sarship.results import write_file
-    from sarship.text import scenes_text
+    from sarship.catalog.suggestions import what_would_help
+    from sarship.cli.tables import scenes_text
+    from sarship.pipeline.results import write_file
 
     place = find_place(port)
     query = query_of(place, options)
@@ -62,9 +62,9 @@ def search(
 @as_json_option
 def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str | None, **options: Any) -> None:
     """Fetch whole products: of every scene that shows PORT in a period, or by their names. Run again to go on."""
-    from sarship.catalog.fetching import fetch_scenes
-    from sarship.catalog.hints import what_would_help
+    from sarship.catalog.fetch_many import fetch_scenes
     from sarship.catalog.scenes import is_name
+    from sarship.catalog.suggestions import what_would_help
 
     catalog = catalog_of(options["catalog_name"])
     scenes: dict[str, Scene] = {}
@@ -114,7 +114,7 @@ def _by_name(catalog: Catalog, name: str) -> Scene:
 def login(provider: str, forget: bool) -> None:
     """Store the account of PROVIDER where only you can read it; what you type is not shown."""
     from sarship.catalog.accounts import ACCOUNTS
-    from sarship.credentials import Secret, credentials_file, forget_credentials, store_credentials
+    from sarship.catalog.credentials import Secret, credentials_file, forget_credentials, store_credentials
 
     if provider not in ACCOUNTS:
         raise Refusal(f"no account of {provider!r} is asked for; choose from {', '.join(ACCOUNTS)}")

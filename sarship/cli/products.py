@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.shared import (
+from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
     as_json_option,
@@ -37,7 +37,7 @@ __all__ = ["check", "demo", "detect", "info", "port"]
 @as_json_option
 def demo(out: str, seed: int, as_json: bool) -> None:
     """Simulate a small port over eight dates, count it end to end, and print counts beside the known truth."""
-    from sarship.demo import run_demo
+    from sarship.pipeline.demo import run_demo
 
     with bars("demo") as (report, pictures):
         outcome = run_demo(out, seed=seed, progress=report, picture_progress=pictures)
@@ -52,8 +52,8 @@ def demo(out: str, seed: int, as_json: bool) -> None:
 @as_json_option
 def info(products: tuple[str, ...], as_json: bool) -> None:
     """Say what products are: platform, time, orbit, size, looks, noise, footprint. No pixels are read."""
-    from sarship.grd import open_grd
-    from sarship.text import facts_text, product_facts
+    from sarship.cli.tables import facts_text, product_facts
+    from sarship.sentinel1.product import open_grd
 
     found = [facts for _, facts in each(products, lambda path: product_facts(open_grd(path)))]
     if as_json:
@@ -70,7 +70,7 @@ def check(products: tuple[str, ...], as_json: bool) -> None:
     """Compare products with their manifests (sizes, MD5s) and decode their images to the end."""
     from dataclasses import asdict
 
-    from sarship.integrity import check_product
+    from sarship.sentinel1.verify import check_product
 
     found = list(each(products, check_product))
     faults = {path: [finding for finding in findings if not finding.is_ok] for path, findings in found}
@@ -96,8 +96,8 @@ def port() -> None:
 @click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
     """Start a port file from the index of ports: NAME is a port's name or its World Port Index number."""
-    from sarship.ports import new_port, only_port
-    from sarship.results import safe_name, write_file
+    from sarship.pipeline.results import safe_name, write_file
+    from sarship.port.index import new_port, only_port
 
     entry = only_port(name)
     path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
@@ -113,8 +113,8 @@ def port_new(name: str, out: str | None) -> None:
 @click.option("--out", type=click.Path(), help="PNG to write; by default beside the port file, under its name.")
 def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
     """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to put them right."""
-    from sarship.pictures import write_preview
-    from sarship.piers import read_port
+    from sarship.pipeline.pictures import write_preview
+    from sarship.port.piers import read_port
 
     harbour = read_port(port_file)
     path = Path(out or Path(port_file).with_suffix(".png"))
@@ -144,10 +144,10 @@ def detect(
     **options: Any,
 ) -> None:
     """Find vessels in products: everywhere, in an area, or around a port."""
-    from sarship.piers import read_polygons, read_port
-    from sarship.pipeline import search
-    from sarship.results import table_bytes, vessels_bytes, write_file
-    from sarship.text import vessels_text
+    from sarship.cli.tables import vessels_text
+    from sarship.pipeline.first_pass import search
+    from sarship.pipeline.results import table_bytes, vessels_bytes, write_file
+    from sarship.port.piers import read_polygons, read_port
 
     if port_file and area:
         raise click.UsageError("give --port or --area, not both")

@@ -5,7 +5,7 @@ The only importer of matplotlib.
 
 from sarship.plots.counts import plot_counts
 from sarship.plots.footprints import plot_footprints
-from sarship.plots.page import plot_port_page
+from sarship.plots.port_page import plot_port_page
 from sarship.plots.preview import plot_preview
 from sarship.plots.scene import plot_scene
 from sarship.plots.style import picture_bytes

@@ -10,10 +10,10 @@ import shapely
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from sarship.localmap import LocalMap, map_of
+from sarship.plots.local_map import LocalMap, map_of
 from sarship.plots.mapping import draw_frame
 from sarship.plots.style import BLUE, GREY, VESSEL, new_figure
-from sarship.ports import port_index
+from sarship.port.index import port_index
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

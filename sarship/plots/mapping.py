@@ -12,8 +12,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from shapely import LineString, Point, affinity, box
 
-from sarship.localmap import LocalMap
-from sarship.passes import are_counted
+from sarship.counts.passes import are_counted
+from sarship.plots.local_map import LocalMap
 from sarship.plots.style import ELSEWHERE, LAND, PIER, VESSEL, shorten
 
 if TYPE_CHECKING:

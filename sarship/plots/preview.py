@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sarship.localmap import map_of_grid
+from sarship.plots.local_map import map_of_grid
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_reach, label_piers
 from sarship.plots.style import (
     LAND_TEXT,
@@ -24,13 +24,13 @@ from sarship.plots.style import (
     titled,
     watermark,
 )
-from sarship.portgrid import PortGrid
+from sarship.port.grid import PortGrid
 from sarship.schema import VESSELS
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sarship.piers import Port
+    from sarship.port.piers import Port
 
 __all__ = ["plot_preview"]
 

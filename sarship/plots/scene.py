@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sarship.localmap import map_of, sigma0_on_map
-from sarship.passes import are_counted
+from sarship.counts.passes import are_counted
+from sarship.plots.local_map import map_of, sigma0_on_map
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
 from sarship.plots.style import (
     LAND_TEXT,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.grd import GrdProduct
-    from sarship.piers import Port
+    from sarship.port.piers import Port
+    from sarship.sentinel1.product import GrdProduct
 
 __all__ = ["plot_scene"]
 

@@ -4,10 +4,10 @@
 >>> path, truth = simulate_product("out", ProductParams(mode="IW"), n_vessels=5)  # doctest: +SKIP
 """
 
+from sarship.simulate.example_ports import LARGE_PORT, SMALL_PORT
 from sarship.simulate.fill import fill_product
-from sarship.simulate.harbour import Harbour, simulate_harbour
 from sarship.simulate.params import ProductParams
-from sarship.simulate.ports import LARGE_PORT, SMALL_PORT
+from sarship.simulate.port_series import Harbour, simulate_harbour
 from sarship.simulate.product import simulate_product
 from sarship.simulate.ships import Vessel
 

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from rasterio.control import GroundControlPoint
 from shapely.geometry import Polygon
 
-from sarship.annotation import Annotation, read_annotation
-from sarship.calibration import Calibration, Noise, read_calibration, read_noise
 from sarship.errors import ProductError
 from sarship.model import Polarization
-from sarship.safe import Role, SafeContainer, open_safe
-from sarship.simulate.package import write_tiff
-from sarship.simulate.paint import Canvas, Land, paint
+from sarship.sentinel1.annotation import Annotation, read_annotation
+from sarship.sentinel1.calibration import Calibration, Noise, read_calibration, read_noise
+from sarship.sentinel1.safe import Role, SafeContainer, open_safe
 from sarship.simulate.params import MODES, Mode, ProductParams
 from sarship.simulate.product import write_source
-from sarship.simulate.refill import refreshed_manifest
+from sarship.simulate.render import Canvas, Land, paint
+from sarship.simulate.safe.package import write_tiff
+from sarship.simulate.safe.refill import refreshed_manifest
 from sarship.simulate.sea import sea_level
 from sarship.simulate.ships import Patch, Vessel, ship_patches, splat
 from sarship.simulate.truth import degrees_of, scatter_vessels, truth_table

@@ -2,7 +2,7 @@
 
 The orbit is a circle, inclined and turning like Sentinel-1's, so that it repeats exactly after twelve days and 175
 revolutions. Places are found by root finding on this analytic orbit, with heights from PROJ. Nothing here is shared
-with `sarship.geometry`, which fits polynomials to state vectors: the two agree only if both are right.
+with `sarship.sentinel1.geolocation`, which fits polynomials to state vectors: the two agree only if both are right.
 """
 
 from __future__ import annotations

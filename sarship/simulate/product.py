@@ -14,11 +14,14 @@ from rasterio.control import GroundControlPoint
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization
-from sarship.simulate.annotate import annotation, data_take, header, tie_points
-from sarship.simulate.ghosts import find_ghosts, ghost_patches, moved_lines
+from sarship.simulate.ambiguities import find_ghosts, ghost_patches, moved_lines
 from sarship.simulate.grid import RadarGrid, make_grid
-from sarship.simulate.manifest import manifest
-from sarship.simulate.package import (
+from sarship.simulate.params import ProductParams, relative_orbit
+from sarship.simulate.render import Canvas, Land, paint
+from sarship.simulate.safe.annotation import annotation, data_take, header, tie_points
+from sarship.simulate.safe.calibration import calibration_xml, gain_row, noise_field, noise_xml
+from sarship.simulate.safe.manifest import manifest
+from sarship.simulate.safe.package import (
     DataFile,
     file_names,
     product_name,
@@ -27,11 +30,8 @@ from sarship.simulate.package import (
     write_tiff,
     zip_folder,
 )
-from sarship.simulate.paint import Canvas, Land, paint
-from sarship.simulate.params import ProductParams, relative_orbit
 from sarship.simulate.sea import sea_level
 from sarship.simulate.ships import Patch, Vessel, ship_patches
-from sarship.simulate.swaths import calibration_xml, gain_row, noise_field, noise_xml
 from sarship.simulate.truth import degrees_of, scatter_vessels, truth_table
 
 __all__ = ["simulate_product", "write_source"]

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from sarship.simulate.plan import Face, Place, Plan
+from sarship.simulate.port_plan import Face, Place, Plan
 from sarship.simulate.ships import Vessel
 
 __all__ = ["ANCHORAGE_NAME", "beam_of", "schedule"]

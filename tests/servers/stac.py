@@ -24,7 +24,7 @@ import shapely
 
 from sarship import Scene, open_grd
 from sarship.simulate import ProductParams, simulate_product
-from sarship.simulate.package import to_cog
+from sarship.simulate.safe.package import to_cog
 
 TOKEN = "sig=PLANTED-SECRET"
 API, TOKENS, STORE = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd/GRD"

@@ -1,0 +1,76 @@
+"""Earth Search, a catalogue of Amazon's open data. Searching is free; in the store behind it the reader pays."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from sarship.catalog.query import SceneQuery
+from sarship.catalog.s3 import S3Files, Store
+from sarship.catalog.stac import search_stac
+from sarship.download.fetch import Progress, public_url
+from sarship.errors import CatalogError
+from sarship.model import Scene
+from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.remote import cache_folder, open_remote
+
+__all__ = ["EarthSearchCatalog"]
+
+_COLLECTION: Final = "sentinel-1-grd"
+_MANIFEST: Final = re.compile(r"(s3://sentinel-s1-l1c/[^?#]+)/manifest\.safe")
+_PAYER: Final = "AWS_REQUEST_PAYER"
+"""The variable with which Amazon's own tools, and GDAL, are told that the reader pays."""
+
+
+def _says_pays() -> bool:
+    return os.environ.get(_PAYER, "") == "requester"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EarthSearchCatalog:
+    """The collection `sentinel-1-grd`."""
+
+    address: str = "https://earth-search.aws.element84.com/v1"
+    """Of the STAC API."""
+    requester_pays: bool = field(default_factory=_says_pays)
+    """Whether the reader agrees to pay; by default if `AWS_REQUEST_PAYER` is `requester`."""
+    store: str = ""
+    """Of the S3 store; empty for Amazon's own."""
+    reads_windows: ClassVar[bool] = True
+    n_parallel: ClassVar[int] = 4
+
+    def search(self, query: SceneQuery) -> Iterator[Scene]:
+        """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`. Costs nothing."""
+        yield from search_stac(self.address, _COLLECTION, query, self._assets)
+
+    def open(self, scene: Scene) -> GrdProduct:
+        """A scene to read windows of; raises `CatalogError` unless the reader has agreed to pay."""
+        if not scene.assets.get("product", "").startswith("s3://sentinel-s1-l1c/"):
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+        if not self.requester_pays:
+            raise CatalogError(
+                "earth-search: Amazon charges your account for what is read (about 0.09 USD a GB outside its region "
+                f"eu-central-1, and the requests); set {_PAYER}=requester to agree, or take planetary, which is free"
+            )
+        store = Store(
+            account="earth-search", region="eu-central-1", endpoint=self.store, is_paid=True, has_listing=False
+        )
+        return open_grd(open_remote(S3Files(scene.assets["product"], store), scene.id, cache_folder() / "earth-search"))
+
+    def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
+        """Refused with a `CatalogError`: a whole product is a gigabyte to pay for that others give for nothing."""
+        raise CatalogError(
+            f"earth-search gives no whole products, so {scene.id} was not fetched; take planetary, cdse or asf"
+        )
+
+    def _assets(self, item: dict[str, Any]) -> dict[str, str]:
+        """Only the manifest's address is taken: the assets named after annotations lead to other files."""
+        href = str(((item.get("assets") or {}).get("safe-manifest") or {}).get("href", ""))
+        found = _MANIFEST.fullmatch(href)
+        if found is None:
+            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
+        return {"product": found[1]}

@@ -1,0 +1,1 @@
+"""Numba kernels, one file a detector family."""

@@ -1,0 +1,168 @@
+"""Kernels that turn pixels into levels, the whole numbers that `cpu_moments` sums.
+
+A level is a pixel's power (law `gaussian`) or its logarithm in fixed point (`lognormal`, `weibull`, `k`), less a number
+near the tile's usual level that changes no result. It is never zero, which is no data.
+
+Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.cfar.jit import compiled
+
+__all__ = ["LARGEST", "LN_LEVELS", "LN_SCALE", "SMALLEST", "Rule", "fill_levels"]
+
+LN_SCALE = float(1 << 21)
+"""Levels for each unit of ln power. They are odd, so that none is zero: a millionth of the power apart."""
+SMALLEST, LARGEST = 1e-200, 1e200
+"""Power outside of these counts as no data: differences of its levels would not fit 32 bits."""
+_HALF_SCALE = float(1 << 20)
+_LN2 = float(np.log(2))
+_EXPONENT_SHIFT = np.uint64(52)
+_BIAS = np.uint64(1023)
+_LIFT = np.uint64((1023 << 52) - int(np.sqrt(0.5).view(np.int64)))
+"""Added to a number's bits: the exponent is then that which leaves a mantissa between √½ and √2."""
+_WHOLE = np.uint64(0x4330000000000000)
+"""Bits of 2⁵²: with a small whole number in the lower bits they are the sum of both."""
+_EXPONENT_ZERO = 2.0**52 + 1023
+_SERIES = (
+    -0.49999999999999833, 0.3333333333333285, -0.2500000000022147, 0.20000000000466495, -0.16666666618490816,
+    0.14285714172623884, -0.12500003956286007, 0.111111220155228, -0.09999843911504927, 0.09090397053862845,
+    -0.08336500776029371, 0.0770509701696896, -0.07112464720648483, 0.06495252735766224, -0.0630658816887405,
+    0.07000691047584312, -0.06618773009678613, 0.03081756372437806,
+)  # fmt: skip
+"""(ln(1 + r) − r)/r² as a polynomial through 18 Chebyshev nodes of √½ … √2: ln is right to 2.1e-16 of a unit."""
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+Levels = NDArray[np.integer]
+Image = NDArray[np.uint16] | NDArray[np.floating]
+
+
+def _ln_levels() -> NDArray[np.int32]:
+    """Logarithm of every digital number's power in fixed point."""
+    levels = np.zeros(1 << 16, np.int32)
+    levels[1:] = 2 * np.floor(np.log(np.arange(1, 1 << 16)) * LN_SCALE + 0.5).astype(np.int32) + 1
+    return levels
+
+
+LN_LEVELS = _ln_levels()
+"""Level of every digital number for the laws of ln power, zero for no data."""
+
+
+class Rule(NamedTuple):
+    """Numbers of a law that sums of levels are compared by."""
+
+    scale: float
+    """Levels for each unit of ln power; 0 where a level is power."""
+    centre: int
+    """What was taken from each level."""
+    bias: np.uint64
+    """Above the negative of any sum of levels: with it the packed count comes out right."""
+    shift: np.uint64
+    """Bits that the squares of bright levels are summed without."""
+    least: float
+    """No hit's distance above the sum is below this times the count."""
+    variance: float
+    """Variance in levels at which the surface's entries begin."""
+    steps: float
+    """Entries of the surface for each unit of ln variance."""
+
+
+@compiled
+def _bits(number: float) -> np.uint64:
+    return np.uint64(np.float64(number).view(np.uint64))
+
+
+@compiled
+def _number(bits: np.uint64) -> float:
+    return float(np.uint64(bits).view(np.float64))
+
+
+@partial(compiled, fused=True)
+def _ln1p(r: float) -> float:
+    """ln(1 + r) for 1 + r between √½ and √2, by Estrin's scheme: short chains that run beside one another."""
+    c, z = _SERIES, r * r
+    w = z * z
+    low = (c[0] + c[1] * r) + (c[2] + c[3] * r) * z
+    middle = (c[4] + c[5] * r) + (c[6] + c[7] * r) * z
+    high = (c[8] + c[9] * r) + (c[10] + c[11] * r) * z
+    top = (c[12] + c[13] * r) + (c[14] + c[15] * r) * z + (c[16] + c[17] * r) * w
+    return r + z * (low + w * (middle + w * (high + w * top)))
+
+
+@partial(compiled, fused=True)
+def _fill_logarithms(out: Levels, power: Image, centre: int) -> bool:
+    """Fixed-point logarithms less `centre`, zero for no data; returns whether a power is negative.
+
+    All of it is arithmetic that runs in vector registers, without a division.
+    """
+    has_negative = False
+    for i in range(out.size):
+        value = np.float64(power[i])
+        has_negative |= bool(value < 0)
+        is_data = (value > SMALLEST) & (value < LARGEST)
+        bits = _bits(value if is_data else 1.0)
+        exponent = (bits + _LIFT) >> _EXPONENT_SHIFT
+        mantissa = _number(bits - ((exponent - _BIAS) << _EXPONENT_SHIFT))
+        ln = (_number(exponent | _WHOLE) - _EXPONENT_ZERO) * _LN2 + _ln1p(mantissa - 1.0)
+        level = np.int32(np.floor(ln * _HALF_SCALE + 0.5))
+        out[i] = level + level + np.int32(1) - np.int32(centre) if is_data else np.int32(0)
+    return has_negative
+
+
+@compiled
+def _load_line(
+    row: Levels, image: Image, valid: NDArray[np.bool_], levels: Levels, line: int, start: int, centre: int,
+    negative: F64,
+) -> tuple[int, bool]:  # fmt: skip
+    """Levels of a line from pixel `start` on, no data as zero; note a negative power.
+
+    Returns the largest size and whether every pixel inside the image has data.
+    """
+    n_lines, n_pixels = image.shape
+    if line < 0 or line >= n_lines:
+        row[:] = 0
+        return 0, False
+    first, last = max(start, 0), min(start + row.size, n_pixels)
+    row[: first - start] = 0
+    row[last - start :] = 0
+    inside, source = row[first - start : last - start], image[line, first:last]
+    keep = valid[line, first:last] if valid.size > 0 else valid[:0].ravel()
+    if levels.size > 0:
+        for i in range(inside.size):
+            inside[i] = levels[np.uint16(source[i])]
+    elif _fill_logarithms(inside, source, centre) and negative[0] == 0:
+        for i in range(inside.size):
+            if source[i] < 0 and (keep.size == 0 or keep[i]):
+                negative[0], negative[1], negative[2] = source[i], line, first + i
+                break
+    for i in range(keep.size):
+        inside[i] = inside[i] if keep[i] else 0
+    largest, n_holes = inside[0], np.uint32(0)
+    for i in range(inside.size):
+        largest = max(largest, abs(inside[i]))
+        n_holes += np.uint32(inside[i] == 0)
+    return int(largest), bool(n_holes == 0)
+
+
+@compiled
+def fill_levels(
+    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], lines: tuple[int, int], image: Image,
+    valid: NDArray[np.bool_], levels: Levels, top: int, left: int, centre: int, negative: F64,
+) -> None:  # fmt: skip
+    """Levels of some lines of the image from pixel `left` on; the lines are counted from `top`, which may be outside.
+
+    A line goes to the row of its number modulo how many there are. For each row `sizes` is given the largest size,
+    `is_full` whether every pixel inside the image has data. `levels` is the level of each digital number, and empty for
+    images of power. The first negative power that is not masked is noted with its line and pixel.
+    """
+    for line in range(lines[0], lines[1]):
+        k = line % rows.shape[0]
+        sizes[k], is_full[k] = _load_line(rows[k], image, valid, levels, top + line, left, centre, negative)

@@ -1,0 +1,1 @@
+"""The same detectors as CUDA kernels."""

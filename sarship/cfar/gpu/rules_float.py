@@ -1,0 +1,142 @@
+"""What the device does with float power: running sums find the candidates, direct sums decide them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from sarship.cfar.cpu import ca_float as cpu_float
+from sarship.cfar.cpu import two_parameter_float as cpu_float_moments
+from sarship.cfar.gpu.parts import Device, Running, made_once, make_centred, make_direct, on_device
+from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, any_level, same_words
+
+__all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_score"]
+
+_SCORE_ERROR = 1e-9
+"""Relative error of a ring's sum or spread that a float32 score does not show."""
+
+_float_may_be = on_device(cpu_float_moments._may_be_hit)
+
+
+@on_device
+def sum_and_count(level: Any, k: int) -> Any:
+    """What a level adds to the sum and to the count."""
+    return np.float64(level) if k == 0 else np.float64(level > 0)
+
+
+@on_device
+def _sum_square_and_count(level: Any, k: int) -> Any:
+    if k == 0:
+        return np.float64(level)
+    return np.float64(level) * np.float64(level) if k == 1 else np.float64(level > 0)
+
+
+@on_device
+def _float_change(change: Any) -> Any:
+    return change
+
+
+@on_device
+def _sum_may_hold(brightest: Any, before: float, least: float, factor: float, error: float) -> Any:
+    return brightest > 0 and np.float64(brightest) >= factor * (before + least - error)
+
+
+@on_device
+def _sum_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, error: float, _peak: float) -> Any:
+    # a whole ring has the smallest factor, so the count need not be known
+    return level > 0 and np.float64(level) >= table[table.size - 1] * (words[0] - error)
+
+
+@on_device
+def sum_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+    """Score over the table's factor times the first word."""
+    factor, value = table[np.int64(words[1])], np.float64(level)
+    if value == 0 or not factor < np.inf:
+        return -1.0
+    threshold = factor * words[0]
+    score = min(value / threshold, LARGEST_SCORE)
+    return max(score, ABOVE_ONE) if value > threshold else min(score, 1.0)
+
+
+@on_device
+def _sum_is_doubtful(score: float, words: Any, error: float, _peak: float) -> Any:
+    return error > _SCORE_ERROR * words[0] or score > 1 - 2 * _SCORE_ERROR
+
+
+@on_device
+def _centred_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, error: float, peak: float) -> Any:
+    factor = table[table.size - 1]
+    return level > 0 and _float_may_be(np.float64(level), words[2], words[0], words[1], factor, error, error * peak)
+
+
+@on_device
+def _centred(words: Any) -> Any:
+    mean = words[0] / words[2]
+    return mean, words[1] / words[2] - mean * mean, words[2]
+
+
+@on_device
+def _centred_score(level: Any, statistics: Any, table: Any, _surface: Any, _law: Any) -> Any:
+    factor, value = table[np.int64(statistics[2])], np.float64(level)
+    if value == 0 or not factor < np.inf:
+        return -1.0
+    score = value / (statistics[0] + math.sqrt(factor * max(statistics[1], 0.0)))
+    return float(min(max(score, ABOVE_ONE), LARGEST_SCORE) if score > 1 else score)
+
+
+@on_device
+def _centred_is_doubtful(score: float, statistics: Any, error: float, peak: float) -> Any:
+    mean, spread, count = statistics
+    doubt = error * peak / count + 2 * mean * error / count + 1e-15 * mean * mean
+    return doubt > _SCORE_ERROR * spread or error > _SCORE_ERROR * mean * count or score > 1 - 4 * _SCORE_ERROR
+
+
+def finite(real: type, largest: float) -> Device:
+    """Power as it is, 0 for what is not a number or would overflow in sums."""
+
+    def power(value: Any) -> Any:
+        return value if value < largest else real(0)
+
+    return on_device(power)
+
+
+@made_once
+def gamma_float(real: type) -> Running:
+    """The rule of gamma on power of type `np.float32` or `np.float64`."""
+    return Running(
+        word=np.float64,
+        n_words=2,
+        n_sought=1,
+        ring=make_direct,
+        level=real,
+        power=finite(real, cpu_float.LARGEST),
+        lift=sum_and_count,
+        change=_float_change,
+        may_hold=_sum_may_hold,
+        may_be=_sum_may_be,
+        statistics=same_words,
+        score=sum_score,
+        is_doubtful=_sum_is_doubtful,
+    )
+
+
+@made_once
+def gaussian_float(real: type) -> Running:
+    """The rule of gaussian on power of type `np.float32` or `np.float64`."""
+    return Running(
+        word=np.float64,
+        n_words=3,
+        n_sought=3,
+        ring=make_centred,
+        level=real,
+        power=finite(real, cpu_float_moments.LARGEST),
+        lift=_sum_square_and_count,
+        change=_float_change,
+        may_hold=any_level,
+        may_be=_centred_may_be,
+        statistics=_centred,
+        score=_centred_score,
+        is_doubtful=_centred_is_doubtful,
+    )

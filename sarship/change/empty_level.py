@@ -1,0 +1,123 @@
+"""The lowest group of a cell's dates: what it shows when nothing lies there.
+
+From a low value on, dates are taken in as long as they lie within what speckle allows above the mean of those taken.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.cfar.jit import compiled
+
+__all__ = ["WITHIN", "lowest_groups"]
+
+Power = NDArray[np.float32]
+
+WITHIN: Final = 2.5
+"""Deviations above the mean up to which a date belongs to the lowest group: of 160 empty dates one is left out."""
+LEAST_SHARE: Final = 0.2
+"""The group begins with this share of the dates, so a pier may be busy four dates of five."""
+FEW: Final = 8
+LOWEST_BELOW: Final = 0.8
+"""Of fewer than `FEW` dates it begins with the lowest alone, which is taken to lie this many deviations under the
+mean: a date that speckle made dark (ln power has a long lower tail) shall be no group of its own."""
+SAME_LEVEL: Final = 0.03
+"""Change of ln level, a tenth of a decibel, at which the sea's share in it needs no other round."""
+
+
+def lowest_groups(
+    cube: Power, seas: NDArray[np.float64], sea: float, spread: float
+) -> tuple[Power, Power, NDArray[np.int16]]:
+    """Level, squares and size of the lowest group of every cell.
+
+    Parameters
+    ----------
+    cube
+        Power of the dates, (time, y, x); NaN where nothing was imaged.
+    seas
+        Sea level of each date, (time,).
+    sea
+        Sea level to refer to.
+    spread
+        Deviation of the speckle's ln power.
+
+    Returns
+    -------
+    level, squares, n_empty
+        Each (y, x): the exponential of the mean of ln power at the reference sea, NaN where no date has data; the sum
+        of squares of ln power about that mean; the number of dates in the group.
+
+    >>> dates = np.array([0.9, 1.1, 1.0, 50.0, 40.0, 60.0], np.float32)[:, None, None]
+    >>> level, _, n_empty = lowest_groups(dates, np.ones(6), 1.0, 0.5)
+    >>> round(float(level[0, 0]), 1), int(n_empty[0, 0])
+    (1.0, 3)
+    """
+    shape = cube.shape[1:]
+    level, squares, n_empty = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.int16)
+    _grow(cube, seas / sea, sea, spread, level, squares, n_empty)
+    return level, squares, n_empty
+
+
+def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position, and holds its loops)
+    cube: Power,
+    factors: NDArray[np.float64],
+    sea: float,
+    spread: float,
+    level: Power,
+    squares: Power,
+    n_empty: NDArray[np.int16],
+) -> None:
+    """Lowest group of each cell: mean of ln power at the reference sea, as a power; squares about it; its size."""
+    n_dates, n_y, n_x = cube.shape
+    logs, excess, ordered = np.empty(n_dates), np.empty(n_dates), np.empty(n_dates)
+    for y in range(n_y):
+        for x in range(n_x):
+            n = 0
+            for date in range(n_dates):
+                if cube[date, y, x] > 0:  # NaN is not
+                    logs[n], excess[n] = np.log(cube[date, y, x]), factors[date] - 1
+                    n += 1
+            level[y, x], squares[y, x], n_empty[y, x] = np.nan, 0, 0
+            if n == 0:
+                continue
+            mean, taken = np.log(sea), 0
+            for _ in range(3):
+                before, share = mean, min(1.0, sea / np.exp(mean))
+                for k in range(n):  # an insertion sort: there are few, and it beats the call of another
+                    value, place = logs[k] - np.log(1 + share * excess[k]), k
+                    while place > 0 and ordered[place - 1] > value:
+                        ordered[place] = ordered[place - 1]
+                        place -= 1
+                    ordered[place] = value
+                mean, taken = _lowest(ordered[:n], spread)
+                if abs(mean - before) < SAME_LEVEL:
+                    break
+            for k in range(taken):
+                squares[y, x] += (ordered[k] - mean) ** 2
+            level[y, x], n_empty[y, x] = np.exp(mean), taken
+
+
+def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, int]:
+    """Mean and size of the lowest group of values that rise."""
+    if ordered.size < FEW:
+        least, mean = 1, ordered[0] + LOWEST_BELOW * spread
+    else:
+        least = max(2, int(LEAST_SHARE * ordered.size + 0.5))
+        mean = ordered[least - 1]
+    taken = 0
+    while True:
+        inside, total = 0, 0.0
+        while inside < ordered.size and (inside < least or ordered[inside] <= mean + WITHIN * spread):
+            total += ordered[inside]
+            inside += 1
+        mean = total / inside
+        if inside <= taken:
+            return mean, inside
+        taken = inside
+
+
+_lowest = compiled(_lowest_group)
+_grow = compiled(_grow_loops)

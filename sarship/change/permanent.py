@@ -1,0 +1,102 @@
+"""What lies at a pier on every date, and so is in the backdrop: a ship laid up, which is to be counted all the same.
+
+A quay is much alike along its length: a cell's level is compared with the median of the cells that lie as far off the
+same side of the same pier. What exceeds that by `CLEAR`, on the water's side, over the length of a ship and not of a
+crane, stands there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.distance import pdist
+from shapely.geometry.base import BaseGeometry
+
+from sarship.port.grid import PortGrid
+
+__all__ = ["standing_cells"]
+
+REACH_M: Final = 60.0
+"""Cells farther off a pier are not alongside."""
+STEP_M: Final = 10.0
+"""Width of the strips along a pier."""
+N_SIDES: Final = 8
+"""Directions, from the pier to the cell, that are told apart."""
+LEAST_CELLS: Final = 25
+"""A strip of fewer cells has no median worth its name."""
+CLEAR: Final = 6.0
+"""Level over its strip's median, 8 dB; a quay's own strong points are that bright too, but short."""
+LEAST_LENGTH_M: Final = 60.0
+"""Longest extent of what is taken for a ship: cranes are shorter."""
+FAINTEST: Final = 1 / 30
+"""Part of the brightest cell that counts for the extent: 15 dB, more than sidelobes have (`detection/sidelobes.py`)."""
+
+
+def standing_cells(
+    level: NDArray[np.float32], grid: PortGrid, piers: list[BaseGeometry], water: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Cells of what lies at piers on every date.
+
+    Parameters
+    ----------
+    level
+        Of the backdrop, one orbit and polarisation, (y, x).
+    grid
+        Where the cells lie.
+    piers
+        Their geometry, longitude and latitude in degrees.
+    water
+        The water's side, (y, x).
+
+    Returns
+    -------
+    bool, (y, x)
+    """
+    found = np.zeros(grid.shape, np.bool_)
+    for pier in piers:
+        flat = grid.place(pier)
+        near = grid.covers(pier, REACH_M) & water & np.isfinite(level)
+        row, column = np.nonzero(near)
+        if row.size < LEAST_CELLS or flat.length == 0:
+            continue
+        excess = _excess(flat, row, column, np.log(level[row, column]).astype(np.float64), grid.spacing_m)
+        bright = np.zeros(grid.shape, np.bool_)
+        bright[row, column] = excess > np.log(CLEAR)
+        found |= _long_ones(bright, level, grid.spacing_m)
+    return found
+
+
+def _excess(
+    pier: Any, row: NDArray[np.intp], column: NDArray[np.intp], value: NDArray[np.float64], spacing_m: float
+) -> NDArray[np.float64]:
+    """Value of each cell over the median of its strip; nothing where the strip has too few."""
+    cells: Any = shapely.points(column, row)
+    outline: Any = shapely.boundary(pier) if pier.area > 0 else pier
+    foot = shapely.get_coordinates(shapely.line_interpolate_point(outline, shapely.line_locate_point(outline, cells)))
+    away = np.column_stack([column, row]) - foot
+    strip = (np.hypot(away[:, 0], away[:, 1]) * spacing_m // STEP_M).astype(np.int64)
+    # the side is that of the pier's nearest edge, told by the direction from it; sectors are set off so that none of
+    # the usual headings lies on a border
+    side = np.floor((np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * N_SIDES + 0.29) % N_SIDES).astype(np.int64)
+    excess = np.zeros(value.size)
+    key = strip * N_SIDES + side
+    for one in np.unique(key):
+        members = np.flatnonzero(key == one)
+        if members.size >= LEAST_CELLS:
+            excess[members] = value[members] - np.median(value[members])
+    return excess
+
+
+def _long_ones(bright: NDArray[np.bool_], level: NDArray[np.float32], spacing_m: float) -> NDArray[np.bool_]:
+    """The groups of neighbours that are as long as a ship."""
+    labels, n_groups = ndimage.label(bright, np.ones((3, 3)))
+    kept = np.zeros(n_groups + 1, np.bool_)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        power = np.where(labels[box] == number, level[box], 0.0)
+        cells = np.argwhere(power > FAINTEST * power.max())
+        kept[number] = (pdist(cells).max(initial=0.0) + 1) * spacing_m >= LEAST_LENGTH_M
+    return np.asarray(kept[labels], np.bool_)

@@ -1,0 +1,92 @@
+"""What commands that ask a catalogue share: the place, the period, and which catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.catalog.query import Catalog, SceneQuery
+from sarship.cli.common import Command
+from sarship.model import Scene
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.catalog import Completeness
+
+__all__ = ["Place", "catalog_of", "find_place", "found_and_missing", "query_of", "query_options"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look."""
+
+    name: str
+    area: BaseGeometry
+    """Longitude and latitude in degrees."""
+
+
+def query_options(command: Command) -> Command:
+    """Add the options that make a question for a catalogue."""
+    for option in (
+        click.option("--platform", help="S1A, S1B, S1C or S1D alone."),
+        click.option("--orbit", "relative_orbit", type=int, help="One track alone, 1 to 175."),
+        click.option("--pass", "orbit_pass", help="ascending or descending alone."),
+        click.option("--polarization", "polarizations", multiple=True, help="One it must have; may be repeated."),
+        click.option("--against", help="A second catalogue, NAME or NAME=ADDRESS, to tell what the first has lost."),
+        click.option(
+            "--catalog",
+            "catalog_name",
+            default="planetary",
+            show_default=True,
+            help="NAME, or NAME=ADDRESS; local=FOLDER for a folder.",
+        ),
+        click.option("--to", "end", help="Last day, like 2025-02-15."),
+        click.option("--from", "start", help="First day, like 2024-12-01."),
+    ):
+        command = option(command)
+    return command
+
+
+def catalog_of(text: str) -> Catalog:
+    """The catalogue that `NAME` or `NAME=ADDRESS` means."""
+    from sarship.catalog import open_catalog
+
+    name, _, address = text.partition("=")
+    return open_catalog(name, address)
+
+
+def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:
+    """The question that the options ask."""
+    if not (options["start"] and options["end"]):
+        raise click.UsageError("say which period with --from and --to, like --from 2024-12-01 --to 2025-02-15")
+    return SceneQuery(area=place.area, **{name: options[name] for name in _FIELDS})
+
+
+_FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "platform")
+
+
+def find_place(text: str) -> Place:
+    """A port file, or a port of the packaged index by its name or number."""
+    if Path(text).exists() or Path(text).suffix.lower() in {".geojson", ".json"}:
+        from sarship.port.piers import read_port
+
+        port = read_port(text)
+        return Place(port.name, port.area)
+    from sarship.port.index import only_port, port_area
+
+    entry = only_port(text)
+    return Place(str(entry), port_area(entry))
+
+
+def found_and_missing(catalog: Catalog, query: SceneQuery, against: str | None) -> tuple[list[Scene], Completeness]:
+    """What a catalogue has, and what is missing of it; a second one tells what was lost."""
+    from sarship.catalog import completeness
+
+    scenes = list(catalog.search(query))
+    others = list(catalog_of(against).search(query)) if against else []
+    return scenes, completeness(scenes, query, others)

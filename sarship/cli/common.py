@@ -1,0 +1,190 @@
+"""What the commands share: refusals in one sentence, options, progress bars, exit codes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.errors import ProductWarning, SarshipError
+from sarship.model import DetectionParams
+
+if TYPE_CHECKING:
+    from sarship.pipeline.first_pass import Progress, Step
+    from sarship.pipeline.results import Failure
+
+__all__ = [
+    "NOTHING_DONE",
+    "SOME_FAILED",
+    "Command",
+    "Commands",
+    "Refusal",
+    "as_json_option",
+    "bar_of_bytes",
+    "bars",
+    "detection_options",
+    "each",
+    "land_option",
+    "leave",
+    "params_of",
+    "print_json",
+    "products_argument",
+    "say_failures",
+]
+
+SOME_FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
+
+
+class Refusal(click.ClickException):
+    """One sentence about bad input."""
+
+    exit_code = NOTHING_DONE
+
+
+class Commands(click.Group):
+    """Turns what the input causes into one sentence and an exit code, never a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            with _warnings_as_lines():
+                return super().invoke(ctx)
+        except SarshipError as error:
+            raise Refusal(" ".join(str(error).split())) from error
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader of the output has gone
+        except OSError as error:
+            raise Refusal(f"{error.filename or 'the system'}: {error.strerror or error}") from error
+        except KeyboardInterrupt:
+            click.echo("interrupted; what was finished is kept: run the same command to go on", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print warnings about products as one line each, once; keep those of libraries to their developers."""
+    said: set[str] = set()
+    loggers = {name: logging.getLogger(name) for name in ("urllib3.connectionpool", "asf_search")}
+    levels = {name: logger.level for name, logger in loggers.items()}
+
+    def say(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        text = " ".join(str(message).split())
+        if issubclass(category, ProductWarning) and text not in said:
+            said.add(text)
+            click.echo(f"warning: {text}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ProductWarning)
+        warnings.showwarning = say
+        for logger in loggers.values():
+            logger.setLevel(logging.ERROR)  # each try is a warning to them; what comes of it is ours to say
+        try:
+            yield
+        finally:
+            for name, logger in loggers.items():
+                logger.setLevel(levels[name])
+
+
+Command = Callable[..., Any]
+products_argument = click.argument("products", nargs=-1, required=True, type=click.Path(), metavar="PRODUCT...")
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+land_option = click.option("--land", type=click.Path(), help="Vector file with land polygons to mask, in any format.")
+
+
+def detection_options(command: Command) -> Command:
+    """Add the options that change how vessels are looked for."""
+    defaults = DetectionParams()
+    command = click.option("--gpu", is_flag=True, help="Search on a graphics card; it finds the same.")(command)
+    for name, kind, text in (
+        ("min_length_m", float, "Drop vessels measured shorter than this."),
+        ("background_m", float, "Half-width of the ring around each pixel."),
+        ("guard_m", float, "Half-width of the square left out of the ring."),
+        ("pfa", float, "False-alarm probability per pixel."),
+    ):
+        flag = "--" + name.replace("_", "-")
+        command = click.option(flag, name, type=kind, default=getattr(defaults, name), show_default=True, help=text)(
+            command
+        )
+    return command
+
+
+def params_of(options: dict[str, Any]) -> DetectionParams:
+    """The parameters that the options make."""
+    try:
+        return DetectionParams(**options)
+    except ValueError as error:
+        raise Refusal(str(error)) from error
+
+
+def each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
+    """What can be read of the products; the others are said on standard error."""
+    for path in products:
+        try:
+            yield path, read(path)
+        except SarshipError as error:
+            click.echo(f"failed: {' '.join(str(error).split())}", err=True)
+
+
+def leave(n_failed: int, n_products: int) -> None:
+    """Exit with the code that says how many products failed: none, some, all."""
+    if n_failed:
+        sys.exit(NOTHING_DONE if n_failed == n_products else SOME_FAILED)
+
+
+def say_failures(failures: tuple[Failure, ...]) -> None:
+    """Name what could not be counted, on standard error."""
+    for failure in failures:
+        click.echo(f"failed: {failure.path}: {failure.message}", err=True)
+
+
+@contextmanager
+def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
+    """Progress bars on a terminal, silence elsewhere: one for scenes, one for pictures."""
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {rate_fmt}{postfix}"
+    options: dict[str, Any] = {"disable": not sys.stderr.isatty(), "file": sys.stderr, "bar_format": layout}
+    with tqdm(desc=name, total=1, unit=" scenes", **options) as bar:
+
+        def scenes(step: Step) -> None:
+            bar.total = step.total
+            bar.n = step.done
+            share = f" {step.message}" if step.state == "fetching" else ""
+            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state}{share}", refresh=False)
+            bar.refresh()
+
+        def pictures(done: int, total: int) -> None:
+            bar.set_description_str("pictures", refresh=False)
+            bar.total, bar.n = total, done
+            bar.set_postfix_str("", refresh=False)
+            bar.refresh()
+
+        yield scenes, pictures
+
+
+@contextmanager
+def bar_of_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar of what has arrived, with rate and time left; silence where there is no terminal."""
+    from tqdm import tqdm
+
+    options: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1000, "smoothing": 0.1}
+    with tqdm(desc=name, disable=not sys.stderr.isatty(), file=sys.stderr, **options) as bar:
+
+        def report(done: int, total: int | None) -> None:
+            bar.total = None if total is None else max(total, done)
+            bar.update(max(0, done - bar.n))
+
+        yield report
+
+
+def print_json(value: object) -> None:
+    """Print plain values for scripts."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))

@@ -1,0 +1,114 @@
+"""What people read in a terminal: facts of a product, vessels and counts as plain tables. Decibel appears here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import xarray as xr
+
+    from sarship.model import Scene
+    from sarship.sentinel1.product import GrdProduct
+
+__all__ = ["counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
+
+DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
+"""Columns of the vessel table that are numbers, with the digits worth reading."""
+
+
+def product_facts(product: GrdProduct) -> dict[str, object]:
+    """What a product is, as plain JSON values, from its metadata alone."""
+    scene = product.scene
+    west, south, east, north = (round(value, 4) for value in scene.footprint.bounds)
+    n_lines, n_pixels = product.shape
+    return {
+        "scene": scene.id,
+        "path": str(product.path),
+        "platform": scene.platform,
+        "mode": scene.mode,
+        "type": scene.product_type,
+        "polarizations": list(scene.polarizations),
+        "readable": list(product.polarizations),
+        "start": scene.start.isoformat(),
+        "stop": scene.stop.isoformat(),
+        "absolute_orbit": scene.absolute_orbit,
+        "relative_orbit": scene.relative_orbit,
+        "orbit_pass": scene.orbit_pass,
+        "n_lines": n_lines,
+        "n_pixels": n_pixels,
+        "line_spacing_m": round(product.line_spacing_m, 3),
+        "pixel_spacing_m": round(product.pixel_spacing_m, 3),
+        "resolution_m": [round(value, 1) for value in product.resolution_m],
+        "looks": product.looks,
+        "has_noise": product.has_noise,
+        "ipf_version": product.ipf_version,
+        "simulated": product.container.manifest.is_simulated,
+        "bounds": [west, south, east, north],
+    }
+
+
+def facts_text(facts: dict[str, object]) -> str:
+    """Facts as lines of a name and a value.
+
+    >>> print(facts_text({"mode": "IW", "readable": []}))
+    mode             IW
+    readable         none
+    """
+    plain = {name: (", ".join(map(str, v)) or "none") if isinstance(v, list) else v for name, v in facts.items()}
+    return "\n".join(f"{name:<16} {value}" for name, value in plain.items())
+
+
+def scenes_text(scenes: Iterable[Scene]) -> str:
+    """Scenes of a catalogue, a line each."""
+    rows = [
+        {
+            "time": f"{scene.start:%Y-%m-%d %H:%M}",
+            "orbit": scene.relative_orbit,
+            "pass": scene.orbit_pass,
+            "channels": "+".join(scene.polarizations),
+            "scene": scene.id,
+        }
+        for scene in scenes
+    ]
+    return str(pd.DataFrame(rows).to_string(index=False)) if rows else "no scenes"
+
+
+def vessels_text(vessels: gpd.GeoDataFrame) -> str:
+    """Vessels (`schema.VESSELS`), a line each, brightness in decibel."""
+    if not len(vessels):
+        return "no vessels"
+    table = pd.DataFrame(
+        {
+            "scene": vessels["scene"].str[:32],
+            "time": vessels["time"].dt.strftime("%Y-%m-%d %H:%M:%S"),
+            **{name: vessels[name].map(_number(digits)) for name, digits in DIGITS.items()},
+            "co_db": _decibel(vessels["sigma0_co"]).map(_number(1)),
+            "cross_db": _decibel(vessels["sigma0_cross"]).map(_number(1)),
+            "pier": vessels["pier"].fillna("-"),
+        }
+    )
+    return f"{table.to_string(index=False)}\n{len(table)} vessels"
+
+
+def counts_text(counts: xr.Dataset) -> str:
+    """Counts (`schema.COUNTS`), a line a time and a column a pier; `-` where a pier was not seen."""
+    if not counts["time"].size:
+        return "no scenes were counted"
+    table = counts["n_vessels"].to_pandas().map(_number(0))
+    table.index = pd.DatetimeIndex(table.index).strftime("%Y-%m-%d %H:%M")
+    table.index.name = table.columns.name = None
+    return str(table.to_string())
+
+
+def _number(digits: int) -> Callable[[float], str]:
+    return lambda value: "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _decibel(power: pd.Series[float]) -> pd.Series[float]:
+    with np.errstate(divide="ignore"):
+        return pd.Series(10 * np.log10(power.to_numpy()), index=power.index)

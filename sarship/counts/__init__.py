@@ -1,0 +1,1 @@
+"""Vessels to counts per pier and pass, and to visits."""

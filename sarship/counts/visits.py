@@ -1,0 +1,138 @@
+"""Who stayed, arrived and left: vessels of one pass matched with those of the pass before, by place and size.
+
+A radar image shows no names. Two vessels of successive passes are taken for one that stayed if they lie at the same
+pier, no further apart than `BERTH_M` (at an anchorage, where a vessel swings about its anchor, `SWING_M`), and their
+lengths agree within the errors of measuring. Where several could be meant, the assignment with the least total
+disagreement is taken. So a vessel that shifted along the quay has left and arrived, and one that was replaced by
+another of its size at its very berth has stayed: read stays as berths that did not change.
+
+A pier compares with the last pass **that saw it**. On the first such pass nobody can tell, and the status says `first`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import Geod
+from scipy.optimize import linear_sum_assignment
+from shapely import Point
+
+from sarship.counts.passes import are_counted, group_passes, seen_by_pass, vessels_once
+from sarship.schema import COVERAGE, SCENES, VESSELS, VISITS
+
+__all__ = ["find_visits"]
+
+BERTH_M: Final = 35.0
+"""Furthest apart that two measured centres of one moored vessel lie: each is off by some 8 m along and across, and
+superstructures lean ten metres towards the radar, to another side from another orbit."""
+SWING_M: Final = 400.0
+"""The same at anchor: about the chain and the length of a large vessel."""
+LENGTH_M: Final = 22.0
+LENGTH_SHARE: Final = 0.1
+"""Largest difference of two measured lengths of one vessel, metres and a part of the longer one: twice what two lengths
+differ by that are each off by some 11 m."""
+
+
+@dataclass(slots=True)
+class _Berths:
+    """The vessels that the last pass over a pier left there: the name of each visit, and the row it was seen as."""
+
+    visits: list[str] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+def find_visits(
+    vessels: gpd.GeoDataFrame,
+    piers: gpd.GeoDataFrame,
+    scenes: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    *,
+    min_seen: float = 0.95,
+) -> gpd.GeoDataFrame:
+    """Say of every vessel at a pier whether it was there on the pass before, and of those who are gone that they left.
+
+    Parameters
+    ----------
+    vessels, piers, scenes, coverage, min_seen
+        As for `count_by_pier`.
+
+    Returns
+    -------
+    GeoDataFrame
+        Table after `schema.VISITS`, in order of time and pier: one row a vessel at a pier and pass, and one row at the
+        pass on which it was found gone (`left`), with the place and size it had. The rows of one vessel share `visit`.
+
+    Raises
+    ------
+    ValueError
+        If a table breaks its contract.
+    """
+    for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
+        table.check(frame)
+    vessels = vessels[vessels["pier"].notna() & are_counted(vessels)].drop_duplicates("vessel")
+    names, kinds = piers["name"].tolist(), piers["kind"].tolist()
+    before: dict[str, _Berths] = {}
+    rows: list[dict[str, Any]] = []
+    for frame in group_passes(scenes, coverage):
+        seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)[0]
+        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).sort_values("vessel")
+        time = frame["start"].iloc[0]
+        # rows of plain values: picked from tables pier by pier they would take most of the time
+        berthed = list(zip(here["pier"], zip(*(here[name].tolist() for name in _CARRIED), strict=True), strict=True))
+        for name, kind, part in zip(names, kinds, seen, strict=True):
+            if part >= min_seen and part > 0:
+                found = [dict(zip(_CARRIED, values, strict=True)) for pier, values in berthed if pier == name]
+                reach = SWING_M if kind == "anchorage" else BERTH_M
+                new, before[name] = _compare(before.get(name), found, reach)
+                rows += [row | {"time": time, "pier": name} for row in new]
+    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
+    return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
+
+
+def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) -> tuple[list[dict[str, Any]], _Berths]:
+    """Rows of one pier and pass, and who is there now."""
+    old = before or _Berths()
+    pairs = dict(_matches(old.rows, now, reach_m))
+    there = _Berths()
+    rows = []
+    for k, row in enumerate(now):
+        status = "stayed" if k in pairs else "arrived" if before is not None else "first"
+        there.visits.append(old.visits[pairs[k]] if k in pairs else row["vessel"])
+        there.rows.append(row)
+        rows.append(row | {"visit": there.visits[-1], "status": status})
+    gone = sorted(set(range(len(old.rows))) - set(pairs.values()))
+    rows += [old.rows[k] | {"visit": old.visits[k], "status": "left", "vessel": None} for k in gone]
+    return rows, there
+
+
+_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg")
+
+
+def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach_m: float) -> list[tuple[int, int]]:
+    """Pairs of a vessel of now and the one of the pass before that it is, by number."""
+    if not old or not now:
+        return []
+    place = [[(row["longitude"], row["latitude"]) for row in rows] for rows in (now, old)]
+    length = [np.array([row["length_m"] for row in rows]) for rows in (now, old)]
+    apart = _distances_m(np.array(place[0]), np.array(place[1])) / reach_m
+    longer = np.maximum(length[0][:, None], length[1])
+    unlike = np.abs(length[0][:, None] - length[1]) / (LENGTH_M + LENGTH_SHARE * longer)
+    cost = np.where((apart <= 1) & (unlike <= 1), apart**2 + unlike**2, _NEVER)
+    chosen = zip(*linear_sum_assignment(cost), strict=True)
+    return [(int(k), int(was)) for k, was in chosen if cost[k, was] < _NEVER]
+
+
+_NEVER: Final = 1e6
+"""Cost of a pair that cannot be: more than any number of pairs that can."""
+
+
+def _distances_m(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Metres from each of some places (longitude, latitude) to each of others."""
+    one, other = np.repeat(here, len(there), axis=0), np.tile(there, (len(here), 1))
+    metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])[2]
+    return np.asarray(metres, np.float64).reshape(len(here), len(there))

@@ -1,0 +1,172 @@
+"""A product in bands of lines: each with its halo, and what is masked in it.
+
+A band with its halo holds every pixel that the rings of its own lines reach, so what is decided in it is exactly
+what would be decided on the whole image, and memory stays bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio import features
+
+from sarship.model import Window
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.sentinel1.product import GrdProduct
+
+__all__ = ["Area", "Band", "Mask", "bands_of"]
+
+BAND_PIXELS: Final = 32_000_000
+"""Pixels of one band and polarization; one band is held while the next is read."""
+BLOCK: Final = (512, 8192)
+"""Areas are drawn in blocks at fixed lines and pixels of the image, so they do not depend on how it was cut. A port
+touches one or two; wider ones cost it more, narrower ones a whole scene."""
+
+
+class Band(NamedTuple):
+    """Some lines of an image, with enough around them to decide on them."""
+
+    core: Window
+    """What is to be decided."""
+    read: Window
+    """The core with its halo, cut at the image: what the images show."""
+    images: Mapping[str, NDArray[np.uint16]]
+    """Digital numbers by polarization; 0 is no data."""
+
+    @property
+    def inner(self) -> tuple[slice, slice]:
+        """Where the core lies in the images."""
+        top, left = self.read.line_start, self.read.pixel_start
+        return (
+            slice(self.core.line_start - top, self.core.line_stop - top),
+            slice(self.core.pixel_start - left, self.core.pixel_stop - left),
+        )
+
+    def has_data(self, line: slice | NDArray[np.int64], pixel: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether any polarization has data there; indices are those of the images."""
+        found: NDArray[np.bool_] = np.logical_or.reduce([image[line, pixel] != 0 for image in self.images.values()])
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """An area in image coordinates (x = pixel, y = line), ready to be drawn on any window of the image."""
+
+    parts: NDArray[np.object_]
+    tree: shapely.STRtree
+    n_pixels: int
+
+    @classmethod
+    def of(cls, geometry: BaseGeometry, n_pixels: int) -> Area:
+        """From a geometry in image coordinates and the width of the image."""
+        parts = shapely.get_parts(geometry)
+        return cls(parts, shapely.STRtree(parts), n_pixels)
+
+    def covers(self, window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
+        """Whether each pixel's centre (or, if asked, any of it) lies in the area; (lines, pixels) of the window."""
+        drawn = np.zeros(window.shape, dtype=np.bool_)
+        height, width = BLOCK
+        for top in range(window.line_start // height * height, window.line_stop, height):
+            rows = slice(max(top, window.line_start), min(top + height, window.line_stop))
+            for left in range(window.pixel_start // width * width, window.pixel_stop, width):
+                block = self._block(top, left, all_touched)
+                if block is not None:
+                    columns = slice(max(left, window.pixel_start), min(left + width, window.pixel_stop))
+                    drawn[_less(rows, window.line_start), _less(columns, window.pixel_start)] = block[
+                        _less(rows, top), _less(columns, left)
+                    ]
+        return drawn
+
+    def _block(self, top: int, left: int, all_touched: bool) -> NDArray[np.bool_] | None:
+        """The block that begins at a line and pixel; none where nothing of the area reaches it.
+
+        The polygons are cut to the block first, since drawing one costs its vertices times the lines drawn.
+        """
+        height, width = BLOCK[0], min(BLOCK[1], self.n_pixels - left)
+        frame = (left - 2.0, top - 2.0, left + width + 1.0, top + height + 1.0)
+        near = self.parts[self.tree.query(shapely.box(*frame))]
+        pieces = shapely.get_parts(shapely.clip_by_rect(near, *frame))
+        pieces = pieces[shapely.area(pieces) > 0]
+        if not pieces.size:
+            return None
+        drawn: NDArray[np.uint8] = features.rasterize(
+            pieces,
+            out_shape=(height, width),
+            transform=Affine.translation(left - 0.5, top - 0.5),
+            all_touched=all_touched,
+            dtype="uint8",
+        )
+        return drawn.view(np.bool_)
+
+
+def _less(span: slice, start: int) -> slice:
+    """A slice counted from a start."""
+    return slice(span.start - start, span.stop - start)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What may be searched: outside the land and inside the water, where they are given."""
+
+    land: Area | None
+    water: Area | None
+
+    @classmethod
+    def of(cls, product: GrdProduct, land: BaseGeometry | None, water: BaseGeometry | None) -> Mask:
+        """From geometries in longitude and latitude."""
+        land_area, water_area = (
+            None if area is None else Area.of(product.geometry.to_image_polygon(area), product.shape[1])
+            for area in (land, water)
+        )
+        return cls(land_area, water_area)
+
+    def valid(self, window: Window) -> NDArray[np.bool_] | None:
+        """Whether each pixel of the window may be searched; `None` where every one may."""
+        valid = None if self.water is None else self.water.covers(window)
+        if self.land is not None:
+            sea = ~self.land.covers(window)
+            valid = sea if valid is None else valid & sea
+        return valid
+
+
+def bands_of(product: GrdProduct, core: Window, margin: tuple[int, int]) -> Iterator[Band]:
+    """A window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
+
+    Parameters
+    ----------
+    product
+        Where to read; all its polarizations are.
+    core
+        The window that the bands' cores make up.
+    margin
+        Lines and pixels of halo on each side.
+
+    Raises
+    ------
+    ProductError
+        When the window reaches outside the image, or a polarization cannot be read.
+    """
+    names = product.check_polarizations()
+    n_lines, n_pixels = product.shape
+    reach = Window(
+        max(core.line_start - margin[0], 0),
+        max(min(core.line_stop + margin[0], n_lines), core.line_stop),
+        max(core.pixel_start - margin[1], 0),
+        max(min(core.pixel_stop + margin[1], n_pixels), core.pixel_stop),
+    )
+    height = max(BAND_PIXELS // reach.shape[1], 1)
+    for parts in zip(*(product.bands(name, reach, height, margin[0]) for name in names), strict=True):
+        lines, _, read = parts[0]
+        start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
+        if start < stop:
+            images: dict[str, NDArray[np.uint16]] = dict(zip(names, (image for _, image, _ in parts), strict=True))
+            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, images)

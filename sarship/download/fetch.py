@@ -1,0 +1,388 @@
+"""Whole files onto disk: resumed where they stopped, verified, and put under their final name only when right.
+
+A file arrives as `NAME.part`, with what the server said of it in `NAME.part.json`; whatever ends the program, the next
+run goes on from the bytes that are there, if the server still has the same file. No byte is fetched twice but after the
+file changed, a server sent it from the start, or its checksum was wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import urllib3
+
+from sarship import __version__
+from sarship.download.http import (
+    Denied,
+    FileRequest,
+    Hiccup,
+    Pace,
+    Patience,
+    Progress,
+    Run,
+    ask,
+    check_status,
+    describe,
+    public_url,
+)
+from sarship.download.partial import (
+    PartFile,
+    Version,
+    check_space,
+    file_digest,
+    hash_name,
+    inside,
+    is_whole,
+    open_part,
+    remaining,
+    tidy,
+)
+from sarship.errors import CredentialError, DownloadError
+
+__all__ = ["FileRequest", "Patience", "Progress", "fetch_file", "fetch_files", "inside", "public_url"]
+
+_CHUNK: Final = 2**18
+"""Bytes read at once; far below what a kill may cost."""
+_PROGRESS: Final = 2**16
+"""Bytes after which failures are counted anew: a server that sends one byte a connection is no good."""
+_N_WHOLE: Final = 3
+"""Times that a file is fetched from its start because its checksum is wrong."""
+_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": f"sarship/{__version__}"}
+
+
+def fetch_file(
+    url: str,
+    target: str | Path,
+    *,
+    size: int | None = None,
+    checksum: tuple[str, str] | None = None,
+    authorize: Callable[[bool], dict[str, str]] | None = None,
+    sign: Callable[[str, bool], str] | None = None,
+    hosts: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
+    patience: Patience | None = None,
+) -> Path:
+    """Fetch one file; nothing is fetched when it is there already and right.
+
+    Parameters
+    ----------
+    url, target, size, checksum, authorize, sign, hosts
+        As the fields of `FileRequest`.
+    progress
+        Called with the bytes on disk and the bytes in all (None while unknown).
+    patience
+        Waits and numbers of tries.
+
+    Returns
+    -------
+    The path of the file, whole and verified.
+
+    Raises
+    ------
+    DownloadError
+        The server fails, refuses or sends something else; what has arrived is kept for the next run.
+    CredentialError
+        The server wants credentials, or others than those it got.
+    OutputError
+        The folder cannot be written to, or the disk is full.
+    """
+    request = FileRequest(
+        url=url, target=Path(target), size=size, checksum=checksum, authorize=authorize, sign=sign, hosts=hosts
+    )
+    return _fetch(request, Run(patience or Patience()), progress or _quiet)
+
+
+def fetch_files(
+    requests: Iterable[FileRequest],
+    *,
+    n_parallel: int = 4,
+    progress: Progress | None = None,
+    patience: Patience | None = None,
+) -> list[Path]:
+    """Fetch files, so many at once.
+
+    A file that fails does not keep the others from being fetched, but refused credentials or a full disk do.
+
+    Parameters
+    ----------
+    requests
+        The files.
+    n_parallel
+        Most files at once; the provider's limit.
+    progress
+        Called with the bytes of all files on disk and in all (None while one is unknown), from one thread at a time.
+    patience
+        Waits and numbers of tries.
+
+    Returns
+    -------
+    The paths, in the order of the requests.
+
+    Raises
+    ------
+    DownloadError, CredentialError, OutputError
+        As for `fetch_file`: of the first file that failed, after the others have arrived.
+    """
+    wanted = [replace(request, target=Path(request.target)) for request in requests]
+    if n_parallel < 1:
+        raise ValueError(f"n_parallel must be at least 1, got {n_parallel}")
+    if twice := [path for path, n in Counter(request.target for request in wanted).items() if n > 1]:
+        raise ValueError(f"two requests are for the same file {twice[0]}")
+    _check_space_for_all(wanted)
+    run = Run(patience or Patience())
+    total = _Total(wanted, progress or _quiet)
+    pool = ThreadPoolExecutor(max_workers=n_parallel, thread_name_prefix="sarship-download")
+    try:
+        jobs = [pool.submit(_fetch, request, run, total.of(i)) for i, request in enumerate(wanted)]
+        return _gather(jobs)
+    finally:  # also on Ctrl-C: what has arrived stays for the next run
+        run.stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _gather(jobs: list[Future[Path]]) -> list[Path]:
+    waiting = set(jobs)
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_EXCEPTION)
+        for job in done:
+            if (error := job.exception()) is not None and not isinstance(error, DownloadError):
+                raise error
+    return [job.result() for job in jobs]
+
+
+def _check_space_for_all(requests: list[FileRequest]) -> None:
+    needed: Counter[Path] = Counter()
+    for request in requests:
+        needed[_existing(request.target.parent)] += remaining(request.target, request.size or 0)
+    disks: dict[int, tuple[Path, int]] = {}
+    for folder, n_bytes in needed.items():
+        disk = folder.stat().st_dev
+        disks[disk] = folder, disks.get(disk, (folder, 0))[1] + n_bytes
+    for folder, n_bytes in disks.values():
+        check_space(folder, n_bytes)
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+
+
+def _fetch(request: FileRequest, run: Run, progress: Progress) -> Path:
+    target = request.target
+    if request.checksum is not None:
+        hash_name(request.checksum[0])
+    run.check()
+    if is_whole(target, request.size, request.checksum):
+        tidy(target)
+        progress(target.stat().st_size, target.stat().st_size)
+        return target
+    with open_part(target, run.sleep) as part:
+        if is_whole(target, request.size, request.checksum):  # another process was quicker
+            part.discard()
+            return target
+        _prepare(part, request)
+        for _ in range(_N_WHOLE):
+            if _fill(part, request, run, progress):
+                part.discard()
+                return target
+            if not (wrong := _wrong(part, request)):
+                part.finish()
+                return target
+            part.restart()
+        raise DownloadError(f"{public_url(request.url)}: {wrong}, {_N_WHOLE} times over; try another catalogue")
+
+
+def _prepare(part: PartFile, request: FileRequest) -> None:
+    """Keep the bytes that are there only where it can be told whether those to come are of the same file."""
+    known = part.version is not None and bool(part.version.etag or part.version.last_modified)
+    is_too_long = request.size is not None and part.n_bytes > request.size
+    if part.n_bytes and (is_too_long or not (known or request.checksum)):
+        part.restart()
+    if request.size is not None:
+        check_space(part.target.parent, request.size - part.n_bytes)
+
+
+def _fill(part: PartFile, request: FileRequest, run: Run, progress: Progress) -> bool:
+    """Fetch what is missing, trying again as long as there is hope; True when the file in place is the server's."""
+    n_failures, renew, has_renewed, where = 0, False, False, public_url(request.url)
+    while not _is_complete(part, request):
+        run.check()
+        before = part.n_bytes
+        try:
+            response = _ask_rest(part, request, run, renew=renew)
+            renew = has_renewed = False
+            with closing(response):
+                if _pour(response, part, request, run, progress):
+                    return True
+        except Denied as denied:
+            if has_renewed or not (request.authorize or request.sign):
+                raise CredentialError(f"{denied}; look whether the account's credentials are right") from None
+            renew = has_renewed = True
+        except Hiccup as hiccup:
+            renew = False
+            n_failures = 1 if part.n_bytes - before >= _PROGRESS else n_failures + 1
+            if n_failures >= run.patience.n_attempts:
+                raise DownloadError(
+                    f"{where}: {hiccup}, {n_failures} times in a row; run the download again to go on from here"
+                ) from None
+            run.sleep(run.patience.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
+    progress(part.n_bytes, part.n_bytes)
+    return False
+
+
+def _is_complete(part: PartFile, request: FileRequest) -> bool:
+    size = request.size if request.size is not None else part.version and part.version.size
+    return size is not None and part.n_bytes == size and (part.version is not None or part.n_bytes > 0)
+
+
+def _ask_rest(part: PartFile, request: FileRequest, run: Run, *, renew: bool) -> urllib3.BaseHTTPResponse:
+    headers = dict(_HEADERS)
+    if part.n_bytes:
+        headers["Range"] = f"bytes={part.n_bytes}-"
+        if part.version and part.version.condition:
+            headers["If-Range"] = part.version.condition
+    response = ask(request, headers, run, renew=renew)
+    try:
+        check_status(response, request, run)
+    except Hiccup:
+        if response.status == 416:
+            _settle(part, response.headers.get("Content-Range", ""))
+        response.close()
+        raise
+    except BaseException:
+        response.close()
+        raise
+    return response
+
+
+def _settle(part: PartFile, content_range: str) -> None:
+    """There is nothing behind the bytes that are there: they are the whole file, or of another one."""
+    if part.version is not None and content_range.strip() == f"bytes */{part.n_bytes}":
+        part.belong(replace(part.version, size=part.n_bytes))
+    else:
+        part.restart()
+
+
+def _pour(
+    response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest, run: Run, progress: Progress
+) -> bool:
+    """Take the answer's bytes; True when there is no need to, for the file in place is the server's."""
+    version = _version(response, part, request)
+    is_unknown = part.n_bytes == 0 and request.size is None and request.checksum is None
+    if is_unknown and is_whole(part.target, version.size, version.digest):
+        return True
+    if response.status == 200 and part.n_bytes:
+        part.restart()
+    part.belong(version)
+    if version.size is not None:
+        check_space(part.target.parent, version.size - part.n_bytes)
+    left = None if version.size is None else version.size - part.n_bytes
+    pace = Pace(run.patience)
+    while left is None or left > 0:
+        run.check()
+        try:
+            data = response.read1(_CHUNK if left is None else min(left, _CHUNK))
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Hiccup(describe(error)) from None
+        if not data:
+            break
+        part.write(data)
+        left = None if left is None else left - len(data)
+        progress(part.n_bytes, version.size)
+        pace.check(len(data))
+    if left:
+        raise Hiccup("the connection ended early")
+    if left is None:
+        part.belong(replace(version, size=part.n_bytes))
+    response.drain_conn()  # nothing is left; this gives the connection back for the next file
+    return False
+
+
+def _version(response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest) -> Version:
+    """What the answer says of the file; refuses an answer whose bytes cannot follow those that are there."""
+    headers = response.headers
+    length = headers.get("Content-Length", "")
+    total = int(length) if response.status == 200 and length.isdecimal() else None
+    if response.status == 206:
+        span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", headers.get("Content-Range", "").strip())
+        if span is None or int(span[1]) != part.n_bytes:
+            raise Hiccup("the server sent another part of the file than it was asked for")
+        total = None if span[3] == "*" else int(span[3])
+    elif total is None and headers.get("Transfer-Encoding", "").lower() != "chunked" and request.size is None:
+        raise DownloadError(
+            f"{public_url(request.url)}: neither the server nor the catalogue says how long the file is, so that it "
+            "cannot be told whether it is whole; try another catalogue"
+        )
+    if total is not None and request.size is not None and total != request.size:
+        raise Hiccup(f"the server says {total} bytes where the catalogue says {request.size}")
+    version = Version(
+        etag=headers.get("ETag", ""),
+        last_modified=headers.get("Last-Modified", ""),
+        size=total if total is not None else request.size,
+        digest=_server_digest(response),
+    )
+    if response.status == 206 and part.version is not None:
+        if not version.may_be(part.version):
+            part.restart()
+            raise Hiccup("the file changed on the server")
+        version = replace(version, digest=version.digest or part.version.digest, size=version.size or part.version.size)
+        if version.size is not None and version.size < part.n_bytes:
+            part.restart()
+            raise Hiccup("the server says that the file is shorter than what it sent")
+    return version
+
+
+def _server_digest(response: urllib3.BaseHTTPResponse) -> tuple[str, str] | None:
+    """MD5 of the whole file as Azure and others give it."""
+    whole = response.headers.get("Content-MD5") if response.status == 200 else None
+    text = response.headers.get("x-ms-blob-content-md5") or whole
+    try:
+        digest = base64.b64decode(text or "", validate=True).hex()
+    except (binascii.Error, ValueError):
+        return None
+    return ("md5", digest) if len(digest) == 32 else None
+
+
+def _wrong(part: PartFile, request: FileRequest) -> str:
+    """What is wrong with the finished part, by the catalogue's checksum or else the server's; empty when nothing is."""
+    server = part.version.digest if part.version else None
+    checksum, who = (request.checksum, "the catalogue") if request.checksum else (server, "the server")
+    if checksum is None:
+        return ""
+    found = file_digest(part.path, checksum[0])
+    if found == checksum[1].lower():
+        return ""
+    return f"the {checksum[0]} of what arrived is {found} where {who} says {checksum[1]}"
+
+
+class _Total:
+    """Adds up the progress of several files."""
+
+    def __init__(self, requests: list[FileRequest], progress: Progress) -> None:
+        self._done = [0] * len(requests)
+        self._sizes = [request.size for request in requests]
+        self._progress, self._lock = progress, threading.Lock()
+
+    def of(self, index: int) -> Progress:
+        """The callback of one file."""
+
+        def report(done: int, size: int | None) -> None:
+            with self._lock:
+                self._done[index], self._sizes[index] = done, size
+                known = [s for s in self._sizes if s is not None]
+                self._progress(sum(self._done), sum(known) if len(known) == len(self._sizes) else None)
+
+        return report
+
+
+def _quiet(_done: int, _total: int | None) -> None:
+    """No progress is wanted."""

@@ -1,0 +1,1 @@
+"""The Earth: ellipsoid, geoid, local planes, polygons across the antimeridian."""

@@ -1,0 +1,1 @@
+"""Surveys: products in, results on disk, resumable."""

@@ -1,0 +1,140 @@
+"""The whole job on a made-up port: simulate, survey, draw, and hold the counts against the known truth."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from sarship.errors import OutputError
+from sarship.pipeline.first_pass import Progress, survey
+from sarship.pipeline.pictures import write_pictures
+from sarship.pipeline.results import SIMULATED, make_folder
+from sarship.port.piers import read_port
+from sarship.simulate import Harbour, simulate_harbour
+
+__all__ = ["DemoOutcome", "run_demo"]
+
+N_DATES: Final = 8
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class DemoOutcome:
+    """Counts of the made-up port beside the truth."""
+
+    folder: Path
+    """Where tables, pictures and the made-up products are."""
+    counts: xr.Dataset
+    """`schema.COUNTS`."""
+    truth: xr.DataArray
+    """Vessels that were there, over `(time, pier)`."""
+
+    @property
+    def error(self) -> xr.DataArray:
+        """Counted less true; missing where a pier was not seen."""
+        return self.counts["n_vessels"] - self.truth
+
+    def as_text(self) -> str:
+        """Two tables in one: each entry is the count, a slash, the truth."""
+        pairs = np.char.add(_digits(self.counts["n_vessels"]), np.char.add(" / ", _digits(self.truth)))
+        dates = pd.DatetimeIndex(self.counts["time"].to_numpy()).strftime("%Y-%m-%d")
+        table = pd.DataFrame(pairs, index=dates, columns=self.counts["pier"].to_numpy())
+        error = self.error.to_numpy()
+        return "\n".join(
+            [
+                f"{SIMULATED} port, counted / true number of vessels:",
+                "",
+                str(table.to_string()),
+                "",
+                f"counted {np.nansum(self.counts['n_vessels']):.0f}, true {self.truth.sum().item():.0f}; "
+                f"mean absolute error {np.nanmean(np.abs(error)):.2f} a pier and date, bias {np.nanmean(error):+.2f}",
+                f"tables and pictures are in {self.folder}",
+            ]
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        rows = xr.Dataset({"n_vessels": self.counts["n_vessels"], "truth": self.truth}).to_dataframe().reset_index()
+        rows["time"] = rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        records = rows[["time", "pier", "n_vessels", "truth"]].astype(object).where(rows.notna(), None)
+        return {
+            "simulated": True,
+            "folder": str(self.folder),
+            "counts": records.to_dict(orient="records"),
+            "mean_absolute_error": float(np.nanmean(np.abs(self.error))),
+        }
+
+
+def run_demo(
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    picture_progress: Callable[[int, int], None] | None = None,
+) -> DemoOutcome:
+    """Simulate a small port over eight dates, count its vessels, write tables and pictures.
+
+    Parameters
+    ----------
+    folder
+        Where all of it goes; what an earlier demo left there is replaced.
+    seed
+        Which made-up port.
+    progress, picture_progress
+        As for `survey` and `write_pictures`.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to, or holds something that is not a demo's.
+    """
+    folder = make_folder(folder)
+    made_up = folder / "products"
+    strangers = [path.name for path in folder.iterdir() if path.name not in _OWN]
+    if strangers:
+        raise OutputError(f"{folder} holds {strangers[0]!r}, which no demo wrote; choose an empty or a new folder")
+    shutil.rmtree(made_up, ignore_errors=True)
+    harbour = simulate_harbour(made_up, seed=seed, n_dates=N_DATES)
+    port = read_port(harbour.port_file)
+    results = survey(harbour.products, port, folder, progress=progress)
+    write_pictures(results, port, folder, progress=picture_progress)
+    return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts))
+
+
+_OWN: Final = frozenset(
+    [
+        "products",
+        "scenes",
+        "stack",
+        "backdrops",
+        "compared",
+        "quicklooks",
+        "pages",
+        "counts.png",
+        "counts.csv",
+        "counts.nc",
+        "visits.csv",
+        "visits.png",
+        "results.json",
+        "vessels.geojson",
+    ]
+    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers")]
+)
+"""What a demo writes."""
+
+
+def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:
+    return np.array([f"{number:.0f}" for number in numbers.to_numpy().ravel()]).reshape(numbers.shape)
+
+
+def _truth(harbour: Harbour, counts: xr.Dataset) -> xr.DataArray:
+    """True numbers in the order of the counts."""
+    table = harbour.counts().loc[counts["scene"].to_numpy(), counts["pier"].to_numpy()]
+    return xr.DataArray(table.to_numpy(float), coords=counts["n_vessels"].coords, dims=("time", "pier"))

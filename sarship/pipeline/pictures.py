@@ -1,0 +1,153 @@
+"""The pictures of a survey, written beside its tables: counts and visits over time, a quick look of every scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypedDict
+
+from sarship import __version__
+from sarship.catalog.query import Catalog
+from sarship.model import Scene
+from sarship.pipeline.results import Results, make_folder, safe_name, write_file
+from sarship.pipeline.second_pass import look_again
+from sarship.pipeline.sources import PRODUCTS, sources_of
+from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
+from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.piers import Port
+from sarship.port.stack import add_scene, read_stack
+from sarship.sentinel1.product import open_grd
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["write_pictures", "write_preview"]
+
+
+class Marks(TypedDict):
+    """What every figure over time says."""
+
+    title: str
+    is_simulated: bool
+
+
+def write_pictures(
+    results: Results,
+    port: Port,
+    folder: str | Path,
+    *,
+    scenes: Iterable[Scene] = (),
+    catalog: Catalog | None = None,
+    land: BaseGeometry | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Path, ...]:
+    """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
+
+    Of a scene that was compared with the empty port that is `pages/SCENE.png` (the date, the empty port, their ratio,
+    what was counted), of any other `quicklooks/SCENE.png`.
+
+    Parameters
+    ----------
+    results
+        From `survey` or `read_results`. The products are read again, from where they were.
+    port
+        What was surveyed.
+    folder
+        Where the pictures go, beside the tables; made if need be.
+    scenes, catalog
+        What was surveyed of a catalogue, which is asked for it again; windows that were kept cost nothing.
+    land
+        Land that was masked besides the port's own, to be drawn too.
+    progress
+        Called after every picture with the number done and the number in all.
+
+    Returns
+    -------
+    tuple of Path
+        The files written, the counts and the visits first.
+
+    Raises
+    ------
+    ProductError, DownloadError
+        A product is no longer where it was.
+    OutputError
+        The folder cannot be written to.
+    """
+    folder = make_folder(folder)
+    provenance = results.provenance
+    texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
+    seen = results.coverage.groupby("scene")["seen"].max()
+    shown = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
+    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS)}
+    options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
+    series = {
+        "counts.png": plot_counts(results.counts, **options),
+        "visits.png": plot_visits(results.visits, results.counts, **options),
+    }
+    written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
+    compared = results.coverage.groupby("scene")["n_reference_dates"].max()
+    for done, scene in enumerate(shown, start=1):
+        if progress is not None:
+            progress(done, len(shown) + 1)
+        product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
+        is_simulated = product.container.manifest.is_simulated
+        if compared[scene] > 0:
+            look = look_again(product, port, folder, replace(provenance.parameters, gpu=False), land=land)
+            kind, figure = (
+                "pages",
+                plot_port_page(
+                    look.image, port, look.hits, results.vessels, expected=look.expected, is_simulated=is_simulated
+                ),
+            )
+        else:
+            kind, figure = "quicklooks", plot_scene(product, port, results.vessels, land=land)
+        path = make_folder(folder / kind) / f"{safe_name(scene)}.png"
+        written.append(write_file(path, picture_bytes(figure, texts)))
+    if progress is not None:
+        progress(len(shown) + 1, len(shown) + 1)
+    return tuple(written)
+
+
+def write_preview(
+    products: Iterable[str | Path],
+    port: Port,
+    path: str | Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw a port's piers, their waters and its land over the mean of some products, to put the port file right.
+
+    Parameters
+    ----------
+    products
+        Paths of GRD products. One shows speckle and whoever lay there; a handful show the port.
+    port
+        From `read_port`.
+    path
+        The PNG to write.
+    progress
+        Called after every product with the number done and the number in all.
+
+    Raises
+    ------
+    ProductError
+        A product cannot be read, or does not show the port.
+    OutputError
+        The file cannot be written.
+    """
+    paths = [str(product) for product in products]
+    grid = PortGrid.around(port.area)
+    is_simulated = False
+    with TemporaryDirectory() as folder:
+        for done, product_path in enumerate(paths, start=1):
+            product = open_grd(product_path)
+            product.window(port.area)  # says what is wrong where it does not touch
+            is_simulated |= product.container.manifest.is_simulated
+            add_scene(folder, safe_name(product.scene.id), to_port_grid(product, grid))
+            if progress is not None:
+                progress(done, len(paths))
+        figure = plot_preview(read_stack(folder), port, is_simulated=is_simulated)
+    return write_file(path, picture_bytes(figure, {"Software": f"sarship {__version__}"}))

@@ -1,0 +1,328 @@
+"""What a survey found, and its files: each written whole or not at all, all read back with one call.
+
+Every file stands alone: the version, the parameters and the scenes it came from travel inside it, as a top-level member
+of GeoJSON, as schema metadata of Parquet, as attributes of NetCDF and as leading `#` lines of CSV.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xarray as xr
+from pyproj.exceptions import ProjError
+from shapely.errors import ShapelyError
+
+from sarship.catalog import Completeness
+from sarship.counts.by_pier import count_by_pier
+from sarship.counts.visits import find_visits
+from sarship.errors import OutputError
+from sarship.files import netcdf_bytes
+from sarship.model import DetectionParams
+from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table
+
+__all__ = [
+    "Failure",
+    "Provenance",
+    "Results",
+    "make_folder",
+    "read_results",
+    "read_table",
+    "safe_name",
+    "table_bytes",
+    "vessels_bytes",
+    "write_file",
+    "write_results",
+]
+
+KEY = "sarship"
+"""Name under which the provenance travels in every file."""
+SIMULATED = "SIMULATED"
+"""How everything that comes from made-up scenes is marked."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A product that could not be counted."""
+
+    path: str
+    """Where it is, as it was given."""
+    message: str
+    """One sentence: what is wrong, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Provenance:
+    """Where results come from."""
+
+    version: str
+    """Version of sarship."""
+    parameters: DetectionParams
+    """How vessels were looked for."""
+    port: str
+    """Name of the port; empty when none was given."""
+    scenes: tuple[str, ...]
+    """Ids of the scenes that were searched."""
+    created: datetime
+    """When the results were put together, UTC."""
+    is_simulated: bool = False
+    """Whether any of the scenes was made up by `sarship.simulate`."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return asdict(self) | {"scenes": list(self.scenes), "created": self.created.isoformat()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Provenance:
+        """The provenance that `as_dict` gave."""
+        changed = {
+            "parameters": DetectionParams(**values["parameters"]),
+            "scenes": tuple(values["scenes"]),
+            "created": datetime.fromisoformat(values["created"]),
+        }
+        return cls(**{**values, **changed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that a survey found."""
+
+    vessels: gpd.GeoDataFrame
+    """One row a vessel (`schema.VESSELS`)."""
+    scenes: gpd.GeoDataFrame
+    """One row a scene that was searched (`schema.SCENES`), also where nothing was found."""
+    coverage: gpd.GeoDataFrame
+    """One row a scene and pier (`schema.COVERAGE`), also for piers that were not seen."""
+    piers: gpd.GeoDataFrame
+    """The piers that vessels were counted at: name, kind, max_distance_m, geometry."""
+    provenance: Provenance
+    """Version, parameters, port and scenes."""
+    failures: tuple[Failure, ...] = ()
+    """Products that could not be counted, with the reason."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Path or address of the product that each scene was read from."""
+    completeness: Completeness | None = None
+    """Which passes of the period are missing, where a catalogue was asked."""
+
+    @cached_property
+    def counts(self) -> xr.Dataset:
+        """Vessels per time and pier (`schema.COUNTS`): 0 means looked and saw none, missing means not seen."""
+        counts = count_by_pier(self.vessels, self.piers, self.scenes, self.coverage)
+        return counts.assign_attrs({KEY: json.dumps(self.provenance.as_dict())})
+
+    @cached_property
+    def visits(self) -> gpd.GeoDataFrame:
+        """Who stayed, arrived and left (`schema.VISITS`)."""
+        return find_visits(self.vessels, self.piers, self.scenes, self.coverage)
+
+
+def safe_name(text: str) -> str:
+    """A file name that cannot leave its folder; different texts give different names.
+
+    >>> safe_name("S1A_IW_GRDH_1SDV_0664")
+    'S1A_IW_GRDH_1SDV_0664'
+    >>> safe_name("../../etc/passwd")
+    '_etc_passwd-...'
+    """
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:100]
+    if name and name == text:
+        return name
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make the folder, and prove before hours of work that files can be written to it.
+
+    Raises
+    ------
+    OutputError
+        A file is in the way, or the folder is read-only or full.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{folder}: a file is in the way of this folder; move it or choose another folder") from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make this folder ({_reason(error)}); choose another one") from error
+    write_file(folder / ".sarship-probe", b"sarship").unlink()
+    return folder
+
+
+def write_file(path: str | Path, content: bytes) -> Path:
+    """Write the file whole, or leave what was there: under a temporary name beside it, then renamed.
+
+    Raises
+    ------
+    OutputError
+        The disk is full, the folder cannot be written to, or a folder has the file's name.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    except BaseException as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            hint = "free some space or choose another place"
+            raise OutputError(f"{path}: cannot write this file ({_reason(error)}); {hint}") from error
+        raise
+    return path
+
+
+def table_bytes(frame: gpd.GeoDataFrame, provenance: Mapping[str, Any]) -> bytes:
+    """The table as a GeoParquet file that carries the provenance in its schema metadata."""
+    plain = io.BytesIO()
+    frame.to_parquet(plain, index=False)
+    table = pq.read_table(plain)
+    metadata = {**(table.schema.metadata or {}), KEY.encode(): json.dumps(provenance).encode()}
+    marked = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata(metadata), marked, write_page_checksum=True)
+    return marked.getvalue()
+
+
+def read_table(path: Path, contract: Table | None = None) -> tuple[gpd.GeoDataFrame, dict[str, Any]]:
+    """A GeoParquet file that sarship wrote: the table, checked against its contract, and its provenance.
+
+    Raises
+    ------
+    OutputError
+        The file is missing, damaged, or not one that sarship wrote.
+    """
+    try:
+        frame = gpd.read_parquet(path, page_checksum_verification=True)
+        provenance = json.loads(pq.read_schema(path).metadata[KEY.encode()])
+        if contract is not None:
+            frame = contract.check(frame)
+    except _DAMAGED as error:
+        message = f"{path}: not a table that sarship wrote, or damaged ({_reason(error)}); run the survey again"
+        raise OutputError(message) from error
+    return frame, provenance
+
+
+def vessels_bytes(vessels: gpd.GeoDataFrame, provenance: Provenance) -> bytes:
+    """The vessels as a GeoJSON FeatureCollection with the provenance as its member `sarship`."""
+    frame = vessels.assign(time=vessels["time"].dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+    collection = json.loads(frame.to_json(drop_id=True))
+    collection.pop("crs", None)  # GeoJSON is longitude and latitude on WGS 84 by definition
+    return _json_bytes({"type": collection["type"], KEY: provenance.as_dict(), "features": collection["features"]})
+
+
+def counts_csv(counts: xr.Dataset, provenance: Provenance) -> bytes:
+    """The counts as a tidy table, one row a time and pier, below `#` lines with the provenance."""
+    frame = counts.to_dataframe().reset_index()
+    whole = ["n_vessels", "n_low", "n_high"]
+    frame[whole] = frame[whole].astype("Int64")
+    frame["time"] = pd.to_datetime(frame["time"]).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    first = ["time", "pier", *whole]
+    frame = frame[first + [name for name in frame.columns if name not in first]]
+    return _csv(frame, "vessels per time and pier; an empty n_vessels means not seen", provenance)
+
+
+def visits_csv(visits: gpd.GeoDataFrame, provenance: Provenance) -> bytes:
+    """The visits as a table, one row a vessel and pass, below `#` lines with the provenance."""
+    frame = pd.DataFrame(visits.drop(columns="geometry"))
+    frame["time"] = frame["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _csv(frame, "who stayed, arrived and left; an empty vessel was found gone", provenance, "%.7g")
+
+
+def _csv(frame: pd.DataFrame, what: str, provenance: Provenance, numbers: str = "%.6g") -> bytes:
+    mark = f" {SIMULATED}" if provenance.is_simulated else ""
+    lines = [
+        f"# sarship {provenance.version}{mark}: {what}",
+        f"# {json.dumps(provenance.as_dict(), ensure_ascii=False)}",
+        frame.to_csv(index=False, float_format=numbers, lineterminator="\n"),
+    ]
+    return "\n".join(lines).encode()
+
+
+def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
+    """Write the vessels, scenes, coverage, piers and counts of a survey to a folder.
+
+    Returns
+    -------
+    tuple of Path
+        The files written: `vessels.geojson`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
+        `piers.parquet`, `counts.csv`, `counts.nc`, `visits.csv` and `results.json`.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to. Nothing half-written is left under a final name.
+    """
+    folder = make_folder(folder)
+    provenance = results.provenance
+    mark = f"{SIMULATED} " if provenance.is_simulated else ""
+    summary = {
+        KEY: provenance.as_dict(),
+        "failures": [asdict(failure) for failure in results.failures],
+        "sources": dict(results.sources),
+        "completeness": results.completeness and results.completeness.as_dict(),
+    }
+    contents = {
+        "vessels.geojson": vessels_bytes(results.vessels, provenance),
+        **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
+        "counts.csv": counts_csv(results.counts, provenance),
+        "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
+        "visits.csv": visits_csv(results.visits, provenance),
+        "results.json": _json_bytes(summary),
+    }
+    return tuple(write_file(folder / name, content) for name, content in contents.items())
+
+
+def read_results(folder: str | Path) -> Results:
+    """Everything that `write_results` wrote to a folder.
+
+    Raises
+    ------
+    OutputError
+        The folder holds no results, damaged ones, or files of two different runs.
+    """
+    folder = Path(folder)
+    try:
+        summary = json.loads((folder / "results.json").read_bytes())
+        provenance = Provenance.from_dict(summary[KEY])
+        failures = tuple(Failure(**failure) for failure in summary["failures"])
+        sources = dict(summary["sources"])
+        completeness = summary["completeness"] and Completeness.from_dict(summary["completeness"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"{folder}: no results of sarship here ({_reason(error)}); give the folder that a survey wrote"
+        raise OutputError(message) from error
+    frames = {}
+    for name, contract in _TABLES.items():
+        frames[name], written = read_table(folder / f"{name}.parquet", contract)
+        if written != summary[KEY]:
+            raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
+    return Results(**frames, provenance=provenance, failures=failures, sources=sources, completeness=completeness)
+
+
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, ProjError, ShapelyError)
+"""What reading a table that is not ours, or a damaged one, raises: each library on the way has its own."""
+_TABLES: dict[str, Table | None] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE, "piers": None}
+
+
+def _json_bytes(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,0 +1,102 @@
+"""What a survey is given, one by one: a product on disk, or a scene of a catalogue that is opened only when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from sarship.catalog.query import Catalog
+from sarship.errors import CatalogError, ProductError
+from sarship.model import Scene
+from sarship.sentinel1.product import GrdProduct, open_grd
+
+__all__ = ["PRODUCTS", "Source", "sources_of"]
+
+PRODUCTS: Final = "products"
+"""Where, in the folder of a survey, products are put that cannot be read in place."""
+
+Bytes = Callable[[int, int | None], None]
+"""Told the bytes of a product that have arrived and, where it is known, the bytes in all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """One product or scene."""
+
+    name: str
+    """The path as it was given, or the scene's id."""
+    scene: Scene | None = None
+    """What the catalogue says of it; None for a product on disk, which must be opened to tell."""
+    catalog: Catalog | None = None
+    """Where the scene comes from."""
+    folder: Path = Path(PRODUCTS)
+    """Where a product is put that cannot be read in place."""
+
+    @property
+    def place(self) -> str:
+        """Where it is, for results: a path or an address."""
+        return self.name if self.scene is None else self.scene.assets.get("product", self.name)
+
+    @property
+    def mark(self) -> list[str | None]:
+        """What identifies a catalogue's scene without opening it: a new processing is another."""
+        assert self.scene is not None
+        processed = self.scene.processed
+        return [self.scene.id, None if processed is None else processed.isoformat()]
+
+    def open(self, progress: Bytes | None = None) -> GrdProduct:
+        """The product: in place where its catalogue allows, else fetched whole first.
+
+        Raises
+        ------
+        ProductError
+            If it cannot be read, or is of another pass than the catalogue said.
+        DownloadError, CredentialError, CatalogError
+            If the catalogue does not give it.
+        OutputError
+            If there is no room for it.
+        """
+        if self.scene is None or self.catalog is None:
+            return open_grd(self.name)
+        if self.catalog.reads_windows:
+            product = self.catalog.open(self.scene)
+        else:
+            product = open_grd(self.catalog.fetch(self.scene, self.folder, progress))
+        if (product.scene.platform, product.scene.absolute_orbit) != (self.scene.platform, self.scene.absolute_orbit):
+            raise ProductError(f"the catalogue gave {product.scene.id} for {self.name}; try another catalogue")
+        return replace(product, scene=replace(product.scene, id=self.scene.id))
+
+
+def sources_of(
+    given: Iterable[str | Path | Scene], catalog: Catalog | None = None, folder: Path = Path(PRODUCTS)
+) -> list[Source]:
+    """Sources of paths and scenes.
+
+    Parameters
+    ----------
+    given
+        Paths of products, scenes, or both.
+    catalog
+        Where the scenes come from. Those of products on disk need none.
+    folder
+        Where products are put that cannot be read in place.
+
+    Raises
+    ------
+    CatalogError
+        If a scene is on a server and no catalogue is given.
+    """
+    return [_source(one, catalog, folder) for one in given]
+
+
+def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path) -> Source:
+    if not isinstance(one, Scene):
+        return Source(name=str(one))
+    place = one.assets.get("product", "")
+    if place and "://" not in place:
+        return Source(name=place)
+    if catalog is None:
+        raise CatalogError(f"{one.id} is on a server; say with catalog= which catalogue found it")
+    return Source(name=one.id, scene=one, catalog=catalog, folder=folder)

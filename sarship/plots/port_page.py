@@ -1,0 +1,282 @@
+"""A port on one date: the whole of it, and each pier as the radar saw it, as it looks empty, their ratio, and what was
+counted there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+import shapely
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from sarship.counts.passes import are_counted
+from sarship.plots.local_map import LocalMap, map_of, map_of_grid
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_scale, draw_vessels, label_piers
+from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, VESSEL, decibel, grey, new_figure, shorten, titled, watermark
+from sarship.port.grid import PortGrid
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import xarray as xr
+    from numpy.typing import NDArray
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.model import Hits
+    from sarship.port.piers import Port
+
+__all__ = ["plot_port_page"]
+
+RATIO_DB: Final = 15.0
+"""Ratios are drawn from minus to plus this."""
+DIMMED_DB: Final = 12.0
+"""The radar's picture is so much darker beneath hits and vessels."""
+HIT: Final = "#CC79A7"
+MOST_LABELS: Final = 30
+"""More vessels than this at one pier are drawn without their lengths, which nobody could read."""
+LEAST_M: Final = 500.0
+"""Shortest side of a close-up."""
+AROUND_M: Final = 120.0
+"""Room around a pier."""
+WHOLE, CROP, ROW, GAP, HEAD, FOOT = 5.0, 2.2, 2.55, 0.08, 1.0, 1.75
+"""Inches: the width of the whole port's map, the side of a close-up, from one row to the next, between close-ups, and
+what is left above and below."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Date:
+    """What the close-ups share."""
+
+    grid: LocalMap
+    pictures: dict[str, tuple[NDArray[np.float64], tuple[float, float], str]]
+    """Values in dB, their limits and the colour map, by title."""
+    port: Port
+    vessels: gpd.GeoDataFrame
+    hits: tuple[NDArray[np.float64], NDArray[np.float64]]
+    """x and y on the map."""
+
+
+def plot_port_page(
+    image: xr.DataArray,
+    port: Port,
+    hits: Hits,
+    vessels: gpd.GeoDataFrame,
+    *,
+    expected: NDArray[np.floating] | None = None,
+    is_simulated: bool = False,
+) -> Figure:
+    """One date of a port: the whole of it, and close-ups of each pier, north up.
+
+    Parameters
+    ----------
+    image
+        `sigma0(polarization, y, x)` of the date on the port's grid, from `to_port_grid`; the first polarization is
+        drawn.
+    port
+        Piers, land and water.
+    hits
+        Lines and pixels are rows and columns of the grid.
+    vessels
+        `schema.VESSELS`; those of this scene are drawn, each with its length in metres and its flag.
+    expected
+        What the empty port would show that day in the first polarization, (y, x); None where the date was counted from
+        the single image, which the page then says.
+    is_simulated
+        Whether to mark the figure as SIMULATED.
+    """
+    date = _date(image, port, hits, vessels, expected)
+    whole = _view(date.grid, map_of(port.piers.union_all()))
+    places = list(zip(port.piers["name"], port.piers.geometry, strict=True))
+    beside = 1 if len(places) <= 6 else 2
+    n_rows = ceil(len(places) / beside)
+    block = len(date.pictures) * (CROP + GAP) + 0.25
+    tall = WHOLE * whole.height_m / whole.width_m
+    size = (WHOLE + 1.1 + beside * block, HEAD + max(n_rows * ROW, tall + FOOT))
+    figure = new_figure(size, layout=None)
+    shown = _whole(_axes(figure, (0.65, HEAD, WHOLE, tall)), date, whole)
+    for number, (name, shape) in enumerate(places):
+        column, row = divmod(number, n_rows)
+        left, top = WHOLE + 1.0 + column * block, HEAD + row * ROW
+        drawn = _close_up(figure, date, (left, top), str(name), shape)
+        if row == 0:
+            for k, title in enumerate(date.pictures):
+                spot = ((left + k * (CROP + GAP)) / size[0], 1 - (HEAD - 0.42) / size[1])
+                figure.text(*spot, title, fontsize=8.5, color="#444444")
+    _bar(figure, shown, (0.65, HEAD + tall + 0.5), f"sigma0 {image['polarization'].to_numpy()[0]} (dB)")
+    if expected is not None and places:
+        _bar(figure, drawn["over empty"], (0.75 + WHOLE / 2, HEAD + tall + 0.5), "over the empty port (dB)")
+    _title(figure, image, port, date, is_simulated=is_simulated, alone=expected is None)
+    _legend(figure, (0.55 / size[0], 1 - (HEAD + tall + 1.0) / size[1]))
+    if is_simulated:
+        watermark(figure)
+    return figure
+
+
+def _date(
+    image: xr.DataArray, port: Port, hits: Hits, vessels: gpd.GeoDataFrame, expected: NDArray[np.floating] | None
+) -> _Date:
+    power, limits = image.to_numpy()[0], RANGE_DB[str(image["polarization"].to_numpy()[0])]
+    radar = decibel(power)
+    pictures = {"radar": (radar, limits, "grey")}
+    if expected is not None:
+        pictures["empty (backdrop)"] = (decibel(expected), limits, "grey")
+        pictures["over empty"] = (decibel(power / expected), (-RATIO_DB, RATIO_DB), "RdBu_r")
+    pictures["hits and vessels, m"] = (radar, (limits[0], limits[1] + DIMMED_DB), "grey")
+    here = vessels[vessels["scene"].isin(str(image["scene"].item()).split())]
+    spots = image["x"].to_numpy()[hits.pixel], image["y"].to_numpy()[hits.line]
+    return _Date(map_of_grid(PortGrid.of(image)), pictures, port, here, spots)
+
+
+def _axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
+    """Axes from the left, from the top, of a width and height, all in inches."""
+    left, top, width, height = place
+    across, down = figure.get_size_inches()
+    return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
+
+
+def _whole(ax: Axes, date: _Date, local: LocalMap) -> AxesImage:
+    shown = _picture(ax, date, "radar", local)
+    draw_land(ax, local, [date.port.land, date.port.exclude])
+    draw_vessels(ax, local, date.vessels)
+    draw_piers(ax, local, date.port.piers)
+    draw_frame(ax, local)
+    label_piers(ax, local, date.port.piers, date.vessels)
+    return shown
+
+
+def _close_up(
+    figure: Figure, date: _Date, corner: tuple[float, float], name: str, shape: BaseGeometry
+) -> dict[str, AxesImage]:
+    """One row: the pier in each picture, beneath its name and count."""
+    local = _around(date.grid, shape)
+    mine = date.vessels[date.vessels["pier"] == name]
+    left, top = corner
+    across, down = figure.get_size_inches()
+    figure.text(left / across, 1 - (top - 0.06) / down, f"{shorten(name, 40)}: {_count(mine)}", fontsize=10)
+    drawn = {}
+    for k, title in enumerate(date.pictures):
+        ax = _axes(figure, (left + k * (CROP + GAP), top, CROP, CROP))
+        drawn[title] = _picture(ax, date, title, local)
+        draw_land(ax, local, [date.port.land, date.port.exclude])
+        if k > 0:  # the radar's own picture stays uncovered
+            draw_piers(ax, local, date.port.piers[date.port.piers["name"] == name], width=0.9)
+        ax.set(xlim=local.extent[:2], ylim=local.extent[2:], xticks=[], yticks=[])
+        if k == 0:
+            draw_scale(ax, local)
+    x, y = date.hits
+    ax.plot(x, y, "s", color=HIT, ms=600 * CROP / local.width_m, mew=0, alpha=0.55, zorder=2)  # less than a cell
+    near = _inside(date.vessels, local)
+    draw_vessels(ax, local, near)
+    _label_vessels(ax, local, near)
+    return drawn
+
+
+def _picture(ax: Axes, date: _Date, title: str, local: LocalMap) -> AxesImage:
+    values, (low, high), colours = date.pictures[title]
+    west, east, _, north = date.grid.extent
+    n_rows, n_columns = values.shape
+    cell = (east - west) / n_columns
+    columns = slice(max(0, int((local.extent[0] - west) / cell)), min(n_columns, ceil((local.extent[1] - west) / cell)))
+    rows = slice(max(0, int((north - local.extent[3]) / cell)), min(n_rows, ceil((north - local.extent[2]) / cell)))
+    edges = (
+        west + columns.start * cell,
+        west + columns.stop * cell,
+        north - rows.stop * cell,
+        north - rows.start * cell,
+    )
+    part = values[rows, columns]
+    colour_map = grey() if colours == "grey" else colours
+    return ax.imshow(part, extent=edges, cmap=colour_map, vmin=low, vmax=high, interpolation="nearest")
+
+
+def _around(grid: LocalMap, shape: BaseGeometry) -> LocalMap:
+    """A square about a pier, moved where it would reach over the grid."""
+    west, south, east, north = grid.plane.flatten_geometry(shape).bounds
+    side = max(east - west + 2 * AROUND_M, north - south + 2 * AROUND_M, LEAST_M)
+    x, y = (west + east) / 2 - side / 2, (south + north) / 2 - side / 2
+    x = min(max(x, grid.extent[0]), max(grid.extent[1] - side, grid.extent[0]))
+    y = min(max(y, grid.extent[2]), max(grid.extent[3] - side, grid.extent[2]))
+    return LocalMap(grid.plane, (x, x + side, y, y + side))
+
+
+def _view(grid: LocalMap, place: LocalMap) -> LocalMap:
+    """The part of the grid's map that shows the place."""
+    west, east, south, north = place.extent
+    corners = place.unproject(np.array([west, west, east, east]), np.array([south, north, south, north]))
+    x, y = grid.plane.flatten(*corners)
+    whole = grid.extent
+    extent = (
+        max(float(x.min()), whole[0]),
+        min(float(x.max()), whole[1]),
+        max(float(y.min()), whole[2]),
+        min(float(y.max()), whole[3]),
+    )
+    return LocalMap(grid.plane, extent)
+
+
+def _inside(vessels: gpd.GeoDataFrame, local: LocalMap) -> gpd.GeoDataFrame:
+    x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
+    west, east, south, north = local.extent
+    return vessels[shapely.contains_xy(shapely.box(west, south, east, north), x, y)]
+
+
+def _count(vessels: gpd.GeoDataFrame) -> str:
+    """A count, and its interval where it is not sure."""
+    counted = vessels[are_counted(vessels)]
+    low, high = int(vessels["n_low"].sum()), int(vessels["n_high"].sum())
+    return f"{len(counted)}" + (f" ({low} to {high})" if (low, high) != (len(counted),) * 2 else "")
+
+
+def _label_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
+    if len(vessels) > MOST_LABELS:
+        return
+    x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
+    counted = are_counted(vessels)
+    for k, vessel in enumerate(vessels.itertuples()):
+        doubt = "" if counted[k] or vessel.flag else "?"
+        ax.annotate(
+            f"{vessel.length_m:.0f}{doubt} {vessel.flag}".strip().replace("_", " "),
+            (x[k], y[k]),
+            (5, 4),
+            textcoords="offset points",
+            fontsize=7,
+            color="white",
+            path_effects=[withStroke(linewidth=2, foreground="#202020")],
+            zorder=6,
+            clip_on=True,
+        )
+
+
+def _bar(figure: Figure, image: AxesImage, corner: tuple[float, float], label: str) -> None:
+    bar = figure.colorbar(image, cax=_axes(figure, (*corner, WHOLE / 2 - 0.25, 0.12)), orientation="horizontal")
+    bar.set_label(label, fontsize=8.5)
+    bar.ax.tick_params(labelsize=8)
+
+
+def _title(figure: Figure, image: xr.DataArray, port: Port, date: _Date, *, is_simulated: bool, alone: bool) -> None:
+    when = pd.Timestamp(image["time"].item())
+    heading = f"{port.name}, {when:%Y-%m-%d %H:%M} UTC, relative orbit {image['relative_orbit'].item()}"
+    figure.suptitle(titled(heading, is_simulated), fontsize=13, x=0.012, y=1 - 0.12 / figure.get_figheight(), ha="left")
+    counted = date.vessels[are_counted(date.vessels)]
+    at_piers = int(counted["pier"].notna().sum())
+    said = f"{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere"
+    said += "; no backdrop: counted from this image alone" if alone else ""
+    figure.text(0.012, 1 - 0.5 / figure.get_figheight(), said, fontsize=10, color="#444444")
+
+
+def _legend(figure: Figure, corner: tuple[float, float]) -> None:
+    handles = [
+        Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
+        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="elsewhere, or not counted (?)"),
+        Line2D([], [], color=HIT, marker="s", lw=0, ms=5, label="hit"),
+        Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
+        Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
+    ]
+    figure.legend(handles=handles, loc="upper left", bbox_to_anchor=corner, ncols=3, frameon=False, fontsize=8.5)

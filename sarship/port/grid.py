@@ -1,0 +1,300 @@
+"""Every date of a port on one fixed metric grid, through the range-Doppler geometry at the height of the sea.
+
+The grid is of the port, not of a scene: north up, on the UTM zone of its middle, 10 m wide cells. Dates of one
+relative orbit then show the same pier in the same cell, to a fraction of a cell, and can be compared.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import shapely
+import xarray as xr
+from affine import Affine
+from numpy.typing import ArrayLike, NDArray
+from pyproj import Transformer
+from rasterio import features
+
+from sarship.errors import PortError
+from sarship.geo.local_plane import Plane
+from sarship.model import Scene, Window
+from sarship.port.resample import interpolate_power
+from sarship.schema import PORT_SIGMA0, WGS84
+from sarship.sentinel1.geolocation import ImageGeometry
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+    from sarship.sentinel1.product import GrdProduct
+
+__all__ = ["PortGrid", "PortImage", "to_port_grid"]
+
+Floats = NDArray[np.float64]
+
+SPACING_M: Final = 10.0
+"""Size of a cell: the pixel of an IW product of high resolution."""
+MARGIN_M: Final = 500.0
+"""Room around the area: a ring's width, and longer than any vessel."""
+MOST_CELLS: Final = 16_000_000
+"""Cells of the largest grid, 40 km by 40 km: a port, not a sea."""
+NODE_STEP: Final = 25
+"""Cells between the places whose image coordinates are solved; in between they are linear to 2 cm."""
+_DRAWING: Final = Lock()
+"""rasterio silences a warning while it draws, for the whole process: two threads at once let it through."""
+TAPS: Final = 4
+"""Pixels around a place that its power is made of, on each side, and one to spare."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortGrid:
+    """A port's grid, north up: row 0 is the northernmost."""
+
+    crs: str
+    """UTM zone, as `EPSG:32636`."""
+    west_m: float
+    """Easting of the outer edge of the first column."""
+    north_m: float
+    """Northing of the outer edge of the first row."""
+    shape: tuple[int, int]
+    """Numbers of rows and columns."""
+    spacing_m: float = SPACING_M
+    """Size of a cell."""
+
+    @classmethod
+    def around(cls, area: BaseGeometry, margin_m: float = MARGIN_M) -> PortGrid:
+        """The grid that holds an area (longitude and latitude, degrees) and a margin around it.
+
+        Its edges are whole multiples of the spacing, so that two grids of one zone have their cells in common.
+
+        Raises
+        ------
+        PortError
+            When the area is empty or too large for a port.
+
+        >>> PortGrid.around(shapely.box(35.80, 34.88, 35.82, 34.90)).crs
+        'EPSG:32636'
+        """
+        if area.is_empty:
+            raise PortError("the port's area is empty; draw its piers")
+        longitude, latitude = Plane.around(area).middle
+        zone = int((longitude + 180) // 6) % 60 + 1
+        crs = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
+        to_metres = Transformer.from_crs(WGS84, crs, always_xy=True)
+        points = shapely.get_coordinates(shapely.segmentize(area, 0.01))
+        x, y = to_metres.transform(points[:, 0], points[:, 1])
+        west, south = (np.floor((np.min(side) - margin_m) / SPACING_M) for side in (x, y))
+        east, north = (np.ceil((np.max(side) + margin_m) / SPACING_M) for side in (x, y))
+        shape = int(north - south), int(east - west)
+        if shape[0] * shape[1] > MOST_CELLS:
+            raise PortError(
+                f"the port is {shape[1] / 100:.0f} by {shape[0] / 100:.0f} km large, too large for one grid of dates; "
+                "give each harbour a port file of its own"
+            )
+        return cls(crs=crs, west_m=float(west * SPACING_M), north_m=float(north * SPACING_M), shape=shape)
+
+    @property
+    def y(self) -> Floats:
+        """Northing of the rows' middles, metres, falling."""
+        return np.asarray(self.north_m - (np.arange(self.shape[0]) + 0.5) * self.spacing_m, np.float64)
+
+    @property
+    def x(self) -> Floats:
+        """Easting of the columns' middles, metres, rising."""
+        return np.asarray(self.west_m + (np.arange(self.shape[1]) + 0.5) * self.spacing_m, np.float64)
+
+    @property
+    def attrs(self) -> dict[str, str | float]:
+        """What a file says of the grid; `of` reads it."""
+        return {"crs": self.crs, "west_m": self.west_m, "north_m": self.north_m, "spacing_m": self.spacing_m}
+
+    @classmethod
+    def of(cls, data: xr.DataArray | xr.Dataset) -> PortGrid:
+        """The grid of something that lies on one."""
+        attrs = data.attrs
+        return cls(
+            crs=str(attrs["crs"]),
+            west_m=float(attrs["west_m"]),
+            north_m=float(attrs["north_m"]),
+            spacing_m=float(attrs["spacing_m"]),
+            shape=(data.sizes["y"], data.sizes["x"]),
+        )
+
+    def to_map(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
+        """Longitude and latitude, degrees, of rows and columns, which need not be whole."""
+        x = self.west_m + (np.asarray(pixel, np.float64) + 0.5) * self.spacing_m
+        y = self.north_m - (np.asarray(line, np.float64) + 0.5) * self.spacing_m
+        back = Transformer.from_crs(self.crs, WGS84, always_xy=True)
+        x, y = np.broadcast_arrays(x, y)
+        longitude, latitude = back.transform(x, y)
+        return np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
+
+    def place(self, area: BaseGeometry) -> BaseGeometry:
+        """A longitude-latitude geometry in rows and columns: x is the column, y the row."""
+        to_metres = Transformer.from_crs(WGS84, self.crs, always_xy=True)
+
+        def turn(points: Floats) -> Floats:
+            x, y = to_metres.transform(points[:, 0], points[:, 1])
+            columns = (np.asarray(x) - self.west_m) / self.spacing_m - 0.5
+            return np.column_stack([columns, (self.north_m - np.asarray(y)) / self.spacing_m - 0.5])
+
+        return shapely.transform(area, turn)
+
+    def covers(self, area: BaseGeometry, grow_m: float = 0.0) -> NDArray[np.bool_]:
+        """Whether each cell's middle lies in an area (longitude and latitude, degrees), grown by some metres or shrunk.
+
+        >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.81, 34.89), 0)
+        >>> bool(grid.covers(shapely.box(35.7, 34.8, 35.9, 34.95)).all())
+        True
+        """
+        flat = self.place(area).buffer(grow_m / self.spacing_m)
+        frame = shapely.box(-2, -2, self.shape[1] + 1, self.shape[0] + 1)
+        pieces = shapely.get_parts(shapely.intersection(shapely.make_valid(flat), frame))
+        pieces = pieces[shapely.area(pieces) > 0]
+        if not pieces.size:
+            return np.zeros(self.shape, np.bool_)
+        corner = Affine.translation(-0.5, -0.5)
+        with _DRAWING:
+            drawn = features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8")
+        return np.asarray(drawn, np.bool_)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PortImage:
+    """One scene on a port's grid, as what comes after detection sees an image: its lines are the grid's rows."""
+
+    scene: Scene
+    """The acquisition."""
+    grid: PortGrid
+    """Where its cells lie."""
+    source: ImageGeometry
+    """The geometry of the product that it was made from."""
+    shift: tuple[float, float] = (0.0, 0.0)
+    """Rows and columns by which the product lies off the other dates; already taken out of the cells."""
+
+    @property
+    def line_spacing_m(self) -> float:
+        """Distance between rows, metres."""
+        return self.grid.spacing_m
+
+    @property
+    def pixel_spacing_m(self) -> float:
+        """Distance between columns, metres."""
+        return self.grid.spacing_m
+
+    @property
+    def geometry(self) -> PortImage:
+        """Where rows and columns lie: itself."""
+        return self
+
+    def to_map(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
+        """Longitude and latitude, degrees, of rows and columns, which need not be whole."""
+        return self.grid.to_map(line, pixel)
+
+    def time_at(self, line: ArrayLike) -> NDArray[np.datetime64]:
+        """Zero-Doppler UTC time at the middle of rows; along a row it changes by some hundredths of a second."""
+        return self.source.time_at(self.to_product(line, (self.grid.shape[1] - 1) / 2)[0])
+
+    def to_product(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
+        """Line and pixel of the product for rows and columns."""
+        row, column = np.asarray(line, np.float64) + self.shift[0], np.asarray(pixel, np.float64) + self.shift[1]
+        return self.source.to_image(*self.grid.to_map(row, column))
+
+    @cached_property
+    def incidence_deg(self) -> float:
+        """Angle of incidence in the middle of the grid, degrees."""
+        line, pixel = self.to_product((self.grid.shape[0] - 1) / 2, (self.grid.shape[1] - 1) / 2)
+        return float(self.source.incidence_deg(line, pixel))
+
+
+def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
+    """A product's brightness on a port's grid.
+
+    Parameters
+    ----------
+    product
+        An open product; the window that it needs is read.
+    grid
+        The port's grid.
+
+    Returns
+    -------
+    xarray.DataArray
+        `sigma0(polarization, y, x)`, float32 linear power with the thermal noise left in, NaN where nothing was
+        imaged; `y` and `x` are the cells' middles in metres. Scalar coordinates: `time` (the scene's first line),
+        `scene`, `platform`, `relative_orbit`, `orbit_pass` and `incidence` (degrees, middle of the grid).
+
+    Raises
+    ------
+    ProductError
+        When no polarisation can be read, or a file is damaged.
+    """
+    names = product.check_polarizations()
+    line, pixel, borders = _places(product.geometry, grid)
+    window = _window(line, pixel, product.shape)
+    values = np.full((len(names), *grid.shape), np.nan, np.float32)
+    if window is not None:
+        image = product.sigma0(window=window, polarizations=names, denoise=False).to_numpy()
+        place = line - window.line_start, pixel - window.pixel_start, borders - window.line_start
+        with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
+            values[:] = list(pool.map(lambda each: interpolate_power(each, *place), image))
+    scene = product.scene
+    port_image = PortImage(scene=scene, grid=grid, source=product.geometry)
+    coords = {
+        "polarization": list(names),
+        "y": grid.y,
+        "x": grid.x,
+        "time": np.datetime64(scene.start.replace(tzinfo=None), "ns"),
+        "scene": scene.id,
+        "platform": scene.platform,
+        "relative_orbit": scene.relative_orbit,
+        "orbit_pass": scene.orbit_pass,
+        "incidence": port_image.incidence_deg,
+    }
+    return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
+
+
+def _places(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
+    """Line (n_y, n_x) and pixel (n_laws, n_y, n_x) of every cell, and the lines where laws of ground range change."""
+    rows, columns = (_nodes(size) for size in grid.shape)
+    line, pixel = geometry.to_image(*grid.to_map(rows[:, None], columns[None]))
+    slant = geometry.slant_range_m(line, pixel)
+    finite = line[np.isfinite(line)]
+    first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    laws, borders = geometry.ground_range.laws(first - TAPS, last + TAPS)
+    flat = slant.ravel()
+    by_law = [geometry.ground_range.pixel(np.full(flat.size, law), flat).reshape(slant.shape) for law in laws]
+    down, across = (_between(size, nodes) for size, nodes in zip(grid.shape, (rows, columns), strict=True))
+    return down @ line @ across.T, np.stack([down @ each @ across.T for each in by_law]), borders
+
+
+def _nodes(size: int) -> Floats:
+    return np.linspace(0, size - 1, 2 + size // NODE_STEP)
+
+
+def _between(size: int, nodes: Floats) -> Floats:
+    """Weights of the nodes for each cell of an axis, linear, (size, nodes)."""
+    weights = np.zeros((size, nodes.size))
+    place = np.arange(size) / (nodes[1] - nodes[0])
+    left = np.minimum(place.astype(int), nodes.size - 2)
+    weights[np.arange(size), left] = 1 - (place - left)
+    weights[np.arange(size), left + 1] = place - left
+    return weights
+
+
+def _window(line: Floats, pixel: Floats, shape: tuple[int, int]) -> Window | None:
+    """The rectangle of the image that the cells need; none where they need nothing of it."""
+    bounds: list[int] = []
+    for place, size in zip((line, pixel), shape, strict=True):
+        if not np.isfinite(place).any():
+            return None
+        start = max(0, int(np.nanmin(place)) - TAPS)
+        stop = min(size, int(np.nanmax(place)) + TAPS + 1)
+        if start + 1 >= stop:
+            return None
+        bounds += [start, stop]
+    return Window(*bounds)

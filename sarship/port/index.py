@@ -1,0 +1,202 @@
+"""Where a port is, by name, and a port file to start drawing from.
+
+The index is NGA's World Port Index reduced to names and positions (see `sarship/data/README.md`). Its positions are
+rounded to a minute of arc or so: good enough to find the place on a map, not to draw a pier from.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from math import cos, radians
+from typing import TYPE_CHECKING
+
+import shapely
+
+from sarship.errors import PortError
+from sarship.geo.antimeridian import recentred
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index"]
+
+HALF_SIDE_DEG = 0.03
+"""Half a side of the template's water square in degrees of latitude, about 3.3 km: a port and its roads."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PortEntry:
+    """One port of the index."""
+
+    number: int
+    """World Port Index number, e.g. 45003."""
+    name: str
+    """Main name."""
+    alternate_name: str
+    """Other names, as the index gives them; empty where it has none."""
+    country: str
+    """Country as the index names it."""
+    longitude: float
+    """Degrees east, WGS 84."""
+    latitude: float
+    """Degrees north, WGS 84."""
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.country}, {self.number})"
+
+
+@cache
+def port_index() -> tuple[PortEntry, ...]:
+    """Every port of the packaged index, in order of its number."""
+    with (files("sarship") / "data" / "ports.csv.gz").open("rb") as packed:
+        rows = csv.DictReader(gzip.decompress(packed.read()).decode().splitlines())
+        return tuple(
+            PortEntry(
+                number=int(row["number"]),
+                name=row["name"],
+                alternate_name=row["alternate_name"],
+                country=row["country"],
+                longitude=float(row["longitude"]),
+                latitude=float(row["latitude"]),
+            )
+            for row in rows
+        )
+
+
+def find_port(name: str) -> list[PortEntry]:
+    """Ports of that name.
+
+    Upper and lower case, accents and punctuation make no difference. Names that are equal win over names that begin
+    so, those over names with a word that begins so, and those over names spelled much like it; only the best kind is
+    returned. The index number as text finds its port.
+
+    Parameters
+    ----------
+    name
+        Main or alternate name, e.g. `"Tartus"`, or an index number, e.g. `"45003"`.
+
+    Raises
+    ------
+    PortError
+        If nothing is near enough; the message lists the closest names.
+
+    >>> [str(port) for port in find_port("tartoús")]
+    ['Tartus (Syria, 45003)']
+    """
+    wanted = _plain(name)
+    if not wanted:
+        raise PortError(f"a port is looked up by its name or its World Port Index number, got {name!r}")
+    spellings = [(entry, _spellings(entry)) for entry in port_index()]
+    for fits in (
+        lambda text: text == wanted,
+        lambda text: text.startswith(wanted),
+        lambda text: f" {wanted}" in text,
+    ):
+        found = [entry for entry, texts in spellings if any(map(fits, texts))]
+        if found:
+            return found
+    by_text = {text: entry for entry, texts in reversed(spellings) for text in texts}
+    near = get_close_matches(wanted, by_text, n=5, cutoff=0.8)
+    if not near:
+        guesses = get_close_matches(wanted, by_text, n=5, cutoff=0.5)
+        listed = ", ".join(dict.fromkeys(str(by_text[text]) for text in guesses))
+        raise PortError(
+            f"no port is called {name!r} in the World Port Index; "
+            + (f"the closest names are {listed}" if listed else "try its English name, or its index number")
+        )
+    return list(dict.fromkeys(by_text[text] for text in near))
+
+
+def only_port(name: str) -> PortEntry:
+    """The one port of that name.
+
+    Raises
+    ------
+    PortError
+        If there is none, or there are several; the message lists them.
+    """
+    entries = find_port(name)
+    if len(entries) > 1:
+        listed = "; ".join(f"{entry}" for entry in entries[:10])
+        raise PortError(f"{len(entries)} ports answer to {name!r}: {listed}; give the number of the one you mean")
+    return entries[0]
+
+
+def port_area(entry: PortEntry) -> BaseGeometry:
+    """The square of about 6.6 km around a port's position, longitude and latitude in degrees.
+
+    >>> [round(edge, 2) for edge in port_area(only_port("Tartus")).bounds]
+    [35.83, 34.87, 35.9, 34.93]
+    """
+    half = HALF_SIDE_DEG
+    corners = [_near(entry, x, y) for x, y in ((-half, -half), (half, -half), (half, half), (-half, half))]
+    return recentred(shapely.Polygon(corners))
+
+
+def new_port(entry: PortEntry) -> dict[str, object]:
+    """A port file to edit: GeoJSON with one pier, one anchorage and the water around them.
+
+    Its shapes only show the form: they stand at the index's position, which is not where the quays are. `read_port`
+    accepts it as it is.
+
+    Parameters
+    ----------
+    entry
+        The port, from `find_port`.
+    """
+    half = HALF_SIDE_DEG
+    return {
+        "type": "FeatureCollection",
+        "name": entry.name,
+        "description": (
+            f"Template for {entry} at the position of the World Port Index. Move the pier onto a quay's edge, draw "
+            "one feature for each pier, add 'land' polygons, rename, and delete what is not needed. "
+            "Coordinates are longitude, latitude in degrees (WGS 84)."
+        ),
+        "features": [
+            _feature(
+                "EDIT ME pier 1",
+                "pier",
+                {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]},
+                max_distance_m=50,
+            ),
+            _feature("EDIT ME anchorage", "anchorage", _rectangle(entry, (-0.8 * half, 0.4 * half), 0.2 * half)),
+            _feature("EDIT ME water", "water", _rectangle(entry, (0, 0), half)),
+        ],
+    }
+
+
+def _feature(name: str, kind: str, geometry: dict[str, object], **properties: object) -> dict[str, object]:
+    return {"type": "Feature", "properties": {"name": name, "kind": kind, **properties}, "geometry": geometry}
+
+
+def _rectangle(entry: PortEntry, centre: tuple[float, float], half: float) -> dict[str, object]:
+    corners = ((-half, -half), (half, -half), (half, half), (-half, half), (-half, -half))
+    return {"type": "Polygon", "coordinates": [[_near(entry, centre[0] + x, centre[1] + y) for x, y in corners]]}
+
+
+def _near(entry: PortEntry, east: float, north: float) -> list[float]:
+    """A point beside the port; both offsets in degrees of latitude, so that squares look square."""
+    longitude = entry.longitude + east / cos(radians(entry.latitude))
+    return [round(longitude, 5), round(entry.latitude + north, 5)]
+
+
+def _spellings(entry: PortEntry) -> tuple[str, ...]:
+    names = (entry.name, *entry.alternate_name.split(";"), str(entry.number))
+    return tuple(text for text in map(_plain, names) if text)
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents; what is neither letter nor digit is one space.
+
+    >>> _plain("  Port-de-Paix, São ")
+    'port de paix sao'
+    """
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isalnum() else " " for c in bare).split())

@@ -1,0 +1,246 @@
+"""The dates of a port on its grid, kept on disk as Zarr, and read as one cube.
+
+Each scene is a Zarr group of its own in the stack's folder, with one array a polarisation. It is written under another
+name and renamed when it is whole, so a run that is killed leaves a stack of the scenes that it finished; a later run
+adds to it without touching them, in any order.
+"""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from sarship.errors import BackdropError, OutputError
+from sarship.files import netcdf_bytes, read_netcdf
+from sarship.port.grid import PortGrid
+from sarship.schema import BACKDROP, PORT_SIGMA0
+
+__all__ = ["add_scene", "has_scene", "read_backdrop", "read_scene", "read_stack", "write_backdrop"]
+
+SAME_PASS: Final = np.timedelta64(60, "s")
+"""Slices of one satellite that begin within this are one pass, and one date."""
+SCALARS: Final = ("scene", "platform", "relative_orbit", "orbit_pass", "incidence")
+
+
+def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: str = "") -> Path:
+    """Keep a scene in a stack.
+
+    Parameters
+    ----------
+    folder
+        The stack; made if missing.
+    name
+        File name for the scene; one that is there is replaced.
+    image
+        From `to_port_grid`.
+    fingerprint
+        Whatever the scene depends on, for `has_scene`.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to.
+    """
+    folder = Path(folder)
+    place, part = folder / f"{name}.zarr", folder / f".{name}.part"
+    attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
+    attrs |= {"time": str(image["time"].to_numpy()), "fingerprint": fingerprint}
+    attrs |= {"polarizations": [str(each) for each in image["polarization"].to_numpy()]}
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
+        for polarization in attrs["polarizations"]:
+            values = image.sel(polarization=polarization).to_numpy()
+            array = group.create_array(
+                polarization, shape=values.shape, dtype="float32", fill_value=np.nan, dimension_names=("y", "x")
+            )
+            array[:] = values
+        shutil.rmtree(place, ignore_errors=True)
+        part.rename(place)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
+    return place
+
+
+def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
+    """Whether a scene is in the stack, made from the same files onto the same grid."""
+    try:
+        return bool(_open(Path(folder) / f"{name}.zarr").attrs.get("fingerprint") == fingerprint)
+    except BackdropError:
+        return False
+
+
+def read_scene(folder: str | Path, name: str) -> xr.DataArray:
+    """One scene of a stack, as `to_port_grid` gave it.
+
+    Raises
+    ------
+    BackdropError
+        When it is not there or damaged.
+    """
+    group = _open(Path(folder) / f"{name}.zarr")
+    grid = _common_grid(Path(folder), [group])
+    names = _names(group)
+    values = np.full((len(names), *grid.shape), np.nan, np.float32)
+    _fill(values, group, names)
+    coords: dict[str, Any] = {"polarization": names, "y": grid.y, "x": grid.x, "time": _time(group)}
+    coords |= {key: group.attrs[key] for key in SCALARS}
+    return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
+
+
+def read_stack(
+    folder: str | Path, *, relative_orbit: int | None = None, scenes: Collection[str] | None = None
+) -> xr.Dataset:
+    """A stack as one cube, in order of time.
+
+    Slices of one pass are one date: where they overlap the earlier one counts.
+
+    Parameters
+    ----------
+    folder
+        The stack.
+    relative_orbit
+        Only the dates of this track; all for None.
+    scenes
+        Only these, by their ids; all for None.
+
+    Returns
+    -------
+    Dataset
+        `sigma0(time, polarization, y, x)`, float32, NaN where nothing was imaged or the polarisation was not
+        recorded; along `time` the coordinates `scene` (ids of a pass joined by a space), `platform`,
+        `relative_orbit`, `orbit_pass` and `incidence`.
+
+    Raises
+    ------
+    BackdropError
+        When there is no such date, one is damaged, or they lie on different grids.
+    """
+    folder = Path(folder)
+    groups = [_open(place) for place in sorted(folder.glob("*.zarr"))]
+    if relative_orbit is not None:
+        groups = [group for group in groups if group.attrs["relative_orbit"] == relative_orbit]
+    if scenes is not None:
+        groups = [group for group in groups if group.attrs["scene"] in scenes]
+    if not groups:
+        which = "" if relative_orbit is None else f" of relative orbit {relative_orbit}"
+        raise BackdropError(f"{folder} holds no date{which}; grid some scenes of this port first")
+    groups.sort(key=lambda group: (str(group.attrs["time"]), str(group.attrs["scene"])))
+    grid = _common_grid(folder, groups)
+    passes = list(_passes(groups))
+    names = sorted({str(p) for group in groups for p in _names(group)}, key=("VV", "HH", "VH", "HV").index)
+    values = np.full((len(passes), len(names), *grid.shape), np.nan, np.float32)
+    for date, slices in zip(values, passes, strict=True):
+        for group in slices:
+            _fill(date, group, names)
+    coords: dict[str, Any] = {
+        "time": np.array([_time(slices[0]) for slices in passes]),
+        "polarization": names,
+        "y": grid.y,
+        "x": grid.x,
+        "scene": ("time", [" ".join(str(group.attrs["scene"]) for group in slices) for slices in passes]),
+    }
+    coords |= {key: ("time", [slices[0].attrs[key] for slices in passes]) for key in SCALARS[1:]}
+    cube = xr.DataArray(values, coords, ("time", *PORT_SIGMA0.dims), attrs=PORT_SIGMA0.attrs)
+    return xr.Dataset({PORT_SIGMA0.name: cube}, attrs=grid.attrs)
+
+
+def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
+    """Save a backdrop as one NetCDF file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(netcdf_bytes(backdrop, str(backdrop.attrs["crs"]), title="empty port"))
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot write this file ({error.strerror}); choose another place") from error
+    return path
+
+
+def read_backdrop(path: str | Path) -> xr.Dataset:
+    """A backdrop that `write_backdrop` wrote.
+
+    Raises
+    ------
+    BackdropError
+        When the file is missing, damaged, or holds something else.
+    """
+    try:
+        backdrop = read_netcdf(Path(path).read_bytes())
+    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+        raise BackdropError(f"{path} cannot be read as a backdrop ({error}); fit it again") from error
+    missing = [name for name in BACKDROP if name not in backdrop]
+    if missing or "crs" not in backdrop.attrs:
+        raise BackdropError(f"{path} is no backdrop: it lacks {missing[0] if missing else 'crs'}; fit one")
+    flags = {name: backdrop[name].astype(bool) for name in ("is_aligned", "is_borrowed", "stands")}
+    return backdrop.assign(flags).assign_coords(polarization=backdrop["polarization"].astype(str))
+
+
+def _open(place: Path) -> zarr.Group:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return zarr.open_group(place, mode="r")
+    except Exception as error:  # zarr raises whatever its store does
+        raise BackdropError(f"{place} is damaged ({error}); delete it and run again") from error
+
+
+def _names(group: zarr.Group) -> list[str]:
+    return [str(name) for name in group.attrs["polarizations"]]  # type: ignore[union-attr]
+
+
+def _time(group: zarr.Group) -> np.datetime64:
+    return np.datetime64(str(group.attrs["time"]), "ns")
+
+
+def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
+    """The grid that all scenes lie on."""
+    grids = []
+    for group in groups:
+        shape = group[_names(group)[0]].shape  # type: ignore[union-attr]
+        sizes = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=dict(group.attrs))
+        grids.append(PortGrid.of(sizes))
+    if any(grid != grids[0] for grid in grids):
+        raise BackdropError(f"{folder} holds dates on different grids; give each port a folder of its own")
+    return grids[0]
+
+
+def _passes(groups: list[zarr.Group]) -> Iterator[list[zarr.Group]]:
+    """Groups in order of time, slices of one pass together."""
+    current: list[zarr.Group] = []
+    for group in groups:
+        if current and not (
+            group.attrs["platform"] == current[-1].attrs["platform"] and _time(group) - _time(current[-1]) <= SAME_PASS
+        ):
+            yield current
+            current = []
+        current.append(group)
+    yield current
+
+
+def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> None:
+    """Put a slice where no earlier one has data."""
+    for image, name in zip(date, names, strict=True):
+        if name not in _names(group):
+            continue
+        try:
+            values = np.asarray(group[name][:])  # type: ignore[index]
+        except Exception as error:  # zarr and its codecs raise whatever they like
+            raise BackdropError(f"{group.store_path}/{name} is damaged ({error}); delete it and run again") from error
+        np.copyto(image, values, where=np.isnan(image))

@@ -1,0 +1,289 @@
+"""Where a pixel of a ground-range image lies on the Earth, and back: range, Doppler and the sea surface.
+
+A pixel stands for a zero-Doppler time (its line) and a slant range (its pixel). The place it shows is where the
+plane across the satellite's path at that time, the sphere of that range around the satellite, and a surface of
+known height meet, on the right of the path (Curlander & McDonough, Synthetic Aperture Radar: Systems and Signal
+Processing, 1991, section 8.2). Products carry tie points with positions too; those are not used here, because at
+sea they lie on the ellipsoid and on land on a terrain model, tens to hundreds of metres from the sea surface.
+
+Lines and pixels count from 0; the centre of the first pixel is (0.0, 0.0). Heights are metres above the WGS 84
+ellipsoid; left out, they are the sea surface's (EGM96).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from shapely.geometry import Polygon, box
+from shapely.geometry.base import BaseGeometry
+
+from sarship.geo.antimeridian import overlap, recentred, ring_polygon
+from sarship.geo.earth import cartesian, directions, geoid_height_m, up_and_height
+from sarship.model import Window
+from sarship.sentinel1.ground_range import GroundRange
+from sarship.sentinel1.orbit import Orbit
+
+__all__ = ["ImageGeometry", "geoid_height_m"]
+
+Floats = NDArray[np.float64]
+
+CHUNK: Final = 16_384
+"""Points worked on at a time, so that the temporaries stay in the processor's cache."""
+N_NEWTON: Final = 10
+PLACE_TOLERANCE_M: Final = 1e-6
+MEAN_RADIUS_M: Final = 6_371_000.0
+FARTHEST_M: Final = 4e6
+"""No place on Earth is seen from farther: the horizon of the orbit lies 3,100 km away."""
+EDGE_STEP_M: Final = 2_000.0
+"""Longest straight piece of a footprint's edge."""
+CHORD_DEG: Final = 0.01
+"""Longest straight piece of a polygon taken into the image; a parallel bends 0.2 m over it at latitude 85°."""
+SURROUNDINGS_M: Final = 20_000.0
+"""How far around the image a polygon too large to be seen whole is kept."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageGeometry:
+    """The geometry of one ground-range image: its orbit, its clock and its range law."""
+
+    shape: tuple[int, int]
+    """Numbers of lines and pixels."""
+    line_spacing_m: float
+    """Distance between lines on the ground, metres."""
+    pixel_spacing_m: float
+    """Distance between pixels on the ground, metres."""
+    first_line: np.datetime64
+    """Zero-Doppler UTC time of line 0, nanoseconds."""
+    line_interval_s: float
+    """Time from one line to the next, seconds."""
+    orbit: Orbit
+    """Path of the satellite."""
+    ground_range: GroundRange
+    """Pixel to slant range."""
+
+    def to_map(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> tuple[Floats, Floats]:
+        """Longitude and latitude, degrees, of what a pixel shows.
+
+        Parameters
+        ----------
+        line, pixel
+            Image coordinates, broadcast against each other; they may lie between pixels or outside the image.
+        height_m
+            Height above the ellipsoid, metres. Left out: the height of the sea surface at that place.
+
+        Returns
+        -------
+        Two float64 arrays; NaN where the slant range does not reach the surface or the orbit is not known.
+        """
+        height = np.nan if height_m is None else height_m
+        lon, lat = self._by_chunks(lambda *each: directions(self._place(*each)[1]), line, pixel, height)
+        return lon, lat
+
+    def to_image(
+        self, longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike | None = None
+    ) -> tuple[Floats, Floats]:
+        """Line and pixel, not rounded, at which a place is seen; the inverse of `to_map`.
+
+        Parameters
+        ----------
+        longitude, latitude
+            Degrees, broadcast against each other.
+        height_m
+            Height above the ellipsoid, metres. Left out: the height of the sea surface at that place.
+
+        Returns
+        -------
+        Two float64 arrays. The values may lie outside the image; they are NaN for a place on the left of the
+        path, beyond the horizon, or not passed while the orbit is known.
+        """
+        height = np.nan if height_m is None else height_m
+        line, pixel = self._by_chunks(self._see, longitude, latitude, height)
+        return line, pixel
+
+    def time_at(self, line: ArrayLike) -> NDArray[np.datetime64]:
+        """Zero-Doppler UTC time of lines, `datetime64[ns]`."""
+        elapsed = np.rint(np.asarray(line, np.float64) * self.line_interval_s * 1e9)
+        return np.asarray(self.first_line + elapsed.astype("timedelta64[ns]"))
+
+    def slant_range_m(self, line: ArrayLike, pixel: ArrayLike) -> Floats:
+        """Distance from the satellite to what a pixel shows, metres."""
+        return self._by_chunks(lambda each, other: (self.ground_range.slant_m(each, other),), line, pixel)[0]
+
+    def incidence_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
+        """Angle between the ray and the vertical at what a pixel shows, degrees.
+
+        The vertical is the ellipsoid's. The products' own angles are against the direction from the Earth's
+        centre instead, up to 0.05° away.
+        """
+        height = np.nan if height_m is None else height_m
+        return self._by_chunks(self._incidence, line, pixel, height)[0]
+
+    def heading_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
+        """Direction of flight at what a pixel shows, degrees clockwise from north in [0, 360).
+
+        It is the satellite's Earth-fixed velocity laid on the local horizon; the lines of the image follow each
+        other within 0.2° of it.
+        """
+        height = np.nan if height_m is None else height_m
+        return self._by_chunks(self._heading, line, pixel, height)[0]
+
+    @cached_property
+    def centre(self) -> tuple[float, float]:
+        """Longitude and latitude of the middle of the image, degrees."""
+        lon, lat = self.to_map((self.shape[0] - 1) / 2, (self.shape[1] - 1) / 2)
+        return lon.item(), lat.item()
+
+    def footprint(self, window: Window | None = None) -> BaseGeometry:
+        """What a window (the whole image when left out) covers, longitude and latitude in degrees.
+
+        The outer edges of the outer pixels, at the sea surface; split at the antimeridian into a MultiPolygon.
+        """
+        window = window or Window(0, self.shape[0], 0, self.shape[1])
+        edges = window.line_start - 0.5, window.line_stop - 0.5, window.pixel_start - 0.5, window.pixel_stop - 0.5
+        return self._outline(*edges)
+
+    def to_image_polygon(self, area: BaseGeometry) -> BaseGeometry:
+        """A longitude-latitude geometry in image coordinates: x is the pixel, y the line.
+
+        Sides are straight in longitude and latitude, as in GeoJSON, and cut into short pieces before they are
+        mapped. A geometry that cannot be seen whole keeps what lies within 20 km of the image; one that is
+        nowhere near comes back empty.
+        """
+        near = recentred(area, self.centre[0])
+        placed = self._placed(near) or self._placed(overlap(near, self._surroundings)) or Polygon()
+        return placed if placed.is_valid else shapely.make_valid(placed, method="structure", keep_collapsed=False)
+
+    def window(self, area: BaseGeometry, margin_m: float = 0.0) -> Window | None:
+        """The smallest window of the image that holds an area and a margin around it; None when they do not meet.
+
+        Parameters
+        ----------
+        area
+            Longitude-latitude geometry.
+        margin_m
+            Added on every side, metres.
+        """
+        margin_x, margin_y = margin_m / self.pixel_spacing_m, margin_m / self.line_spacing_m
+        n_lines, n_pixels = self.shape
+        reach = box(-0.5 - margin_x, -0.5 - margin_y, n_pixels - 0.5 + margin_x, n_lines - 0.5 + margin_y)
+        seen = overlap(self.to_image_polygon(area), reach)
+        if seen.is_empty:
+            return None
+        left, top, right, bottom = seen.bounds
+        line_start, line_stop = _whole(top - margin_y, bottom + margin_y, n_lines)
+        pixel_start, pixel_stop = _whole(left - margin_x, right + margin_x, n_pixels)
+        if line_start >= line_stop or pixel_start >= pixel_stop:
+            return None
+        return Window(line_start, line_stop, pixel_start, pixel_stop)
+
+    @cached_property
+    def _surroundings(self) -> BaseGeometry:
+        """What lies within 20 km of the image, around its centre longitude; less where the radar cannot look there."""
+        n_lines, n_pixels = self.shape
+        first, last = (time / self.line_interval_s for time in self.orbit.span_s)
+        y = SURROUNDINGS_M / self.line_spacing_m
+        top, bottom = max(-0.5 - y, first + 1), min(n_lines - 0.5 + y, last - 1)
+        x = SURROUNDINGS_M / self.pixel_spacing_m
+        for left in -0.5 - x / 2.0 ** np.arange(8):
+            if np.all(np.isfinite(self.to_map(np.linspace(top, bottom, 9), left)[0])):
+                break
+        return recentred(self._outline(top, bottom, left, n_pixels - 0.5 + x), self.centre[0])
+
+    def _outline(self, top: float, bottom: float, left: float, right: float) -> BaseGeometry:
+        """Polygon on the map of a rectangle of the image."""
+        n_down = 2 + int((bottom - top) * self.line_spacing_m / EDGE_STEP_M)
+        n_across = 2 + int((right - left) * self.pixel_spacing_m / EDGE_STEP_M)
+        down, across = np.linspace(top, bottom, n_down), np.linspace(left, right, n_across)
+        line = np.concatenate([np.full(n_across, top), down[1:], np.full(n_across - 1, bottom), down[-2:0:-1]])
+        pixel = np.concatenate([across, np.full(n_down - 1, right), across[-2::-1], np.full(n_down - 2, left)])
+        return ring_polygon(*self.to_map(line, pixel))
+
+    def _placed(self, area: BaseGeometry) -> BaseGeometry | None:
+        """The geometry in image coordinates; None if some of it cannot be seen."""
+        dense = shapely.segmentize(area, CHORD_DEG)
+        longitude, latitude = shapely.get_coordinates(dense).T
+        line, pixel = self.to_image(longitude, latitude)
+        if not np.all(np.isfinite(line)):
+            return None
+        return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
+
+    def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike) -> tuple[Floats, ...]:
+        """`compute` on flat pieces of broadcast arrays, its answers in their common shape; not finite counts as NaN."""
+        full = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in arrays))
+        flat = [np.where(np.isfinite(array), array, np.nan) for array in (each.reshape(-1) for each in full)]
+        starts = range(0, max(flat[0].size, 1), CHUNK)
+        pieces = [compute(*(array[start : start + CHUNK] for array in flat)) for start in starts]
+        return tuple(np.concatenate(answer).reshape(full[0].shape) for answer in zip(*pieces, strict=True))
+
+    def _place(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Position (3, n) and unit normal (3, n) of what pixels show; position and velocity of the satellite.
+
+        In the zero-Doppler plane the only unknown is the look angle: X = S + R (cos θ · down + sin θ · right).
+        Newton's method finds the angle whose X has the height asked for (NaN: the sea surface's).
+        """
+        time = line * self.line_interval_s
+        first, last = self.orbit.span_s
+        satellite, velocity = self.orbit.state(np.where((time > first) & (time < last), time, np.nan))
+        slant = self.ground_range.slant_m(line, pixel)
+        slant = np.where((slant > 0) & (slant < FARTHEST_M), slant, np.nan)
+        forward = velocity / np.sqrt(_dot(velocity, velocity))
+        down = forward * _dot(satellite, forward) - satellite
+        altitude = np.sqrt(_dot(down, down))
+        down /= altitude
+        right = np.cross(down, forward, axis=0)
+        cosine = (altitude**2 + slant**2 - MEAN_RADIUS_M**2) / (2 * altitude * slant)
+        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
+        at_sea = np.isnan(height)
+        for _ in range(N_NEWTON):
+            cos, sin = slant * np.cos(angle), slant * np.sin(angle)
+            place = satellite + cos * down + sin * right
+            up, found = up_and_height(place)
+            wanted = np.where(at_sea, geoid_height_m(*directions(up)), height) if at_sea.any() else height
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = (wanted - found) / (cos * _dot(up, right) - sin * _dot(up, down))
+            angle = angle + np.clip(step, -0.1, 0.1)
+            if not np.any(np.abs(step) * slant > PLACE_TOLERANCE_M):
+                break
+        met = (np.abs(step) * slant <= PLACE_TOLERANCE_M) & (angle > 0) & (_dot(up, satellite - place) > 0)
+        return np.where(met, place, np.nan), np.where(met, up, np.nan), satellite, velocity
+
+    def _see(self, longitude: Floats, latitude: Floats, height: Floats) -> tuple[Floats, Floats]:
+        """Line and pixel of places."""
+        at_sea = np.isnan(height)
+        if at_sea.any():
+            height = np.where(at_sea, geoid_height_m(longitude, latitude), height)
+        place = cartesian(longitude, latitude, height)
+        time = self.orbit.zero_doppler(place)
+        satellite, velocity = self.orbit.state(time)
+        away = place - satellite
+        in_view = (_dot(up_and_height(place)[0], away) < 0) & (_dot(np.cross(velocity, satellite, axis=0), away) > 0)
+        line = np.where(in_view, time / self.line_interval_s, np.nan)
+        return line, self.ground_range.pixel(line, np.sqrt(_dot(away, away)))
+
+    def _incidence(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats]:
+        place, up, satellite, _ = self._place(line, pixel, height)
+        back = satellite - place
+        across = np.cross(up, back, axis=0)
+        return (np.degrees(np.arctan2(np.sqrt(_dot(across, across)), _dot(up, back))),)
+
+    def _heading(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats]:
+        _, up, _, velocity = self._place(line, pixel, height)
+        east = np.stack([-up[1], up[0], np.zeros_like(up[0])])
+        north = np.cross(up, east, axis=0)
+        return (np.degrees(np.arctan2(_dot(velocity, east), _dot(velocity, north))) % 360.0,)
+
+
+def _dot(a: Floats, b: Floats) -> Floats:
+    """Scalar products of vectors (3, n)."""
+    return np.asarray(np.einsum("in,in->n", a, b))
+
+
+def _whole(low: float, high: float, size: int) -> tuple[int, int]:
+    """First pixel and one past the last whose area, half a pixel to each side of its centre, meets [low, high]."""
+    return max(0, int(np.floor(low + 0.5))), min(size, int(np.floor(high + 0.5)) + 1)

@@ -1,0 +1,399 @@
+"""The package of a Sentinel-1 product: a `.SAFE` folder or a zip of one, its manifest and the files that are there.
+
+Names of files come from the manifest, from the `filenameMap` of a `productInfo.json` or from the listing, never from
+the product's own name: mirrors shorten them, and the cloud-optimised twin has others. A zip is read in place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Final, Literal, cast, get_args
+
+from sarship.errors import ProductError
+from sarship.model import OrbitPass, Polarization
+from sarship.sentinel1.xml import find_all, parse_xml
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from sarship.sentinel1.measurement import Keep
+
+__all__ = ["Manifest", "Role", "SafeContainer", "SafeFile", "open_safe", "read_manifest"]
+
+Role = Literal["annotation", "calibration", "noise", "rfi", "measurement", "other"]
+
+MANIFEST: Final = "manifest.safe"
+PRODUCT_INFO: Final = "productInfo.json"
+_LARGEST_XML: Final = 256 * 2**20
+"""Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
+_PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
+_POLARIZATION: Final = re.compile(r"[-_](vv|vh|hh|hv)(?=[-_.])")
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+"""What reading a damaged, encrypted or unreadable member raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeFile:
+    """One file of a product as its manifest lists it."""
+
+    name: str
+    """Path within the product as the manifest spells it."""
+    role: Role
+    """What it holds."""
+    polarization: Polarization | None
+    """Which channel it belongs to, where it belongs to one."""
+    size: int | None
+    """Bytes, as the manifest says."""
+    md5: str | None
+    """Checksum, as the manifest says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """What `manifest.safe` says of a product."""
+
+    platform: str
+    """`S1A` … `S1D`."""
+    product_type: str
+    """`GRD`, `SLC`, `OCN`, or `""` where the manifest has none."""
+    mode: str
+    """`IW`, `EW`, or a stripmap beam `S1` … `S6`."""
+    polarizations: tuple[Polarization, ...]
+    """Channels of the acquisition, co-polarisation first."""
+    ipf_version: str
+    """Version of the processor, as in `"003.52"`; `""` where the manifest has none."""
+    absolute_orbit: int
+    relative_orbit: int
+    orbit_pass: OrbitPass
+    start: datetime
+    """First line, UTC."""
+    stop: datetime
+    """Last line, UTC."""
+    corners: tuple[tuple[float, float], ...]
+    """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
+    files: tuple[SafeFile, ...]
+    processed: datetime | None = None
+    """When the product was made, UTC."""
+    is_simulated: bool = False
+    """Whether `sarship.simulate` made the product up."""
+
+
+def read_manifest(data: bytes, source: str) -> Manifest:
+    """Read a `manifest.safe`.
+
+    Raises
+    ------
+    ProductError
+        If the document is damaged, lacks an element, is not of Sentinel-1, or lists a path outside the product.
+    """
+    root = parse_xml(data, source)
+    family = _first(root, "platform/familyName", source)
+    if family.upper() != "SENTINEL-1":
+        raise ProductError(f"{source} is of a {family} product; sarship reads Sentinel-1 GRD products")
+    start, stop = (
+        _time(_first(root, f"acquisitionPeriod/{name}", source), source) for name in ("startTime", "stopTime")
+    )
+    mode, swath = (_first(root, f"instrumentMode/{name}", source, default="") for name in ("mode", "swath"))
+    return Manifest(
+        platform="S1" + _first(root, "platform/number", source),
+        product_type=_first(root, "productType", source, default=""),
+        mode=swath if mode == "SM" else mode,
+        polarizations=_polarizations(root, source),
+        ipf_version=_ipf_version(root),
+        absolute_orbit=_whole(_first(root, "orbitReference/orbitNumber", source), source),
+        relative_orbit=_whole(_first(root, "orbitReference/relativeOrbitNumber", source), source),
+        orbit_pass=_orbit_pass(_first(root, "orbitProperties/pass", source, default="ASCENDING"), source),
+        start=start,
+        stop=stop,
+        corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
+        files=tuple(_files(root, source)),
+        processed=_processed(root, source),
+        is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SafeContainer:
+    """A product on disk: its manifest and its files. Nothing is kept open, so it may be pickled and shared."""
+
+    path: Path
+    """The `.SAFE` folder, or the zip file."""
+    id: str
+    """Product name without an extension."""
+    manifest: Manifest
+    _prefix: str | None
+    """Folder of the product inside the zip with its slash; None for a folder on disk."""
+    _stored: dict[str, str]
+    """Manifest's name → name in the listing, for files that are there."""
+    _sizes: dict[str, int]
+    """Name in the listing → bytes."""
+
+    def stored_name(self, name: str) -> str:
+        """Where the file that the manifest calls `name` is, relative to the product; itself where it is absent."""
+        return self._stored.get(name, name)
+
+    def exists(self, name: str) -> bool:
+        """Whether the file that the manifest calls `name` is there."""
+        return name in self._stored
+
+    def size(self, name: str) -> int:
+        """Bytes of the file that the manifest calls `name`."""
+        return self._sizes[self._present(name)]
+
+    def find(self, role: Role, polarization: str | None = None) -> SafeFile | None:
+        """The listed file of a role and channel; None where the manifest lists none."""
+        wanted = (f for f in self.manifest.files if f.role == role and f.polarization == polarization)
+        return next(wanted, None)
+
+    def describe(self, name: str) -> str:
+        """Full address of a file for messages."""
+        return f"{self.path}/{self._prefix or ''}{self.stored_name(name)}"
+
+    def read_bytes(self, name: str) -> bytes:
+        """Content of one of the product's XML or JSON files.
+
+        Raises
+        ------
+        ProductError
+            If the file is absent, damaged, larger than any such file, or a link that leaves the product.
+        """
+        if self.size(name) > _LARGEST_XML:
+            raise ProductError(f"{self.describe(name)} is {self.size(name)} bytes, far too large for product metadata")
+        with self.open_binary(name) as stream:
+            return stream.read()
+
+    @contextmanager
+    def open_binary(self, name: str) -> Iterator[IO[bytes]]:
+        """Open a file for reading; damage found while reading raises `ProductError` as well."""
+        stored = self._present(name)
+        try:
+            if self._prefix is None:
+                with _inside(self.path, stored).open("rb") as stream:
+                    yield stream
+            else:
+                with zipfile.ZipFile(self.path) as archive, archive.open(self._prefix + stored) as stream:
+                    yield stream
+        except _DAMAGED as error:
+            raise ProductError(f"{self.describe(name)} cannot be read: {error}; fetch the product again") from error
+
+    def gdal_path(self, name: str) -> str:
+        """Path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
+        stored = self._present(name)
+        if self._prefix is None:
+            return str(_inside(self.path, stored))
+        return f"/vsizip/{{{self.path.resolve()}}}/{self._prefix}{stored}"
+
+    def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
+        """Entered while GDAL reads an image; gives options that it needs, of which a file on disk has none."""
+        return nullcontext()
+
+    def keeper(self, name: str) -> Keep | None:
+        """What keeps windows of an image; None, as they are on disk already."""
+
+    def _present(self, name: str) -> str:
+        if name not in self._stored:
+            raise ProductError(f"{self.describe(name)} is missing; fetch the product again")
+        return self._stored[name]
+
+
+def open_safe(path: str | Path) -> SafeContainer:
+    """Open a `.SAFE` folder, a zip of one, or the `manifest.safe` inside a folder. Reads the manifest and the listing.
+
+    Raises
+    ------
+    ProductError
+        If there is no Sentinel-1 product there, or the zip or the manifest is damaged.
+    """
+    path = Path(path)
+    if path.name == MANIFEST and path.is_file():
+        path = path.parent
+    if path.is_dir():
+        return _open_folder(path.resolve())
+    if not path.exists():
+        raise ProductError(f"{path} does not exist; give a .SAFE folder, a zip of one, or its manifest.safe")
+    if not path.is_file() or path.suffix.lower() != ".zip":
+        raise ProductError(
+            f"{path} is not a Sentinel-1 product; give a .SAFE folder, a zip of one, or its manifest.safe"
+        )
+    return _open_zip(path)
+
+
+def _open_folder(path: Path) -> SafeContainer:
+    if not (path / MANIFEST).is_file():
+        raise ProductError(
+            f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
+        )
+    sizes = {f.relative_to(path).as_posix(): f.stat().st_size for f in path.rglob("*") if f.is_file()}
+
+    def read(name: str) -> bytes:
+        try:
+            return _inside(path, name).read_bytes()
+        except OSError as error:
+            raise ProductError(f"{path / name} cannot be read: {error.strerror}") from error
+
+    manifest = read_manifest(read(MANIFEST), str(path / MANIFEST))
+    renamed = filename_map(read(PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+    return SafeContainer(path, _product_id(path.name), manifest, None, locate(manifest, sizes, renamed), sizes)
+
+
+def _open_zip(path: Path) -> SafeContainer:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            prefix = _product_prefix(archive, path)
+            members = [m for m in archive.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
+            sizes = {m.filename[len(prefix) :]: m.file_size for m in members}
+            for name in {MANIFEST, PRODUCT_INFO} & set(sizes):
+                if sizes[name] > _LARGEST_XML:
+                    raise ProductError(f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata")
+            manifest = read_manifest(archive.read(prefix + MANIFEST), f"{path}/{prefix}{MANIFEST}")
+            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+    except _DAMAGED as error:
+        raise ProductError(f"{path} is not a readable zip, or is cut short: {error}; fetch it again") from error
+    inner = _product_id(PurePosixPath(prefix).name)
+    name = inner if _PRODUCT_NAME.fullmatch(inner) else _product_id(path.name)
+    return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
+
+
+def _product_prefix(archive: zipfile.ZipFile, path: Path) -> str:
+    """Folder of the one product in a zip, with its slash; `""` at the top."""
+    found = [n.removesuffix(MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == MANIFEST]
+    found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
+    if not found:
+        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product")
+    if len(found) > 1:
+        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder")
+    return found[0]
+
+
+def _product_id(name: str) -> str:
+    return re.sub(r"(\.SAFE|\.zip)+$", "", name, flags=re.IGNORECASE)
+
+
+def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -> dict[str, str]:
+    """Manifest's names → names in the listing: as they are, as `productInfo.json` maps them, or by role and channel."""
+    stored = {f.name: name for f in manifest.files for name in (f.name, renamed.get(f.name, "")) if name in sizes}
+    free = [name for name in sizes if name not in set(stored.values())]
+    kinds = {name: _classify(name, "") for name in free}
+    for file in manifest.files:
+        if file.name not in stored and file.role != "other":
+            alike = [name for name in free if kinds[name] == (file.role, file.polarization)]
+            if len(alike) == 1:
+                stored[file.name] = alike[0]
+    return stored
+
+
+def filename_map(data: bytes, path: Path) -> dict[str, str]:
+    """`filenameMap` of a `productInfo.json`: the manifest's names → the mirror's."""
+    try:
+        mapping = json.loads(data).get("filenameMap", {})
+        return {str(k): _safe_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
+    except (ValueError, AttributeError, RecursionError) as error:
+        if isinstance(error, ProductError):
+            raise
+        raise ProductError(f"{path}/{PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
+
+
+def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
+    """Role and channel of a file from its folder and, where that says nothing, from the manifest's schema name."""
+    path = PurePosixPath(name)
+    stem = path.name.lower()
+    by_folder = {
+        "annotation": "annotation",
+        "annotation/rfi": "rfi",
+        "annotation/calibration": stem.partition("-")[0],
+        "measurement": "measurement",
+    }
+    by_schema = {"Product": "annotation", "Calibration": "calibration", "Noise": "noise", "Measurement": "measurement"}
+    known = by_schema.get(schema.removeprefix("s1Level1").removesuffix("Schema"), "other")
+    role = by_folder.get(str(path.parent), known)
+    channel = _POLARIZATION.search(stem)
+    if role not in get_args(Role) or role == "other" or channel is None:
+        return "other", None
+    return cast("Role", role), cast("Polarization", channel[1].upper())
+
+
+def _files(root: Element, source: str) -> Iterator[SafeFile]:
+    for item in find_all(root, "dataObject"):
+        href = next((e.get("href", "") for e in find_all(item, "fileLocation")), "")
+        name = _safe_name(href, source)
+        role, channel = _classify(name, item.get("repID", "").split(" ")[0])
+        size = next((e.get("size") for e in find_all(item, "byteStream")), None)
+        md5 = next((e.text for e in find_all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
+        yield SafeFile(name, role, channel, None if size is None else _whole(size, source), md5 and md5.strip().lower())
+
+
+def _safe_name(href: str, source: str) -> str:
+    """A listed path in plain form, refused when it could lead outside the product."""
+    name = href.removeprefix("./")
+    parts = name.split("/")
+    if not name or {"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", name):
+        raise ProductError(f"{source} lists the path {href!r}, which is not inside the product; it was not opened")
+    return name
+
+
+def _inside(root: Path, name: str) -> Path:
+    """A file of a product folder, refused when a symbolic link leads outside the folder."""
+    path = (root / name).resolve()
+    if not path.is_relative_to(root):
+        raise ProductError(f"{root / name} is a link to {path}, outside the product; copy the file into the product")
+    return path
+
+
+def _first(root: Element, path: str, source: str, default: str | None = None) -> str:
+    if (text := next((e.text.strip() for e in find_all(root, path) if e.text and e.text.strip()), default)) is None:
+        raise ProductError(f"{source} has no {path}, so it is not the manifest of a Sentinel-1 image; fetch it again")
+    return text
+
+
+def _time(text: str, source: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ProductError(f"{source} has {text!r} for a time; fetch the product again") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _whole(text: str, source: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ProductError(f"{source} has {text!r} for a whole number; fetch the product again") from error
+
+
+def _orbit_pass(text: str, source: str) -> OrbitPass:
+    if text.lower() not in get_args(OrbitPass):
+        raise ProductError(f"{source} has the orbit pass {text!r}, neither ascending nor descending")
+    return cast("OrbitPass", text.lower())
+
+
+def _polarizations(root: Element, source: str) -> tuple[Polarization, ...]:
+    found = {(e.text or "").strip() for e in find_all(root, "transmitterReceiverPolarisation")}
+    if unknown := found - set(get_args(Polarization)):
+        raise ProductError(f"{source} has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
+    return cast("tuple[Polarization, ...]", tuple(sorted(found, key=lambda p: (p[0] != p[1], p))))
+
+
+def _processed(root: Element, source: str) -> datetime | None:
+    return max((_time(e.get("stop", ""), source) for e in find_all(root, "processing") if e.get("stop")), default=None)
+
+
+def _ipf_version(root: Element) -> str:
+    """Version of the last processing step, which the manifest gives first."""
+    software = (e for e in find_all(root, "processing/software") if "IPF" in e.get("name", ""))
+    return next((e.get("version", "") for e in software), "")
+
+
+def _corners(text: str, source: str) -> tuple[tuple[float, float], ...]:
+    try:
+        pairs = [pair.split(",") for pair in text.split()]
+        return tuple((float(longitude), float(latitude)) for latitude, longitude in pairs)
+    except ValueError as error:
+        raise ProductError(f"{source} has the footprint {text!r}; fetch the product again") from error

@@ -1,0 +1,125 @@
+"""Whether a product is what its producer wrote: sizes and MD5s of its manifest, and images that decode to the end."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from sarship.errors import ProductError
+from sarship.model import Window
+from sarship.sentinel1.annotation import read_annotation
+from sarship.sentinel1.calibration import read_calibration, read_noise
+from sarship.sentinel1.measurement import Measurement
+from sarship.sentinel1.safe import Role, SafeContainer, SafeFile, open_safe
+
+__all__ = ["Finding", "Status", "check_product"]
+
+Status = Literal["ok", "missing", "size", "md5", "undecodable"]
+
+_READERS: Final[Mapping[Role, Callable[[bytes, str], object]]] = {
+    "annotation": read_annotation,
+    "calibration": read_calibration,
+    "noise": read_noise,
+}
+_CHUNK: Final = 2**22
+_BAND_LINES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of one file that the manifest lists."""
+
+    name: str
+    """Path within the product as the manifest spells it."""
+    status: Status
+    """`ok`, or the gravest thing that is wrong with it."""
+    detail: str
+    """What is wrong, in words; may have a remark on a file that is well."""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.status == "ok"
+
+
+def check_product(path: str | Path) -> list[Finding]:
+    """Compare every file of a product with its manifest, parse its tables and decode its images to the end.
+
+    Files that the manifest does not list are left alone. An image that a mirror has compressed anew cannot have the
+    manifest's size and MD5; it is well when it decodes to the end.
+
+    Parameters
+    ----------
+    path
+        A `.SAFE` folder, a zip of one, or the `manifest.safe` in a folder.
+
+    Returns
+    -------
+    One finding for each file of the manifest, in its order.
+
+    Raises
+    ------
+    ProductError
+        If there is no product, or its manifest is damaged.
+    """
+    container = open_safe(path)
+    files = container.manifest.files
+    shapes = [shape for file in files if (shape := _shape(container, file)) is not None]
+    return [_check(container, file, shapes[0] if shapes else None) for file in files]
+
+
+def _check(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | None) -> Finding:
+    if not container.exists(file.name):
+        return Finding(file.name, "missing", "the manifest lists it, and it is not there")
+    try:
+        is_rewritten = _decode(container, file, shape)
+        size = container.size(file.name)
+        if is_rewritten and size != file.size:
+            return Finding(
+                file.name, "ok", "compressed anew by a mirror, so its MD5 says nothing; it decodes to the end"
+            )
+        if file.size is not None and size != file.size:
+            return Finding(file.name, "size", f"{size} bytes instead of {file.size}; fetch it again")
+        if file.md5 is not None and (found := _md5(container, file.name)) != file.md5:
+            return Finding(file.name, "md5", f"MD5 {found} instead of {file.md5}; fetch it again")
+    except ProductError as error:
+        return Finding(file.name, "undecodable", str(error))
+    return Finding(file.name, "ok", "")
+
+
+def _decode(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | None) -> bool:
+    """Read a file as what it is, to the end; returns whether it is an image in another form than the producer's."""
+    source = container.describe(file.name)
+    if container.size(file.name) == 0:
+        raise ProductError(f"{source} is empty; fetch it again")
+    if file.role == "measurement":
+        if shape is None:
+            raise ProductError(f"{source} cannot be checked: no annotation of the product says how large it is")
+        image = Measurement(container.gdal_path(file.name), source, shape)
+        for _ in image.bands(Window(0, shape[0], 0, shape[1]), _BAND_LINES):
+            pass
+        return image.is_compressed()
+    if file.role in _READERS:
+        _READERS[file.role](container.read_bytes(file.name), source)
+    return False
+
+
+def _shape(container: SafeContainer, file: SafeFile) -> tuple[int, int] | None:
+    """Shape of the image from an annotation; None from other files and from one that cannot be read."""
+    if file.role != "annotation" or not container.exists(file.name):
+        return None
+    try:
+        return read_annotation(container.read_bytes(file.name), container.describe(file.name)).geometry.shape
+    except ProductError:
+        return None
+
+
+def _md5(container: SafeContainer, name: str) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with container.open_binary(name) as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,197 @@
+"""The pixels: sea, noise, land and targets put together tile by tile, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio import features
+from scipy import fft
+from shapely.geometry.base import BaseGeometry
+
+from sarship.model import Polarization, Window
+from sarship.simulate.ambiguities import Ghost
+from sarship.simulate.params import Mode
+from sarship.simulate.sea import flicker, land_block, speckle, texture
+from sarship.simulate.ships import Patch
+
+__all__ = ["Canvas", "Land", "paint"]
+
+Field = NDArray[np.float32]
+
+_TILE: Final = 2048
+_BLOCK: Final = 1024
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Land:
+    """Ground that looks the same on every date of an orbit but for its speckle."""
+
+    area: BaseGeometry
+    """Where it is: polygons of x = pixel, y = line."""
+    plain: Field
+    """Periodic sigma0 that is speckled."""
+    strong: Field
+    """Periodic sigma0 of buildings, which do not speckle."""
+
+    @classmethod
+    def make(cls, area: BaseGeometry, mode: Mode, seed: Sequence[int], date: int | None = None) -> Land:
+        """Land whose looks follow from a seed, the same for every date of an orbit.
+
+        With a `date`, each building is brighter or dimmer than usual by a decibel or two, as coherence between the
+        dates of an orbit leaves it.
+        """
+        plain, strong = _block(mode, tuple(seed))
+        if date is not None:
+            strong = strong * flicker(strong.shape, np.random.default_rng([*seed, date]))
+        return cls(area=area, plain=plain, strong=strong)
+
+    def mask(self, window: Window, shift: tuple[int, int] = (0, 0)) -> NDArray[np.bool_]:
+        """Pixels whose centre is on land, the land moved by lines and pixels."""
+        top, left = window.line_start - shift[0], window.pixel_start - shift[1]
+        offset = (1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
+        if self.area.is_empty:
+            return np.zeros(window.shape, np.bool_)
+        burnt = features.rasterize([self.area], out_shape=window.shape, transform=_affine(offset), dtype=np.uint8)
+        return np.asarray(burnt, np.bool_)
+
+    def at(self, window: Window, shift: tuple[int, int] = (0, 0)) -> tuple[Field, Field]:
+        """Both fields in a window, moved likewise."""
+        rows = (np.arange(window.line_start, window.line_stop) - shift[0]) % _BLOCK
+        columns = (np.arange(window.pixel_start, window.pixel_stop) - shift[1]) % _BLOCK
+        return self.plain[np.ix_(rows, columns)], self.strong[np.ix_(rows, columns)]
+
+
+@lru_cache(maxsize=4)
+def _block(mode: Mode, seed: tuple[int, ...]) -> tuple[Field, Field]:
+    """The looks of an orbit's land, made once for all its dates."""
+    return land_block(_BLOCK, mode, np.random.default_rng(seed))
+
+
+def _affine(coefficients: tuple[float, ...]) -> object:
+    from rasterio.transform import Affine  # noqa: PLC0415  (the class that rasterize wants)
+
+    return Affine(*coefficients)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Canvas:
+    """Everything that decides an image but its speckle."""
+
+    shape: tuple[int, int]
+    """Lines and pixels."""
+    mode: Mode
+    """Resolution and looks."""
+    gain: Callable[[Polarization, Window], NDArray[np.floating]]
+    """sigmaNought gain A in a window (or what broadcasts to it)."""
+    noise: Callable[[Polarization, Window], NDArray[np.floating]]
+    """Thermal noise, squared digital numbers."""
+    sea: Mapping[Polarization, Field]
+    """Mean sigma0 of the sea for each pixel."""
+    texture_order: float = np.inf
+    """Order of the sea's texture."""
+    texture_m: float = 40.0
+    """Its correlation length."""
+    land: Land | None = None
+    """Ground, if any."""
+    patches: Sequence[Patch] = field(default_factory=tuple)
+    """Targets."""
+    ghosts: Sequence[Ghost] = field(default_factory=tuple)
+    """Where the swaths show the buildings on land again."""
+    border_pixels: int = 0
+    """Width of the border without data at near and far range."""
+    has_border_noise: bool = False
+    """Whether it holds small numbers instead of zeros."""
+
+
+def paint(canvas: Canvas, polarization: Polarization, seed: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:
+    """Bands of digital numbers from the top: their first line, and (lines, pixels).
+
+    The same seed gives the same image. Memory is bounded by a band of 2,048 lines. Images larger than a tile repeat
+    one block of speckle, moved at random.
+    """
+    n_lines, n_pixels = canvas.shape
+    rng = np.random.default_rng(seed)
+    # the texture belongs to the sea, not to a polarisation
+    block = tuple(min(fft.next_fast_len(n + 8), _TILE) for n in canvas.shape)
+    grain = speckle((block[0], block[1]), canvas.mode, rng)
+    waves = texture(
+        (block[0], block[1]),
+        canvas.texture_order,
+        canvas.texture_m / canvas.mode.spacing_m,
+        np.random.default_rng([*seed[:-1], 99]),
+    )
+    for top in range(0, n_lines, block[0]):
+        bottom = min(top + block[0], n_lines)
+        band = np.empty((bottom - top, n_pixels), np.uint16)
+        for left in range(0, n_pixels, block[1]):
+            window = Window(top, bottom, left, min(left + block[1], n_pixels))
+            rolls = [np.roll(grain, rng.integers(0, block), (0, 1)), np.roll(waves, rng.integers(0, block), (0, 1))]
+            rows, columns = window.shape
+            power = _power(canvas, polarization, window, rolls[0][:rows, :columns], rolls[1][:rows, :columns])
+            number = np.sqrt(np.maximum(power, 0.0), out=power)
+            band[:, left : window.pixel_stop] = np.clip(np.rint(number, out=number), 1, 65_535)
+        yield top, _border(canvas, band, top, rng)
+
+
+def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Field, waves: Field) -> Field:
+    """Squared digital numbers of a window."""
+    gain = np.square(canvas.gain(polarization, window), dtype=np.float32)
+    sea = canvas.sea[polarization][window.pixel_start : window.pixel_stop]
+    diffuse = waves * sea
+    strong = np.zeros(window.shape, np.float32)
+    if canvas.land is not None:
+        mask = canvas.land.mask(window)
+        share = np.float32(0.2 if polarization in {"VH", "HV"} else 1.0)
+        if mask.any():
+            plain, built = canvas.land.at(window)
+            diffuse[mask] = share * plain[mask]
+            strong[mask] = share * built[mask]
+        for ghost in canvas.ghosts:
+            _add_ghost(strong, canvas.land, ghost, window, share)
+    for patch in canvas.patches:
+        _add(strong, patch.sigma0[polarization], patch.line - window.line_start, patch.pixel - window.pixel_start)
+    power = diffuse * gain
+    power += canvas.noise(polarization, window)
+    power *= grain
+    strong *= gain
+    power += strong
+    return np.asarray(power, np.float32)
+
+
+def _add_ghost(image: Field, land: Land, ghost: Ghost, window: Window, share: np.float32) -> None:
+    """Add what a swath shows again of the buildings."""
+    shift = (ghost.line_shift, ghost.pixel_shift)
+    built = np.where(land.mask(window, shift), land.at(window, shift)[1], np.float32(0))
+    pixel = np.arange(window.pixel_start, window.pixel_stop)
+    built[:, (pixel < ghost.first_pixel) | (pixel > ghost.last_pixel)] = 0
+    source = np.arange(window.line_start, window.line_stop) - ghost.line_shift
+    image += share * ghost.gain(source)[:, None] * built
+
+
+def _add(image: Field, patch: Field, line: int, pixel: int) -> None:
+    """Add what of a patch falls into an image."""
+    rows = slice(max(0, line), min(image.shape[0], line + patch.shape[0]))
+    columns = slice(max(0, pixel), min(image.shape[1], pixel + patch.shape[1]))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        image[rows, columns] += patch[
+            rows.start - line : rows.stop - line, columns.start - pixel : columns.stop - pixel
+        ]
+
+
+def _border(canvas: Canvas, band: NDArray[np.uint16], top: int, rng: np.random.Generator) -> NDArray[np.uint16]:
+    """Cut the ragged border of a band: zeros, or the small numbers of old products."""
+    if canvas.border_pixels == 0:
+        return band
+    line = np.arange(top, top + band.shape[0])
+    pixel = np.arange(band.shape[1])
+    left = canvas.border_pixels + np.rint(3 * np.sin(line / 50)).astype(int)
+    right = band.shape[1] - canvas.border_pixels - np.rint(3 * np.cos(line / 70)).astype(int)
+    outside = (pixel < left[:, None]) | (pixel >= right[:, None])
+    filling = rng.integers(0, 12, int(outside.sum())) if canvas.has_border_noise else 0
+    band[outside] = filling
+    return band

@@ -1,0 +1,1 @@
+"""Hits to vessels: grouped, boxed, split, measured, flagged."""

@@ -1,0 +1,218 @@
+"""What a row of the table of vessels is, where it is no vessel, or one that never leaves.
+
+| flag | what it is | counted |
+|---|---|---|
+| `ghost` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) displaced along the flight | no |
+| `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
+| `crane` | short, and standing ashore or not alongside (`change/cranes.py`) | 0, at most 1 |
+| `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
+
+A ghost lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
+Aperture Radar, 1991, section 6.5), 4 to 6 km in IW, and 20 to 30 dB below it. Rows keep their pier; what is counted
+leaves out those of `schema.NOT_COUNTED`. Ghosts of bright structure ashore have no source in the table and
+are not known.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.constants import speed_of_light
+
+from sarship.geo.local_plane import Plane
+from sarship.schema import SCENES, VESSELS
+
+if TYPE_CHECKING:
+    from sarship.sentinel1.product import GrdProduct
+
+__all__ = ["doubt_at_piers", "flag_ghosts", "flag_lasting"]
+
+Reals = NDArray[np.float64]
+
+ORDERS: Final = (-2, -1, 1, 2)
+"""Ambiguities that are looked for."""
+FAINTER_DB: Final = (15.0, 40.0)
+"""How far a ghost's brightest pixel lies below that of its source."""
+ACROSS_M: Final = 80.0
+"""How far across the flight a ghost may lie from its source: it moves out a little in range."""
+ALONG_M: Final = 120.0
+"""How far from the place along the flight where it is expected."""
+SHORT_M: Final = 40.0
+"""A crane, a container or a lorry that moved on a quay shows up to this long."""
+IN_LINE_DEG: Final = 20.0
+ASIDE_M: Final = 30.0
+GAP_M: Final = 60.0
+"""How much the axes of two ends of a vessel may differ, lie aside, and be apart where its middle is too dim."""
+LONGEST_M: Final = 260.0
+"""A joint length above which two in line are two."""
+SAME_PLACE_M: Final = 25.0
+"""Rows whose centres are nearer, a resolution cell, are at the same place."""
+SAME_LENGTH_M: Final = 25.0
+SAME_LENGTH: Final = 0.1
+"""How much, in metres and as a part, two measurements of one thing's length differ at most: two sigma of each."""
+LEAST_PASSES: Final = 5
+"""Fewer passes say nothing about what lasts."""
+MOST_OF: Final = 0.6
+"""A fixture is there on this part of the passes that saw the place."""
+NEARLY_ALL: Final = 0.9
+"""What never leaves a pier is there on this part of them."""
+
+
+def flag_ghosts(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+    """Mark azimuth ambiguities of brighter vessels of the same product.
+
+    Parameters
+    ----------
+    vessels
+        All vessels of one product, `schema.VESSELS`.
+    product
+        Its orbit, carrier frequency and pulse repetition frequencies are used. That of every swath is tried, as the
+        ghosts near a swath's border may come from its neighbour.
+
+    Returns
+    -------
+    GeoDataFrame
+        The same with `flag` and `flag_source` of ghosts filled in; a ghost's source is the brightest there is.
+    """
+    if len(vessels) < 2:
+        return vessels
+    bright = np.fmax(vessels["sigma0_co"].to_numpy(float), 0.0)
+    if not (bright > 0).any():
+        bright = np.fmax(vessels["sigma0_cross"].to_numpy(float), 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fainter_db = 10 * np.log10(bright[None, :] / bright[:, None])  # of a row against each source
+    line, pixel = vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float)
+    along = (line[:, None] - line) * product.line_spacing_m
+    across = np.abs(pixel[:, None] - pixel) * product.pixel_spacing_m
+    steps = ambiguity_m(product, line, pixel)
+    misses = np.abs(along[:, :, None, None] - np.multiply.outer(steps, np.array(ORDERS, float))[None])
+    slack = ALONG_M + vessels["length_m"].to_numpy(float) / 2
+    fits = (misses.min(axis=(2, 3)) <= slack) & (across <= ACROSS_M)
+    fits &= (fainter_db >= FAINTER_DB[0]) & (fainter_db <= FAINTER_DB[1])
+    source = np.where(fits, bright, -1.0).argmax(axis=1)
+    rows = np.flatnonzero(fits.any(axis=1))
+    return _flagged(vessels, rows, "ghost", vessels["vessel"].to_numpy()[source[rows]])
+
+
+def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
+    """Distance along the flight of the first ambiguity of each swath, metres; (n, n_swaths)."""
+    note = product.annotation
+    geometry = note.geometry
+    _, velocity = geometry.orbit.state(line * geometry.line_interval_s)
+    speed = np.sqrt(np.einsum("in,in->n", velocity, velocity))
+    wavelength = speed_of_light / note.radar_frequency_hz
+    per_hertz = wavelength * geometry.slant_range_m(line, pixel) / (2 * speed)
+    return np.asarray(np.multiply.outer(per_hertz, np.array(sorted(note.prf_hz.values()))))
+
+
+def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Let the bounds say what at a pier may be no vessel of its own.
+
+    `n_low` becomes 0 for rows at a pier shorter than 40 m, which may be gear that moved on the quay, and for the
+    shorter of two in line with at most 60 m between their ends and 260 m over all, which may be the two bright ends of
+    one vessel; its `confidence` is then at most one half. `vessels` are those of one scene, after `assign_piers`.
+    """
+    at_pier = vessels["pier"].notna().to_numpy()
+    if not at_pier.any():
+        return vessels
+    length = vessels["length_m"].to_numpy(float)
+    is_end = at_pier & _may_be_ends(vessels)
+    return vessels.assign(
+        n_low=vessels["n_low"].mask(is_end | (at_pier & (length < SHORT_M)), 0),
+        confidence=vessels["confidence"].mask(is_end, np.minimum(vessels["confidence"], 0.5)),
+    )
+
+
+def _may_be_ends(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Whether a longer vessel lies in line with each, close enough to be its other end."""
+    plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
+    centre = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
+    heading, length = vessels["heading_deg"].to_numpy(float), vessels["length_m"].to_numpy(float)
+    apart = centre[:, None] - centre
+    turn = np.radians(heading)
+    ahead = np.abs(apart[..., 0] * np.sin(turn) + apart[..., 1] * np.cos(turn))  # along the axis of the other
+    aside = np.abs(apart[..., 0] * np.cos(turn) - apart[..., 1] * np.sin(turn))
+    both = (length[:, None] + length) / 2
+    in_line = np.abs((heading[:, None] - heading + 90) % 180 - 90) <= IN_LINE_DEG
+    close = (aside <= ASIDE_M) & (ahead - both <= GAP_M) & (ahead > both / 2) & (ahead + both <= LONGEST_M)
+    longer = (length > length[:, None]) | ((length == length[:, None]) & np.tri(length.size, k=-1, dtype=np.bool_))
+    return np.asarray((in_line & close & longer).any(axis=1))
+
+
+def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Mark what is at the same place on most passes: fixtures away from piers, and at piers what never leaves.
+
+    Parameters
+    ----------
+    vessels
+        All vessels of all scenes, after `assign_piers`; rows with a flag are passed over.
+    scenes
+        `schema.SCENES`; their outlines say which passes saw a place. Scenes of one satellite on one day of one track
+        are one pass.
+
+    Returns
+    -------
+    GeoDataFrame
+        With `flag` filled in, and `n_low` 0 for `always_there`. With fewer than five passes of a place nothing is
+        marked there.
+    """
+    VESSELS.check(vessels)
+    SCENES.check(scenes)
+    rows = np.flatnonzero((vessels["flag"] == "").to_numpy())
+    if not rows.size:
+        return vessels
+    chosen = vessels.iloc[rows]
+    names = scenes["platform"] + scenes["start"].dt.strftime("%Y%m%d") + scenes["relative_orbit"].astype(str)
+    passes = pd.Series(pd.factorize(names)[0], index=scenes["scene"])
+    seen_in = passes[~passes.index.duplicated()].reindex(chosen["scene"]).to_numpy(float)
+    n_seen = _n_passes_with(chosen, seen_in)
+    n_passes = _n_passes_over(chosen, scenes.geometry.to_numpy(), np.asarray(passes, np.int64))
+    at_pier = chosen["pier"].notna().to_numpy()
+    lasts = (n_passes >= LEAST_PASSES) & (n_seen >= np.where(at_pier, NEARLY_ALL, MOST_OF) * n_passes)
+    vessels = _flagged(vessels, rows[lasts & ~at_pier], "fixture")
+    vessels = _flagged(vessels, rows[lasts & at_pier], "always_there")
+    return vessels.assign(n_low=vessels["n_low"].where(vessels["flag"] != "always_there", 0))
+
+
+def _n_passes_with(vessels: gpd.GeoDataFrame, passed: Reals) -> NDArray[np.int64]:
+    """On how many passes a vessel of about each one's size lies where it does."""
+    plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
+    points = np.asarray(shapely.points(np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))))
+    tree = shapely.STRtree(points)
+    one, other = tree.query(points, predicate="dwithin", distance=SAME_PLACE_M)
+    length = vessels["length_m"].to_numpy(float)
+    alike = np.abs(length[one] - length[other]) <= SAME_LENGTH_M + SAME_LENGTH * np.fmax(length[one], length[other])
+    met = pd.DataFrame({"row": one[alike], "pass": passed[other[alike]]}).drop_duplicates()
+    return np.bincount(met["row"], minlength=len(vessels))
+
+
+def _n_passes_over(
+    vessels: gpd.GeoDataFrame, outlines: NDArray[np.object_], passes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many passes saw the place of each."""
+    x, y = vessels["longitude"].to_numpy(float), vessels["latitude"].to_numpy(float)
+    total = np.zeros(len(vessels), np.int64)
+    for one in np.unique(passes):
+        total += np.any([shapely.contains_xy(outline, x, y) for outline in outlines[passes == one]], axis=0)
+    return total
+
+
+def _flagged(
+    vessels: gpd.GeoDataFrame, rows: NDArray[np.intp], flag: str, source: NDArray[np.object_] | None = None
+) -> gpd.GeoDataFrame:
+    """The table with a flag, and its source, on rows that have none yet."""
+    flags, sources = vessels["flag"].to_numpy(object), vessels["flag_source"].to_numpy(object)
+    free = flags[rows] == ""
+    flags[rows[free]] = flag
+    if source is not None:
+        sources[rows[free]] = source[free]
+    columns = {
+        "flag": pd.Series(flags, index=vessels.index, dtype="str"),
+        "flag_source": pd.Series(sources, index=vessels.index, dtype="str"),
+    }
+    return vessels.assign(**columns)

@@ -1,0 +1,282 @@
+"""Vessels that lie so close that their hits are one group, told apart as far as the image allows.
+
+A group is first one box (`boxes.py`). Two boxes are then laid over the same hits in three ways: one behind the other,
+cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
+best pair of each way gains over the single box, together with the single box's length and width, says how likely it
+is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
+stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of them along a made-up
+quay (`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one, the hits are shared
+out between the boxes of the likeliest pair, and each part is looked at again. With the vessels held out (one fold of
+five by MMSI), 86 % of the groups of several are cut, and so are 11 % of those of one, as six in ten of the groups
+that the law is made on are several.
+
+Two vessels 20 m wide, side by side under a resolution of 20 m, are one bright oblong, and so are a long vessel with
+two bridges and two short ones end to end. What the image cannot tell the bounds must: a part that may be two
+has `n_high` 2, and of a pair that may be one, the lesser has `n_low` 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sarship.detection.grouping import Labels
+from sarship.vessels.boxes import LEVEL, SHAPE, STEP, HitPlaces, fit_boxes
+
+__all__ = [
+    "AT_PIER",
+    "FEWEST",
+    "LAW",
+    "SHORTEST",
+    "Part",
+    "Parts",
+    "halves_of",
+    "outside",
+    "pairs_of",
+    "split_groups",
+    "traits",
+]
+
+Reals = NDArray[np.float64]
+Hits3 = tuple[Reals, Reals, Reals]
+"""y, x and weight of hits."""
+
+LAW: Final = np.array(
+    [
+        [
+            [-8.5965, 0.2276, 1.1395, -0.8404, 1.1174, 0.1022, 0.0819, 0.47, 0.089, -0.5902],
+            [-11.3641, 0.0686, 2.9173, -0.5482, 0.5256, 0.1479, 0.2393, 0.1205, -0.0351, -0.3655],
+            [-9.3101, 0.1067, 1.1729, 0.9777, 0.3881, -0.3348, 0.1719, 1.0466, -0.0864, -0.3128],
+        ],
+        [
+            [-6.7006, 0.2244, -0.037, 1.5496, -0.5075, 0.5217, -0.042, 0.2651, 0.0053, -0.2391],
+            [-7.7747, -0.0325, -0.2409, 2.8772, -0.4881, 0.1736, 0.0904, 0.0091, 0.0246, 0.0669],
+            [-8.8918, 0.0921, 1.1205, 0.6973, -0.0395, 0.2463, 0.0289, 0.6704, -0.0837, -0.2383],
+        ],
+    ]
+)
+"""Log odds, against one vessel, that the first, second and third pair of boxes tells two vessels apart, as a line of
+`traits`: for whole groups at a pier, and for the parts of groups that were split already."""
+AT_PIER: Final = 0.61
+"""Share of the groups that the law was made on which are more than one vessel."""
+ELSEWHERE: Final = 0.03
+"""The same away from piers: vessels keep clear of one another."""
+DOUBT: Final = 0.1
+"""A chance under this is left out of the bounds."""
+SHORTEST: Final = 4.5
+"""Boxes shorter than this, in pixels, are one vessel."""
+FEWEST: Final = 8
+"""So are groups of fewer hits."""
+LEAST_HITS: Final = 3
+"""Fewer hits are no part of their own."""
+EXTRA: Final = (5.0, 3.0)
+"""Length and width that a second box starts from, pixels."""
+GAINS: Final = (-10.0, 30.0)
+"""Bounds of a pair's gain over the single box."""
+MOST_STEPS: Final = 100
+"""Steps of a search for one of two boxes."""
+
+
+class Pair(NamedTuple):
+    """Two boxes over the same hits."""
+
+    boxes: Reals
+    """(2, 5)."""
+    gain: float
+    """What they gain over no box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the groups are split to; (n_parts,) but `owner`."""
+
+    owner: Labels
+    """Number of the part that each place belongs to."""
+    boxes: Reals
+    """(n_parts, 5)."""
+    n_low: NDArray[np.int64]
+    """Fewest vessels that the part may stand for: 0 where it may be a piece of its neighbour."""
+    n_high: NDArray[np.int64]
+    """Most vessels that it may stand for."""
+    confidence: Reals
+    """Chance that it is a vessel of its own, not a piece of its neighbour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Hits that may be one vessel."""
+
+    where: NDArray[np.intp]
+    """Their numbers among the places."""
+    places: HitPlaces
+    """They themselves, one group."""
+    box: Reals
+    gain: float
+    is_whole: bool = False
+    """Whether nothing was split off."""
+    own: float = 1.0
+    """Chance that it is a vessel of its own."""
+    more: float = 0.0
+    """Chance that it is more than one."""
+
+    @property
+    def hits(self) -> Hits3:
+        """Their y, x and weights."""
+        return self.places.of(0)
+
+
+def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDArray[np.bool_]) -> Parts:
+    """Split groups of hits to parts, one a vessel as far as the image tells.
+
+    Parameters
+    ----------
+    places
+        The hits.
+    boxes, gains
+        The best box of each group and its gain, from `fit_boxes`.
+    is_at_pier
+        Whether each group lies at a pier, where vessels touching each other are nothing rare.
+    """
+    shift = float(np.log(ELSEWHERE / (1 - ELSEWHERE)) - np.log(AT_PIER / (1 - AT_PIER)))
+    owner = np.empty(places.y.size, np.int64)
+    found: list[Part] = []
+    for k in range(len(boxes)):
+        where = np.arange(places.first[k], places.first[k + 1])
+        whole = Part(where, places.only(where), boxes[k], float(gains[k]), is_whole=True)
+        for part in _split(whole, 0.0 if is_at_pier[k] else shift):
+            owner[part.where] = len(found)
+            found.append(part)
+    return Parts(
+        owner=owner,
+        boxes=np.array([part.box for part in found]).reshape(-1, 5),
+        n_low=np.array([part.own >= 1 - DOUBT for part in found]).astype(np.int64),
+        n_high=1 + np.array([part.more >= DOUBT for part in found]).astype(np.int64),
+        confidence=np.array([part.own for part in found]),
+    )
+
+
+def _split(part: Part, shift: float) -> Iterator[Part]:
+    """The vessels of a part; itself where it is likelier one."""
+    if part.box[3] < SHORTEST or part.where.size < FEWEST:
+        yield part
+        return
+    pairs = pairs_of(part)
+    law, shift_here = (LAW[0], shift) if part.is_whole else (LAW[1], 0.0)
+    odds = np.exp(np.clip(law @ traits(part.box, part.gain, pairs) + shift_here, -50, 50))
+    chance = float(odds.sum() / (1 + odds.sum()))
+    halves = halves_of(part, pairs[int(np.argmax(odds))].boxes) if chance > 0.5 else []
+    if not halves:
+        yield replace(part, more=min(chance, 0.5))
+        return
+    greater, lesser = halves
+    yield from _split(greater, shift)
+    yield from _split(replace(lesser, own=min(part.own, chance)), shift)
+
+
+def traits(box: Reals, gain: float, pairs: Sequence[Pair]) -> Reals:
+    """What the law is linear in.
+
+    One; length and width, pixels; log of the length; length over width; what each pair gains over the single
+    box; width squared; area over ten.
+    """
+    length, width = box[3], box[4]
+    more = [np.clip(pair.gain - gain, *GAINS) for pair in pairs]
+    return np.array([1.0, length, width, np.log(length), length / width, *more, width**2, length * width / 10])
+
+
+def halves_of(part: Part, boxes: Reals) -> list[Part]:
+    """The hits of a part shared out between two boxes, and each half's own best box; the greater first.
+
+    A hit goes to the box it lies deeper in. None where one of them gets too little to be a vessel.
+    """
+    y, x, weight = part.hits
+    nearer = np.argmin([outside(y, x, box) for box in boxes], axis=0)
+    halves = []
+    for k in (0, 1):
+        mine = np.flatnonzero(nearer == k)
+        if mine.size < LEAST_HITS or not weight[mine].max() > 0:
+            return []
+        places = part.places.only(mine)
+        own_boxes, gains = fit_boxes(places, boxes[k : k + 1])
+        halves.append(Part(part.where[mine], places, own_boxes[0], float(gains[0]), own=part.own))
+    return sorted(halves, key=lambda half: -half.gain)
+
+
+def outside(y: Reals, x: Reals, box: Reals) -> Reals:
+    """How far places lie outside a box, pixels; negative inside."""
+    sine, cosine = np.sin(box[2]), np.cos(box[2])
+    along = np.abs((y - box[0]) * cosine + (x - box[1]) * sine) - box[3] / 2
+    across = np.abs((x - box[1]) * cosine - (y - box[0]) * sine) - box[4] / 2
+    return np.asarray(np.maximum(along, across))
+
+
+def pairs_of(part: Part) -> list[Pair]:
+    """The best two boxes one behind the other, side by side, and with a second where the first leaves most."""
+    from sarship.vessels.box_kernels import cover_hits  # noqa: PLC0415
+
+    hits, box = part.hits, part.box
+    y, x, weight = hits
+    ahead = np.array([np.cos(box[2]), np.sin(box[2])])
+    aside = np.array([-ahead[1], ahead[0]])
+    cuts = [_cut(box, ahead, place) for place in _cuts(hits, box)]
+    best = max(cuts, key=lambda pair: _gain(hits, pair))
+    halves = np.array([box, box])
+    halves[:, 4] /= 2
+    halves[0, :2] -= aside * box[4] / 4
+    halves[1, :2] += aside * box[4] / 4
+    left = weight * (1 - cover_hits(y, x, box))
+    spot = int(np.argmax(left))
+    extra = np.array([y[spot], x[spot], box[2], *EXTRA])
+    tried = ((best, 2), (halves, 2), (np.array([box, extra]), 1))
+    return [_refined(hits, pair, rounds) for pair, rounds in tried]
+
+
+def _cuts(hits: Hits3, box: Reals) -> list[float]:
+    """Where along a box to cut it, pixels from its middle: at the deepest dip of the weights, and at the thirds."""
+    y, x, weight = hits
+    dy, dx = y - box[0], x - box[1]
+    along = dy * np.cos(box[2]) + dx * np.sin(box[2])
+    inside = np.abs(dx * np.cos(box[2]) - dy * np.sin(box[2])) <= box[4] / 2 + 0.7
+    places = np.arange(-box[3] / 2, box[3] / 2, 0.5)
+    near = inside & (np.abs(along - places[:, None]) <= 0.75)
+    profile = np.max(np.where(near, weight, 0.0), axis=1, initial=0.0)
+    behind, before = np.maximum.accumulate(profile), np.maximum.accumulate(profile[::-1])[::-1]
+    dip = (np.minimum(behind, before) - profile)[4:-4]
+    thirds = [-box[3] / 6, 0.0, box[3] / 6]
+    return [float(places[4 + np.argmax(dip)]), *thirds] if dip.size and dip.max() > 0 else thirds
+
+
+def _cut(box: Reals, ahead: Reals, place: float) -> Reals:
+    """A box cut in two across its axis, a pixel apart."""
+    pair = np.array([box, box])
+    pair[:, 3] = np.maximum([place + box[3] / 2 - 0.5, box[3] / 2 - place - 0.5], 1.0)
+    pair[0, :2] += ahead * (place - box[3] / 2) / 2
+    pair[1, :2] += ahead * (place + box[3] / 2) / 2
+    return pair
+
+
+def _refined(hits: Hits3, pair: Reals, rounds: int) -> Pair:
+    """Each box in turn fitted to what the other leaves."""
+    from sarship.vessels.box_kernels import cover_hits, fit_box  # noqa: PLC0415
+
+    y, x, weight = hits
+    pair = pair.copy()
+    for turn in range(2 * rounds):
+        k = 1 - turn % 2
+        other = cover_hits(y, x, pair[1 - k])
+        pair[k] = fit_box(y, x, weight, other, pair[k], STEP, LEVEL, SHAPE, MOST_STEPS)[0]
+    return Pair(pair, _gain(hits, pair))
+
+
+def _gain(hits: Hits3, pair: Reals) -> float:
+    """Weights that two boxes cover, less their price."""
+    from sarship.vessels.box_kernels import cover_hits  # noqa: PLC0415
+
+    y, x, weight = hits
+    cover = np.maximum(cover_hits(y, x, pair[0]), cover_hits(y, x, pair[1]))
+    shape = SHAPE[2] * (pair[:, 4] - pair[:, 3] / SHAPE[0] - SHAPE[1]) ** 2
+    return float(cover @ weight - (LEVEL * pair[:, 3] * pair[:, 4] + shape).sum())
