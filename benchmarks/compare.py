@@ -32,19 +32,19 @@ from scipy import special
 
 from benchmarks.pages import ROOT, write_between
 from sarship import cfar
-from sarship.model import ClutterLaw, RingAverage
+from sarship.model import ClutterModel, RingAverage
 
 PFA: Final = 1e-6
-LOOKS: Final = 4.4
+ENL: Final = 4.4
 GUARD: Final = 10
-BACKGROUND: Final = 20
-N_RING: Final = (2 * BACKGROUND + 1) ** 2 - (2 * GUARD + 1) ** 2
+OUTER: Final = 20
+N_RING: Final = (2 * OUTER + 1) ** 2 - (2 * GUARD + 1) ** 2
 TILE: Final = (128, 2048)
 """Lines and pixels of a tile: the arrays that the rivals make then fit the cache."""
 REPEATS: Final = 3
 SHIP_DB: Final = 18.0
 FLATNESS: Final = ((2000, 10, 20), (10_000, 10, 20), (10_000, 40, 80), (20_500, 10, 20))
-"""Side of an image, guard and background: what the speed should not depend on."""
+"""Side of an image, half-widths of the guard and of the whole ring: what the speed should not depend on."""
 LAND: Final = 0.9
 """Part of the image's width that is sea."""
 
@@ -69,7 +69,7 @@ def make_image(side: int, seed: int = 0) -> tuple[NDArray[np.uint16], Places]:
     level[int(side * LAND) :] = 4e8
     image = np.empty((side, side), np.uint16)
     for start in range(0, side, 500):
-        power = rng.gamma(LOOKS, level / LOOKS, (min(500, side - start), side))
+        power = rng.gamma(ENL, level / ENL, (min(500, side - start), side))
         image[start : start + 500] = np.minimum(np.sqrt(power), 65_535)
     grid = np.arange(60, side - 60, 120)
     lines, pixels = (axis.ravel() for axis in np.meshgrid(grid, grid[grid < side * LAND - 60], indexing="ij"))
@@ -80,7 +80,7 @@ def make_image(side: int, seed: int = 0) -> tuple[NDArray[np.uint16], Places]:
 
 def factor() -> float:
     """Threshold over the ring's mean under the gamma law, from Fisher's F."""
-    part = special.betainccinv(LOOKS, LOOKS * N_RING, PFA)
+    part = special.betainccinv(ENL, ENL * N_RING, PFA)
     return float(part / (1 - part) * N_RING)
 
 
@@ -92,7 +92,7 @@ def tiles(search: Callable[[Image], NDArray[np.bool_]]) -> Callable[[Image], Pla
 
         def one(corner: tuple[int, int]) -> Places:
             (top, bottom), (left, right) = (
-                (max(start - BACKGROUND, 0), min(start + size + BACKGROUND, n))
+                (max(start - OUTER, 0), min(start + size + OUTER, n))
                 for start, size, n in zip(corner, TILE, image.shape, strict=True)
             )
             found = search(image[top:bottom, left:right])
@@ -122,7 +122,7 @@ def opencv(image: Image) -> NDArray[np.bool_]:
     import cv2
 
     power = _power(image)
-    ring = _box(power, BACKGROUND)
+    ring = _box(power, OUTER)
     cv2.subtract(ring, _box(power, GUARD), dst=ring)
     return cv2.compare(power, ring * np.float32(factor() / N_RING), cv2.CMP_GT).view(np.bool_)
 
@@ -133,8 +133,8 @@ def opencv_two_parameters(image: Image) -> NDArray[np.bool_]:
 
     power = _power(image)
     square = cv2.multiply(power, power)
-    mean = (_box(power, BACKGROUND) - _box(power, GUARD)) / np.float32(N_RING)
-    mean_square = (_box(square, BACKGROUND) - _box(square, GUARD)) / np.float32(N_RING)
+    mean = (_box(power, OUTER) - _box(power, GUARD)) / np.float32(N_RING)
+    mean_square = (_box(square, OUTER) - _box(square, GUARD)) / np.float32(N_RING)
     deviation = cv2.sqrt(np.maximum(mean_square - mean * mean, 0))
     return cv2.compare(power, mean + deviation * np.float32(-special.ndtri(PFA)), cv2.CMP_GT).view(np.bool_)
 
@@ -144,7 +144,7 @@ def scipy_filter(image: Image) -> NDArray[np.bool_]:
     from scipy import ndimage
 
     power = _power(image)
-    outer, inner = 2 * BACKGROUND + 1, 2 * GUARD + 1
+    outer, inner = 2 * OUTER + 1, 2 * GUARD + 1
     ring = ndimage.uniform_filter(power, outer) * np.float32(outer**2)
     ring -= ndimage.uniform_filter(power, inner) * np.float32(inner**2)
     return np.asarray(power > ring * np.float32(factor() / N_RING))
@@ -171,16 +171,22 @@ def _ring_sum(values: Image) -> Image:
         below, above = table[bottom], table[top]
         return np.asarray(below[:, right] - above[:, right] - below[:, left] + above[:, left])
 
-    return box(BACKGROUND) - box(GUARD)
+    return box(OUTER) - box(GUARD)
 
 
-def ours(law: ClutterLaw, average: RingAverage = "mean") -> Callable[[Image], Places]:
+def ours(clutter_model: ClutterModel, average: RingAverage = "ca") -> Callable[[Image], Places]:
     """`sarship.cfar.detect` under a law, with an average of the ring."""
 
     def run(image: Image) -> Places:
         # the land is not masked, on purpose: sums have to stay right beside it
         params = cfar.CfarParams(
-            pfa=PFA, guard=GUARD, background=BACKGROUND, looks=LOOKS, law=law, average=average, max_hits=10**8
+            pfa=PFA,
+            guard=GUARD,
+            training=OUTER - GUARD,
+            enl=ENL,
+            clutter_model=clutter_model,
+            average=average,
+            max_hits=10**8,
         )
         hits = cfar.detect(image, params)
         return np.asarray(hits.line * image.shape[1] + hits.pixel)
@@ -202,9 +208,9 @@ def _spare(shape: tuple[int, ...], kind: str) -> Image:
 def methods() -> dict[str, tuple[str, Callable[[Image], Places]]]:
     """Name → (type of the image, method) for all that can run here."""
     found: dict[str, tuple[str, Callable[[Image], Places]]] = {"np.copyto (the limit)": ("uint16", copy)}
-    for law in get_args(ClutterLaw):
+    for clutter_model in get_args(ClutterModel):
         for kind in ("uint16", "float32"):
-            found[f"sarship {law}, {kind}"] = (kind, ours(law))
+            found[f"sarship {clutter_model}, {kind}"] = (kind, ours(clutter_model))
     for average in get_args(RingAverage)[1:]:
         for kind in ("uint16", "float32"):
             found[f"sarship gamma, {average} of the ring, {kind}"] = (kind, ours("gamma", average))
@@ -239,10 +245,12 @@ def _measure(name: str, side: int) -> Outcome:
     return Outcome(min(seconds), peak_mb, hits)
 
 
-def _speed(side: int, law: ClutterLaw, guard: int, background: int) -> float:
+def _speed(side: int, clutter_model: ClutterModel, guard: int, outer: int) -> float:
     """Mpx/s of a law and window in this process, on digital numbers."""
     image, _ = make_image(side)
-    params = cfar.CfarParams(pfa=PFA, guard=guard, background=background, looks=LOOKS, law=law, max_hits=10**8)
+    params = cfar.CfarParams(
+        pfa=PFA, guard=guard, training=outer - guard, enl=ENL, clutter_model=clutter_model, max_hits=10**8
+    )
     cfar.detect(image[: TILE[0]], params)
     seconds = []
     for _ in range(max(REPEATS, 10**8 // side**2)):
@@ -256,13 +264,13 @@ def flatness() -> str:
     """How the speed depends on the window and the image's size, in Markdown."""
     lines = ["| Mpx/s on uint16 | window | gamma | k |", "|---|---|--:|--:|"]
     context = multiprocessing.get_context("spawn")
-    for side, guard, background in FLATNESS:
+    for side, guard, outer in FLATNESS:
         speeds = []
-        for law in ("gamma", "k"):
+        for clutter_model in ("gamma", "k"):
             with context.Pool(1) as pool:
-                speeds.append(pool.apply(_speed, (side, law, guard, background)))
+                speeds.append(pool.apply(_speed, (side, clutter_model, guard, outer)))
         row = " | ".join(f"{speed:,.0f}" for speed in speeds)
-        lines.append(f"| {side**2 / 1e6:,.0f} million pixels | {guard}/{background} | {row} |")
+        lines.append(f"| {side**2 / 1e6:,.0f} million pixels | {guard}/{outer} | {row} |")
         print(lines[-1], flush=True)
     return "\n".join(lines)
 
@@ -285,11 +293,11 @@ def table(side: int) -> str:
     """Run everything and write the table in Markdown."""
     image, ships = make_image(side)
     exact = tiles(lambda part: summed_area(part, np.int64))(image)
-    is_sea = np.arange(side) < int(side * LAND) - BACKGROUND
+    is_sea = np.arange(side) < int(side * LAND) - OUTER
     near = (ships[:, None] + np.array([0, 1, side, side + 1])).ravel()
     n_sea = side * int(is_sea.sum()) - near.size
     lines = [
-        f"{side:,} × {side:,} pixels, ring {GUARD}/{BACKGROUND}, pfa {PFA:g}, {os.cpu_count()} cores "
+        f"{side:,} × {side:,} pixels, ring {GUARD}/{OUTER}, pfa {PFA:g}, {os.cpu_count()} cores "
         f"({platform.machine()}), numba {version('numba')}, NumPy {version('numpy')}, {len(ships):,} ships. "
         "False hits are those at sea away from ships; *wrong* are pixels decided otherwise than by exact sums.",
         "",

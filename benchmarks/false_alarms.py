@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from benchmarks import seas
 from benchmarks.pages import ROOT, write_between
-from benchmarks.seas import CORRELATED_LOOKS, LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw
+from benchmarks.seas import CORRELATED_ENL, ENL, LOG_DEVIATION, WEIBULL_SHAPE, Draw
 from sarship import cfar
 from sarship.cfar import CfarParams
 from sarship.model import RingAverage
@@ -51,32 +51,39 @@ class Case(NamedTuple):
 
 def alone() -> Iterator[Case]:
     """Clutter that is independent from pixel to pixel."""
-    for looks in (1.0, LOOKS, 20.0):
-        rules: dict[str, Rule] = {"gamma": {"looks": looks}}
-        if looks == LOOKS:
-            rules["gaussian"] = {"law": "gaussian"}
-        yield Case(f"gamma, {looks:g} look{'s' if looks > 1 else ''}", partial(seas.gamma, looks), rules)
-    yield Case(f"lognormal, deviation {LOG_DEVIATION:g}", seas.lognormal, {"lognormal": {"law": "lognormal"}})
-    yield Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.weibull, {"weibull": {"law": "weibull"}})
+    for enl in (1.0, ENL, 20.0):
+        rules: dict[str, Rule] = {"gamma": {"enl": enl}}
+        if enl == ENL:
+            rules["gaussian"] = {"clutter_model": "gaussian"}
+        yield Case(f"gamma, {enl:g} look{'s' if enl > 1 else ''}", partial(seas.gamma, enl), rules)
+    yield Case(f"lognormal, deviation {LOG_DEVIATION:g}", seas.lognormal, {"lognormal": {"clutter_model": "lognormal"}})
+    yield Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.weibull, {"weibull": {"clutter_model": "weibull"}})
     for order in ORDERS:
-        ways = {"k": {"law": "k", "looks": LOOKS}, "k, order given": {"law": "k", "looks": LOOKS, "shape": order}}
-        yield Case(f"K, order {order:g}, {LOOKS:g} looks", partial(seas.textured, order), ways)
+        ways = {
+            "k": {"clutter_model": "k", "enl": ENL},
+            "k, order given": {"clutter_model": "k", "enl": ENL, "shape": order},
+        }
+        yield Case(f"K, order {order:g}, {ENL:g} looks", partial(seas.textured, order), ways)
 
 
 def alike() -> Iterator[Case]:
     """Clutter whose pixels are correlated like those of GRD, 20 × 22 m on 10 m, and as independent as is measured."""
-    looks = {"looks": float(CORRELATED_LOOKS)}
+    enl = {"enl": float(CORRELATED_ENL)}
     cases = [
-        Case(f"gamma, {CORRELATED_LOOKS} looks", seas.correlated, {"gamma": looks}),
-        Case(f"lognormal, deviation {LOG_DEVIATION:g}", seas.correlated_lognormal, {"lognormal": {"law": "lognormal"}}),
-        Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.correlated_weibull, {"weibull": {"law": "weibull"}}),
+        Case(f"gamma, {CORRELATED_ENL} looks", seas.correlated, {"gamma": enl}),
+        Case(
+            f"lognormal, deviation {LOG_DEVIATION:g}",
+            seas.correlated_lognormal,
+            {"lognormal": {"clutter_model": "lognormal"}},
+        ),
+        Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.correlated_weibull, {"weibull": {"clutter_model": "weibull"}}),
     ]
     for order in ORDERS:
-        ways = {"k": {"law": "k", **looks}, "k, order given": {"law": "k", "shape": order, **looks}}
-        cases.append(Case(f"K, order {order:g}, {CORRELATED_LOOKS} looks", partial(seas.correlated_k, order), ways))
+        ways = {"k": {"clutter_model": "k", **enl}, "k, order given": {"clutter_model": "k", "shape": order, **enl}}
+        cases.append(Case(f"K, order {order:g}, {CORRELATED_ENL} looks", partial(seas.correlated_k, order), ways))
     for what, draw, rules in cases:
         part = float(cfar.measure_correlation(draw(seas.generator(what, "sample"), 1000)))
-        measured = {how: {**rule, "independent": part} for how, rule in rules.items()}
+        measured = {how: {**rule, "effective_sample_ratio": part} for how, rule in rules.items()}
         yield Case(f"{what}, correlated ({part:.2f} independent)", draw, measured)
 
 
@@ -142,7 +149,7 @@ def row(*cells: str | float) -> str:
     return text
 
 
-def by_law(scale: float, side: int) -> tuple[list[str], dict[str, dict[str, list[float]]]]:
+def by_clutter_model(scale: float, side: int) -> tuple[list[str], dict[str, dict[str, list[float]]]]:
     """The table of laws, and the lines of the picture."""
     lines = ["| clutter | law | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
     panels: dict[str, dict[str, list[float]]] = {}
@@ -158,11 +165,11 @@ def by_law(scale: float, side: int) -> tuple[list[str], dict[str, dict[str, list
 
 def by_average(scale: float, side: int) -> list[str]:
     """The tables of averages and passes on the open sea, and of all rules at edges, masks and steps."""
-    name, draw = f"gamma, {LOOKS:g} looks", partial(seas.gamma, LOOKS)
-    rules = {how: {"looks": LOOKS, **rule} for how, rule in RULES.items()}
-    passes = {"mean, 3 passes": {"looks": LOOKS, "passes": 3}}
+    name, draw = f"gamma, {ENL:g} looks", partial(seas.gamma, ENL)
+    rules = {how: {"enl": ENL, **rule} for how, rule in RULES.items()}
+    iterations = {"mean, 3 passes": {"enl": ENL, "iterations": 3}}
     lines = [f"| {name} | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|--:|--:|--:|--:|"]
-    for how, values in ratios(Case(name, draw, rules | passes), scale * N_PIXELS, side).items():
+    for how, values in ratios(Case(name, draw, rules | iterations), scale * N_PIXELS, side).items():
         lines.append(row(how, *values))
     lines += ["", "| clutter | rule |" + "".join(f" {place}, 1e-3 | 1e-4 |" for place in PLACES)]
     lines.append("|---|---|" + "--:|--:|" * len(PLACES))
@@ -179,14 +186,16 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a hundredth of the pixels, nothing written")
     is_quick, begin = parser.parse_args().quick, time.perf_counter()
     scale, side = (0.01, 1000) if is_quick else (1.0, SIDE)
-    laws, panels = by_law(scale, side)
+    clutter_models, panels = by_clutter_model(scale, side)
     print(f"took {time.perf_counter() - begin:.0f} s so far", flush=True)
     averages = by_average(scale, side)
     print(f"took {time.perf_counter() - begin:.0f} s")
     if is_quick:
         return
     draw_rates(panels, ROOT / "docs" / "img" / "false_alarms.png")
-    write_between(ROOT / "README.md", "false_alarms", "Measured over nominal rate, ring 10/20:\n\n" + "\n".join(laws))
+    write_between(
+        ROOT / "README.md", "false_alarms", "Measured over nominal rate, ring 10/20:\n\n" + "\n".join(clutter_models)
+    )
     write_between(ROOT / "docs" / "cfar.md", "false_alarm_places", "\n".join(averages))
 
 

@@ -1,6 +1,6 @@
 """A whole scene, from the package on disk to the table of vessels: how long, how much memory, how right.
 
-`python -m benchmarks.full_scene` fills a real product of full size with 30 % land and 500 vessels (a made-up product
+`python -m benchmarks.full_scene` fills a real product of full size with 30 % land and 500 vessels (a simulated product
 of the same size where there is none in `$SARSHIP_DATA/safe`), searches it in fresh processes with the page cache
 dropped and warm, compares the table with the truth, and writes the figures between the markers in README.md.
 It takes some minutes and 1 GB of disk for each polarization.
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--once", nargs=2, type=Path, metavar=("SAFE", "TABLE"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help="where to fill the product (kept); a temporary folder if not given")
-    parser.add_argument("--polarizations", nargs="+", default=["VV"], help="VV, or VV VH for a made-up product")
+    parser.add_argument("--polarizations", nargs="+", default=["VV"], help="VV, or VV VH for a simulated product")
     parser.add_argument("--vessels", type=int, default=500)
     parser.add_argument("--wind", type=float, default=7.0, help="m/s")
     parser.add_argument("--texture", type=float, default=8.0, help="order of the sea's texture")

@@ -33,19 +33,19 @@ from benchmarks.pages import ROOT, write_between
 from sarship import cfar
 from sarship.cfar.device import found_on_this_machine, new_device
 from sarship.errors import DeviceError
-from sarship.model import CfarParams, ClutterLaw, RingAverage
+from sarship.model import CfarParams, ClutterModel, RingAverage
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "gpu.json"
 UNMEASURED: Final = "Not yet measured on a GPU. `python -m benchmarks.gpu` on a machine with one writes a table here."
-PFA, LOOKS, GUARD, BACKGROUND = 1e-6, 4.4, 10, 20
-N_RING: Final = (2 * BACKGROUND + 1) ** 2 - (2 * GUARD + 1) ** 2
+PFA, ENL, GUARD, OUTER = 1e-6, 4.4, 10, 20
+N_RING: Final = (2 * OUTER + 1) ** 2 - (2 * GUARD + 1) ** 2
 REPEATS: Final = 10
-LAWS: Final = get_args(ClutterLaw)
+CLUTTER_MODELS: Final = get_args(ClutterModel)
 WAYS: Final[dict[str, dict[str, Any]]] = (
-    {law: {"law": law} for law in LAWS}
-    | {average: {"average": average} for average in get_args(RingAverage) if average != "mean"}
-    | {"gamma, two passes": {"passes": 2}, "lognormal, two passes": {"law": "lognormal", "passes": 2}}
+    {clutter_model: {"clutter_model": clutter_model} for clutter_model in CLUTTER_MODELS}
+    | {average: {"average": average} for average in get_args(RingAverage) if average != "ca"}
+    | {"gamma, two passes": {"iterations": 2}, "lognormal, two passes": {"clutter_model": "lognormal", "iterations": 2}}
 )
 """Every law, every average, and passes with and without levels."""
 
@@ -58,7 +58,7 @@ def make_image(lines: int, pixels: int, seed: int = 0) -> NDArray[np.uint16]:
     level = np.linspace(1, 3, pixels, dtype=np.float32) * 1e4
     level[int(pixels * 0.9) :] = 4e8
     # lines of speckle are drawn once for many, moved and turned: a whole image of it takes minutes to draw
-    tile = rng.standard_gamma(LOOKS, (min(1021, lines), pixels), dtype=np.float32) / np.float32(LOOKS)
+    tile = rng.standard_gamma(ENL, (min(1021, lines), pixels), dtype=np.float32) / np.float32(ENL)
     image = np.empty((lines, pixels), np.uint16)
     for start in range(0, lines, len(tile)):
         rows = image[start : start + len(tile)]
@@ -71,7 +71,7 @@ def make_image(lines: int, pixels: int, seed: int = 0) -> NDArray[np.uint16]:
 def params_of(way: str, scale: int = 1) -> CfarParams:
     """Ring 10/20 times `scale`."""
     return CfarParams(
-        pfa=PFA, guard=GUARD * scale, background=BACKGROUND * scale, looks=LOOKS, max_hits=100_000_000, **WAYS[way]
+        pfa=PFA, guard=GUARD * scale, training=(OUTER - GUARD) * scale, enl=ENL, max_hits=100_000_000, **WAYS[way]
     )
 
 
@@ -83,7 +83,7 @@ def differences(
     The same are values and scores in every bit, and clutter to 1e-12. Sums of floats that are taken in another order,
     of sides and of squares, may change the last bit of a score.
     """
-    is_whole = image.dtype.kind == "u" or not (params.average in {"greatest", "smallest"} or params.law == "gaussian")
+    is_whole = image.dtype.kind == "u" or not (params.average in {"goca", "soca"} or params.clutter_model == "gaussian")
     cpu, gpu = cfar.detect(image, params, valid), cfar.detect(there, params, valid_there)
     places = [set(zip(hits.line.tolist(), hits.pixel.tolist(), strict=True)) for hits in (cpu, gpu)]
     only_cpu, only_gpu = places[0] - places[1], places[1] - places[0]
@@ -108,8 +108,8 @@ def random_equality(sizes: list[tuple[int, int]], kinds: tuple[Any, ...]) -> dic
                 image = (np.sqrt(power) * 100).astype(np.uint16) if kind is np.uint16 else power.astype(kind)
                 image[rng.random(size) < 0.01] = 0
                 valid = rng.random(size) > 0.1
-                window = {"guard": (1, 2), "background": (4, 6)} if seed % 2 else {"guard": 2, "background": 5}
-                params = CfarParams(pfa=1e-3, looks=2, min_ring=8, max_hits=10**7, **window, **options)
+                window = {"guard": (1, 2), "training": (3, 4)} if seed % 2 else {"guard": 2, "training": 3}
+                params = CfarParams(pfa=1e-3, enl=2, min_ring=8, max_hits=10**7, **window, **options)
                 name = f"{way}, {np.dtype(kind).name}, {size[0]} × {size[1]}"
                 found[name] = differences(image, upload(image), params, valid, upload(valid))
                 # scores are the CPU's too, to the last bit of a float32
@@ -133,9 +133,9 @@ def seconds(call: Call, synchronize: Call, repeats: int = REPEATS) -> float:
 
 def rivals(cupy: Any, there: Any) -> dict[str, Call]:
     """The same threshold by what CuPy offers, from digital numbers to an image of booleans."""
-    filters, part = import_module("cupyx.scipy.ndimage"), special.betainccinv(LOOKS, LOOKS * N_RING, PFA)
+    filters, part = import_module("cupyx.scipy.ndimage"), special.betainccinv(ENL, ENL * N_RING, PFA)
     threshold = float(part / (1 - part))
-    outer, inner = 2 * BACKGROUND + 1, 2 * GUARD + 1
+    outer, inner = 2 * OUTER + 1, 2 * GUARD + 1
 
     def power(kind: Any) -> Any:
         number = there.astype(kind)
@@ -144,7 +144,7 @@ def rivals(cupy: Any, there: Any) -> dict[str, Call]:
     def ca_cfar() -> Any:
         # its factor is that of a single look and cannot be given; its time is that of any
         return import_module("cupyx.signal").ca_cfar(
-            power(cupy.float32), (GUARD, GUARD), (BACKGROUND - GUARD, BACKGROUND - GUARD), PFA
+            power(cupy.float32), (GUARD, GUARD), (OUTER - GUARD, OUTER - GUARD), PFA
         )[1]
 
     def uniform_filter() -> Any:
@@ -162,22 +162,22 @@ def rivals(cupy: Any, there: Any) -> dict[str, Call]:
         table = cupy.zeros((there.shape[0] + 1, there.shape[1] + 1))
         cupy.cumsum(values, axis=0, out=table[1:, 1:])
         cupy.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
-        n, m = (size - 2 * BACKGROUND for size in there.shape)
+        n, m = (size - 2 * OUTER for size in there.shape)
         rings = []
-        for half in (BACKGROUND, GUARD):
-            low, high = BACKGROUND - half, BACKGROUND + half + 1
+        for half in (OUTER, GUARD):
+            low, high = OUTER - half, OUTER + half + 1
             rings.append(
                 table[high : high + n, high : high + m] - table[low : low + n, high : high + m]
                 - table[high : high + n, low : low + m] + table[low : low + n, low : low + m]
             )  # fmt: skip
-        inside = values[BACKGROUND:-BACKGROUND, BACKGROUND:-BACKGROUND]
+        inside = values[OUTER:-OUTER, OUTER:-OUTER]
         return inside > (rings[0] - rings[1]) * threshold
 
     return {"cupyx.signal.ca_cfar": ca_cfar, "cupyx uniform_filter, float32": uniform_filter, "cumsum, float64": cumsum}
 
 
 def _repeats(way: str) -> int:
-    return REPEATS if way in LAWS else 3
+    return REPEATS if way in CLUTTER_MODELS else 3
 
 
 def times_on_card(cupy: Any, image: NDArray[np.uint16]) -> dict[str, Any]:

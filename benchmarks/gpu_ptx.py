@@ -79,7 +79,7 @@ def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
             yield from _passing(name, rule, mode, (image, FLAGS, TABLE, *[WHOLE] * 4), ends)
             for where in ("places", "blocks") if mode == "search" else ("lines", "blocks"):
                 kernel = gpu_rings.ring_by_ring(rule, True, mode, where)
-                more = (*[WHOLE] * 4, SURFACE, _law(), PLACES, BITS)
+                more = (*[WHOLE] * 4, SURFACE, _clutter_model(), PLACES, BITS)
                 yield (
                     f"{name}, {mode}, rings of {where}", kernel,
                     (image, FLAGS, TABLE, *[WHOLE] * 4, *more, *ends),
@@ -99,16 +99,16 @@ def _passing(
         label = f"{name}, {mode}{', masked' * is_masked}"
         if isinstance(rule, gpu_parts.Running):
             kernel = gpu_kernels.sliding(rule, is_masked, mode)
-            yield label, kernel, (*begin, *[WHOLE] * 5, REAL, SURFACE, _law(), *ends)
-        elif name.startswith("ordered") and mode == "search":
-            kernel = gpu_ordered.search_ordered(rule, is_masked)
+            yield label, kernel, (*begin, *[WHOLE] * 5, REAL, SURFACE, _clutter_model(), *ends)
+        elif name.startswith("os") and mode == "search":
+            kernel = gpu_ordered.search_os(rule, is_masked)
             yield label, kernel, (*begin, *[WHOLE] * 3, REAL, SURFACE, *ends[:-1])
-        elif not name.startswith("ordered") and (mode == "search" or rule.word is np.uint64):
-            kernel = gpu_sides.sliding_sides(rule, is_masked, mode, name.startswith("greatest"))
+        elif not name.startswith("os") and (mode == "search" or rule.word is np.uint64):
+            kernel = gpu_sides.sliding_sides(rule, is_masked, mode, name.startswith("goca"))
             yield label, kernel, (*begin, *[WHOLE] * 4, types.UniTuple(REAL, 2), SURFACE, *ends)
 
 
-def _law() -> Any:
+def _clutter_model() -> Any:
     from sarship.cfar.gpu.parts import Law
 
     typeof: Any = numba.typeof

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 DATA: Final = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data")) / "opensarship"
 SPACING_M: Final = 10.0
-LOOKS: Final = 4.4
+ENL: Final = 4.4
 CELL_M2: Final = 20.0 * 22.0
 PFA: Final = 1e-7
 TARGET: Final = 0.98
@@ -119,13 +119,14 @@ def _read(path: Path) -> NDArray[np.float64]:
 def search(chip: Chip) -> Hits:
     """Hits of a chip, its polarizations fused; the ring has 20 and 40 pixels, less where the chip is smaller."""
     half = (min(chip.numbers.shape[1:]) - 1) // 2
-    background = min(40, half)
+    outer = min(40, half)
+    guard = max(min(20, outer - 2), 1)
     params = cfar.CfarParams(
         pfa=PFA,
-        guard=max(min(20, background - 2), 1),
-        background=background,
-        looks=LOOKS,
-        independent=SPACING_M**2 / CELL_M2,
+        guard=guard,
+        training=outer - guard,
+        enl=ENL,
+        effective_sample_ratio=SPACING_M**2 / CELL_M2,
         min_ring=16,
     )
     first, *second = chip.numbers

@@ -1,4 +1,4 @@
-"""How well vessels at piers are counted: ours over time, and what others do, on a made-up port with known truth.
+"""How well vessels at piers are counted: ours over time, and what others do, on a simulated port with known truth.
 
 `python -m benchmarks.port_accuracy --folder FOLDER` makes the harbours of five seeds (or takes those that are there),
 counts the last dates of each orbit in every way, and prints one table; `--write` puts it into docs/piers.md. The port
@@ -39,8 +39,8 @@ from benchmarks.port_scores import counts_of, matched, summary
 from sarship import schema
 from sarship.cfar.thresholds import threshold_factor
 from sarship.change.cranes import flag_cranes
-from sarship.change.detection import PortMasks, detect_over_time, port_masks
-from sarship.change.reference import fit_backdrop
+from sarship.change.detection import PortMasks, detect_change, port_masks
+from sarship.change.reference import fit_reference
 from sarship.counts.passes import are_counted
 from sarship.detection.grouping import group_hits
 from sarship.detection.single_image import detect
@@ -51,7 +51,7 @@ from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import LARGE_PORT, simulate_harbour
 from sarship.vessels.find import find_vessels
-from sarship.vessels.flags import doubt_at_piers, flag_ghosts, flag_lasting
+from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
 
 SEEDS: Final = (11, 12, 13, 14, 15)
 N_DATES: Final = 72
@@ -65,7 +65,7 @@ FIXED: Final = tuple(every((-8.0, -5.0, -2.0, 1.0), (0.0, 15.0, 30.0)))
 """Threshold in dB of co-polarised sigma0, and the same metres."""
 EARLIER: Final = tuple(every((6.0, 8.0, 10.0, 12.0), (0.0, 15.0)))
 """Threshold in dB over the date before, and the same metres."""
-NO_FLAGS: Final = "without ghost and fixture flags"
+NO_FLAGS: Final = "without ambiguity and fixture flags"
 Settings = tuple[float, float]
 Tags = dict[str, str | int]
 
@@ -241,16 +241,16 @@ def _grown(case: Case, margin: float) -> BaseGeometry:
 
 
 @lru_cache(maxsize=12)
-def _backdrop(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
+def _reference(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
     """The empty port of the first dates; in place of the last of them a date of its own, if told so."""
     dates = [*range(n_references - 1), n_references - 1 if own is None else own]
-    return fit_backdrop(case.stack.isel(time=dates), land=case.port.land, piers=case.quays)
+    return fit_reference(case.stack.isel(time=dates), land=case.port.land, piers=case.quays)
 
 
 @lru_cache(maxsize=N_COUNTED)
 def _detected(case: Case, date: int, n_references: int) -> tuple[Hits, PortImage]:
     """Hits against so many dates: ways that differ only in what comes after share them."""
-    return detect_over_time(case.image(date), case.products[date], _backdrop(case, n_references), case.masks)
+    return detect_change(case.image(date), case.products[date], _reference(case, n_references), case.masks)
 
 
 def _unsplit(found: gpd.GeoDataFrame, hits: Hits, seen: PortImage) -> gpd.GeoDataFrame:
@@ -287,18 +287,18 @@ def ours(
     """(d) Over time, with so many reference dates; the date moved by so many cells, in one polarisation, or itself the
     last of its references.
     """
-    backdrop, image = _backdrop(case, n_references, date if own else None), case.image(date)
+    reference, image = _reference(case, n_references, date if own else None), case.image(date)
     if moved:
         shifted = ndimage.shift(image.to_numpy(), (0, moved, moved), order=1, mode="nearest")
         image = image.copy(data=shifted)
     if one:  # each polarisation is fitted by itself, and shifts are measured in the first
-        image, backdrop = image.isel(polarization=[0]), backdrop.isel(polarization=[0])
+        image, reference = image.isel(polarization=[0]), reference.isel(polarization=[0])
     product = case.products[date]
     if moved or one or own:
-        hits, seen = detect_over_time(image, product, backdrop, case.masks)
+        hits, seen = detect_change(image, product, reference, case.masks)
     else:
         hits, seen = _detected(case, date, n_references)
-    return told(case, date, (hits, seen), image, backdrop, splits=splits)
+    return told(case, date, (hits, seen), image, reference, splits=splits)
 
 
 def told(
@@ -306,7 +306,7 @@ def told(
     date: int,
     detected: tuple[Hits, PortImage],
     image: xr.DataArray,
-    backdrop: xr.Dataset,
+    reference: xr.Dataset,
     *,
     splits: bool = True,
 ) -> gpd.GeoDataFrame:
@@ -319,10 +319,10 @@ def told(
     found = found.assign(line=line, pixel=pixel)
     port, masks = case.port, case.masks
     found = flag_cranes(
-        found, hits, seen, image=image, backdrop=backdrop, masks=masks, piers=port.piers, land=port.land
+        found, hits, seen, image=image, reference=reference, masks=masks, piers=port.piers, land=port.land
     )
     found = doubt_at_piers(found)
-    return flag_ghosts(found[are_counted(found)], case.products[date])
+    return flag_ambiguities(found[are_counted(found)], case.products[date])
 
 
 def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -334,14 +334,14 @@ def _without_ring(case: Case, date: int) -> gpd.GeoDataFrame:
     """The ratio against one threshold for the whole image, no ring of the day."""
 
     def plain(ratio: NDArray[np.float32], _water: Any, params: Any, _gpu: bool) -> tuple[Any, Any]:
-        size = {"count": params.ring_size, "independent": params.independent}
-        factor = threshold_factor("gamma", params.pfa, looks=params.looks, **size)
+        size = {"count": params.ring_size, "effective_sample_ratio": params.effective_sample_ratio}
+        factor = threshold_factor("gamma", params.pfa, enl=params.enl, **size)
         return ratio / np.float32(factor), np.ones_like(ratio)
 
-    image, backdrop = case.image(date), _backdrop(case, USUAL)
+    image, reference = case.image(date), _reference(case, USUAL)
     with mock.patch("sarship.change.detection._cleaned", plain):  # not `_detected`: what that keeps has the ring
-        detected = detect_over_time(image, case.products[date], backdrop, case.masks)
-    return told(case, date, detected, image, backdrop)
+        detected = detect_change(image, case.products[date], reference, case.masks)
+    return told(case, date, detected, image, reference)
 
 
 def _alone(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -349,7 +349,7 @@ def _alone(case: Case, date: int) -> gpd.GeoDataFrame:
     product = case.products[date]
     hits = detect(product, DetectionParams(), land=_grown(case, 20.0))
     found = doubt_at_piers(case.vessels(hits, product, waters=case.alongside))
-    return flag_ghosts(found[are_counted(found)], product)
+    return flag_ambiguities(found[are_counted(found)], product)
 
 
 WAYS: Final[dict[str, Callable[[Case, int], gpd.GeoDataFrame]]] = {
@@ -382,7 +382,7 @@ def ideal(case: Case, date: int) -> pd.DataFrame:
         reach = max(1, round(row.length_m / 20))
         near = image[:, max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1]
         sea = np.nanmedian(image[:, case.masks.open_water], axis=1) / 0.925
-        factor = threshold_factor("gamma", DetectionParams().pfa / len(image), looks=4.4, count=1e9)
+        factor = threshold_factor("gamma", DetectionParams().pfa / len(image), enl=4.4, count=1e9)
         found.append(bool((near.max(axis=(1, 2)) > factor * sea).any()))
     return pd.DataFrame({"length_m": rows["length_m"].to_numpy(), "is_found": found})
 
@@ -411,7 +411,7 @@ def run_orbit(job: tuple[Path, int, int, tuple[str, ...], int]) -> tuple[pd.Data
 
 
 def _without_flagged(case: Case, found: dict[str, gpd.GeoDataFrame]) -> dict[str, gpd.GeoDataFrame]:
-    """As the counts leave out ghosts, and what is at its place on most of the counted dates."""
+    """As the counts leave out ambiguities, and what is at its place on most of the counted dates."""
     together = flag_lasting(schema.VESSELS.concat(list(found.values())), case.scenes)
     kept = together[are_counted(together)]
     return {scene: kept[kept["scene"] == scene] for scene in found}

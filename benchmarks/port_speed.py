@@ -1,7 +1,7 @@
 """What a port costs: fitting the empty port of sixty dates, and counting one more date against it.
 
 `python -m benchmarks.port_speed --folder FOLDER` takes the harbour of seed 11 of `benchmarks.port_accuracy` (or makes
-it), both polarisations of 8 by 8 km; `--write` puts the table into docs/backdrop.md. An orbit of it has 36 dates; the
+it), both polarisations of 8 by 8 km; `--write` puts the table into docs/change_detection.md. An orbit has 36 dates; the
 first of them come a second time, a year later, to make sixty. Each part runs in a process of its own.
 """
 
@@ -23,8 +23,8 @@ import xarray as xr
 from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
 from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases, told
-from sarship.change.detection import detect_over_time
-from sarship.change.reference import fit_backdrop
+from sarship.change.detection import detect_change
+from sarship.change.reference import fit_reference
 from sarship.port.grid import to_port_grid
 
 SEED: Final = 11
@@ -39,17 +39,17 @@ def _fit(case: Case) -> list[float]:
     again = stack.isel(time=slice(0, n_more))
     again = again.assign_coords(time=again["time"] + np.timedelta64(365, "D"))
     sixty = xr.concat([stack, again], "time")
-    return _timed(lambda: fit_backdrop(sixty, land=case.port.land, piers=case.quays))
+    return _timed(lambda: fit_reference(sixty, land=case.port.land, piers=case.quays))
 
 
 def _date(case: Case) -> list[float]:
     """The same of a date, from the grid to what is counted; the median of all dates that are counted."""
     stack = case.stack.isel(time=slice(0, USUAL))
-    backdrop = fit_backdrop(stack, land=case.port.land, piers=case.quays)
+    reference = fit_reference(stack, land=case.port.land, piers=case.quays)
 
     def count(date: int) -> None:
         image = to_port_grid(case.products[date], case.grid)
-        told(case, date, detect_over_time(image, case.products[date], backdrop, case.masks), image, backdrop)
+        told(case, date, detect_change(image, case.products[date], reference, case.masks), image, reference)
 
     count(case.counted[0])  # compiled, and its window in the page cache
     times = [_timed(partial(count, date)) for _ in range(ROUNDS) for date in case.counted]
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, and write if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True, help="where harbours are, or are made")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/backdrop.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/change_detection.md")
     options = parser.parse_args(arguments)
     next(open_cases(options.folder, SEED, N_DATES, 0))
     lines = [f"{machine()}; 8 by 8 km at 10 m, both polarisations.", ""]
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "\n".join(lines)
     print(text)
     if options.write:
-        write_between(ROOT / "docs" / "backdrop.md", "port_speed", text)
+        write_between(ROOT / "docs" / "reference.md", "port_speed", text)
     return 0
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import ndimage, special
 
 __all__ = [
-    "CORRELATED_LOOKS",
+    "CORRELATED_ENL",
+    "ENL",
     "LOG_DEVIATION",
-    "LOOKS",
     "STEP_DB",
     "WEIBULL_SHAPE",
     "Draw",
@@ -33,7 +33,7 @@ __all__ = [
     "weibull",
 ]
 
-LOOKS: Final = 4.4
+ENL: Final = 4.4
 STEP_DB: Final = 6.0
 BAND: Final = 200
 """Pixels between steps, and between masked stretches."""
@@ -41,7 +41,7 @@ WEIBULL_SHAPE: Final = 1.4
 LOG_DEVIATION: Final = 0.6
 CELL: Final = (2.2, 2.0)
 """Resolution over spacing of GRD, lines and pixels."""
-CORRELATED_LOOKS: Final = 4
+CORRELATED_ENL: Final = 4
 SEED: Final = 20_260_101
 
 Image = NDArray[np.float32]
@@ -65,8 +65,8 @@ def chunks(draw: Draw, n_pixels: float, side: int, name: str) -> Iterator[Image]
             yield waiting.popleft().result()
 
 
-def gamma(looks: float, rng: np.random.Generator, side: int) -> Image:
-    return rng.standard_gamma(looks, (side, side), np.float32) / np.float32(looks)
+def gamma(enl: float, rng: np.random.Generator, side: int) -> Image:
+    return rng.standard_gamma(enl, (side, side), np.float32) / np.float32(enl)
 
 
 def lognormal(rng: np.random.Generator, side: int) -> Image:
@@ -79,7 +79,7 @@ def weibull(rng: np.random.Generator, side: int) -> Image:
 
 def textured(order: float, rng: np.random.Generator, side: int) -> Image:
     """Speckle times a texture of an order, both independent from pixel to pixel."""
-    return np.asarray(gamma(LOOKS, rng, side) * gamma(order, rng, side), np.float32)
+    return np.asarray(gamma(ENL, rng, side) * gamma(order, rng, side), np.float32)
 
 
 def _smoothed(rng: np.random.Generator, side: int, widening: float = 1.0) -> Image:
@@ -92,7 +92,7 @@ def _smoothed(rng: np.random.Generator, side: int, widening: float = 1.0) -> Ima
 def correlated(rng: np.random.Generator, side: int) -> Image:
     """Speckle of whole looks: complex noise, smoothed to the resolution and detected, looks averaged."""
     power = np.zeros((side, side), np.float32)
-    for _ in range(2 * CORRELATED_LOOKS):
+    for _ in range(2 * CORRELATED_ENL):
         # an amplitude's response is √2 times as wide as its power's
         power += _smoothed(rng, side, np.sqrt(2)) ** 2
     return np.asarray(power / power.mean(), np.float32)

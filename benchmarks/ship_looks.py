@@ -1,7 +1,7 @@
-"""What real ships look like in a radar image, in numbers, and whether the made-up ones look alike.
+"""What real ships look like in a radar image, in numbers, and whether the simulated ones look alike.
 
 `python -m benchmarks.ship_looks` measures the 162 AIS-matched chips of OpenSARShip (looked for in
-`$SARSHIP_DATA/opensarship`) and twenty made-up ships for each: of the same lengths, beams, incidence
+`$SARSHIP_DATA/opensarship`) and twenty simulated ships for each: of the same lengths, beams, incidence
 angles and headings, on sea of the same level. It prints both side by side. With `--write FILE` it packs what was
 measured on the real ones for the test that holds the simulator to it. Nothing here touches a detector.
 """
@@ -35,7 +35,7 @@ CLASSES: Final = (("VV", 0.0, 100.0), ("VV", 100.0, 150.0), ("VV", 150.0, 500.0)
 LEAST: Final = 18
 """A tenth percentile of fewer ships is one ship's."""
 SIZE: Final = 121
-"""Lines and pixels of a made-up chip."""
+"""Lines and pixels of a simulated chip."""
 ABOVE_SEA: Final = 5.0
 """An extent counts where its level lies so many times above the sea, so that it is the ship's and not speckle's."""
 SIDELOBES_SEEN: Final = 630.0
@@ -48,7 +48,7 @@ Image = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Ship:
-    """A real ship as it was imaged: what is taken over for a made-up one."""
+    """A real ship as it was imaged: what is taken over for a simulated one."""
 
     length_m: float
     width_m: float
@@ -59,7 +59,7 @@ class Ship:
     """Median of the water around it in VV, and in VH where there is one."""
 
 
-def looks(image: Image, centre: tuple[int, int], length_m: float) -> dict[str, float]:
+def looks_of(image: Image, centre: tuple[int, int], length_m: float) -> dict[str, float]:
     """Contrast, extents and sidelobes of one ship in one polarisation.
 
     Returns
@@ -137,11 +137,11 @@ def real_ships(folder: Path) -> Iterator[tuple[Ship, dict[str, dict[str, float]]
             axis_deg=float(np.degrees(np.arctan2(ahead[0], -ahead[1])) % 360),
             sea_db=tuple(round(float(level), 1) for level in levels),
         )
-        yield ship, {p: looks(image, (chip.line, chip.pixel), chip.length_m) for p, image in names.items()}
+        yield ship, {p: looks_of(image, (chip.line, chip.pixel), chip.length_m) for p, image in names.items()}
 
 
 def made_up(ship: Ship, water: NDArray[np.float32], rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """Looks of a made-up ship of that size and heading in that sea; `water` is speckle to cut from."""
+    """Looks of a simulated ship of that size and heading in that sea; `water` is speckle to cut from."""
     mode = MODES["IW"]
     half = SIZE // 2
     degree = 10.0 / 111_195.0
@@ -171,7 +171,7 @@ def made_up(ship: Ship, water: NDArray[np.float32], rng: np.random.Generator) ->
         top, left = patches[0].line + 200, patches[0].pixel + 200
         canvas[top : top + field.shape[0], left : left + field.shape[1]] = field
         image += canvas[200 : 200 + SIZE, 200 : 200 + SIZE]
-        found[name] = looks(image, (half, half), ship.length_m)
+        found[name] = looks_of(image, (half, half), ship.length_m)
     return found
 
 
@@ -192,7 +192,7 @@ def quantiles(
 
 
 def simulate(ships: Sequence[Ship], repeats: int, seed: int) -> dict[str, dict[str, list[float]]]:
-    """Quantiles of made-up ships like these, each `repeats` times."""
+    """Quantiles of simulated ships like these, each `repeats` times."""
     rng = np.random.default_rng(seed)
     water = speckle((1024, 1024), MODES["IW"], rng)
     crowd = [ship for ship in ships for _ in range(repeats)]
@@ -208,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and pack if asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path, help="JSON file for what was measured on the real ships")
-    parser.add_argument("--repeats", type=int, default=20, help="made-up ships for each real one")
+    parser.add_argument("--repeats", type=int, default=20, help="simulated ships for each real one")
     options = parser.parse_args(arguments)
     if not DATA.is_dir():
         print(f"{DATA} is not there: set SARSHIP_DATA to the folder that holds opensarship")

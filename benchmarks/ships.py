@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from benchmarks.pages import ROOT, write_between
-from benchmarks.seas import LOG_DEVIATION, LOOKS, WEIBULL_SHAPE, Draw, Image, gamma, lognormal, textured, weibull
+from benchmarks.seas import ENL, LOG_DEVIATION, WEIBULL_SHAPE, Draw, Image, gamma, lognormal, textured, weibull
 from sarship import cfar
-from sarship.cfar import CfarParams
-from sarship.cfar import k_distribution as klaw
+from sarship.cfar import CfarParams, k_distribution
 from sarship.cfar.thresholds import threshold_factor
 
 PAGE: Final = ROOT / "docs" / "cfar.md"
@@ -44,24 +43,24 @@ Way = dict[str, Any]
 
 WAYS: Final[dict[str, Way]] = {
     "gamma": {},
-    "gamma, greatest": {"average": "greatest"},
-    "gamma, smallest": {"average": "smallest"},
-    "gamma, ordered": {"average": "ordered"},
-    "k": {"law": "k"},
-    "lognormal": {"law": "lognormal"},
-    "weibull": {"law": "weibull"},
-    "gaussian": {"law": "gaussian"},
+    "gamma, greatest": {"average": "goca"},
+    "gamma, smallest": {"average": "soca"},
+    "gamma, ordered": {"average": "os"},
+    "k": {"clutter_model": "k"},
+    "lognormal": {"clutter_model": "lognormal"},
+    "weibull": {"clutter_model": "weibull"},
+    "gaussian": {"clutter_model": "gaussian"},
 }
 SEAS: Final[dict[str, tuple[Draw, float, dict[str, Way]]]] = {
-    f"gamma, {LOOKS} looks": (
-        partial(gamma, LOOKS),
-        float(threshold_factor("gamma", PFA, looks=LOOKS, count=1e12)),
+    f"gamma, {ENL} looks": (
+        partial(gamma, ENL),
+        float(threshold_factor("gamma", PFA, enl=ENL, count=1e12)),
         {name: way for name, way in WAYS.items() if name not in {"weibull", "gaussian"}},
     ),
-    f"K, shape {TEXTURE:g}, {LOOKS} looks": (
+    f"K, shape {TEXTURE:g}, {ENL} looks": (
         partial(textured, TEXTURE),
-        float(klaw.factor_of(PFA, TEXTURE, LOOKS)),
-        {"k": WAYS["k"], "k, shape given": {"law": "k", "shape": TEXTURE}},
+        float(k_distribution.factor_of(PFA, TEXTURE, ENL)),
+        {"k": WAYS["k"], "k, shape given": {"clutter_model": "k", "shape": TEXTURE}},
     ),
     f"lognormal, deviation {LOG_DEVIATION}": (
         lognormal,
@@ -99,11 +98,11 @@ def curves(draw: Draw, ideal: float, ways: dict[str, Way], size: tuple[int, int]
         image = sea.copy()
         speckle = np.random.default_rng(8)
         for line, pixel in np.ndindex(size):
-            ship = speckle.standard_gamma(LOOKS, (places.size, places.size)) / LOOKS
+            ship = speckle.standard_gamma(ENL, (places.size, places.size)) / ENL
             image[np.ix_(places + line, places + pixel)] += (ship * level * 10 ** (contrast / 10)).astype(np.float32)
         rates["ideal"].append(part_found(image, lambda seen: seen > ideal, size))
         for name, way in ways.items():
-            search = partial(cfar.mask, params=CfarParams(pfa=PFA, looks=LOOKS, **way))
+            search = partial(cfar.mask, params=CfarParams(pfa=PFA, enl=ENL, **way))
             rates[name].append(part_found(image, search, size))
     return rates
 
@@ -142,13 +141,13 @@ def draw_curves(axes: Axes, rates: dict[str, list[float]]) -> None:
 def groups(side: int, n_ships: int, weak_db: float, strong_db: float) -> tuple[Image, NDArray[np.int64]]:
     """Rows of ships of 3 × 6 pixels, 15 pixels apart, the first of `strong_db`; and where those wanted are."""
     rng = np.random.default_rng(9)
-    image = gamma(LOOKS, rng, side)
+    image = gamma(ENL, rng, side)
     places = []
     for line in corners(side, GROUP_SPACING):
         for pixel in corners(side, GROUP_SPACING):
             for k in range(n_ships):
                 contrast = strong_db if k == 0 else weak_db
-                ship = rng.standard_gamma(LOOKS, (3, 6)) / LOOKS * 10 ** (contrast / 10)
+                ship = rng.standard_gamma(ENL, (3, 6)) / ENL * 10 ** (contrast / 10)
                 here = line, pixel + (k - n_ships // 2) * APART
                 image[here[0] : here[0] + 3, here[1] : here[1] + 6] += ship.astype(np.float32)
                 if k > 0 or n_ships > 2:
@@ -172,16 +171,16 @@ def many_ships(side: int) -> tuple[list[str], Figure]:
         for contrast in CONTRASTS_DB:
             image, places = groups(side, n_ships, contrast, contrast if strong is None else strong)
             for name, way in ways.items():
-                for passes in (1, 3):
-                    mask = cfar.mask(image, CfarParams(pfa=PFA, looks=LOOKS, passes=passes, **way))
+                for iterations in (1, 3):
+                    mask = cfar.mask(image, CfarParams(pfa=PFA, enl=ENL, iterations=iterations, **way))
                     hit = [mask[line : line + 3, pixel : pixel + 6].any() for line, pixel in places]
-                    found.setdefault((name, passes), []).append(float(np.mean(hit)))
+                    found.setdefault((name, iterations), []).append(float(np.mean(hit)))
         for number, name in enumerate(ways):
-            for passes, style in ((1, "--"), (3, "-")):
-                label = f"{name}, {passes} pass{'es' if passes > 1 else ''}"
-                axes.plot(CONTRASTS_DB, found[name, passes], style, color=f"C{number}", label=label)
-                values = [found[name, passes][int(np.argmin(np.abs(CONTRASTS_DB - db)))] for db in shown]
-                lines.append(f"| {case} | {name} | {passes} |" + "".join(f" {value:.2f} |" for value in values))
+            for iterations, style in ((1, "--"), (3, "-")):
+                label = f"{name}, {iterations} pass{'es' if iterations > 1 else ''}"
+                axes.plot(CONTRASTS_DB, found[name, iterations], style, color=f"C{number}", label=label)
+                values = [found[name, iterations][int(np.argmin(np.abs(CONTRASTS_DB - db)))] for db in shown]
+                lines.append(f"| {case} | {name} | {iterations} |" + "".join(f" {value:.2f} |" for value in values))
         axes.set(xlabel="ship over sea, dB", title=case)
     panels[0].set_ylabel("part of ships with a hit")
     panels[-1].legend(fontsize=8)

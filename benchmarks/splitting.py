@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import minimize
 
-from benchmarks.opensarship import AT_A_QUAY, CELL_M2, DATA, LOOKS, SPACING_M, in_box, measured, read_chips, search
+from benchmarks.opensarship import AT_A_QUAY, CELL_M2, DATA, ENL, SPACING_M, in_box, measured, read_chips, search
 from sarship import cfar
 from sarship.detection.grouping import group_hits
 from sarship.detection.sidelobes import stands_out
@@ -185,7 +185,9 @@ def _scene(laid: list[Laid], rng: np.random.Generator) -> Iterator[Case]:
     if rng.random() < AT_QUAYS:
         hits = _over_quay(image, laid, start, rng)
     else:
-        params = cfar.CfarParams(pfa=1e-9, guard=20, background=40, looks=LOOKS, independent=SPACING_M**2 / CELL_M2)
+        params = cfar.CfarParams(
+            pfa=1e-9, guard=20, training=20, enl=ENL, effective_sample_ratio=SPACING_M**2 / CELL_M2
+        )
         hits = cfar.detect(image, params)
     if not len(hits):
         return
@@ -206,7 +208,7 @@ def _scene(laid: list[Laid], rng: np.random.Generator) -> Iterator[Case]:
 
 
 def _over_quay(image: Reals, laid: list[Laid], start: Reals, rng: np.random.Generator) -> Hits:
-    """Hits over what lies beneath, known as a backdrop knows it, after a quay along the first vessel is added.
+    """Hits over what lies beneath, known as a reference knows it, after a quay along the first vessel is added.
 
     The quay's edge is at the first vessel's side, give or take half a pixel; rafted ones lie on the other side.
     """

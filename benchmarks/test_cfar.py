@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sarship import cfar
-from sarship.model import ClutterLaw, RingAverage
+from sarship.model import ClutterModel, RingAverage
 
 SIDE = int(os.environ.get("SARSHIP_BENCHMARK_SIDE", "2048"))
-LOOKS = 4.4
+ENL = 4.4
 
 
 @cache
@@ -26,18 +26,18 @@ def sea(kind: str) -> NDArray[Any]:
     rng = np.random.default_rng(0)
     image = np.empty((SIDE, SIDE), kind)
     for start in range(0, SIDE, 256):
-        power = rng.gamma(LOOKS, 1e5 / LOOKS, (min(256, SIDE - start), SIDE))
+        power = rng.gamma(ENL, 1e5 / ENL, (min(256, SIDE - start), SIDE))
         image[start : start + 256] = np.sqrt(power) if kind == "uint16" else power
     return image
 
 
-@pytest.mark.parametrize(("guard", "background"), [(10, 20), (25, 40)])
+@pytest.mark.parametrize(("guard", "training"), [(10, 10), (25, 15)])
 @pytest.mark.parametrize("kind", ["uint16", "float32"])
-@pytest.mark.parametrize("name", [*get_args(ClutterLaw), *get_args(RingAverage)[1:]])
-def test_detect(benchmark: BenchmarkFixture, name: str, kind: str, guard: int, background: int) -> None:
+@pytest.mark.parametrize("name", [*get_args(ClutterModel), *get_args(RingAverage)[1:]])
+def test_detect(benchmark: BenchmarkFixture, name: str, kind: str, guard: int, training: int) -> None:
     image = sea(kind)
-    way: dict[str, Any] = {"law": name} if name in get_args(ClutterLaw) else {"average": name}
-    params = cfar.CfarParams(pfa=1e-6, guard=guard, background=background, looks=LOOKS, **way)
+    way: dict[str, Any] = {"clutter_model": name} if name in get_args(ClutterModel) else {"average": name}
+    params = cfar.CfarParams(pfa=1e-6, guard=guard, training=training, enl=ENL, **way)
     cfar.detect(image[:256], params)
     benchmark(cfar.detect, image, params)
     if benchmark.stats is not None:

@@ -172,7 +172,7 @@ def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
             asked(process)
             start, cpu = time.perf_counter(), time.process_time()
             scenes = list(catalog.search(query))
-            results = ss.survey(scenes, port, folder / out, catalog=catalog, backdrop=False)
+            results = ss.survey(scenes, port, folder / out, catalog=catalog, reference=False)
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
             if results.failures or len(results.scenes) != n_dates:
                 raise SystemExit(f"{len(results.scenes)} of {n_dates} scenes, {results.failures[:1]}")

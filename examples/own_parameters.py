@@ -13,10 +13,10 @@ with tempfile.TemporaryDirectory() as folder:
     path = sys.argv[1] if len(sys.argv) > 1 else simulate_product(folder)[0]
     product = ss.open_grd(path)
     for pfa in (1e-6, 1e-9, 1e-12):
-        params = ss.DetectionParams(pfa=pfa, guard_m=150, background_m=300, min_length_m=20)
+        params = ss.DetectionParams(pfa=pfa, guard_m=150, training_m=150, min_length_m=20)
         hits = ss.detect(product, params)
         print(f"pfa {pfa:g}: {len(hits)} hits, {len(ss.find_vessels(hits, product, params))} vessels")
 
 sea = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (500, 500)).astype(np.float32)
 sea[250, 240:252] = 25.0
-print(cfar.detect(sea, cfar.CfarParams(pfa=1e-6, guard=(5, 15), background=(15, 30), looks=4.4)).pixel)
+print(cfar.detect(sea, cfar.CfarParams(pfa=1e-6, guard=(5, 15), training=(10, 15), enl=4.4)).pixel)

@@ -23,13 +23,13 @@ _HOME = {
     "open_grd": "sentinel1.product",
     "detect": "detection.single_image",
     "PortGrid": "port.grid",
-    "detect_over_time": "change.detection",
-    "fit_backdrop": "change.reference",
+    "detect_change": "change.detection",
+    "fit_reference": "change.reference",
     "port_masks": "change.detection",
-    "read_backdrop": "port.stack",
+    "read_reference": "port.stack",
     "read_stack": "port.stack",
     "to_port_grid": "port.grid",
-    "write_backdrop": "port.stack",
+    "write_reference": "port.stack",
     "add_scene": "port.stack",
     "find_vessels": "vessels.find",
     "Port": "port.piers",
@@ -60,28 +60,28 @@ __all__ = [
     "completeness",
     "count_by_pier",
     "detect",
-    "detect_over_time",
+    "detect_change",
     "find_vessels",
     "find_visits",
-    "fit_backdrop",
+    "fit_reference",
     "open_catalog",
     "open_grd",
     "port_masks",
-    "read_backdrop",
     "read_port",
+    "read_reference",
     "read_results",
     "read_stack",
     "survey",
     "to_port_grid",
-    "write_backdrop",
     "write_pictures",
+    "write_reference",
 ]
 
 if TYPE_CHECKING:
     from sarship.catalog import completeness, open_catalog
     from sarship.catalog.query import SceneQuery
-    from sarship.change.detection import detect_over_time, port_masks
-    from sarship.change.reference import fit_backdrop
+    from sarship.change.detection import detect_change, port_masks
+    from sarship.change.reference import fit_reference
     from sarship.counts.by_pier import count_by_pier
     from sarship.counts.visits import find_visits
     from sarship.detection.single_image import detect
@@ -91,7 +91,7 @@ if TYPE_CHECKING:
     from sarship.pipeline.results import Results, read_results
     from sarship.port.grid import PortGrid, to_port_grid
     from sarship.port.piers import Port, assign_piers, read_port
-    from sarship.port.stack import add_scene, read_backdrop, read_stack, write_backdrop
+    from sarship.port.stack import add_scene, read_reference, read_stack, write_reference
     from sarship.sentinel1.product import GrdProduct, open_grd
     from sarship.vessels.find import find_vessels
 

@@ -5,7 +5,6 @@ message of a `SarshipError` without a traceback and exits with a non-zero code.
 """
 
 __all__ = [
-    "BackdropError",
     "CatalogError",
     "CredentialError",
     "DeviceError",
@@ -15,6 +14,7 @@ __all__ = [
     "PortError",
     "ProductError",
     "ProductWarning",
+    "ReferenceImageError",
     "SarshipError",
 ]
 
@@ -31,8 +31,8 @@ class PortError(SarshipError, ValueError):
     """A port or polygon file that is missing, malformed or not where the product is."""
 
 
-class BackdropError(SarshipError, ValueError):
-    """A stack of dates or a backdrop that is damaged, or of another port, grid or orbit than what it is used on."""
+class ReferenceImageError(SarshipError, ValueError):
+    """A stack of dates or a reference that is damaged, or of another port, grid or orbit than what it is used on."""
 
 
 class CatalogError(SarshipError, ValueError):

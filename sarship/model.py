@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CfarParams",
-    "ClutterLaw",
+    "ClutterModel",
     "DetectionParams",
     "Hits",
     "OrbitPass",
@@ -28,8 +28,8 @@ __all__ = [
     "Window",
 ]
 
-ClutterLaw = Literal["gamma", "lognormal", "weibull", "k", "gaussian"]
-RingAverage = Literal["mean", "greatest", "smallest", "ordered"]
+ClutterModel = Literal["gamma", "lognormal", "weibull", "k", "gaussian"]
+RingAverage = Literal["ca", "goca", "soca", "os"]
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
 
@@ -122,10 +122,10 @@ def _half_widths(name: str, value: Any) -> int | tuple[int, int]:
 
 _REAL_BOUNDS: Final[tuple[tuple[str, Callable[[float], bool], str], ...]] = (
     ("pfa", lambda value: 1e-30 <= value < 0.5, "lie in (0, 0.5), and be 1e-30 at least"),
-    ("looks", lambda value: 0.1 <= value <= 1e6, "be positive and finite, in [0.1, 1e6]"),
+    ("enl", lambda value: 0.1 <= value <= 1e6, "be positive and finite, in [0.1, 1e6]"),
     ("shape", lambda value: value >= 0.1, "be positive, 0.1 at least"),
     ("rank", lambda value: 0.01 <= value <= 1, "lie in [0.01, 1]"),
-    ("independent", lambda value: 1e-3 <= value <= 1, "lie in (0, 1], and be 0.001 at least"),
+    ("effective_sample_ratio", lambda value: 1e-3 <= value <= 1, "lie in (0, 1], and be 0.001 at least"),
 )
 
 
@@ -135,7 +135,7 @@ class CfarParams:
 
     Half-widths are one number for a square, or (lines, pixels) for a rectangle.
 
-    >>> CfarParams(guard=1, background=2).ring_size
+    >>> CfarParams(guard=1, training=1).ring_size
     16
     """
 
@@ -143,22 +143,22 @@ class CfarParams:
     """False-alarm probability per pixel."""
     guard: int | tuple[int, int] = 10
     """Half-width of the square left out around the pixel, in pixels."""
-    background: int | tuple[int, int] = 20
-    """Half-width of the outer square of the ring, in pixels."""
-    law: ClutterLaw = "gamma"
+    training: int | tuple[int, int] = 10
+    """Width of the band of training cells around the guard, in pixels."""
+    clutter_model: ClutterModel = "gamma"
     """What the clutter's power is taken to follow. `gaussian` is here for comparison: it holds no rate on speckle."""
-    looks: float = 4.4
+    enl: float = 4.4
     """Equivalent number of looks of the image; only `gamma` and `k` depend on it."""
     shape: float | None = None
     """Order of the sea's texture under `k`: 1 is a spiky sea, 20 nearly none. Estimated from each ring for None."""
-    average: RingAverage = "mean"
+    average: RingAverage = "ca"
     """What of the ring sets the threshold under `gamma`: its mean; the greatest or smallest of the means of its four
     sides, which lie like the vanes of a pinwheel (docs/cfar.md draws their bounds); or the pixel at `rank`."""
     rank: float = 0.75
-    """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `ordered` takes it."""
-    independent: float = 1.0
+    """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `os` takes it."""
+    effective_sample_ratio: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
-    passes: int = 1
+    iterations: int = 1
     """Searches at most: from the second on hits, grown by a pixel, are out of the rings, where they hide neighbours."""
     min_ring: int = 16
     """Smallest number of ring pixels for a decision."""
@@ -166,12 +166,14 @@ class CfarParams:
     """More hits than this raise `FloodError`."""
 
     def __post_init__(self) -> None:
-        for name, kinds in (("law", ClutterLaw), ("average", RingAverage)):
+        for name, kinds in (("clutter_model", ClutterModel), ("average", RingAverage)):
             value = getattr(self, name)
             if not isinstance(value, str) or value not in get_args(kinds):
                 raise ValueError(f"{name} must be one of {get_args(kinds)}, got {value!r}")
-        if self.average != "mean" and self.law != "gamma":
-            raise ValueError(f"only the law gamma has an average other than the mean, got {self.average=} {self.law=}")
+        if self.average != "ca" and self.clutter_model != "gamma":
+            raise ValueError(
+                f"only the law gamma has an average other than the mean, got {self.average=} {self.clutter_model=}"
+            )
         self._check_real_numbers()
         self._check_windows()
         self._check_whole_numbers()
@@ -188,16 +190,18 @@ class CfarParams:
             object.__setattr__(self, name, float(value))
 
     def _check_windows(self) -> None:
-        for name in ("guard", "background"):
+        for name in ("guard", "training"):
             object.__setattr__(self, name, _half_widths(name, getattr(self, name)))
-        if not all(0 <= g < b for g, b in zip(self.guard_shape, self.background_shape, strict=True)):
-            raise ValueError(f"need 0 <= guard < background, got {self.guard=} {self.background=}")
+        if min(self.guard_shape) < 0 or any(o <= g for g, o in zip(self.guard_shape, self.outer_shape, strict=True)):
+            raise ValueError(f"need guard >= 0 and training >= 1, got guard={self.guard} training={self.training}")
         if self.ring_size > MAX_RING:
-            raise ValueError(f"a ring may hold {MAX_RING} pixels, got {self.ring_size} with {self.background=}")
+            raise ValueError(
+                f"a ring may hold {MAX_RING} pixels, got {self.ring_size}: guard={self.guard}, training={self.training}"
+            )
 
     def _check_whole_numbers(self) -> None:
-        ring = f" (the pixels of a ring of guard={self.guard} and background={self.background})"
-        limits = ("passes", 100, ""), ("min_ring", self.ring_size, ring), ("max_hits", 1 << 62, "")
+        ring = f" (the pixels of a ring of guard={self.guard} and training={self.training})"
+        limits = ("iterations", 100, ""), ("min_ring", self.ring_size, ring), ("max_hits", 1 << 62, "")
         for name, most, why in limits:
             value = getattr(self, name)
             if not _is_whole(value):
@@ -212,20 +216,21 @@ class CfarParams:
         return self.guard if isinstance(self.guard, tuple) else (self.guard, self.guard)
 
     @property
-    def background_shape(self) -> tuple[int, int]:
-        """Half-widths of the ring's outer rectangle in lines and pixels."""
-        return self.background if isinstance(self.background, tuple) else (self.background, self.background)
+    def outer_shape(self) -> tuple[int, int]:
+        """Half-widths of the ring's outer rectangle in lines and pixels: guard and training cells together."""
+        band = self.training if isinstance(self.training, tuple) else (self.training, self.training)
+        return self.guard_shape[0] + band[0], self.guard_shape[1] + band[1]
 
     @property
     def ring_size(self) -> int:
         """Number of pixels in a whole ring."""
-        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.background_shape
+        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.outer_shape
         return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
 
     @property
     def halo(self) -> int:
         """Lines that a band needs on either side to be decided as in the whole image; one more a pass as hits grow."""
-        return self.background_shape[0] + (self.passes - 1) * (self.background_shape[0] + 1)
+        return self.outer_shape[0] + (self.iterations - 1) * (self.outer_shape[0] + 1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -236,11 +241,11 @@ class DetectionParams:
     """False-alarm probability per pixel of gamma clutter, shared between the polarisations; lower than the rate wanted,
     for real seas are spikier. Of 162 vessels with AIS it finds as many as 1e-6 does."""
     pier_pfa: float = 1e-5
-    """The same near piers, where a backdrop is compared with and the sea is sheltered."""
+    """The same near piers, where a reference is compared with and the sea is sheltered."""
     guard_m: float = 200.0
     """Half-width of the square left out around the pixel under test."""
-    background_m: float = 400.0
-    """Half-width of the outer square of the ring."""
+    training_m: float = 200.0
+    """Width of the band of training cells around the guard."""
     min_ring: float = 0.1
     """Smallest part of the ring that must be sea for a decision, 0 … 1."""
     link_m: float = 25.0
@@ -254,8 +259,10 @@ class DetectionParams:
         for name in ("pfa", "pier_pfa"):
             if not 0 < getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must lie in (0, 0.5), got {getattr(self, name)}")
-        if not 0 <= self.guard_m < self.background_m:
-            raise ValueError(f"need 0 <= guard_m < background_m, got {self.guard_m=} {self.background_m=}")
+        if not (self.guard_m >= 0 and self.training_m > 0):
+            raise ValueError(
+                f"need guard_m >= 0 and training_m > 0, got guard_m={self.guard_m} training_m={self.training_m}"
+            )
         if not 0 < self.min_ring <= 1:
             raise ValueError(f"min_ring is a part of the ring in (0, 1], got {self.min_ring}")
         if self.link_m < 0 or self.min_length_m < 0:
@@ -284,7 +291,7 @@ class Hits:
     is_edge: NDArray[np.bool_] | None = None
     """Whether the hit is beside the image's edge, a mask or missing data; filled where a product was searched."""
     evidence: NDArray[np.str_] | None = None
-    """`ring`, `backdrop` or `both`; filled where a port was searched over time, else all is by the ring."""
+    """`ring`, `reference` or `both`; filled where a port was searched over time, else all is by the ring."""
 
     def __len__(self) -> int:
         return self.line.size

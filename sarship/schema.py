@@ -15,11 +15,11 @@ import pandas as pd
 import xarray as xr
 
 __all__ = [
-    "BACKDROP",
     "COUNTS",
     "COVERAGE",
     "NOT_COUNTED",
     "PORT_SIGMA0",
+    "REFERENCE",
     "SCENES",
     "SIGMA0",
     "VESSELS",
@@ -122,26 +122,26 @@ PORT_SIGMA0: Final = Variable(
 )
 
 _CELLS: Final = ("relative_orbit", "polarization", "y", "x")
-BACKDROP: Final = {
+REFERENCE: Final = {
     variable.name: variable
     for variable in (
         Variable("level", "1", "sigma nought of the empty port at the reference sea level, noise in", _CELLS),
         Variable("spread", "1", "deviation of ln power from date to date", _CELLS),
         Variable("n_empty", "1", "dates on which nothing lay there", _CELLS),
-        Variable("stands", "1", "whether a ship lay there on every date, and so is in the level", _CELLS),
+        Variable("is_permanent", "1", "whether a ship lay there on every date, and so is in the level", _CELLS),
         Variable("sea", "1", "reference level of the open water, sigma nought", _CELLS[:2]),
-        Variable("looks", "1", "equivalent number of looks of the open water", _CELLS[:2]),
-        Variable("independent", "1", "independent cells for each cell of the open water", _CELLS[:2]),
+        Variable("enl", "1", "equivalent number of looks of the open water", _CELLS[:2]),
+        Variable("effective_sample_ratio", "1", "independent cells for each cell of the open water", _CELLS[:2]),
         Variable("n_dates", "1", "dates that the level is made of", _CELLS[:1]),
         Variable("is_borrowed", "1", "whether there are too few dates for a spread of its own", _CELLS[:1]),
         Variable("scene", "1", "ids of the scenes of a date, joined by a space", ("time",)),
         Variable("orbit_of_date", "1", "relative orbit of a date", ("time",)),
         Variable("row_shift", "1", "rows that a date lies to the south of the others", ("time",)),
         Variable("column_shift", "1", "columns that a date lies to the east of the others", ("time",)),
-        Variable("is_aligned", "1", "whether a date lies on the others and was used", ("time",)),
+        Variable("is_coregistered", "1", "whether a date lies on the others and was used", ("time",)),
     )
 }
-"""Variables of a backdrop, by name."""
+"""Variables of a reference, by name."""
 
 VESSELS: Final = Table(
     "vessels",
@@ -166,16 +166,16 @@ VESSELS: Final = Table(
         Column("score", "float64", "largest brightness over its own threshold"),
         Column("sigma0_co", "float64", "brightest denoised sigma0 in VV or HH, linear; missing if not recorded"),
         Column("sigma0_cross", "float64", "brightest denoised sigma0 in VH or HV, linear; missing if not recorded"),
-        Column("evidence", "str", "what found it: ring (the sea around), backdrop (the empty pier) or both"),
-        Column("flag", "str", "ghost, fixture, always_there, crane, or empty for a plain vessel"),
-        Column("flag_source", "str", "the vessel that a ghost comes from; missing elsewhere"),
+        Column("evidence", "str", "what found it: ring (the sea around), reference (the empty pier) or both"),
+        Column("flag", "str", "ambiguity, fixture, always_there, crane, or empty for a plain vessel"),
+        Column("flag_source", "str", "the vessel that an ambiguity comes from; missing elsewhere"),
         Column("is_edge", "bool", "whether it touches the edge of the image, a mask or data that is missing"),
         Column("pier", "str", "name of the pier it is counted at; missing elsewhere"),
         Column("distance_m", "float64", "distance from the vessel's axis to that pier, metres; missing elsewhere"),
     ),
 )
 
-NOT_COUNTED: Final = frozenset({"ghost", "fixture"})
+NOT_COUNTED: Final = frozenset({"ambiguity", "fixture"})
 """Flags of rows that are no vessels."""
 
 SCENES: Final = Table(

@@ -1,5 +1,6 @@
 # ruff: noqa: PLC0415  (the simulator is imported when a fixture is first used, so that light tests stay light)
-"""Made-up products that any test may read. Made once a session, on first use, in a second or two; do not write to them.
+"""Simulated products that any test may read. Made once a session, on first use, in a second or two;
+do not write to them.
 
 | fixture | gives |
 |---|---|

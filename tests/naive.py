@@ -30,18 +30,18 @@ def judged(image, params: CfarParams, valid=None):
 def judge_of(image, params: CfarParams):
     """A function of (powers, line, pixel) that gives the score and the clutter of that pixel."""
     is_number = image.dtype.kind == "u"
-    if params.average == "ordered":
-        return ordered_judge(params)
-    if params.average != "mean":
+    if params.average == "os":
+        return os_judge(params)
+    if params.average != "ca":
         return side_judge(params, is_number)
-    if params.law == "gamma" or (params.law == "k" and params.shape is not None):
+    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.shape is not None):
         return mean_judge(params, is_number)
     return moment_judge(params, is_number)
 
 
 def powers(image, params: CfarParams, valid=None):
     """Power of every pixel as exact Python numbers, None where there is no data."""
-    is_log = params.law in {"lognormal", "weibull"} or (params.law == "k" and params.shape is None)
+    is_log = params.clutter_model in {"lognormal", "weibull"} or (params.clutter_model == "k" and params.shape is None)
     least, most = (1e-200, 1e200) if is_log else (0, np.inf)
     keep = np.ones(image.shape, bool) if valid is None else valid
     rows = []
@@ -56,7 +56,7 @@ def powers(image, params: CfarParams, valid=None):
 
 def ring(power, line, pixel, params):
     """Powers of the ring around a pixel, without those outside the image or without data."""
-    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
+    (back_l, back_p), (guard_l, guard_p) = params.outer_shape, params.guard_shape
     return [
         power[y][x]
         for y in range(max(line - back_l, 0), min(line + back_l + 1, len(power)))
@@ -108,7 +108,7 @@ def surface_factor(surface, row, variance):
 
 def moment_judge(params, is_number):
     """The laws of a mean and a deviation, from whole numbers where levels are whole."""
-    is_log, scale = params.law != "gaussian", 2.0**21
+    is_log, scale = params.clutter_model != "gaussian", 2.0**21
     factor, surface = ring_table(params), ring_surface(params)
 
     def judge(power, line, pixel):
@@ -145,7 +145,7 @@ def moment_judge(params, is_number):
 
 def sides(power, line, pixel, params):
     """Powers of the ring's sides above, below, right and left: the vanes of a pinwheel."""
-    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
+    (back_l, back_p), (guard_l, guard_p) = params.outer_shape, params.guard_shape
     boxes = [
         (-back_l, -guard_l - 1, -back_p, guard_p),
         (guard_l + 1, back_l, -guard_p, back_p),
@@ -165,7 +165,7 @@ def sides(power, line, pixel, params):
 
 def side_judge(params, is_number):
     """The greatest or smallest threshold of the four sides."""
-    table, pick = side_table(params), max if params.average == "greatest" else min
+    table, pick = side_table(params), max if params.average == "goca" else min
 
     def judge(power, line, pixel):
         full = [(total_of(side, is_number), len(side)) for side in sides(power, line, pixel, params) if side]
@@ -177,7 +177,7 @@ def side_judge(params, is_number):
     return judge
 
 
-def ordered_judge(params):
+def os_judge(params):
     """The pixel at a rank of the ring."""
     table = order_table(params).factor
 
@@ -193,9 +193,9 @@ def ordered_judge(params):
 
 def censored(image, params: CfarParams, valid=None):
     """(score, clutter) of repeated passes, each with all earlier hits, grown by a pixel, out of every ring."""
-    power, judge = powers(image, params, valid), judge_of(image, replace(params, passes=1))
+    power, judge = powers(image, params, valid), judge_of(image, replace(params, iterations=1))
     ever = np.zeros(image.shape, bool)
-    for _ in range(params.passes):
+    for _ in range(params.iterations):
         out_of_rings = ndimage.binary_dilation(ever, np.ones((3, 3)))
         known = [
             [None if gone else value for value, gone in zip(*rows, strict=True)]

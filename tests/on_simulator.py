@@ -125,29 +125,32 @@ def assert_naive(image, params, valid=None):
     np.testing.assert_allclose(hits.clutter, clutter[line, pixel], rtol=1e-12)
 
 
-def laws(*names):
+def clutter_models(*names):
     """Every law on every type of image, with a mask, a rectangular window, edges and odd sizes."""
-    for law in names:
+    for clutter_model in names:
         for dtype in ALL:
             image = sea((8, 19), dtype)
             valid = np.random.default_rng(1).random(image.shape) > 0.1
-            params = CfarParams(pfa=1e-3, guard=(1, 0), background=(3, 4), law=law, looks=2, min_ring=8)
+            params = CfarParams(pfa=1e-3, guard=(1, 0), training=(2, 4), clutter_model=clutter_model, enl=2, min_ring=8)
             assert_naive(image, params, valid)
 
 
 def doors(*names):
     """Scores and masks too are the CPU's, for each kind of sums."""
-    for law in names:
+    for clutter_model in names:
         for dtype in (np.uint16, np.float32):
             image = sea((7, 19), dtype, 1)
-            assert_twins(image, CfarParams(pfa=1e-3, guard=(0, 1), background=2, law=law, looks=2, min_ring=8))
+            assert_twins(
+                image,
+                CfarParams(pfa=1e-3, guard=(0, 1), training=(2, 1), clutter_model=clutter_model, enl=2, min_ring=8),
+            )
 
 
 def strips():
     """Images wider than a block of threads, so that strips meet, and its threads fall into groups."""
-    params = CfarParams(pfa=1e-3, guard=(0, 1), background=(1, 3), looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=(0, 1), training=(1, 2), enl=2, min_ring=8)
     for dtype in (np.uint16, np.float32):
-        for n_pixels, average in ((260, "mean"), (120, "smallest")):
+        for n_pixels, average in ((260, "ca"), (120, "soca")):
             image = sea((3, n_pixels), dtype, 2)
             image[1, [n_pixels // 2 - 1, -1]] = 9000  # on either side of where strips meet, and in the last column
             assert assert_hits(image, replace(params, average=average)).pixel.max() == n_pixels - 1
@@ -155,21 +158,21 @@ def strips():
 
 def bands():
     """A band of the whole is decided as in the whole."""
-    params = CfarParams(pfa=1e-3, guard=1, background=(3, 2), looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=1, training=(2, 1), enl=2, min_ring=8)
     for dtype in (np.uint16, np.float64):
         assert_twins(sea((11, 12), dtype, 3), params, lines=(2, 9))
 
 
 def wide_windows():
     """Windows too wide for the shared memory are summed ring by ring."""
-    params = CfarParams(pfa=1e-3, guard=(0, 3), background=(1, 120), looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=(0, 3), training=(1, 117), enl=2, min_ring=8)
     for dtype in (np.uint16, np.float32):
         assert_twins(sea((3, 20), dtype, 4), params)
 
 
 def odd_arrays():
     """Pitched arrays, one line, one column, one pixel, a window larger than the image, no data at all."""
-    params = CfarParams(pfa=1e-2, guard=0, background=2, looks=2, min_ring=2)
+    params = CfarParams(pfa=1e-2, guard=0, training=2, enl=2, min_ring=2)
     image = sea((6, 30), np.uint16, 5)
     pitched = cuda.to_device(image)[:, 3:20]
     ours, theirs = cfar.detect(pitched, params), cfar.detect(image[:, 3:20], params)
@@ -188,14 +191,14 @@ def wide_range():
     """Float power over many orders of magnitude, where running sums say nothing and direct ones decide."""
     image = sea((10, 14), np.float64, 6)
     image[3:6, 5:9] *= 1e14
-    for law in ("gamma", "gaussian"):
-        assert_twins(image, CfarParams(pfa=1e-2, guard=0, background=2, looks=2, min_ring=2, law=law))
+    for clutter_model in ("gamma", "gaussian"):
+        assert_twins(image, CfarParams(pfa=1e-2, guard=0, training=2, enl=2, min_ring=2, clutter_model=clutter_model))
 
 
 def full_room():
     """More found pixels than there is room for: the lines are searched in halves; and a flood is one sentence."""
     image = sea((16, 6), np.uint16, 7)
-    params = CfarParams(pfa=0.2, guard=0, background=2, looks=2, min_ring=2)
+    params = CfarParams(pfa=0.2, guard=0, training=2, enl=2, min_ring=2)
     gpu_job._ROOM = 4
     hits = assert_hits(image, params)
     assert len(hits) > 8
@@ -209,7 +212,7 @@ def full_room():
 
 def bad_input():
     """The same errors as from a NumPy array."""
-    params = CfarParams(pfa=1e-3, guard=0, background=2, min_ring=2)
+    params = CfarParams(pfa=1e-3, guard=0, training=2, min_ring=2)
     good = np.ones((4, 5), np.float32)
     negative = good.copy()
     negative[2, 3] = -4
@@ -236,7 +239,7 @@ def bad_input():
 def dual():
     """Two polarisations share the pfa, on the device as on the CPU."""
     first, second = sea((8, 11), np.uint16, 8), sea((8, 11), np.float32, 9)
-    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=1, training=2, enl=2, min_ring=8)
     ours = cfar.detect_dual(cuda.to_device(first), cuda.to_device(second), params)
     theirs = cfar.detect_dual(first, second, params)
     assert_same(ours, theirs)
@@ -245,36 +248,36 @@ def dual():
 def averages():
     """Other averages: in whole numbers through all doors, with a mask and an oblong window."""
     valid = np.random.default_rng(1).random((7, 17)) > 0.1
-    for average in ("greatest", "smallest", "ordered"):
-        params = CfarParams(pfa=1e-2, guard=(1, 0), background=(3, 2), looks=2, min_ring=6, average=average)
+    for average in ("goca", "soca", "os"):
+        params = CfarParams(pfa=1e-2, guard=(1, 0), training=2, enl=2, min_ring=6, average=average)
         assert_twins(sea((7, 17), np.uint16, 10), params, valid, lines=(1, 6))
         assert_naive(sea((7, 13), np.float64, 12), params, valid[:, :13].copy())
-    assert_twins(sea((5, 11), np.float32, 11), replace(params, average="greatest"))
+    assert_twins(sea((5, 11), np.float32, 11), replace(params, average="goca"))
 
 
-def passes():
+def iterations():
     """Hits are taken out of the rings of their neighbours, for each kind of sums."""
     gpu_job.BLOCK = 5
-    params = CfarParams(pfa=1e-2, guard=(0, 1), background=(2, 3), looks=2, min_ring=4, passes=3)
+    params = CfarParams(pfa=1e-2, guard=(0, 1), training=2, enl=2, min_ring=4, iterations=3)
     image = sea((8, 13), np.uint16, 13)
     image[4, 2], image[4, 5] = 9000, 900  # the second is hidden by the first
     assert_twins(image, params, valid=np.random.default_rng(1).random(image.shape) > 0.1, lines=(1, 7))
-    assert len(assert_hits(image, params)) > len(cfar.detect(image, replace(params, passes=1)))
-    assert_twins(sea((5, 10), np.float32, 13), replace(params, passes=2, law="gaussian"))
+    assert len(assert_hits(image, params)) > len(cfar.detect(image, replace(params, iterations=1)))
+    assert_twins(sea((5, 10), np.float32, 13), replace(params, iterations=2, clutter_model="gaussian"))
     gpu_job._LEVEL_BYTES = 1  # levels in several bands
-    flat = replace(params, guard=0, background=(1, 3), passes=2, law="lognormal", pfa=0.05)
+    flat = replace(params, guard=0, training=(1, 3), iterations=2, clutter_model="lognormal", pfa=0.05)
     image = sea((19, 9), np.uint16, 15)
     image[2::5, 4] = 9000
     assert set(assert_hits(image, flat).line) >= {2, 7, 12, 17}
-    for other in ({"law": "lognormal"}, {"average": "greatest"}, {"average": "ordered"}):
+    for other in ({"clutter_model": "lognormal"}, {"average": "goca"}, {"average": "os"}):
         for dtype in (np.uint16, np.float32):
-            assert_hits(sea((6, 11), dtype, 14), replace(params, passes=2, **other))
+            assert_hits(sea((6, 11), dtype, 14), replace(params, iterations=2, **other))
 
 
 def moved():
     """Images and hits go to the device when asked."""
     image = sea((7, 9), np.uint16, 8)
-    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=1, training=2, enl=2, min_ring=8)
     hits = cfar.detect(cfar.to_device(image), params)
     there = cfar.to_device(hits)
     np.testing.assert_array_equal(there.line.copy_to_host(), cfar.detect(image, params).line)
@@ -282,7 +285,7 @@ def moved():
 
 def streamed():
     """An image in host memory goes through the device in bands, and gives the hits of the whole."""
-    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=1, training=2, enl=2, min_ring=8)
     for dtype in (np.uint16, np.float32):
         image = sea((10, 13), dtype, 8)
         valid = np.random.default_rng(2).random(image.shape) > 0.1
@@ -291,7 +294,7 @@ def streamed():
             for band_lines in (4, 100):
                 ours = cfar.detect_streamed(image, params, keep, band_lines=band_lines)
                 assert_same(ours, theirs)
-    twice = replace(params, background=2, passes=2)
+    twice = replace(params, training=1, iterations=2)
     image = sea((16, 9), np.uint16, 8)
     image[3::4, 4] = 9000
     assert_same(cfar.detect_streamed(image, twice, band_lines=4), cfar.detect(image, twice))
@@ -307,7 +310,7 @@ def command():
     shape = ProductParams(mode="EW", polarizations=("HH",), shape=(32, 40))
     with TemporaryDirectory() as folder:
         path, _ = simulate_product(folder, shape, n_vessels=1, seed=3)
-        asked = ["detect", str(path), "--json", "--pfa=1e-4", "--guard-m=120", "--background-m=240"]
+        asked = ["detect", str(path), "--json", "--pfa=1e-4", "--guard-m=120", "--training-m=120"]
         runs = [CliRunner().invoke(main, [*asked, *more], catch_exceptions=False) for more in ([], ["--gpu"])]
     here, there = (json.loads(run.stdout)["features"] for run in runs)
     assert len(here) >= 1
@@ -320,7 +323,7 @@ def over_time():
 
     power = sea((9, 14), np.float32, 12)
     water = np.random.default_rng(3).random(power.shape) > 0.2
-    params = CfarParams(pfa=1e-3, guard=1, background=3, looks=2, min_ring=8)
+    params = CfarParams(pfa=1e-3, guard=1, training=2, enl=2, min_ring=8)
     here, there = (overtime._cleaned(power, water, params, gpu) for gpu in (False, True))
     for ours, theirs in zip(there, here, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=3e-7)

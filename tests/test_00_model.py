@@ -68,7 +68,7 @@ def test_window_shape():
     [
         ({"pfa": 0}, "pfa must lie in"),
         ({"pfa": 0.5}, "got 0.5"),
-        ({"guard_m": 400}, "guard_m < background_m"),
+        ({"training_m": 0}, "training_m > 0"),
         ({"guard_m": float("nan")}, "guard_m"),
         ({"min_ring": 0}, "min_ring"),
         ({"link_m": -1}, "cannot be negative"),

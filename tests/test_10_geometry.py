@@ -1,4 +1,4 @@
-"""Image to map and back, on made-up orbits whose truth comes from other code: pyproj and a minimised distance."""
+"""Image to map and back, on simulated orbits whose truth comes from other code: pyproj and a minimised distance."""
 
 from __future__ import annotations
 

@@ -8,22 +8,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special
 
-from sarship.cfar import k_distribution as klaw
+from sarship.cfar import k_distribution
 from sarship.cfar.k_distribution import ring_surface
 from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
 from sarship.model import CfarParams
 
-LOOKS = 4.4
+ENL = 4.4
 
 
-def bessel_pfa(factor, shape, looks):
+def bessel_pfa(factor, shape, enl):
     """P(power > factor) from the density with a Bessel function, which the law's own integral never sees."""
-    order, rate = shape - looks, np.sqrt(looks * shape)
+    order, rate = shape - enl, np.sqrt(enl * shape)
 
     def density(root):
-        log_scale = (looks + shape) * np.log(rate) + np.log(2) - special.gammaln(looks) - special.gammaln(shape)
+        log_scale = (enl + shape) * np.log(rate) + np.log(2) - special.gammaln(enl) - special.gammaln(shape)
         bessel = np.log(special.kve(order, 2 * rate * root)) - 2 * rate * root
-        return 2 * root * np.exp(log_scale + (looks + shape - 2) * np.log(root) + bessel)
+        return 2 * root * np.exp(log_scale + (enl + shape - 2) * np.log(root) + bessel)
 
     points = np.sqrt(factor) + np.array([0, 0.5, 1, 2, 4, 8, 16, 40]) / rate
     return sum(integrate.quad(density, a, b, epsabs=0, epsrel=1e-11)[0] for a, b in pairwise(points))
@@ -31,25 +31,27 @@ def bessel_pfa(factor, shape, looks):
 
 @pytest.mark.parametrize("pfa", [1e-3, 1e-6, 1e-12])
 @pytest.mark.parametrize("shape", [0.3, 1, 3, 10, 40])
-@pytest.mark.parametrize("looks", [1, 4.4, 20])
-def test_factor_gives_its_pfa_by_the_bessel_form(pfa, shape, looks):
-    factor = float(threshold_factor("k", pfa, looks=looks, count=1e14, shape=shape))
-    assert bessel_pfa(factor, shape, looks) == pytest.approx(pfa, rel=1e-7)
+@pytest.mark.parametrize("enl", [1, 4.4, 20])
+def test_factor_gives_its_pfa_by_the_bessel_form(pfa, shape, enl):
+    factor = float(threshold_factor("k", pfa, enl=enl, count=1e14, shape=shape))
+    assert bessel_pfa(factor, shape, enl) == pytest.approx(pfa, rel=1e-7)
 
 
 @pytest.mark.parametrize("count", [16, 1240, 1e9])
 def test_without_texture_it_is_gamma(count):
     pfa = np.array([1e-1, 1e-3, 1e-6, 1e-12])
-    gamma = threshold_factor("gamma", pfa, looks=LOOKS, count=count)
-    np.testing.assert_allclose(threshold_factor("k", pfa, looks=LOOKS, count=count), gamma, rtol=1e-6)
-    np.testing.assert_allclose(threshold_factor("k", pfa, looks=LOOKS, count=count, shape=1e6), gamma, rtol=1e-4)
+    gamma = threshold_factor("gamma", pfa, enl=ENL, count=count)
+    np.testing.assert_allclose(threshold_factor("k", pfa, enl=ENL, count=count), gamma, rtol=1e-6)
+    np.testing.assert_allclose(threshold_factor("k", pfa, enl=ENL, count=count, shape=1e6), gamma, rtol=1e-4)
 
 
 @given(st.floats(-12, -0.31), st.floats(0.1, 1000), st.floats(0.5, 50), st.integers(16, 60_000), st.floats(0.5, 1))
 @settings(deadline=None, max_examples=25)
-def test_pfa_of_is_the_inverse(log_pfa, shape, looks, count, independent):
-    assume(count * independent >= 8 * ((1 + 1 / shape) * (1 + 1 / looks) - 1))  # else the ring's mean is no measure
-    ring = {"looks": looks, "count": count, "independent": independent, "shape": shape}
+def test_pfa_of_is_the_inverse(log_pfa, shape, enl, count, effective_sample_ratio):
+    assume(
+        count * effective_sample_ratio >= 8 * ((1 + 1 / shape) * (1 + 1 / enl) - 1)
+    )  # else the ring's mean is no measure
+    ring = {"enl": enl, "count": count, "effective_sample_ratio": effective_sample_ratio, "shape": shape}
     factor = threshold_factor("k", 10**log_pfa, **ring)
     assert pfa_of("k", factor, **ring) == pytest.approx(10**log_pfa, rel=1e-6)
     assert pfa_of("k", factor * 1.01, **ring) < 10**log_pfa
@@ -58,7 +60,7 @@ def test_pfa_of_is_the_inverse(log_pfa, shape, looks, count, independent):
 def rings(shape, count, n_rings):
     """Mean, and mean and variance of the logarithm, of rings drawn from the law."""
     rng = np.random.default_rng(int(shape * 10) + count)
-    power = rng.gamma(shape, 1 / shape, (n_rings, count)) * rng.gamma(LOOKS, 1 / LOOKS, (n_rings, count))
+    power = rng.gamma(shape, 1 / shape, (n_rings, count)) * rng.gamma(ENL, 1 / ENL, (n_rings, count))
     log = np.log(power)
     return power.mean(axis=1), log.mean(axis=1), log.var(axis=1, ddof=1)
 
@@ -67,32 +69,34 @@ def rings(shape, count, n_rings):
 @pytest.mark.parametrize("shape", [1, 3, 10])
 def test_a_given_shape_gives_its_pfa_over_rings_drawn_from_it(shape, count, pfa, within):
     mean, _, _ = rings(shape, count, 1000)
-    factor = threshold_factor("k", pfa, looks=LOOKS, count=count, shape=shape)
-    assert klaw.pfa_of(factor * mean, shape, LOOKS).mean() == pytest.approx(pfa, rel=within)
+    factor = threshold_factor("k", pfa, enl=ENL, count=count, shape=shape)
+    assert k_distribution.pfa_of(factor * mean, shape, ENL).mean() == pytest.approx(pfa, rel=within)
 
 
-@pytest.mark.parametrize(("count", "window"), [(1240, {}), (124, {"guard": 0, "background": (2, 12)})])
+@pytest.mark.parametrize(("count", "window"), [(1240, {}), (124, {"guard": 0, "training": (2, 12)})])
 @pytest.mark.parametrize("pfa", [1e-3, 1e-6])
 def test_an_estimated_shape_gives_the_pfa_over_rings_of_any_sea(count, window, pfa):
-    surface = ring_surface(CfarParams(law="k", pfa=pfa, looks=LOOKS, **window))
+    surface = ring_surface(CfarParams(clutter_model="k", pfa=pfa, enl=ENL, **window))
     entries = np.arange(surface.entries.shape[1])
     for shape in (1, 3, 10, 1e6):
         _, mean, variance = rings(shape, count, 600)
         place = np.log(variance / surface.variance) * surface.steps
         threshold = np.exp(mean + np.interp(place, entries, surface.entries[-1]))
-        ratio = klaw.pfa_of(threshold, shape, LOOKS).mean() / pfa
+        ratio = k_distribution.pfa_of(threshold, shape, ENL).mean() / pfa
         # where there is no texture, some may still be hidden in what the ring shows, so the threshold is higher
         assert ratio < 1 if shape == 1e6 else ratio == pytest.approx(1, abs=0.12 if count == 1240 else 0.3)
 
 
-@pytest.mark.parametrize(("pfa", "looks", "independent"), [(1e-3, 4.4, 1.0), (1e-9, 4.4, 0.2), (1e-6, 20, 0.5)])
-def test_the_surface_is_within_a_thousandth_of_the_threshold(pfa, looks, independent):
-    params = CfarParams(law="k", pfa=pfa, looks=looks, independent=independent)
+@pytest.mark.parametrize(
+    ("pfa", "enl", "effective_sample_ratio"), [(1e-3, 4.4, 1.0), (1e-9, 4.4, 0.2), (1e-6, 20, 0.5)]
+)
+def test_the_surface_is_within_a_thousandth_of_the_threshold(pfa, enl, effective_sample_ratio):
+    params = CfarParams(clutter_model="k", pfa=pfa, enl=enl, effective_sample_ratio=effective_sample_ratio)
     surface, rows = ring_surface(params), ring_table(params)
     counts = np.array([150, 200, 333, 900, 1239])
-    variance, fine = klaw.log_factors(pfa, looks, counts, 320.0, independent)
+    variance, fine = k_distribution.log_factors(pfa, enl, counts, 320.0, effective_sample_ratio)
     assert variance == pytest.approx(surface.variance)
-    spiky = np.log(float(klaw.log_variance(0.5, looks)) / variance) * surface.steps
+    spiky = np.log(float(k_distribution.log_variance(0.5, enl)) / variance) * surface.steps
     for count, exact in zip(counts, fine, strict=True):
         row, weight = int(rows[count]), rows[count] % 1
         near, far = surface.entries[row], surface.entries[min(row + 1, len(surface.entries) - 1)]
@@ -103,15 +107,15 @@ def test_the_surface_is_within_a_thousandth_of_the_threshold(pfa, looks, indepen
 
 
 def test_no_decision_where_a_ring_cannot_tell_the_shape():
-    rows = ring_table(CfarParams(law="k", independent=0.1))
+    rows = ring_table(CfarParams(clutter_model="k", effective_sample_ratio=0.1))
     assert np.isinf(rows[:160]).all()
     assert np.isfinite(rows[160:]).all()
-    assert np.isinf(ring_table(CfarParams(law="k", independent=0.001))).all()
+    assert np.isinf(ring_table(CfarParams(clutter_model="k", effective_sample_ratio=0.001))).all()
 
 
 @pytest.mark.parametrize("shape", [0, -1, np.nan])
 def test_bad_shapes_are_named(shape):
     with pytest.raises(ValueError, match=f"shape .* {shape}"):
-        threshold_factor("k", 1e-6, looks=LOOKS, count=100, shape=shape)
+        threshold_factor("k", 1e-6, enl=ENL, count=100, shape=shape)
     with pytest.raises(ValueError, match=f"shape .* {shape}"):
-        CfarParams(law="k", shape=shape)
+        CfarParams(clutter_model="k", shape=shape)

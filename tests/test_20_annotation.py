@@ -1,4 +1,4 @@
-"""Reading annotations: a made-up one, everything that can be missing or wrong in it, and the real ones."""
+"""Reading annotations: a simulated one, everything that can be missing or wrong in it, and the real ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pyproj import Transformer
 
 from sarship.errors import ProductError
-from sarship.sentinel1.annotation import equivalent_looks, half_power_width, read_annotation
+from sarship.sentinel1.annotation import half_power_width, nominal_enl, read_annotation
 
 REPOSITORY = Path(__file__).parents[1]
 SAFE = Path(os.environ.get("SARSHIP_DATA", REPOSITORY.parent / "shared" / "data")) / "safe"
@@ -156,7 +156,7 @@ def test_reads_what_it_says():
     assert annotation.start == datetime(2024, 12, 1, 3, 42, 10, tzinfo=UTC)
     assert annotation.stop == datetime(2024, 12, 1, 3, 42, 10, 750_000, tzinfo=UTC)
     assert (annotation.n_lines, annotation.n_pixels) == annotation.geometry.shape == (N_LINES, N_PIXELS)
-    assert annotation.looks == 4.4
+    assert annotation.enl == 4.4
     assert annotation.prf_hz == {"IW1": 1717.129, "IW2": 1451.627}
     assert annotation.radar_frequency_hz == 5.405e9
     assert annotation.geometry.line_interval_s == pytest.approx(INTERVAL)
@@ -193,9 +193,9 @@ def test_half_power_width_agrees_with_a_transform(coefficient):
 
 
 def test_looks_outside_the_table_follow_the_rule():
-    assert equivalent_looks(6, 2) == 10.7
-    assert equivalent_looks(6, 3) == pytest.approx(0.88 * 18)
-    assert equivalent_looks(1, 1) == 1.0
+    assert nominal_enl(6, 2) == 10.7
+    assert nominal_enl(6, 3) == pytest.approx(0.88 * 18)
+    assert nominal_enl(1, 1) == 1.0
 
 
 @pytest.mark.parametrize("tag", NEEDED)
@@ -295,7 +295,7 @@ def test_real_tie_points_are_met(case):
     np.testing.assert_allclose(incidence, tie["incidence_deg"], atol=0.06)
     expected = {"IW": (22.5, 20.4), "EW": (87.0, 93.0)}.get(annotation.mode, (23.0, 23.0))
     np.testing.assert_allclose(annotation.resolution_m, expected, rtol=0.06)
-    assert annotation.looks == {"IW": 4.4, "EW": 10.7}.get(annotation.mode, 29.7)
+    assert annotation.enl == {"IW": 4.4, "EW": 10.7}.get(annotation.mode, 29.7)
 
 
 @pytest.mark.skipif(not REAL, reason=f"no real products in {SAFE}")
@@ -306,7 +306,7 @@ def test_real_sea_is_not_the_ellipsoid():
 
 
 def test_validation_notices_a_broken_geometry(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "made-up.SAFE" / "annotation"
+    folder = tmp_path / "simulated.SAFE" / "annotation"
     folder.mkdir(parents=True)
     (folder / SOURCE).write_text(XML)
     monkeypatch.setattr("sys.argv", ["validate_geometry.py", str(tmp_path)])

@@ -15,7 +15,7 @@ from sarship.cfar import CfarParams, tiles
 from sarship.errors import FloodError
 from sarship.model import Window
 
-SMALL = CfarParams(pfa=1e-3, guard=1, background=3, min_ring=3, looks=4.4)
+SMALL = CfarParams(pfa=1e-3, guard=1, training=2, min_ring=3, enl=4.4)
 
 
 def sea(shape, seed=0, dtype=np.uint16, ships=6):
@@ -46,7 +46,7 @@ def test_powers_equal_the_plain_twin(data):
 def test_lines_of_a_band_are_decided_as_in_the_whole(dtype, shape):
     image = sea(shape, dtype=dtype)
     valid = np.random.default_rng(3).random(shape) > 0.05
-    params = CfarParams(pfa=1e-2, guard=(1, 2), background=(3, 5), min_ring=5)
+    params = CfarParams(pfa=1e-2, guard=(1, 2), training=(2, 3), min_ring=5)
     whole, scores = cfar.detect(image, params, valid), cfar.score(image, params, valid)
     for n_lines in {1, 7, shape[0]}:
         parts = []
@@ -66,7 +66,7 @@ def test_lines_of_a_band_are_decided_as_in_the_whole(dtype, shape):
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_tiles_and_threads_change_nothing(monkeypatch, dtype):
     image = sea((300, 400), dtype=dtype)
-    params = CfarParams(pfa=1e-2, guard=2, background=6)
+    params = CfarParams(pfa=1e-2, guard=2, training=4)
     expected = cfar.detect(image, params)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
@@ -105,7 +105,7 @@ def test_calls_from_many_threads_agree():
 
 def test_one_nan_spoils_nothing_around_it():
     image = sea((60, 80), dtype=np.float32)
-    params = CfarParams(pfa=1e-2, guard=1, background=4)
+    params = CfarParams(pfa=1e-2, guard=1, training=3)
     holed = image.copy()
     holed[20, 30] = np.nan
     before, after = cfar.score(image, params), cfar.score(holed, params)
@@ -117,7 +117,7 @@ def test_sums_stay_exact_beside_the_brightest_land():
     image = np.full((200, 300), 65_535, np.uint16)
     image[:, :150] = 3
     image[100, 60] = 40
-    params = CfarParams(guard=10, background=20)
+    params = CfarParams(guard=10, training=10)
     scores = naive.judged(image[60:141, 20:101], params)
     got = cfar.score(image, params)[60:141, 20:101]
     inner = np.s_[20:-20, 20:-20]
@@ -125,11 +125,11 @@ def test_sums_stay_exact_beside_the_brightest_land():
 
 
 @pytest.mark.parametrize(
-    ("guard", "background"), [(10, 20), (2, 5), ((0, 70), (3, 90)), ((70, 1), (90, 9)), ((1, 1), (300, 4)), (60, 66)]
+    ("guard", "training"), [(10, 10), (2, 3), ((0, 70), (3, 20)), ((70, 1), (20, 8)), ((1, 1), (299, 3)), (60, 6)]
 )
 @pytest.mark.parametrize("brightest", [65_535, 300])
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
-def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest, dtype):
+def test_blocks_that_are_skipped_hold_no_hit(guard, training, brightest, dtype):
     rng = np.random.default_rng(4)
     shape = (260, 700)
     image = np.minimum(np.sqrt(rng.gamma(4.4, 1 / 4.4, shape)) * 50, brightest)
@@ -140,7 +140,7 @@ def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest, dtype
     image = image if dtype == np.uint16 else image.astype(dtype) ** 2
     valid = np.ones(shape, bool)
     valid[:, 500:530] = False
-    params = CfarParams(pfa=1e-4, guard=guard, background=background)
+    params = CfarParams(pfa=1e-4, guard=guard, training=training)
     mask = cfar.mask(image, params, valid)
     # scores are made by walking every pixel
     np.testing.assert_array_equal(mask, cfar.score(image, params, valid) > 1)
@@ -150,7 +150,7 @@ def test_blocks_that_are_skipped_hold_no_hit(guard, background, brightest, dtype
 def test_a_wide_range_of_powers_is_summed_right():
     image = np.full((60, 300), 1e12)
     image[:, :150] = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (60, 150)) * 1e-9
-    params = CfarParams(pfa=1e-2, guard=1, background=4)
+    params = CfarParams(pfa=1e-2, guard=1, training=3)
     hits, (score, clutter) = cfar.detect(image, params), naive.judged(image, params)
     expected = score > 1
     np.testing.assert_array_equal(cfar.mask(image, params), expected)
@@ -168,7 +168,7 @@ def test_false_alarms_come_at_their_rate():
 def test_dual_takes_the_larger_score_and_shares_the_pfa():
     first, second = sea((60, 80), seed=1), sea((60, 80), seed=2)
     hits = cfar.detect_dual(first, second, SMALL)
-    half = CfarParams(pfa=SMALL.pfa / 2, guard=1, background=3, min_ring=3)
+    half = CfarParams(pfa=SMALL.pfa / 2, guard=1, training=2, min_ring=3)
     scores = np.stack([cfar.score(first, half), cfar.score(second, half)])
     best = np.fmax(*scores)
     np.testing.assert_array_equal(np.argwhere(best > 1), np.stack([hits.line, hits.pixel], axis=1))
@@ -185,21 +185,21 @@ def test_a_flood_beyond_what_a_tile_keeps_is_an_error(dtype):
     image = sea((300, 300), dtype=dtype)
     for cap in (1, 60, 64, 65, 500):
         with pytest.raises(FloodError, match=f"more than {cap} hits"):
-            cfar.detect(image, CfarParams(pfa=0.1, guard=1, background=3, max_hits=cap))
+            cfar.detect(image, CfarParams(pfa=0.1, guard=1, training=2, max_hits=cap))
 
 
 def test_a_flood_is_an_error_at_the_cap():
     image = np.ones((50, 50), np.uint16)
     image[::5, ::5] = 1000
     n_hits = len(cfar.detect(image, SMALL))
-    assert len(cfar.detect(image, CfarParams(pfa=1e-3, guard=1, background=3, max_hits=n_hits, min_ring=3))) == n_hits
+    assert len(cfar.detect(image, CfarParams(pfa=1e-3, guard=1, training=2, max_hits=n_hits, min_ring=3))) == n_hits
     with pytest.raises(FloodError, match=f"more than {n_hits - 1} hits"):
-        cfar.detect(image, CfarParams(pfa=1e-3, guard=1, background=3, max_hits=n_hits - 1, min_ring=3))
+        cfar.detect(image, CfarParams(pfa=1e-3, guard=1, training=2, max_hits=n_hits - 1, min_ring=3))
 
 
 def test_a_window_larger_than_the_image_is_cut():
     image = sea((30, 40))
-    params = CfarParams(pfa=1e-3, guard=2, background=120)
+    params = CfarParams(pfa=1e-3, guard=2, training=118)
     np.testing.assert_array_equal(cfar.mask(image, params), naive.judged(image, params)[0] > 1)
 
 
@@ -255,21 +255,21 @@ def test_bad_lines_are_named(lines):
         ({"pfa": 0}, ValueError, "pfa"),
         ({"pfa": 0.5}, ValueError, "0.5"),
         ({"pfa": float("nan")}, ValueError, "nan"),
-        ({"guard": 20}, ValueError, "guard=20"),
+        ({"training": 0}, ValueError, "training=0"),
         ({"guard": -1}, ValueError, "guard=-1"),
-        ({"guard": (1, 20)}, ValueError, r"\(1, 20\)"),
+        ({"training": (1, 0)}, ValueError, r"\(1, 0\)"),
         ({"guard": 1.5}, TypeError, "1.5"),
         ({"guard": True}, TypeError, "True"),
-        ({"background": (1, 2, 3)}, TypeError, r"\(1, 2, 3\)"),
-        ({"law": "rayleigh"}, ValueError, "rayleigh"),
-        ({"looks": 0}, ValueError, "looks"),
-        ({"looks": float("inf")}, ValueError, "inf"),
-        ({"independent": 0}, ValueError, "independent"),
-        ({"independent": 1.1}, ValueError, "1.1"),
+        ({"training": (1, 2, 3)}, TypeError, r"\(1, 2, 3\)"),
+        ({"clutter_model": "rayleigh"}, ValueError, "rayleigh"),
+        ({"enl": 0}, ValueError, "enl"),
+        ({"enl": float("inf")}, ValueError, "inf"),
+        ({"effective_sample_ratio": 0}, ValueError, "effective_sample_ratio"),
+        ({"effective_sample_ratio": 1.1}, ValueError, "1.1"),
         ({"min_ring": 0}, ValueError, "min_ring"),
         ({"min_ring": 1241}, ValueError, "1240"),
         ({"max_hits": 0}, ValueError, "max_hits"),
-        ({"background": 128}, ValueError, "65535"),
+        ({"training": 118}, ValueError, "65535"),
     ],
 )
 def test_bad_parameters_are_named(field, error, named):
@@ -312,6 +312,6 @@ assert (hits.line.tolist(), hits.pixel.tolist()) == ([20], [30])
 
 
 def test_score_beyond_all_numbers_is_the_largest_there_is():
-    params = CfarParams(pfa=0.49, guard=0, background=1, looks=1, min_ring=1)
+    params = CfarParams(pfa=0.49, guard=0, training=1, enl=1, min_ring=1)
     hits = cfar.detect(np.array([[1e30, 1e-300]]), params)
     assert hits.score.tolist() == [np.finfo(np.float32).max]

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from sarship import cfar
 from sarship.cfar import CfarParams
 from sarship.errors import FloodError
-from sarship.model import ClutterLaw, RingAverage
+from sarship.model import ClutterModel, RingAverage
 
-WAYS = [{"law": law} for law in get_args(ClutterLaw)] + [{"average": name} for name in get_args(RingAverage)[1:]]
+WAYS = [{"clutter_model": clutter_model} for clutter_model in get_args(ClutterModel)] + [
+    {"average": name} for name in get_args(RingAverage)[1:]
+]
 
 
 def anchorage(shape, dtype, seed=0, ships=12):
@@ -35,7 +37,7 @@ def anchorage(shape, dtype, seed=0, ships=12):
 @twins.examples
 def test_passes_equal_the_plain_twin(way, data):
     search = image, valid, params, _ = data.draw(
-        twins.searches(way, [np.uint16, np.float32, np.float64], most_passes=4)
+        twins.searches(way, [np.uint16, np.float32, np.float64], max_iterations=4)
     )
     if image.dtype.kind == "f":
         # a tie of rounded sums may fall either way, and what is taken out with it
@@ -48,11 +50,11 @@ def test_passes_equal_the_plain_twin(way, data):
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_bands_with_their_halo_equal_the_whole(monkeypatch, way, dtype):
     image = anchorage((120, 60), dtype)
-    params = CfarParams(**way, pfa=1e-3, guard=(2, 4), background=(5, 9), passes=3)
+    params = CfarParams(**way, pfa=1e-3, guard=(2, 4), training=(3, 5), iterations=3)
     assert params.halo == 5 + 2 * 6
     whole, scores = cfar.detect(image, params), cfar.score(image, params)
-    if way == {"law": "gamma"}:
-        assert np.any(cfar.mask(image, params) != cfar.mask(image, replace(params, passes=1)))
+    if way == {"clutter_model": "gamma"}:
+        assert np.any(cfar.mask(image, params) != cfar.mask(image, replace(params, iterations=1)))
     monkeypatch.setattr("sarship.cfar.censoring.BLOCK", 23)
     monkeypatch.setattr("sarship.cfar.censoring._AT_ONCE", 3)
     found = []
@@ -74,7 +76,7 @@ def test_a_ship_no_longer_hides_its_neighbour():
     image[52, 57:59] = 9
     once = CfarParams(pfa=1e-6)
     assert not cfar.mask(image, once)[52, 57:59].any()
-    thrice = replace(once, passes=3)
+    thrice = replace(once, iterations=3)
     assert cfar.mask(image, thrice)[52, 57:59].all()
     both = cfar.detect_dual(image, np.ones_like(image), replace(thrice, pfa=2e-6))
     np.testing.assert_array_equal(both.line, cfar.detect(image, thrice).line)
@@ -82,12 +84,12 @@ def test_a_ship_no_longer_hides_its_neighbour():
 
 def test_without_hits_nothing_changes_and_a_flood_is_an_error():
     sea = np.ones((80, 90), np.uint16)
-    params = CfarParams(passes=5)
+    params = CfarParams(iterations=5)
     assert len(cfar.detect(sea, params)) == 0
     np.testing.assert_array_equal(cfar.score(sea, params), cfar.score(sea, CfarParams()))
     image = anchorage((200, 90), np.float32)
     n_once = len(cfar.detect(image, CfarParams(pfa=1e-3)))
-    more = CfarParams(pfa=1e-3, passes=3, max_hits=n_once)
+    more = CfarParams(pfa=1e-3, iterations=3, max_hits=n_once)
     assert len(cfar.detect(image, replace(more, max_hits=10**6))) > n_once
     with pytest.raises(FloodError, match=f"more than {n_once} hits"):
         cfar.detect(image, more)
@@ -96,7 +98,7 @@ def test_without_hits_nothing_changes_and_a_flood_is_an_error():
 def test_memory_stays_with_the_ships():
     image = np.ones((4000, 4000), np.uint16)
     image[50::400, 50::400] = 100
-    params = CfarParams(passes=3)
+    params = CfarParams(iterations=3)
     cfar.detect(image[:200, :200], params)
     tracemalloc.start()
     assert len(cfar.detect(image, params)) == 100
@@ -106,9 +108,9 @@ def test_memory_stays_with_the_ships():
 
 
 @pytest.mark.parametrize(
-    ("passes", "error", "named"),
+    ("iterations", "error", "named"),
     [(0, ValueError, "0"), (101, ValueError, "101"), (2.0, TypeError, "2.0"), (True, TypeError, "True")],
 )
-def test_bad_passes_are_named(passes, error, named):
-    with pytest.raises(error, match=f"passes.*{named}"):
-        CfarParams(passes=passes)
+def test_bad_passes_are_named(iterations, error, named):
+    with pytest.raises(error, match=f"iterations.*{named}"):
+        CfarParams(iterations=iterations)

@@ -61,15 +61,15 @@ def test_parameters_are_taken_or_named(given_fields):
 def test_parameters_at_their_ends_work(way, data):
     ends = {
         "pfa": [1e-30, 1e-12, 0.499999],
-        "looks": [0.1, 1, 1e6],
-        "independent": [1e-3, 0.1, 1],
+        "enl": [0.1, 1, 1e6],
+        "effective_sample_ratio": [1e-3, 0.1, 1],
         "rank": [0.01, 1],
         "min_ring": [1, 2],
-        "passes": [1, 100],
+        "iterations": [1, 100],
     }
-    windows = [{"guard": (0, 2), "background": (9, 3)}, {"guard": 0, "background": 1}]
+    windows = [{"guard": (0, 2), "training": (9, 1)}, {"guard": 0, "training": 1}]
     if way in twins.DEAR:
-        ends |= {"looks": [0.1], "independent": [0.1], "min_ring": [1], "pfa": [1e-30]}
+        ends |= {"enl": [0.1], "effective_sample_ratio": [0.1], "min_ring": [1], "pfa": [1e-30]}
         windows = windows[:1]
     drawn = {name: data.draw(st.sampled_from(values)) for name, values in ends.items()}
     window = data.draw(st.sampled_from(windows))
@@ -104,7 +104,7 @@ def layouts(image, tmp_path_factory):
 @pytest.mark.parametrize("way", twins.WAYS)
 @pytest.mark.parametrize("kind", TYPES)
 def test_any_layout_and_odd_size_is_searched_alike(way, kind, tmp_path_factory):
-    params = CfarParams(**twins.WAYS[way], pfa=1e-2, guard=1, background=3, min_ring=4, passes=2)
+    params = CfarParams(**twins.WAYS[way], pfa=1e-2, guard=1, training=2, min_ring=4, iterations=2)
     for shape in ((1, 30), (30, 1), (17, 23)):
         power = twins.speckle(shape, 6)
         image = (np.sqrt(power) * 10).astype(kind) if kind == "u2" else power.astype(kind)
@@ -120,7 +120,7 @@ def test_any_layout_and_odd_size_is_searched_alike(way, kind, tmp_path_factory):
 
 @pytest.mark.parametrize("way", twins.WAYS)
 def test_nothing_known_is_nothing_found(way):
-    params = CfarParams(**twins.WAYS[way], guard=0, background=1, min_ring=1, passes=2)
+    params = CfarParams(**twins.WAYS[way], guard=0, training=1, min_ring=1, iterations=2)
     nowhere = [np.full((5, 6), value, kind) for value in (np.nan, np.inf, 0) for kind in ("f4", "f8")]
     for image in [*nowhere, np.zeros((5, 6), "u2"), np.ones((1, 1)), np.ones((1, 1), "u2")]:
         assert len(cfar.detect(image, params)) == 0
@@ -144,7 +144,7 @@ def test_images_masks_and_lines_are_taken_or_named(kind, shape, value, way, mask
     with np.errstate(invalid="ignore"):
         image = np.full(shape, abs(value) if kind[0] in "uM" else value).astype(kind)
     valid = None if mask is None else np.ones([n + mask[1] for n in shape], mask[0])
-    params = CfarParams(**twins.WAYS[way], guard=0, background=1, min_ring=1)
+    params = CfarParams(**twins.WAYS[way], guard=0, training=1, min_ring=1)
     wrong = []
     if kind not in TYPES:
         wrong.append((TypeError, str(image.dtype)))
@@ -171,7 +171,7 @@ def test_images_masks_and_lines_are_taken_or_named(kind, shape, value, way, mask
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
 def test_one_kernel_serves_images_of_any_width(monkeypatch, dtype):
     """Compiling one takes seconds; scores of a tile that is narrower than the image must not ask for another."""
-    image, params = np.ones((30, 40), dtype), CfarParams(guard=1, background=3)
+    image, params = np.ones((30, 40), dtype), CfarParams(guard=1, training=2)
     kernel = (dispatch.cpu if dtype == np.uint16 else dispatch.cpu_float)._search_tile
     whole = cfar.score(image, params)
     known = set(kernel.signatures)

@@ -22,11 +22,11 @@ from pathlib import Path
 import pytest
 from servers.http import FAULTS, FileServer, Served, serve
 
-from sarship.download.fetch import FileRequest, Patience, fetch_file, fetch_files, inside, public_url
+from sarship.download.fetch import FileRequest, RetryPolicy, fetch_file, fetch_files, inside, public_url
 from sarship.download.partial import PartFile
 from sarship.errors import CredentialError, DownloadError, OutputError, SarshipError
 
-QUICK = Patience(base_s=0.001, cap_s=0.01, longest_wait_s=1.0, connect_s=2.0, read_s=0.15, min_rate=2000.0)
+QUICK = RetryPolicy(base_s=0.001, cap_s=0.01, longest_wait_s=1.0, connect_s=2.0, read_s=0.15, min_rate=2000.0)
 MIB = 2**20
 
 
@@ -46,7 +46,7 @@ def add(server: FileServer, n_bytes: int = 300_000, faults: tuple[str, ...] = ()
 
 
 def get(server: FileServer, folder: Path, **options: object) -> Path:
-    return fetch_file(server.url + "/file", folder / "file.bin", patience=QUICK, **options)
+    return fetch_file(server.url + "/file", folder / "file.bin", retry_policy=QUICK, **options)
 
 
 def names(folder: Path) -> list[str]:
@@ -178,9 +178,9 @@ def test_retry_after_is_obeyed(server, tmp_path):
 
 
 def test_waits_grow_and_stop_growing():
-    waits = [Patience(chance=lambda: 1.0).wait_s(n) for n in range(1, 10)]
+    waits = [RetryPolicy(chance=lambda: 1.0).wait_s(n) for n in range(1, 10)]
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert Patience(chance=lambda: 0.0).wait_s(1) == 0.5
+    assert RetryPolicy(chance=lambda: 0.0).wait_s(1) == 0.5
 
 
 @pytest.mark.parametrize("fault", ["error", "unanswered", "short", "misplaced"])
@@ -280,18 +280,18 @@ def test_a_redirect_on_the_same_host_keeps_the_token(server, tmp_path):
     get(server, tmp_path, authorize=lambda _: {"Authorization": "Bearer planted"})
     server.files["/file"].location = "/file"
     with pytest.raises(DownloadError, match="circle"):
-        fetch_file(f"{server.url}/file", tmp_path / "other", patience=QUICK)
+        fetch_file(f"{server.url}/file", tmp_path / "other", retry_policy=QUICK)
     for location in ("file:///etc/passwd", "", "http://[::1/x", "http://a:b/"):
         server.files["/file"].location = location
         with pytest.raises(DownloadError, match="nowhere"):
-            fetch_file(f"{server.url}/file", tmp_path / "other", patience=QUICK)
+            fetch_file(f"{server.url}/file", tmp_path / "other", retry_policy=QUICK)
 
 
 def test_nothing_secret_is_logged_or_said(server, tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     address = f"{server.url}/missing?sig=planted"
     with pytest.raises(DownloadError, match="404") as caught:
-        fetch_file(address, tmp_path / "x", patience=QUICK, authorize=lambda _: {"Authorization": "planted"})
+        fetch_file(address, tmp_path / "x", retry_policy=QUICK, authorize=lambda _: {"Authorization": "planted"})
     assert "planted" not in caplog.text + str(caught.value) + repr(FileRequest(url=address, target=tmp_path))
     assert "GET" in caplog.text  # urllib3 did log it
     assert public_url("https://a:planted@b/c?planted#planted") == "https://b/c"
@@ -302,14 +302,14 @@ def test_nothing_secret_is_logged_or_said(server, tmp_path, caplog):
 )
 def test_what_is_no_address_is_refused(tmp_path, url):
     with pytest.raises(DownloadError, match="not an address"):
-        fetch_file(url, tmp_path / "x", patience=QUICK)
+        fetch_file(url, tmp_path / "x", retry_policy=QUICK)
 
 
 def test_a_server_that_is_not_there(tmp_path):
     with serve() as gone:
         url = gone.url
     with pytest.raises(DownloadError, match="cannot be reached"):
-        fetch_file(f"{url}/file", tmp_path / "x", patience=QUICK)
+        fetch_file(f"{url}/file", tmp_path / "x", retry_policy=QUICK)
     assert names(tmp_path) == []
 
 
@@ -321,7 +321,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path):
         server.socket = context.wrap_socket(server.socket, server_side=True)
         file = add(server)
         with pytest.raises(DownloadError, match="certificate"):
-            fetch_file(f"https://127.0.0.1:{server.server_port}/file", tmp_path / "x", patience=Patience())
+            fetch_file(f"https://127.0.0.1:{server.server_port}/file", tmp_path / "x", retry_policy=RetryPolicy())
         assert file.requests == []
 
 
@@ -346,7 +346,7 @@ def test_a_full_disk_is_seen_before_anything_is_fetched(server, tmp_path, monkey
         get(server, tmp_path, size=len(file.content))
     request = FileRequest(url=server.url + "/file", target=tmp_path / "deep" / "x", size=len(file.content))
     with pytest.raises(OutputError, match="free"):
-        fetch_files([request], patience=QUICK)
+        fetch_files([request], retry_policy=QUICK)
     assert file.requests == []
     with pytest.raises(OutputError, match="free"):
         get(server, tmp_path)
@@ -403,7 +403,7 @@ def test_many_files_in_order_with_their_progress(server, tmp_path):
         for i in range(12)
     ]
     seen = []
-    paths = fetch_files(requests, n_parallel=4, progress=lambda *p: seen.append(p), patience=QUICK)
+    paths = fetch_files(requests, n_parallel=4, progress=lambda *p: seen.append(p), retry_policy=QUICK)
     assert paths == [request.target for request in requests]
     assert all(path.read_bytes() == content(50_000, i) for i, path in enumerate(paths))
     assert seen[-1] == (600_000, 600_000)
@@ -420,7 +420,7 @@ def test_one_bad_file_does_not_keep_the_others_away(server, tmp_path):
     del server.files["/2"]
     requests = [FileRequest(url=f"{server.url}/{i}", target=tmp_path / str(i)) for i in range(6)]
     with pytest.raises(DownloadError, match="/2"):
-        fetch_files(requests, n_parallel=2, patience=QUICK)
+        fetch_files(requests, n_parallel=2, retry_policy=QUICK)
     assert names(tmp_path) == ["0", "1", "3", "4", "5"]
 
 
@@ -436,7 +436,7 @@ def test_connections_are_used_again(server, tmp_path):
     server.get_request = count
     for i in range(10):
         server.files[f"/{i}"] = Served(content(20_000, i))
-        fetch_file(f"{server.url}/{i}", tmp_path / str(i), patience=QUICK)
+        fetch_file(f"{server.url}/{i}", tmp_path / str(i), retry_policy=QUICK)
     assert len(seen) == 1
 
 
@@ -473,7 +473,7 @@ def test_two_hundred_downloads_under_faults(tmp_path, monkeypatch):
                     size=len(file.content),
                     checksum=file.md5,
                     authorize=authorize,
-                    patience=QUICK,
+                    retry_policy=QUICK,
                 )
             except SarshipError as error:
                 return "unclear" if path.exists() or "\n" in str(error) else type(error).__name__

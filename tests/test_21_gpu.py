@@ -19,7 +19,7 @@ from sarship.errors import DeviceError
 from sarship.model import Hits
 
 CASES = [
-    "laws:gamma+lognormal+weibull+k+gaussian",
+    "clutter_models:gamma+lognormal+weibull+k+gaussian",
     "doors:gamma+k",
     "strips",
     "bands",
@@ -31,7 +31,7 @@ CASES = [
     "dual",
     "moved",
     "averages",
-    "passes",
+    "iterations",
     "streamed",
     "checked",
     "command",

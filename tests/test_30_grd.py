@@ -65,7 +65,7 @@ def test_what_a_product_says_of_itself(product: GrdProduct) -> None:
     assert (scene.platform, scene.mode, scene.product_type) == ("S1A", "IW", "GRDH")
     assert scene.polarizations == product.polarizations == ("VV", "VH")
     assert product.shape == product.geometry.shape == (600, 720)
-    assert product.looks == 4.4
+    assert product.enl == 4.4
     assert product.has_noise
     assert product.problems == {}
     assert (product.line_spacing_m, product.pixel_spacing_m) == (10.0, 10.0)

@@ -60,7 +60,7 @@ def test_speckle_has_the_looks_and_the_resolution_of_its_mode(mode: str) -> None
     field = speckle((600, 600), MODES[mode], np.random.default_rng(1))
     assert field.dtype == np.float32
     assert field.mean() == pytest.approx(1, abs=0.01)
-    assert 1 / field.var() == pytest.approx(MODES[mode].looks, rel=0.06)
+    assert 1 / field.var() == pytest.approx(MODES[mode].enl, rel=0.06)
     for axis in (0, 1):
         assert 0.5 < correlation(field, 1, axis) < 0.72
         assert abs(correlation(field, 5, axis)) < 0.04
@@ -75,11 +75,11 @@ def test_speckle_is_correlated_as_in_real_products() -> None:
 
 
 @given(st.floats(1.0, 60.0))
-def test_look_weights_come_to_the_wanted_looks(looks: float) -> None:
-    weights = look_weights(looks)
+def test_look_weights_come_to_the_wanted_looks(enl: float) -> None:
+    weights = look_weights(enl)
     assert weights.sum() == pytest.approx(1)
     assert (weights >= -1e-9).all()
-    assert 1 / (weights**2).sum() == pytest.approx(looks, rel=1e-9)
+    assert 1 / (weights**2).sum() == pytest.approx(enl, rel=1e-9)
 
 
 @pytest.mark.parametrize("order", [2.0, 8.0])
@@ -370,7 +370,7 @@ def test_options_make_what_they_say(change: dict[str, object], name: str, tmp_pa
     assert (scene.platform, scene.mode, scene.orbit_pass) == (params.platform, params.mode, params.orbit_pass)
     assert scene.polarizations == product.polarizations == params.polarizations
     assert scene.relative_orbit == relative_orbit(params.platform, params.absolute_orbit)
-    assert product.looks == pytest.approx(params.specification.looks)
+    assert product.enl == pytest.approx(params.specification.enl)
     assert product.resolution_m == pytest.approx(params.specification.resolution_m, rel=0.15)
     line, pixel = product.geometry.to_image(params.longitude, params.latitude)
     assert (float(line), float(pixel)) == pytest.approx((79.5, 99.5), abs=0.01)
@@ -562,7 +562,7 @@ def test_filled_product_keeps_its_tables_and_has_new_pixels(layout: str, tmp_pat
     assert "SIMULATED" in (path / "manifest.safe").read_text()
     before, after = open_grd(source), open_grd(path)
     assert after.scene.acquisition == before.scene.acquisition
-    assert (after.noise("VV").power_at(7, 9), after.looks) == (before.noise("VV").power_at(7, 9), before.looks)  # type: ignore[union-attr]
+    assert (after.noise("VV").power_at(7, 9), after.enl) == (before.noise("VV").power_at(7, 9), before.enl)  # type: ignore[union-attr]
     ties = [p.annotation.tie_points() for p in (before, after)]
     assert (ties[0] == ties[1]).all()
     land = gpd.read_file(tmp_path / "out" / "land.geojson").union_all()

@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sarship.download.http.Patience.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.http.RetryPolicy.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The made-up port: who comes and goes, what moves on the quays, and where the radar shows things twice."""
+"""The simulated port: who comes and goes, what moves on the quays, and where the radar shows things twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks import port_scores, ship_looks
 from sarship.port.piers import read_port
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
-from sarship.simulate.ambiguities import find_ghosts, moved_lines
+from sarship.simulate.ambiguities import find_ambiguities, moved_lines
 from sarship.simulate.grid import make_grid
 from sarship.simulate.port_plan import Pier, Place
 from sarship.simulate.traffic import schedule
@@ -109,39 +109,39 @@ def test_two_orbits_take_turns(tmp_path: Path) -> None:
         simulate_harbour(tmp_path, n_orbits=3)
 
 
-def test_ghosts_lie_where_the_prf_of_their_swath_has_them(tmp_path: Path) -> None:
+def test_ambiguities_lie_where_the_prf_of_their_swath_has_them(tmp_path: Path) -> None:
     """Against the textbook: λ·R·PRF/(2·V²) seconds, V² the product of the speeds in orbit and over the ground."""
     params = ProductParams(shape=(880, 300), wind_m_s=2.0, texture_order=np.inf, polarizations=("VV",))
     grid = make_grid(params)
-    ghosts = find_ghosts(params, grid)
-    assert len(ghosts) == 6
+    ambiguities = find_ambiguities(params, grid)
+    assert len(ambiguities) == 6
     wavelength, earth = 299_792_458.0 / 5.405e9, 6_371_000.0
-    for ghost, prf in zip(ghosts, np.repeat(params.specification.prf_hz, 2), strict=True):
-        middle = (ghost.first_pixel + ghost.last_pixel) / 2
+    for ambiguity, prf in zip(ambiguities, np.repeat(params.specification.prf_hz, 2), strict=True):
+        middle = (ambiguity.first_pixel + ambiguity.last_pixel) / 2
         reach = float(grid.slant_range(440, middle))
         speed = np.linalg.norm(grid.orbit.velocity(0.0))
         expected = wavelength * reach * prf / (2 * speed**2 * earth / 7_071_000.0) / grid.interval
-        assert abs(ghost.line_shift) == pytest.approx(expected, rel=0.01)
-        assert 1 <= ghost.pixel_shift <= 6
-        assert all(10**-3.01 <= ghost.gain(line) <= 10**-1.99 for line in range(0, 3_000, 50))
+        assert abs(ambiguity.line_shift) == pytest.approx(expected, rel=0.01)
+        assert 1 <= ambiguity.pixel_shift <= 6
+        assert all(10**-3.01 <= ambiguity.gain(line) <= 10**-1.99 for line in range(0, 3_000, 50))
     line, pixel = 820.0, 150.0
     ship = Vessel(
         **dict(zip(("longitude", "latitude"), map(float, grid.sea_place(line, pixel)), strict=True)),
         length_m=10.0,
         rcs_m2=3e6,
     )
-    (ghost,) = (g for g in ghosts if g.first_pixel <= pixel <= g.last_pixel and g.line_shift < 0)
+    (ambiguity,) = (g for g in ambiguities if g.first_pixel <= pixel <= g.last_pixel and g.line_shift < 0)
     images = [
-        open_grd(simulate_product(tmp_path / str(shown), params, vessels=[ship], has_ghosts=shown)[0])
+        open_grd(simulate_product(tmp_path / str(shown), params, vessels=[ship], has_ambiguities=shown)[0])
         .sigma0()
         .to_numpy()[0]
         for shown in (False, True)
     ]
     extra = images[1] - images[0]
     top = np.unravel_index(np.argmax(extra), extra.shape)
-    assert np.hypot(top[0] - line - ghost.line_shift, top[1] - pixel - ghost.pixel_shift) < 2
+    assert np.hypot(top[0] - line - ambiguity.line_shift, top[1] - pixel - ambiguity.pixel_shift) < 2
     level = extra[top] / images[0][int(line), int(pixel)]
-    assert 10 * np.log10(level) == pytest.approx(10 * np.log10(float(ghost.gain(line))), abs=2.5)
+    assert 10 * np.log10(level) == pytest.approx(10 * np.log10(float(ambiguity.gain(line))), abs=2.5)
 
 
 def test_moving_vessels_are_displaced_by_range_over_velocity() -> None:

@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 
 from sarship import cfar, open_grd
 from sarship.change.coregistration import correct_shift, measure_shifts
-from sarship.errors import BackdropError, OutputError, PortError
+from sarship.errors import OutputError, PortError, ReferenceImageError
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
 from sarship.port.piers import read_port
 from sarship.port.resample import interpolate_power
@@ -106,15 +106,15 @@ def test_speckle_keeps_its_looks_and_its_mean():
     """Between pixels as on them: neither nearest, which jumps, nor bilinear (4.4 looks become 7) does that."""
     image = speckle((600, 600), MODES["IW"], np.random.default_rng(1))
     down, across = np.mgrid[:400, :400].astype(float)
-    before = cfar.measure_looks(image[100:500, 100:500])
+    before = cfar.measure_enl(image[100:500, 100:500])
     for place in ((100.0, 100.0), (100.5, 100.5), (100.25, 100.5)):
         found = interpolate_power(image, down + place[0], across[None] + place[1], np.empty(0))
-        assert cfar.measure_looks(found) == pytest.approx(before, rel=0.04)
+        assert cfar.measure_enl(found) == pytest.approx(before, rel=0.04)
         assert found.mean() == pytest.approx(image[100:500, 100:500].mean(), rel=0.01)
         assert (found > 0).all()
     turned = down * np.cos(0.2) + across * np.sin(0.2) + 50, across * np.cos(0.2) - down * np.sin(0.2) + 120
     found = interpolate_power(image, turned[0], turned[1][None], np.empty(0))
-    assert cfar.measure_looks(found) == pytest.approx(before, rel=0.04)
+    assert cfar.measure_enl(found) == pytest.approx(before, rel=0.04)
     assert cfar.measure_correlation(found) == pytest.approx(cfar.measure_correlation(image), rel=0.1)
 
 
@@ -158,7 +158,7 @@ def test_shifts_are_measured_and_taken_out(dates, land):
     """Also of the first date, of one with half the port missing; a date of another place is not aligned."""
     stack = np.stack([date.to_numpy()[0] for date in dates])
     plain = measure_shifts(stack, land)
-    assert plain.is_aligned.all()
+    assert plain.is_coregistered.all()
     assert not plain.needs_correction.any()
     assert np.abs(plain.rows).max() < 0.1
     assert np.abs(plain.columns).max() < 0.1
@@ -168,7 +168,7 @@ def test_shifts_are_measured_and_taken_out(dates, land):
     moved[2, : stack.shape[1] // 2] = np.nan
     moved[4] = np.roll(stack[0], (150, 100), (0, 1))
     found = measure_shifts(moved, land)
-    assert found.is_aligned.tolist() == [True, True, True, True, False]
+    assert found.is_coregistered.tolist() == [True, True, True, True, False]
     assert found.needs_correction.tolist() == [True, True, False, False, False]
     assert (found.rows[0], found.columns[0]) == pytest.approx((3, -3), abs=0.3)
     assert (found.rows[1], found.columns[1]) == pytest.approx((-0.7, -0.3), abs=0.3)
@@ -182,7 +182,7 @@ def test_where_nothing_stands_still_dates_are_taken_as_they_lie(dates, land):
     stack = np.stack([date.to_numpy()[0] for date in dates])
     for power, steady in ((stack, np.zeros_like(land)), (stack[:1], land)):
         found = measure_shifts(power, steady)
-        assert found.is_aligned.all()
+        assert found.is_coregistered.all()
         assert not found.needs_correction.any()
         assert np.isnan(found.rows).all()
     noise = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (4, 100, 100)).astype(np.float32)
@@ -202,7 +202,7 @@ def test_stack_is_a_cube_in_order_of_time(tmp_path, dates):
     assert not has_scene(tmp_path / "stack", "other", "print")
     orbit = int(dates[0]["relative_orbit"])
     assert read_stack(tmp_path / "stack", relative_orbit=orbit).sizes["time"] == len(dates)
-    with pytest.raises(BackdropError, match="no date of relative orbit 3"):
+    with pytest.raises(ReferenceImageError, match="no date of relative orbit 3"):
         read_stack(tmp_path / "stack", relative_orbit=3)
 
 
@@ -233,14 +233,14 @@ def test_slices_of_a_pass_are_one_date(tmp_path, dates):
 
 
 def test_stack_says_what_is_wrong(tmp_path, dates):
-    with pytest.raises(BackdropError, match="no date"):
+    with pytest.raises(ReferenceImageError, match="no date"):
         read_stack(tmp_path)
     add_scene(tmp_path, "a", dates[0])
     add_scene(tmp_path, "b", _cropped(dates[1]))
-    with pytest.raises(BackdropError, match="different grids"):
+    with pytest.raises(ReferenceImageError, match="different grids"):
         read_stack(tmp_path)
     (tmp_path / "b.zarr" / "zarr.json").write_text("nonsense")
-    with pytest.raises(BackdropError, match="damaged"):
+    with pytest.raises(ReferenceImageError, match="damaged"):
         read_stack(tmp_path)
     shutil.rmtree(tmp_path / "b.zarr")
     (tmp_path / "file").write_text("")

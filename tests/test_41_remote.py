@@ -16,7 +16,7 @@ from shapely import box
 from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.catalog.query import SceneQuery
-from sarship.download.http import Patience
+from sarship.download.http import RetryPolicy
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.remote import GDAL_OPTIONS
@@ -35,7 +35,7 @@ def product(tmp_path_factory) -> Path:
 @pytest.fixture
 def server(product, tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("sarship.download.probe.PATIENCE", Patience(n_attempts=3, base_s=0.01))
+    monkeypatch.setattr("sarship.download.probe.RETRY_POLICY", RetryPolicy(n_attempts=3, base_s=0.01))
     for option, value in {"MAX_RETRY": 1, "RETRY_DELAY": 0.01, "LOW_SPEED_TIME": 1}.items():
         monkeypatch.setitem(GDAL_OPTIONS, f"GDAL_HTTP_{option}", value)
     with serve_stac() as running:

@@ -11,18 +11,17 @@ from hypothesis import strategies as st
 
 from sarship.change.empty_level import lowest_groups
 from sarship.change.port_check import doubtful_piers
-from sarship.change.reference import fit_backdrop, level_on, of_orbit, open_water, sea_of, shift_of
-from sarship.change.update import update_backdrop
+from sarship.change.reference import fit_reference, level_on, of_orbit, open_water, sea_of, shift_of
 from sarship.detection.sidelobes import sidelobes_of
-from sarship.errors import BackdropError, OutputError
+from sarship.errors import OutputError, ReferenceImageError
 from sarship.port.grid import PortGrid
-from sarship.port.stack import read_backdrop, write_backdrop
-from sarship.schema import BACKDROP, PORT_SIGMA0
+from sarship.port.stack import read_reference, write_reference
+from sarship.schema import PORT_SIGMA0, REFERENCE
 
 GRID = PortGrid(crs="EPSG:32636", west_m=700_000.0, north_m=3_800_000.0, shape=(120, 120))
 LAND_CELLS = np.zeros(GRID.shape, bool)
 LAND_CELLS[:, 90:] = True
-LOOKS = 4.4
+ENL = 4.4
 
 
 def _outline(top: float, bottom: float, left: float, right: float) -> shapely.Polygon:
@@ -40,7 +39,7 @@ def _empty(rng: np.random.Generator, n_dates: int, winds: np.ndarray) -> tuple[n
     ground = np.random.default_rng(5).lognormal(np.log(0.2), 0.8, GRID.shape)
     level = np.where(LAND_CELLS, ground, 0.02)
     dates = np.where(LAND_CELLS, ground, 0.02 * winds[:, None, None])
-    return level, (dates * rng.gamma(LOOKS, 1 / LOOKS, (n_dates, *GRID.shape))).astype(np.float32)
+    return level, (dates * rng.gamma(ENL, 1 / ENL, (n_dates, *GRID.shape))).astype(np.float32)
 
 
 def _stack(dates: np.ndarray, orbit: int | list[int] = 49, first_day: int = 0) -> xr.Dataset:
@@ -72,16 +71,16 @@ def test_level_is_unbiased_where_nothing_ever_lay(n_dates):
     rng = np.random.default_rng(n_dates)
     winds = rng.uniform(0.4, 2.5, n_dates)
     level, dates = _empty(rng, n_dates, winds)
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
     error = _error_db(found, level)
     assert abs(np.median(error[~LAND_CELLS])) < 0.35
     assert abs(np.median(error[LAND_CELLS])) < 0.35
     assert np.percentile(np.abs(error), 95) < 3.2 * 4.34 * 0.5 / np.sqrt(n_dates)
-    for name, variable in BACKDROP.items():
+    for name, variable in REFERENCE.items():
         assert found[name].dims == variable.dims, name
     assert found["level"].dtype == np.float32
     assert found["spread"].to_numpy()[0, 0].mean() == pytest.approx(0.5, rel=0.12)
-    assert found["looks"].item() == pytest.approx(LOOKS, rel=0.05)
+    assert found["enl"].item() == pytest.approx(ENL, rel=0.05)
     assert not found["is_borrowed"].item()
 
 
@@ -96,7 +95,7 @@ def test_pier_that_is_busy_most_of_the_time_still_shows_empty(busy, contrast_db,
     vessel[40:60, 86:89] = True
     for date in rng.permutation(16)[:n_busy]:
         dates[date][vessel] += 0.02 * 10 ** (contrast_db / 10) * rng.gamma(4, 0.25, vessel.sum())
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
     error = _error_db(found, level)[vessel]
     assert np.median(error) < 2.0
     assert np.median(error) > -2.0
@@ -104,7 +103,7 @@ def test_pier_that_is_busy_most_of_the_time_still_shows_empty(busy, contrast_db,
 
 def test_lowest_group_equals_a_plain_one():
     rng = np.random.default_rng(3)
-    cube = rng.gamma(LOOKS, 1 / LOOKS, (12, 8, 8)).astype(np.float32)
+    cube = rng.gamma(ENL, 1 / ENL, (12, 8, 8)).astype(np.float32)
     cube[:5, :, 4:] *= 40
     cube[2, 3, 3] = np.nan
     level, squares, n_empty = lowest_groups(cube, np.full(12, 1e-9), 1e-9, 0.5)  # no sea: nothing follows it
@@ -125,7 +124,7 @@ def test_lowest_group_equals_a_plain_one():
 def test_few_dates_borrow_their_spread_and_say_so():
     rng = np.random.default_rng(1)
     level, dates = _empty(rng, 5, np.ones(5))
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
     assert found["is_borrowed"].item()
     assert found["n_dates"].item() == 5
     spread = found["spread"].to_numpy()[0, 0]
@@ -135,7 +134,7 @@ def test_few_dates_borrow_their_spread_and_say_so():
 
 
 @pytest.mark.parametrize("weather", ["rain", "stripes", "half"])
-def test_spoilt_date_does_not_spoil_the_backdrop(weather):
+def test_spoilt_date_does_not_spoil_the_reference(weather):
     rng = np.random.default_rng(2)
     level, dates = _empty(rng, 12, np.ones(12))
     if weather == "rain":
@@ -145,8 +144,8 @@ def test_spoilt_date_does_not_spoil_the_backdrop(weather):
         dates[3, ::7] += 0.5
     else:
         dates[3, :60] = np.nan
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
-    assert found["is_aligned"].all()
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
+    assert found["is_coregistered"].all()
     error = _error_db(found, level)
     assert np.abs(np.median(error[30:50, 40:60])) < 0.5
     assert np.percentile(np.abs(error), 99) < 2.5
@@ -158,15 +157,15 @@ def test_shifted_date_is_put_right_and_a_strange_one_left_out():
     dates[2] = np.roll(dates[2], (3, 0), (0, 1))
     dates[5] = np.random.default_rng(9).permutation(dates[5].ravel()).reshape(GRID.shape)
     stack = _stack(dates)
-    found = fit_backdrop(stack, land=LAND, piers=PIER)
+    found = fit_reference(stack, land=LAND, piers=PIER)
     assert found["row_shift"].to_numpy()[2] == pytest.approx(3, abs=0.2)
-    assert found["is_aligned"].to_numpy().tolist() == [k != 5 for k in range(9)]
+    assert found["is_coregistered"].to_numpy().tolist() == [k != 5 for k in range(9)]
     assert found["n_dates"].item() == 8
     one = of_orbit(found, _image(stack, 2))
     _, steady = open_water(GRID, LAND, PIER)
     assert shift_of(_image(stack, 2), one, steady) == pytest.approx((3, 0), abs=0.2)
     assert shift_of(_image(stack, 0), one, steady) == (0.0, 0.0)
-    with pytest.raises(BackdropError, match="cannot be laid on"):
+    with pytest.raises(ReferenceImageError, match="cannot be laid on"):
         shift_of(_image(stack, 5), one, steady)
     new = _stack(np.roll(_empty(rng, 1, np.ones(1))[1], (0, -2), (1, 2)), first_day=20)
     assert shift_of(_image(new, 0), one, steady) == pytest.approx((0, -2), abs=0.3)
@@ -177,77 +176,57 @@ def test_orbits_are_kept_apart_and_others_refused():
     _, dates = _empty(rng, 8, np.ones(8))
     dates[4:, 60:] *= 3
     stack = _stack(dates, [49] * 4 + [22] * 4)
-    found = fit_backdrop(stack, land=LAND, piers=PIER)
+    found = fit_reference(stack, land=LAND, piers=PIER)
     assert found["relative_orbit"].to_numpy().tolist() == [22, 49]
     assert found["n_dates"].to_numpy().tolist() == [4, 4]
     ratio = found["level"].sel(relative_orbit=22) / found["level"].sel(relative_orbit=49)
     assert float(ratio[0, 60:, 90:].median()) == pytest.approx(3, rel=0.1)
     other = _stack(dates[:1], 7)
-    with pytest.raises(BackdropError, match="knows relative orbit 22, 49"):
+    with pytest.raises(ReferenceImageError, match="knows relative orbit 22, 49"):
         of_orbit(found, _image(other, 0))
     elsewhere = _image(stack, 0).isel(y=slice(0, 50))
-    with pytest.raises(BackdropError, match="another port or grid"):
+    with pytest.raises(ReferenceImageError, match="another port or grid"):
         of_orbit(found, elsewhere)
 
 
 def test_nothing_to_learn_from_is_said():
     dates = np.full((3, *GRID.shape), np.nan, np.float32)
-    with pytest.raises(BackdropError, match="none of the 3 dates"):
-        fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    with pytest.raises(ReferenceImageError, match="none of the 3 dates"):
+        fit_reference(_stack(dates), land=LAND, piers=PIER)
 
 
 def test_single_date_is_its_own_level():
     _, dates = _empty(np.random.default_rng(7), 1, np.ones(1))
-    found = fit_backdrop(_stack(dates))
+    found = fit_reference(_stack(dates))
     assert found["n_dates"].item() == 1
     assert np.isfinite(found["level"]).all()
 
 
-def test_ship_that_never_leaves_stands_in_the_backdrop_and_a_crane_or_a_corner_does_not():
+def test_ship_that_never_leaves_stands_in_the_reference_and_a_crane_or_a_corner_does_not():
     rng = np.random.default_rng(10)
     _, dates = _empty(rng, 10, np.ones(10))
     quay = np.s_[:, 20:100, 88:90]
-    dates[quay] += 0.4 * rng.gamma(LOOKS, 1 / LOOKS, dates[quay].shape)
+    dates[quay] += 0.4 * rng.gamma(ENL, 1 / ENL, dates[quay].shape)
     ship, crane = np.s_[:, 50:62, 86:89], np.s_[:, 80:83, 86:90]
     for place, power in ((ship, 4.0), (crane, 30.0)):
-        dates[place] += power * rng.gamma(LOOKS, 1 / LOOKS, dates[place].shape)
+        dates[place] += power * rng.gamma(ENL, 1 / ENL, dates[place].shape)
     down, across = (10.0 * (axis - spot) for axis, spot in zip(np.indices(dates.shape[1:]), (35, 87), strict=True))
     corner = np.fmax(sidelobes_of((down, across), (22.0, 20.0)), np.exp2(-4 * ((down / 22) ** 2 + (across / 20) ** 2)))
-    dates += 100 * corner * rng.gamma(LOOKS, 1 / LOOKS, dates.shape)  # with a cross of 120 m above the quay
-    stands = fit_backdrop(_stack(dates), land=LAND, piers=PIER)["stands"].to_numpy()[0, 0]
-    assert stands[ship[1:]].mean() > 0.8
-    assert not stands[crane[1:]].any()
-    assert not stands[20:49].any()
-    assert stands.sum() < 60
+    dates += 100 * corner * rng.gamma(ENL, 1 / ENL, dates.shape)  # with a cross of 120 m above the quay
+    is_permanent = fit_reference(_stack(dates), land=LAND, piers=PIER)["is_permanent"].to_numpy()[0, 0]
+    assert is_permanent[ship[1:]].mean() > 0.8
+    assert not is_permanent[crane[1:]].any()
+    assert not is_permanent[20:49].any()
+    assert is_permanent.sum() < 60
 
 
-def test_later_date_joins_without_the_stack():
-    """Two dates more by update come near to a fit of all; a berth that falls empty at last begins anew."""
-    rng = np.random.default_rng(8)
-    level, dates = _empty(rng, 14, rng.uniform(0.6, 1.8, 14))
-    berth = np.s_[40:50, 80:88]
-    dates[:12, *berth] *= 100
-    stack = _stack(dates)
-    found = fit_backdrop(stack.isel(time=slice(0, 12)), land=LAND, piers=PIER)
-    assert np.median(_error_db(found, level)[berth]) > 15
-    for k in (12, 13, 13):
-        found = update_backdrop(found, _image(stack, k), land=LAND, piers=PIER)
-    assert found["n_dates"].item() == 14
-    assert found["scene"].to_numpy().tolist() == stack["scene"].to_numpy().tolist()
-    whole = fit_backdrop(stack, land=LAND, piers=PIER)
-    error = 10 * np.log10(found["level"] / whole["level"]).to_numpy()[0, 0]
-    error[berth] = 0
-    assert np.percentile(np.abs(error), 95) < 0.6
-    assert abs(np.median(_error_db(found, level)[berth])) < 1.5
-
-
-def test_backdrop_is_saved_whole_and_read_back(tmp_path):
+def test_reference_is_saved_whole_and_read_back(tmp_path):
     _, dates = _empty(np.random.default_rng(9), 4, np.ones(4))
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
-    path = write_backdrop(found, tmp_path / "tartus.nc")
-    back = read_backdrop(path)
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
+    path = write_reference(found, tmp_path / "tartus.nc")
+    back = read_reference(path)
     assert PortGrid.of(back) == GRID
-    for name in BACKDROP:
+    for name in REFERENCE:
         np.testing.assert_array_equal(back[name].to_numpy(), found[name].to_numpy())
     assert complaints_of(path) == []
     with xr.open_dataset(path, decode_coords="all") as opened:
@@ -256,15 +235,15 @@ def test_backdrop_is_saved_whole_and_read_back(tmp_path):
         assert opened["x"].attrs["standard_name"] == "projection_x_coordinate"
     assert of_orbit(back, _image(_stack(dates), 0)).sel(polarization="VV")["n_dates"].item() == 4
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(BackdropError, match="cannot be read"):
-        read_backdrop(path)
-    with pytest.raises(BackdropError, match="cannot be read"):
-        read_backdrop(tmp_path / "absent.nc")
+    with pytest.raises(ReferenceImageError, match="cannot be read"):
+        read_reference(path)
+    with pytest.raises(ReferenceImageError, match="cannot be read"):
+        read_reference(tmp_path / "absent.nc")
     found[["sea"]].to_netcdf(tmp_path / "part.nc", engine="h5netcdf")
-    with pytest.raises(BackdropError, match="no backdrop: it lacks level"):
-        read_backdrop(tmp_path / "part.nc")
+    with pytest.raises(ReferenceImageError, match="no reference: it lacks level"):
+        read_reference(tmp_path / "part.nc")
     with pytest.raises(OutputError, match="cannot write"):
-        write_backdrop(found, tmp_path / "absent" / "tartus.nc")
+        write_reference(found, tmp_path / "absent" / "tartus.nc")
 
 
 def test_sea_level_is_that_of_open_water():
@@ -280,7 +259,7 @@ def test_sea_level_is_that_of_open_water():
 
 def test_pier_that_was_drawn_in_the_open_sea_is_told_from_one_at_a_quay():
     _, dates = _empty(np.random.default_rng(12), 4, np.ones(4))
-    found = fit_backdrop(_stack(dates), land=LAND, piers=PIER)
+    found = fit_reference(_stack(dates), land=LAND, piers=PIER)
     places = {
         "quay": (PIER, "pier"),
         "adrift": (_outline(30, 60, 30, 31), "pier"),

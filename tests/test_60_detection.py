@@ -19,7 +19,7 @@ from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, Vessel, simulate_product
 
 COLUMNS = ("line", "pixel", "value", "clutter", "score", "is_edge")
-LOOSE = DetectionParams(pfa=1e-3, guard_m=60, background_m=150)
+LOOSE = DetectionParams(pfa=1e-3, guard_m=60, training_m=90)
 """Many hits, and a ring that is small beside the image."""
 
 
@@ -47,16 +47,16 @@ def images(product):
     return [product.digital_numbers(name) for name in product.polarizations]
 
 
-def ring(product, pfa, guard, background):
+def ring(product, pfa, guard, training):
     """Parameters as the product and the defaults of `DetectionParams` make them."""
     cell = math.prod(product.resolution_m)
     return CfarParams(
         pfa=pfa,
         guard=guard,
-        background=background,
-        looks=product.looks,
-        independent=product.line_spacing_m * product.pixel_spacing_m / cell,
-        min_ring=math.ceil(0.1 * ((2 * background + 1) ** 2 - (2 * guard + 1) ** 2)),
+        training=training,
+        enl=product.enl,
+        effective_sample_ratio=product.line_spacing_m * product.pixel_spacing_m / cell,
+        min_ring=math.ceil(0.1 * ((2 * (guard + training) + 1) ** 2 - (2 * guard + 1) ** 2)),
     )
 
 
@@ -133,7 +133,7 @@ def test_progress_counts_the_lines_of_the_window(product, monkeypatch):
 
 
 def test_two_polarizations_share_the_false_alarms(product):
-    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 20, 40))
+    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 20, 20))
     found = detect(product)
     for name in COLUMNS[:-1]:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
@@ -141,7 +141,7 @@ def test_two_polarizations_share_the_false_alarms(product):
 
 def test_one_polarization_has_all_the_false_alarms(stripmap_product):
     product = open_grd(stripmap_product[0])
-    expected = cfar.detect(*images(product), ring(product, 1e-5, 20, 40))
+    expected = cfar.detect(*images(product), ring(product, 1e-5, 20, 20))
     found = detect(product, DetectionParams(pfa=1e-5))
     assert len(found)
     np.testing.assert_array_equal(found.score, expected.score)
@@ -150,19 +150,19 @@ def test_one_polarization_has_all_the_false_alarms(stripmap_product):
 
 def test_ring_is_in_metres(ew_product):
     product = open_grd(ew_product[0])
-    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 5, 10))
+    expected = cfar.detect_dual(*images(product), ring(product, DetectionParams().pfa, 5, 5))
     np.testing.assert_array_equal(detect(product).score, expected.score)
 
 
 def test_ring_is_never_without_width(product):
-    expected = cfar.detect_dual(*images(product), ring(product, 1e-3, 10, 11))
-    found = detect(product, DetectionParams(pfa=1e-3, guard_m=100, background_m=101))
+    expected = cfar.detect_dual(*images(product), ring(product, 1e-3, 10, 1))
+    found = detect(product, DetectionParams(pfa=1e-3, guard_m=100, training_m=1))
     np.testing.assert_array_equal(found.score, expected.score)
 
 
 def test_a_ring_too_wide_is_refused_in_metres(product):
-    with pytest.raises(ValueError, match=r"background_m=2000 has .* make it narrower"):
-        detect(product, DetectionParams(background_m=2000))
+    with pytest.raises(ValueError, match=r"training_m=1800 has .* make it narrower"):
+        detect(product, DetectionParams(training_m=1800))
 
 
 def test_a_window_outside_the_image_is_refused(product):
@@ -217,7 +217,7 @@ def test_missing_data_is_an_edge(old_product):
     product = open_grd(old_product[0])
     image = product.digital_numbers("VV")
     assert (image == 0).any()
-    hits = detect(product, DetectionParams(pfa=1e-2, guard_m=50, background_m=100))
+    hits = detect(product, DetectionParams(pfa=1e-2, guard_m=50, training_m=50))
     data = np.pad((image > 0) | (product.digital_numbers("VH") > 0), 1)
     near = np.lib.stride_tricks.sliding_window_view(data, (3, 3)).all(axis=(2, 3))
     np.testing.assert_array_equal(hits.is_edge, ~near[hits.line, hits.pixel])
@@ -256,7 +256,7 @@ def test_masked_pixels_are_in_no_ring(product):
     land = on_map(product, shapely.box(300, 200, 400, 300))
     line, pixel = np.mgrid[:600, :720]
     valid = ~shapely.contains_xy(product.geometry.to_image_polygon(land), pixel, line)
-    expected = cfar.detect_dual(*images(product), ring(product, 1e-3, 6, 15), valid)
+    expected = cfar.detect_dual(*images(product), ring(product, 1e-3, 6, 9), valid)
     found = detect(product, LOOSE, land=land)
     np.testing.assert_array_equal(found.line, expected.line)
     np.testing.assert_array_equal(found.clutter, expected.clutter)

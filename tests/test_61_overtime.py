@@ -11,9 +11,9 @@ import xarray as xr
 from scipy import ndimage
 
 from sarship import open_grd
-from sarship.change.detection import detect_over_time, port_masks
-from sarship.change.reference import fit_backdrop
-from sarship.errors import BackdropError
+from sarship.change.detection import detect_change, port_masks
+from sarship.change.reference import fit_reference
+from sarship.errors import ReferenceImageError
 from sarship.model import DetectionParams
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.piers import read_port
@@ -44,17 +44,17 @@ def empties(place):
     dates, grain = [], _speckle(rng, (grid.shape[0] + 200, grid.shape[1] + 200))
     for k in range(N_DATES):
         wind = np.where(masks.steady | quay, 1, rng.uniform(0.6, 1.6))
-        looks = [wind * level * share * _turned(grain, rng, grid.shape) for share in (1.0, 0.2)]
-        dates.append(_date(np.stack(looks), grid, product, k))
+        enl = [wind * level * share * _turned(grain, rng, grid.shape) for share in (1.0, 0.2)]
+        dates.append(_date(np.stack(enl), grid, product, k))
     return dates
 
 
 def _speckle(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
-    looks = np.zeros(shape)
+    enl = np.zeros(shape)
     for _ in range(4):
         noise = ndimage.gaussian_filter(rng.standard_normal((2, *shape)), (0, 0.7, 0.7))
-        looks += (noise**2).sum(axis=0)
-    return looks / looks.mean()
+        enl += (noise**2).sum(axis=0)
+    return enl / enl.mean()
 
 
 def _turned(grain: np.ndarray, rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
@@ -77,7 +77,7 @@ def _date(power: np.ndarray, grid: PortGrid, product, k: int) -> xr.DataArray:
 
 def _fit(dates, place):
     port, piers, *_ = place
-    return fit_backdrop(_stacked(dates), land=port.land, piers=piers)
+    return fit_reference(_stacked(dates), land=port.land, piers=piers)
 
 
 def _stacked(dates) -> xr.Dataset:
@@ -89,7 +89,7 @@ def _stacked(dates) -> xr.Dataset:
 
 
 @pytest.fixture(scope="module")
-def backdrop(empties, place):
+def reference(empties, place):
     return _fit(empties[:12], place)
 
 
@@ -105,30 +105,30 @@ def test_masks_hold_the_waters_side(place):
     assert 0.2 < watered.water.mean() < 0.8
 
 
-@pytest.mark.parametrize("is_reference", [True, False], ids=["a date of the backdrop", "a later date"])
-def test_false_alarms_near_piers_keep_to_their_rate(empties, backdrop, place, is_reference):
+@pytest.mark.parametrize("is_reference", [True, False], ids=["a date of the reference", "a later date"])
+def test_false_alarms_near_piers_keep_to_their_rate(empties, reference, place, is_reference):
     """At 1e-3 a cell and polarisation pair, on speckle with the wind of its day, beside a quay 20 dB above the sea."""
     *_, masks, product = place
     dates = empties[:3] if is_reference else empties[12:]
     params = DetectionParams(pier_pfa=1e-3)
     n_hits = n_cells = 0
     for image in dates:
-        hits, _ = detect_over_time(image, product, backdrop, masks, params)
+        hits, _ = detect_change(image, product, reference, masks, params)
         n_hits += masks.near[hits.line, hits.pixel].sum()
         n_cells += masks.near.sum()
     assert n_hits / n_cells < 2e-3
     assert is_reference or n_hits / n_cells > 1e-4
 
 
-def test_empty_piers_stay_empty(empties, backdrop, place):
+def test_empty_piers_stay_empty(empties, reference, place):
     *_, masks, product = place
     for image in empties[12:]:
-        hits, _ = detect_over_time(image, product, backdrop, masks)
+        hits, _ = detect_change(image, product, reference, masks)
         assert len(hits) <= 3
 
 
-def test_vessels_are_hit_with_their_evidence(empties, backdrop, place):
-    """At the quay against a backdrop 20 dB over the sea, and in open water where only the ring decides."""
+def test_vessels_are_hit_with_their_evidence(empties, reference, place):
+    """At the quay against a reference 20 dB over the sea, and in open water where only the ring decides."""
     port, _, grid, masks, product = place
     image = empties[13].copy()
     quay = np.argwhere(ndimage.binary_dilation(masks.steady, iterations=2) & masks.water)
@@ -138,10 +138,10 @@ def test_vessels_are_hit_with_their_evidence(empties, backdrop, place):
     image[:, far[0] : far[0] + 4, far[1] : far[1] + 2] += 3.0
     inland = np.argwhere(grid.covers(port.land, -60))[500]
     image[:, inland[0] : inland[0] + 5, inland[1] : inland[1] + 5] += 50.0
-    hits, seen = detect_over_time(image, product, backdrop, masks)
+    hits, seen = detect_change(image, product, reference, masks)
     at_quay = (abs(hits.line - row) <= 3) & (abs(hits.pixel - column) <= 1)
     assert at_quay.sum() >= 10
-    assert set(hits.evidence[at_quay]) == {"backdrop"}
+    assert set(hits.evidence[at_quay]) == {"reference"}
     afloat = (hits.line >= far[0]) & (hits.line < far[0] + 4) & (hits.pixel >= far[1]) & (hits.pixel < far[1] + 2)
     assert afloat.sum() == 8
     assert set(hits.evidence[afloat]) == {"both"}
@@ -156,14 +156,14 @@ def test_vessels_are_hit_with_their_evidence(empties, backdrop, place):
     assert not hits.is_edge[at_quay].any()
 
 
-def test_one_thread_finds_the_same(backdrop, empties, place):
+def test_one_thread_finds_the_same(reference, empties, place):
     """Each polarisation is searched on a thread of its own, and both at once, on a date moved as well."""
     *_, masks, product = place
     dates = [empties[13], empties[13].copy(data=np.roll(empties[13].to_numpy(), 3, axis=1))]
     params = DetectionParams(pier_pfa=1e-2, pfa=1e-3)
-    both = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
+    both = [detect_change(date, product, reference, masks, params) for date in dates]
     with mock.patch("sarship.change.detection.ThreadPoolExecutor", side_effect=lambda _: ThreadPoolExecutor(1)):
-        one = [detect_over_time(date, product, backdrop, masks, params) for date in dates]
+        one = [detect_change(date, product, reference, masks, params) for date in dates]
     for (hits, seen), (again, seen_again) in zip(both, one, strict=True):
         assert len(hits) > 20
         assert seen.shift == seen_again.shift
@@ -172,54 +172,54 @@ def test_one_thread_finds_the_same(backdrop, empties, place):
 
 
 def test_real_dates_give_the_same_with_and_without_themselves(harbour, place):
-    """Even of four dates, what a date adds to its own backdrop hardly matters to its hits."""
+    """Even of four dates, what a date adds to its own reference hardly matters to its hits."""
     *_, grid, masks, product = place
     dates = [to_port_grid(open_grd(path), grid) for path in harbour.products]
     own = _fit(dates, place)
     others = _fit(
         [dates[1], dates[2], dates[3], dates[2].assign_coords(scene="again", time=dates[2]["time"] + 1)], place
     )
-    found = [detect_over_time(dates[0], product, each, masks)[0] for each in (own, others)]
+    found = [detect_change(dates[0], product, each, masks)[0] for each in (own, others)]
     cells = [set(zip(hits.line.tolist(), hits.pixel.tolist(), strict=True)) for hits in found]
     assert len(cells[0] & cells[1]) > 0.75 * max(map(len, cells))
 
 
-def test_what_cannot_be_compared_is_refused(empties, backdrop, place):
+def test_what_cannot_be_compared_is_refused(empties, reference, place):
     *_, masks, product = place
-    with pytest.raises(BackdropError, match="knows relative orbit"):
-        detect_over_time(empties[0].assign_coords(relative_orbit=7), product, backdrop, masks)
-    with pytest.raises(BackdropError, match="another port or grid"):
-        detect_over_time(empties[0], product, backdrop.assign_attrs(crs="EPSG:32637"), masks)
+    with pytest.raises(ReferenceImageError, match="knows relative orbit"):
+        detect_change(empties[0].assign_coords(relative_orbit=7), product, reference, masks)
+    with pytest.raises(ReferenceImageError, match="another port or grid"):
+        detect_change(empties[0], product, reference.assign_attrs(crs="EPSG:32637"), masks)
 
 
-def test_half_a_port_and_one_polarisation(empties, backdrop, place):
+def test_half_a_port_and_one_polarisation(empties, reference, place):
     *_, masks, product = place
     image = empties[13].copy()
     image[:, : image.sizes["y"] // 2] = np.nan
-    hits, _ = detect_over_time(image, product, backdrop, masks)
+    hits, _ = detect_change(image, product, reference, masks)
     assert len(hits) <= 3
     alone = image.isel(polarization=[0])
-    hits, _ = detect_over_time(alone, product, backdrop, masks, DetectionParams(pier_pfa=1e-2))
+    hits, _ = detect_change(alone, product, reference, masks, DetectionParams(pier_pfa=1e-2))
     assert len(hits) > 0
     assert (hits.line >= image.sizes["y"] // 2).all()
     assert set(hits.sigma0) == {"VV"}
     unseen = image.where(False)
-    assert len(detect_over_time(unseen, product, backdrop, masks)[0]) == 0
+    assert len(detect_change(unseen, product, reference, masks)[0]) == 0
 
 
-def test_date_that_lies_three_cells_off_is_searched_where_it_belongs(empties, backdrop, place):
+def test_date_that_lies_three_cells_off_is_searched_where_it_belongs(empties, reference, place):
     *_, masks, product = place
     image = empties[13].copy()
     quay = np.argwhere(ndimage.binary_dilation(masks.steady, iterations=2) & masks.water)
     row, column = quay[len(quay) // 2]
     image[:, row - 3 : row + 4, column - 1 : column + 2] += 20.0
     moved = image.copy(data=np.roll(image.to_numpy(), (3, -2), (1, 2)))
-    hits, seen = detect_over_time(moved, product, backdrop, masks)
+    hits, seen = detect_change(moved, product, reference, masks)
     assert seen.shift == pytest.approx((3, -2), abs=0.2)
     assert ((abs(hits.line - row) <= 3) & (abs(hits.pixel - column) <= 1)).sum() >= 15  # of the 21 where it lies
 
 
-def test_rain_is_weather_and_not_vessels(empties, backdrop, place):
+def test_rain_is_weather_and_not_vessels(empties, reference, place):
     """Cells of a kilometre, 7 dB over the sea: the ring of the ratio takes them for what they are."""
     *_, masks, product = place
     image = empties[14].copy()
@@ -227,5 +227,5 @@ def test_rain_is_weather_and_not_vessels(empties, backdrop, place):
     for y, x in ((0.3, 0.3), (0.6, 0.5), (0.5, 0.8)):
         off = (down - y * image.sizes["y"]) ** 2 + (across - x * image.sizes["x"]) ** 2
         image += (0.08 * np.exp(-off / (2 * 50.0**2))).astype(np.float32)
-    hits, _ = detect_over_time(image, product, backdrop, masks)
+    hits, _ = detect_change(image, product, reference, masks)
     assert len(hits) <= 6

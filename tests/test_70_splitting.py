@@ -85,11 +85,11 @@ def test_the_lesser_of_a_doubtful_pair_may_be_nothing():
 def test_evidence_is_of_each_vessel():
     image = pair(100, ahead=130.0)
     hits = hits_of(image)
-    evidence = np.where(hits.pixel < 60, "ring", "backdrop")
+    evidence = np.where(hits.pixel < 60, "ring", "reference")
     marked = hits_of(image, evidence=evidence)
     table = find_vessels(marked, north_up(), DetectionParams(), piers=WATERS).sort_values("pixel")
-    assert set(table["evidence"]) <= {"ring", "backdrop", "both"}
-    assert table["evidence"].iloc[0] != "backdrop"
+    assert set(table["evidence"]) <= {"ring", "reference", "both"}
+    assert table["evidence"].iloc[0] != "reference"
     assert table["evidence"].iloc[-1] != "ring"
     assert found(image)["evidence"].tolist() == ["ring", "ring"]
 

@@ -42,9 +42,9 @@ def flags_of(rows, change=(), *, land=LAND, hits=((28, 20.0),)):
     image = xr.DataArray(power, coords, ("polarization", "y", "x"), attrs=GRID.attrs)
     shape = ("relative_orbit", "polarization", "y", "x")
     levels = {"level": np.full((1, *power.shape), 0.1), "spread": np.full((1, *power.shape), 0.5)}
-    backdrop = xr.Dataset({name: (shape, value) for name, value in levels.items()}, attrs=GRID.attrs)
-    backdrop = backdrop.assign(sea=(shape[:2], [[0.1]]))
-    backdrop = backdrop.assign_coords(relative_orbit=[87], polarization=["VV"], y=GRID.y, x=GRID.x)
+    reference = xr.Dataset({name: (shape, value) for name, value in levels.items()}, attrs=GRID.attrs)
+    reference = reference.assign(sea=(shape[:2], [[0.1]]))
+    reference = reference.assign_coords(relative_orbit=[87], polarization=["VV"], y=GRID.y, x=GRID.x)
     ashore = np.broadcast_to(ASHORE, (SIZE, SIZE))
     masks = PortMasks(water=~ashore, near=~ashore, open_water=~ashore, steady=ashore)
     table = []
@@ -60,7 +60,7 @@ def flags_of(rows, change=(), *, land=LAND, hits=((28, 20.0),)):
         clutter=value / 20,
         score=value.astype(np.float32),
     )
-    against = {"image": image, "backdrop": backdrop, "masks": masks, "piers": PIERS, "land": land}
+    against = {"image": image, "reference": reference, "masks": masks, "piers": PIERS, "land": land}
     vessels = VESSELS.check(flag_cranes(make_vessels(*table), found, Seen(), **against))
     marked = vessels["flag"] == "crane"
     assert (vessels["n_low"] == np.where(marked, 0, 1)).all()
@@ -92,7 +92,7 @@ def test_what_is_long_or_at_anchor_or_known_already_is_left():
     assert flags_of([(20, 29, {"length_m": 60.0})], legs) == [""]
     assert flags_of([(20, 29, {"pier": "A"})], legs) == [""]
     assert flags_of([(20, 29, {"pier": None})], legs) == [""]
-    assert flags_of([(20, 29, {"flag": "ghost"})], legs) == ["ghost"]
+    assert flags_of([(20, 29, {"flag": "ambiguity"})], legs) == ["ambiguity"]
 
 
 def test_nobody_is_moored_so_far_off_unless_rafted():

@@ -12,7 +12,7 @@ from tables import PIERS, make_coverage, make_scenes, make_vessels
 
 from sarship.counts.by_pier import count_by_pier
 from sarship.schema import NOT_COUNTED, SCENES, VESSELS
-from sarship.vessels.flags import ambiguity_m, doubt_at_piers, flag_ghosts, flag_lasting
+from sarship.vessels.flags import ambiguity_m, doubt_at_piers, flag_ambiguities, flag_lasting
 
 SCENE = "S1"
 RANGE_M, SPEED, HERTZ, PRF = 850_000.0, 7_500.0, 5.405e9, {"IW1": 1717.0, "IW2": 1452.0}
@@ -68,11 +68,11 @@ def test_the_first_ambiguity_is_kilometres_away():
 
 
 @pytest.mark.parametrize("order", [-2, -1, 1, 2])
-def test_a_ghost_is_marked_with_its_source(order):
+def test_a_ambiguity_is_marked_with_its_source(order):
     lines = [0.0, order * STEP_M / 10, 300.0]
     rows = [{"line": line, "sigma0_co": level} for line, level in zip(lines, [100.0, 0.5, 0.4], strict=True)]
-    found = VESSELS.check(flag_ghosts(table(rows), product()))
-    assert found["flag"].tolist() == ["", "ghost", ""]
+    found = VESSELS.check(flag_ambiguities(table(rows), product()))
+    assert found["flag"].tolist() == ["", "ambiguity", ""]
     assert found["flag_source"].iloc[1] == "v0"
     assert found["flag_source"].isna().tolist() == [True, False, True]
 
@@ -80,21 +80,21 @@ def test_a_ghost_is_marked_with_its_source(order):
 @pytest.mark.parametrize(
     ("lines", "pixels", "level"),
     [
-        (STEP_M / 10, 0.0, 10.0),  # ten decibels below is no ghost
+        (STEP_M / 10, 0.0, 10.0),  # ten decibels below is no ambiguity
         (STEP_M / 10, 0.0, 0.001),  # nor is fifty
         (STEP_M / 10, 20.0, 0.5),  # 200 m aside
         (0.9 * STEP_M / 10, 0.0, 0.5),  # half a kilometre from where it should be
     ],
 )
-def test_what_only_looks_like_a_ghost_is_none(lines, pixels, level):
+def test_what_only_looks_like_a_ambiguity_is_none(lines, pixels, level):
     rows = [{"sigma0_co": 100.0}, {"line": lines, "pixel": pixels, "sigma0_co": level}]
-    assert flag_ghosts(table(rows), product())["flag"].tolist() == ["", ""]
+    assert flag_ambiguities(table(rows), product())["flag"].tolist() == ["", ""]
 
 
 def test_brightness_that_was_not_recorded_flags_nothing():
     rows = [{"sigma0_co": np.nan, "sigma0_cross": np.nan}, {"line": STEP_M / 10, "sigma0_co": np.nan}]
-    assert flag_ghosts(table(rows), product())["flag"].tolist() == ["", ""]
-    assert len(flag_ghosts(VESSELS.empty(), product())) == 0
+    assert flag_ambiguities(table(rows), product())["flag"].tolist() == ["", ""]
+    assert len(flag_ambiguities(VESSELS.empty(), product())) == 0
 
 
 def passes(n):
@@ -167,9 +167,9 @@ def test_a_busy_quay_is_no_place_of_its_own():
     assert set(flags_of(guests, 10)["flag"]) == {""}
 
 
-def test_a_ghost_stays_a_ghost():
-    rows = seen_on(range(10), flag="ghost")
-    assert set(flags_of(rows, 10)["flag"]) == {"ghost"}
+def test_a_ambiguity_stays_a_ambiguity():
+    rows = seen_on(range(10), flag="ambiguity")
+    assert set(flags_of(rows, 10)["flag"]) == {"ambiguity"}
     assert len(flag_lasting(VESSELS.empty(), SCENES.empty())) == 0
 
 
@@ -199,8 +199,8 @@ def test_what_is_short_at_a_pier_may_be_gear():
     assert found["n_high"].tolist() == [1, 1, 1]
 
 
-def test_ghosts_and_fixtures_are_not_counted_and_what_never_leaves_is():
-    rows = [(SCENE, "A", {"flag": flag}) for flag in ("ghost", "fixture", "always_there", "")]
+def test_ambiguities_and_fixtures_are_not_counted_and_what_never_leaves_is():
+    rows = [(SCENE, "A", {"flag": flag}) for flag in ("ambiguity", "fixture", "always_there", "")]
     vessels = make_vessels(*rows)
     counts = count_by_pier(vessels, PIERS, make_scenes((SCENE, "2024-12-01")), make_coverage((SCENE, "A", 1.0)))
     assert counts["n_vessels"].sel(pier="A").item() == 2

@@ -8,8 +8,8 @@ import rasterio
 import zarr
 
 from sarship import read_port, survey
-from sarship.errors import BackdropError, ProductWarning
-from sarship.port.stack import read_backdrop, read_scene, read_stack, write_backdrop
+from sarship.errors import ProductWarning, ReferenceImageError
+from sarship.port.stack import read_reference, read_scene, read_stack, write_reference
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def surveyed(harbour, tmp_path_factory):
 
 
 def _times(folder):
-    files = [path for kind in ("stack", "backdrops", "compared") for path in (folder / kind).rglob("*")]
+    files = [path for kind in ("stack", "references", "compared") for path in (folder / kind).rglob("*")]
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
@@ -28,13 +28,13 @@ def test_four_dates_are_counted_against_the_empty_port(harbour, surveyed):
     folder, _, results = surveyed
     assert (results.counts["n_reference_dates"] == 4).all()
     assert (results.coverage["n_reference_dates"] == 4).all()
-    assert set(results.vessels["evidence"]) <= {"ring", "backdrop", "both"}
+    assert set(results.vessels["evidence"]) <= {"ring", "reference", "both"}
     assert (results.vessels["evidence"] != "ring").any()
     assert (results.counts["n_vessels"].sel(pier="Naval mole") == 0).sum() >= 3
-    (path,) = (folder / "backdrops").iterdir()
-    backdrop = read_backdrop(path)
-    assert backdrop["n_dates"].item() == 4
-    assert backdrop["is_borrowed"].item()
+    (path,) = (folder / "references").iterdir()
+    reference = read_reference(path)
+    assert reference["n_dates"].item() == 4
+    assert reference["is_borrowed"].item()
     (stack,) = (folder / "stack").iterdir()
     assert read_stack(stack)["scene"].to_numpy().tolist() == [product.stem for product in harbour.products]
     assert read_scene(stack, harbour.products[0].stem).dims == ("polarization", "y", "x")
@@ -70,24 +70,24 @@ def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, surveyed, tmp_
     alone = survey(harbour.products[:1], port, tmp_path / "one")
     assert (alone.counts["n_reference_dates"] == 0).all()
     assert set(alone.vessels["evidence"]) == {"ring"}
-    without = survey(harbour.products[:1], port, tmp_path / "one", backdrop=False)
+    without = survey(harbour.products[:1], port, tmp_path / "one", reference=False)
     assert without.counts["n_vessels"].equals(alone.counts["n_vessels"])
     assert not (tmp_path / "one" / "stack").exists()
 
 
 def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
-    """A backdrop that was cut is fitted anew; a date that cannot be laid on the others is counted by its image."""
+    """A reference that was cut is fitted anew; a date that cannot be laid on the others is counted by its image."""
     folder, port, results = surveyed
     out = shutil.copytree(folder, tmp_path / "out")
-    (path,) = (out / "backdrops").iterdir()
+    (path,) = (out / "references").iterdir()
     path.write_bytes(path.read_bytes()[:1000])
     shutil.rmtree(out / "compared" / harbour.products[0].stem)
     again = survey(harbour.products, port, out)
     assert again.counts["n_vessels"].equals(results.counts["n_vessels"])
-    backdrop = read_backdrop(path)
-    strange = backdrop["is_aligned"].copy()
+    reference = read_reference(path)
+    strange = reference["is_coregistered"].copy()
     strange[1] = False
-    write_backdrop(backdrop.assign(is_aligned=strange), path)
+    write_reference(reference.assign(is_coregistered=strange), path)
     shutil.rmtree(out / "compared" / harbour.products[1].stem)
     with pytest.warns(ProductWarning, match="cannot be laid on the other dates .* by the image alone"):
         told = survey(harbour.products, port, out)
@@ -96,7 +96,7 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
 
 def test_port_too_large_for_a_grid_is_said(harbour, surveyed, tmp_path, monkeypatch):
     _, port, _ = surveyed
-    monkeypatch.setattr("sarship.port.grid.MOST_CELLS", 1000)
+    monkeypatch.setattr("sarship.port.grid.MAX_CELLS", 1000)
     with pytest.warns(ProductWarning, match="too large for one grid .* by single images"):
         results = survey(harbour.products, port, tmp_path / "out")
     assert (results.counts["n_reference_dates"] == 0).all()
@@ -116,11 +116,11 @@ def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
     assert told.counts["n_vessels"].notnull().all()
 
 
-def test_a_saved_backdrop_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
+def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
     """It may come from another machine; of another port, of too few dates or of another orbit it is refused."""
     folder, port, results = surveyed
-    (path,) = (folder / "backdrops").iterdir()
-    saved = read_backdrop(path)
+    (path,) = (folder / "references").iterdir()
+    saved = read_reference(path)
     one = survey(harbour.products[2:3], port, tmp_path / "one", saved=[saved])
     assert (one.counts["n_reference_dates"] == 4).all()
     np.testing.assert_array_equal(one.counts["n_vessels"][0], results.counts["n_vessels"][2])
@@ -129,11 +129,11 @@ def test_a_saved_backdrop_serves_a_single_date_and_is_refused_elsewhere(harbour,
     assert _times(tmp_path / "one") == before
     for wrong, said in (
         ([saved.assign_attrs(crs="EPSG:32637")], "of another port or grid"),
-        ([saved, saved], "two of the saved backdrops are of one relative orbit"),
+        ([saved, saved], "two of the saved references are of one relative orbit"),
         ([saved.assign(n_dates=saved["n_dates"] * 0 + 3)], "made of 3 dates, and 4 are needed"),
         ([saved.assign_coords(relative_orbit=[7])], r"of relative orbit 7 and the products of \d+, .* another side"),
     ):
-        with pytest.raises(BackdropError, match=said):
+        with pytest.raises(ReferenceImageError, match=said):
             survey(harbour.products[2:3], port, tmp_path / "one", saved=wrong)
 
 
@@ -159,7 +159,7 @@ def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, surveyed,
     """One date lies three cells off, one has rain cells, and of one half of the port was not imaged."""
     folder, port, results = surveyed
     out = shutil.copytree(folder, tmp_path / "out")
-    shutil.rmtree(out / "backdrops")
+    shutil.rmtree(out / "references")
     (stack,) = (out / "stack").iterdir()
     for date, spoil in ((1, _moved), (3, _rained_on)):
         group = zarr.open_group(stack / f"{harbour.products[date].stem}.zarr", mode="r+")
@@ -177,8 +177,8 @@ def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, surveyed,
     assert not unseen[2].all()
     assert not unseen[[0, 1, 3]].any()
     assert (told.counts["n_reference_dates"].to_numpy()[~unseen] == 4).all()
-    backdrop = read_backdrop(next((out / "backdrops").iterdir()))
-    assert backdrop["row_shift"].to_numpy() == pytest.approx([0, 3, 0, 0], abs=0.3)
+    reference = read_reference(next((out / "references").iterdir()))
+    assert reference["row_shift"].to_numpy() == pytest.approx([0, 3, 0, 0], abs=0.3)
     assert np.nanmax(np.abs(counts - before)) <= 1
 
 

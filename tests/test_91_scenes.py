@@ -12,7 +12,7 @@ from servers.stac import STORE, StacServer, serve_stac
 from sarship import read_port, read_results, survey
 from sarship.catalog import completeness, open_catalog
 from sarship.catalog.query import Catalog, SceneQuery
-from sarship.download.http import Patience
+from sarship.download.http import RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
 from sarship.pipeline import first_pass as pipeline
 
@@ -20,7 +20,7 @@ from sarship.pipeline import first_pass as pipeline
 @pytest.fixture
 def server(three_dates, tmp_path, monkeypatch) -> Iterator[StacServer]:
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("sarship.download.probe.PATIENCE", Patience(n_attempts=2, base_s=0.01))
+    monkeypatch.setattr("sarship.download.probe.RETRY_POLICY", RetryPolicy(n_attempts=2, base_s=0.01))
     with serve_stac() as running:
         for product in three_dates:
             running.add(product)
@@ -163,7 +163,7 @@ def test_scene_on_a_server_needs_its_catalogue(catalog, query, port, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_date_that_is_out_of_reach_for_the_backdrop_is_warned_of(catalog, query, port, tmp_path, monkeypatch):
+def test_date_that_is_out_of_reach_for_the_reference_is_warned_of(catalog, query, port, tmp_path, monkeypatch):
     """Gone between the first pass and the second: it is counted by the image alone, the others as if it were not."""
     scenes, opened = list(catalog.search(query)), type(catalog).open
     calls = []
@@ -175,7 +175,7 @@ def test_date_that_is_out_of_reach_for_the_backdrop_is_warned_of(catalog, query,
         return opened(self, scene)
 
     monkeypatch.setattr(type(catalog), "open", gone)
-    monkeypatch.setattr("sarship.pipeline.second_pass.LEAST_DATES", 2)
+    monkeypatch.setattr("sarship.pipeline.second_pass.MIN_DATES", 2)
     # nothing stands at the berth of these products either: it lies in the open sea
     with pytest.warns(ProductWarning, match="open sea"), pytest.warns(ProductWarning, match="is gone"):
         results = survey(scenes, port, tmp_path / "out", catalog=catalog)

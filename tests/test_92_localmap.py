@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from sarship.plots.local_map import CELLS, LEAST_M, map_of, sigma0_on_map
+from sarship.plots.local_map import CELLS, MIN_M, map_of, sigma0_on_map
 from sarship.sentinel1.product import open_grd
 
 
@@ -24,8 +24,8 @@ def test_map_holds_the_area_with_room_and_goes_there_and_back(place):
     west, east, south, north = local.extent
     x, y = local.plane.flatten(*np.array(area.exterior.coords).T)
     assert min(x.min() - west, east - x.max(), y.min() - south, north - y.max()) > 0
-    assert local.width_m >= LEAST_M
-    assert local.height_m >= LEAST_M
+    assert local.width_m >= MIN_M
+    assert local.height_m >= MIN_M
     longitude, latitude = local.unproject(x, y)
     expected = np.array(area.exterior.coords)
     np.testing.assert_allclose((longitude - expected[:, 0] + 180) % 360 - 180, 0, atol=1e-7)
@@ -39,7 +39,7 @@ def test_a_long_thin_place_is_not_a_strip():
 
 def test_a_point_is_shown_with_its_surroundings():
     local = map_of(shapely.Point(35.8, 34.9))
-    assert local.width_m == local.height_m == pytest.approx(LEAST_M)
+    assert local.width_m == local.height_m == pytest.approx(MIN_M)
 
 
 def test_lines_are_cut_outside_the_border():

@@ -1,4 +1,4 @@
-"""Figures: what is drawn says what was counted, zero and missing look apart, and made-up scenes are marked."""
+"""Figures: what is drawn says what was counted, zero and missing look apart, and simulated scenes are marked."""
 
 import io
 import json

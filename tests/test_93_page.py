@@ -82,9 +82,9 @@ def test_piers_and_vessels_have_their_numbers(date):
         assert box.x1 <= width
 
 
-def test_a_date_without_a_backdrop_says_so(date):
+def test_a_date_without_a_reference_says_so(date):
     image, port, vessels = date
     figure = plot_port_page(image, port, Hits.empty(), vessels.iloc[:0], is_simulated=True)
-    assert any("no backdrop: counted from this image alone" in text.get_text() for text in figure.texts)
+    assert any("no reference: counted from this image alone" in text.get_text() for text in figure.texts)
     assert len(close_ups(figure, 2)) == len(port.piers)
     assert figure.get_suptitle().startswith("SIMULATED")

@@ -99,7 +99,7 @@ def test_info(small):
     for fact in (
         "platform         S1A",
         "mode             IW",
-        "looks            4.4",
+        "enl              4.4",
         "VV, VH",
         "has_noise        True",
     ):
@@ -385,7 +385,7 @@ def test_bad_area(small, area):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--pfa", 0), ("--pfa", 0.7), ("--guard-m", 500), ("--min-length-m", -1)]
+    ("option", "value"), [("--pfa", 0), ("--pfa", 0.7), ("--training-m", 0), ("--min-length-m", -1)]
 )
 def test_bad_parameters(small, option, value):
     assert "got" in refused(run("detect", small[0], option, value))
@@ -396,12 +396,12 @@ def test_bad_land_file(small, tmp_path):
     assert "land.geojson" in refused(run("detect", small[0], "--land", tmp_path / "land.geojson"))
 
 
-def test_backdrop_that_cannot_be_used_is_one_sentence(small, tmp_path):
+def test_reference_that_cannot_be_used_is_one_sentence(small, tmp_path):
     """Its file is read and held against the port before anything is searched."""
     port = write_port(tmp_path / "port.geojson", feature())
     count = ["count", port, small[0], "--out", tmp_path / "out"]
-    assert "absent.nc cannot be read as a backdrop" in refused(run(*count, "--backdrop", tmp_path / "absent.nc"))
-    assert "not both" in refused(run(*count, "--backdrop", tmp_path / "absent.nc", "--no-backdrop"))
+    assert "absent.nc cannot be read as a reference" in refused(run(*count, "--reference", tmp_path / "absent.nc"))
+    assert "not both" in refused(run(*count, "--reference", tmp_path / "absent.nc", "--no-reference"))
     assert not (tmp_path / "out").exists()
 
 
@@ -478,7 +478,7 @@ def test_tables_stand_when_a_picture_fails(small, tmp_path, monkeypatch):
 
 
 def test_a_ring_too_wide_is_one_sentence(small):
-    assert "make it narrower" in refused(run("detect", small[0], "--background-m", 5000))
+    assert "make it narrower" in refused(run("detect", small[0], "--training-m", 5000))
 
 
 @pytest.mark.skipif(found_on_this_machine()["driver"] != "none", reason="there is a card")

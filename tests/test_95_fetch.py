@@ -15,7 +15,7 @@ from servers.stac import STORE, TOKEN, StacServer, serve_stac
 from sarship import open_grd, read_results
 from sarship.catalog.credentials import Account, credentials_file, find_credentials
 from sarship.cli import main
-from sarship.download.http import Patience
+from sarship.download.http import RetryPolicy
 from sarship.pipeline import first_pass as pipeline
 
 SECRET = TOKEN.partition("=")[2]
@@ -28,7 +28,7 @@ GAP = "missing: S1A orbit 49 ascending 2024-12-27 15:42 UTC"
 def server(three_dates, tmp_path, monkeypatch) -> Iterator[StacServer]:
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("sarship.download.probe.PATIENCE", Patience(n_attempts=2, base_s=0.01))
+    monkeypatch.setattr("sarship.download.probe.RETRY_POLICY", RetryPolicy(n_attempts=2, base_s=0.01))
     with serve_stac() as running:
         for product in three_dates:
             running.add(product)

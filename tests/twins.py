@@ -17,14 +17,14 @@ from sarship.cfar import CfarParams
 
 WAYS = {
     "gamma": {},
-    "lognormal": {"law": "lognormal"},
-    "weibull": {"law": "weibull"},
-    "k": {"law": "k"},
-    "k, shape given": {"law": "k", "shape": 2.0},
-    "gaussian": {"law": "gaussian"},
-    "greatest": {"average": "greatest"},
-    "smallest": {"average": "smallest"},
-    "ordered": {"average": "ordered"},
+    "lognormal": {"clutter_model": "lognormal"},
+    "weibull": {"clutter_model": "weibull"},
+    "k": {"clutter_model": "k"},
+    "k, shape given": {"clutter_model": "k", "shape": 2.0},
+    "gaussian": {"clutter_model": "gaussian"},
+    "goca": {"average": "goca"},
+    "soca": {"average": "soca"},
+    "os": {"average": "os"},
 }
 DEAR = {"weibull", "k", "k, shape given"}
 """Ways whose thresholds take as long to solve as hundreds of images take to search: they get few sets of parameters."""
@@ -84,7 +84,7 @@ def masks(draw, shape):
 
 
 @st.composite
-def parameters(draw, way, passes):
+def parameters(draw, way, iterations):
     if way in DEAR:
         rng = np.random.default_rng(draw(st.integers(0, 23 if is_thorough else 1)))
 
@@ -99,20 +99,20 @@ def parameters(draw, way, passes):
     return CfarParams(
         **WAYS[way],
         guard=guard,
-        background=tuple(g + pick(range(1, 5)) for g in guard),
+        training=tuple(pick(range(1, 5)) for _ in guard),
         min_ring=pick(range(1, 5)),
         pfa=pick(PFAS),
-        looks=pick([1, 4.4, 20]),
-        independent=pick([1.0, 0.3]),
+        enl=pick([1, 4.4, 20]),
+        effective_sample_ratio=pick([1.0, 0.3]),
         rank=pick(RANKS),
-        passes=passes,
+        iterations=iterations,
     )
 
 
 @st.composite
-def searches(draw, way, dtypes, most_passes=1):
+def searches(draw, way, dtypes, max_iterations=1):
     image = draw(images(draw(st.sampled_from(dtypes))))
-    params = draw(parameters(way, draw(st.integers(min(most_passes, 2), most_passes))))
+    params = draw(parameters(way, draw(st.integers(min(max_iterations, 2), max_iterations))))
     return image, draw(masks(image.shape)), params, draw(st.booleans())
 
 
@@ -126,7 +126,7 @@ def found_by(call, image, valid, params, small):
 def assert_twins_agree(search, tie=0.0):
     """Hits, mask and score agree with each other in every bit and with the plain twin; `tie` may fall either way."""
     image, valid, params, _ = search
-    score, clutter = (naive.judged if params.passes == 1 else naive.censored)(image, params, valid)
+    score, clutter = (naive.judged if params.iterations == 1 else naive.censored)(image, params, valid)
     hits, found, got = (found_by(call, *search) for call in (cfar.detect, cfar.mask, cfar.score))
     np.testing.assert_array_equal(np.argwhere(found), np.stack([hits.line, hits.pixel], axis=1))
     np.testing.assert_array_equal(got > 1, found)
@@ -135,7 +135,7 @@ def assert_twins_agree(search, tie=0.0):
     np.testing.assert_array_equal(hits.value, image[found].astype(float) ** (2 if is_number else 1))
     differs = found != (score > 1)
     assert np.all(np.abs(score[differs] - 1) < tie), "only a tie may fall either way"
-    is_whole = is_number and (params.law in {"gamma", "gaussian"} or params.shape is not None)
+    is_whole = is_number and (params.clutter_model in {"gamma", "gaussian"} or params.shape is not None)
     np.testing.assert_allclose(hits.clutter, clutter[found], rtol=0 if is_whole else 1e-12)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(score))
     np.testing.assert_allclose(got, np.minimum(score, SINGLE.max), rtol=3e-7, atol=SINGLE.tiny)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from sarship.catalog.credentials import Account
-from sarship.download.http import Denied, FileRequest, Hiccup, Patience, Run, check_status, public_url, send
+from sarship.download.http import Denied, FileRequest, Hiccup, RetryPolicy, Run, check_status, public_url, send
 from sarship.errors import CatalogError, CredentialError
 
 __all__ = ["Tokens", "ask_json", "refused", "says_where"]
@@ -21,7 +21,7 @@ _MARGIN: Final = timedelta(minutes=5)
 """Left of a token's life when a new one is asked for."""
 _LARGEST: Final = 2**20
 """Bytes; answers are far smaller."""
-_PATIENCE: Final = Patience(n_attempts=5, cap_s=10)
+_RETRY_POLICY: Final = RetryPolicy(n_attempts=5, cap_s=10)
 
 
 class Tokens:
@@ -72,12 +72,12 @@ def ask_json(
     DownloadError
         If it knows no such thing.
     """
-    run, asked = Run(_PATIENCE), FileRequest(url=url, target=Path("answer.json"))
+    run, asked = Run(_RETRY_POLICY), FileRequest(url=url, target=Path("answer.json"))
     body = None if form is None else urlencode(form).encode()
     sent = {**(headers or {}), **({} if form is None else {"Content-Type": "application/x-www-form-urlencoded"})}
-    for n_failures in range(1, run.patience.n_attempts + 1):
+    for n_failures in range(1, run.retry_policy.n_attempts + 1):
         try:
-            with closing(send("GET" if form is None else "POST", url, sent, run.patience, body)) as response:
+            with closing(send("GET" if form is None else "POST", url, sent, run.retry_policy, body)) as response:
                 check_status(response, asked, run)
                 answer = json.loads(response.read(_LARGEST))
         except Denied:
@@ -88,8 +88,8 @@ def ask_json(
             raise refused(account, public_url(url)) from None
         except Hiccup as hiccup:
             reason = hiccup
-            if n_failures < run.patience.n_attempts:
-                run.sleep(run.patience.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
+            if n_failures < run.retry_policy.n_attempts:
+                run.sleep(run.retry_policy.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
             continue
         except (ValueError, RecursionError, CredentialError):  # the last for a web page
             answer = None

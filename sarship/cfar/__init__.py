@@ -6,7 +6,7 @@ Needs nothing but NumPy, SciPy and numba.
 >>> from sarship import cfar
 >>> sea = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (100, 100)).astype(np.float32)
 >>> sea[50, 60] = 30
->>> hits = cfar.detect(sea, cfar.CfarParams(pfa=1e-6, guard=10, background=20, looks=4.4))
+>>> hits = cfar.detect(sea, cfar.CfarParams(pfa=1e-6, guard=10, training=10, enl=4.4))
 >>> hits.line.tolist(), hits.pixel.tolist()
 ([50], [60])
 
@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.device import is_on_device
 from sarship.cfar.dispatch import check_image, check_lines, check_valid, new_image, search
-from sarship.cfar.speckle import measure_correlation, measure_looks
+from sarship.cfar.speckle import measure_correlation, measure_enl
 from sarship.model import CfarParams, Hits
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ __all__ = [
     "detect_streamed",
     "mask",
     "measure_correlation",
-    "measure_looks",
+    "measure_enl",
     "score",
     "to_device",
     "to_host",
@@ -171,6 +171,6 @@ def detect_dual(
 
 def warm_up() -> None:
     """Compile the kernels, or load them from the compiler's cache, before the time of the first call matters."""
-    params = CfarParams(guard=0, background=1, min_ring=1)
+    params = CfarParams(guard=0, training=1, min_ring=1)
     for dtype in (np.uint16, np.float32, np.float64):
         detect(np.ones((3, 3), dtype), params)

@@ -26,7 +26,7 @@ from sarship.cfar.tiles import read_only, work
 from sarship.errors import FloodError
 from sarship.model import CfarParams, Window
 
-__all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_in_passes", "selected", "wide_lines"]
+__all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_iteratively", "selected", "wide_lines"]
 
 BLOCK = 128
 """Lines and pixels of a block on the CPU."""
@@ -55,7 +55,7 @@ def selected(found: Found, which: NDArray[np.bool_]) -> Found:
 
 def wide_lines(params: CfarParams, lines: tuple[int, int], n_lines: int) -> tuple[int, int]:
     """Lines whose hits decide on some lines: what is taken out near those depends on hits farther away."""
-    more = params.halo - params.background_shape[0]
+    more = params.halo - params.outer_shape[0]
     return max(lines[0] - more, 0), min(lines[1] + more, n_lines)
 
 
@@ -130,7 +130,7 @@ class Censor:
         ]
 
 
-def search_in_passes(
+def search_iteratively(
     censor: Censor, found: Found, params: CfarParams, cap: int, *, is_scored: bool
 ) -> tuple[Found, I64]:
     """Hits of all passes from those of the first, and all places that the last pass takes out of the rings.
@@ -138,7 +138,7 @@ def search_in_passes(
     Where scores are wanted the last pass is left to `Censor.score_again`.
     """
     taken = np.empty(0, np.int64)
-    for _ in range(params.passes - 1 - is_scored):
+    for _ in range(params.iterations - 1 - is_scored):
         found, taken = censor.search_again(found, taken)
         if found[0].size > cap:
             raise FloodError.of(cap, censor.shape, params.pfa)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar import censoring as censor
-from sarship.cfar.censoring import Censor, Found, Surroundings, joined, search_in_passes, selected, wide_lines
+from sarship.cfar.censoring import Censor, Found, Surroundings, joined, search_iteratively, selected, wide_lines
 from sarship.cfar.cpu import ca_float as cpu_float
 from sarship.cfar.cpu import ca_integer as cpu
 from sarship.cfar.cpu import goca_soca as cpu_sides
@@ -105,18 +105,18 @@ def search(
         return found_there
     if is_on_device(valid):
         raise TypeError("the image is on the host and valid on a device: both must be on the host, or the image there")
-    if params.passes == 1:
+    if params.iterations == 1:
         return _hits(image, _pass(image, valid, params, lines, cap=cap, scores=scores))
     table, search_tile = _kernel(image, params)
-    window = (*params.background_shape, *params.guard_shape)
+    window = (*params.outer_shape, *params.guard_shape)
 
     def kernel(part: Pixels, keep: NDArray[np.bool_], place: Place, out: NDArray[np.float32]) -> Found:
         return search_tile(part, keep, place, window, table, part.size, out, (0, 0))
 
-    wide, back = wide_lines(params, lines, image.shape[0]), params.background_shape
+    wide, back = wide_lines(params, lines, image.shape[0]), params.outer_shape
     without = Censor(image.shape, wide, back, censor.BLOCK, Surroundings(image, valid, back, kernel).search)
     first = _pass(image, valid, params, wide, cap=cap)
-    found, taken = search_in_passes(without, first, params, cap, is_scored=scores is not None)
+    found, taken = search_iteratively(without, first, params, cap, is_scored=scores is not None)
     if scores is not None:
         _pass(image, valid, params, lines, cap=cap, scores=scores)
         again = Surroundings(image, valid, back, kernel, scores, lines[0]).search
@@ -136,10 +136,10 @@ def _pass(
 ) -> Found:
     """Hits of the lines with nothing taken out of the rings; or none, and `scores` filled."""
     table, search_tile = _kernel(image, params)
-    window = (*params.background_shape, *params.guard_shape)
+    window = (*params.outer_shape, *params.guard_shape)
 
     def one(tile: Window) -> Found:
-        part, keep, line, pixel = blocks(image, valid, tile, params.background_shape)
+        part, keep, line, pixel = blocks(image, valid, tile, params.outer_shape)
         place = (tile.line_start - line, tile.line_stop - line, tile.pixel_start - pixel, tile.pixel_stop - pixel)
         out: NDArray[Any] = _NO_SCORES
         if scores is not None:
@@ -149,7 +149,7 @@ def _pass(
 
     found: list[Found] = []
     n_hits = 0
-    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.background_shape[0] + 1)):
+    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.outer_shape[0] + 1)):
         found.append(result)
         n_hits += result[0].size
         if n_hits > cap:
@@ -160,15 +160,15 @@ def _pass(
 def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Callable[..., Found]]:
     """Thresholds and the kernel for an image's type, a law and its average."""
     is_number = image.dtype.kind == "u"
-    if params.average in {"greatest", "smallest"}:
-        is_greatest = params.average == "greatest"
-        search_sides = partial(cpu_sides.search_tile, is_greatest=is_greatest, min_ring=params.min_ring)
+    if params.average in {"goca", "soca"}:
+        is_goca = params.average == "goca"
+        search_sides = partial(cpu_sides.search_tile, is_goca=is_goca, min_ring=params.min_ring)
         return side_table(params), search_sides
-    if params.average == "ordered":
+    if params.average == "os":
         return order_table(params), partial(cpu_ordered.search_tile, min_ring=params.min_ring)
-    if params.law == "gamma" or (params.law == "k" and params.shape is not None):
+    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.shape is not None):
         return ring_table(params), cpu.search_tile if is_number else cpu_float.search_tile
-    is_log = params.law != "gaussian"
+    is_log = params.clutter_model != "gaussian"
     if is_number or is_log:
         return ring_table(params), partial(moments.search_tile, is_log=is_log, surface=ring_surface(params))
     return ring_table(params), cpu_float_moments.search_tile

@@ -24,22 +24,22 @@ class Ring(NamedTuple):
     pixels are correlated: a part of the clutter's variance is then in the ring's own mean."""
 
 
-def ring_of(count: ArrayLike, independent: ArrayLike) -> Ring:
-    """What a ring of `count` pixels is worth, each of which is `independent` of an independent one.
+def ring_of(count: ArrayLike, effective_sample_ratio: ArrayLike) -> Ring:
+    """What a ring of `count` pixels is worth, each of which is `effective_sample_ratio` of an independent one.
 
     With ρ the correlation between pixels, the mean of n spreads as that of n/Σρ independent ones, and the variance of n
     normal ones as that of n/Σρ² (M. S. Bartlett 1946; Priestley, *Spectral Analysis and Time Series*, 1981,
-    section 5.3). `independent` is 1/Σρ; for Σρ² the correlation is taken to fall as a Gaussian bell over lines and
-    pixels, which is what an imaging system's response comes close to. Σρ² is then half of Σρ where pixels are far
+    section 5.3). `effective_sample_ratio` is 1/Σρ; for Σρ² the correlation is taken to fall as a Gaussian bell over
+    lines and pixels, which an imaging system's response comes close to. Σρ² is then half of Σρ where pixels are far
     smaller than the resolution, and as large as Σρ where they are independent. Of the clutter's variance the ring shows
     the part 1 − Σρ/n.
 
     >>> round(float(ring_of(1240, 0.1).squares))
     248
     """
-    count, independent = np.asarray(count, np.float64), np.asarray(independent, np.float64)
-    means = np.asarray(count * independent)
-    squares = np.asarray(means * np.exp(np.interp(np.log(independent), _LOG_PART, _LOG_GAIN)))
+    count, effective_sample_ratio = np.asarray(count, np.float64), np.asarray(effective_sample_ratio, np.float64)
+    means = np.asarray(count * effective_sample_ratio)
+    squares = np.asarray(means * np.exp(np.interp(np.log(effective_sample_ratio), _LOG_PART, _LOG_GAIN)))
     with np.errstate(divide="ignore", invalid="ignore"):
         shown = np.where(means > 1, (1 - 1 / means) * (count / (count - 1)), np.nan)
     return Ring(means, squares, shown)

@@ -36,8 +36,8 @@ __all__ = [
     "gamma_factor",
     "order_of",
     "order_table",
-    "ordered_factor",
-    "ordered_pfa",
+    "os_factor",
+    "os_pfa",
     "side_table",
     "sides_factor",
     "sides_pfa",
@@ -77,7 +77,7 @@ class OrderTable(NamedTuple):
     """Factor that none in the table is below."""
 
 
-def sides_pfa(factor: F64, looks: F64, many: F64, sides: F64, *, is_greatest: bool) -> F64:
+def sides_pfa(factor: F64, enl: F64, many: F64, sides: F64, *, is_goca: bool) -> F64:
     """False-alarm probability of a factor over the greatest or smallest of means of gamma power.
 
     Parameters
@@ -93,58 +93,62 @@ def sides_pfa(factor: F64, looks: F64, many: F64, sides: F64, *, is_greatest: bo
 
     The arrays have one shape.
     """
-    return _by_parts(_sides_pfa, factor, looks, np.stack(np.broadcast_arrays(many, sides), axis=-1), is_greatest)
+    return _by_parts(_sides_pfa, factor, enl, np.stack(np.broadcast_arrays(many, sides), axis=-1), is_goca)
 
 
-def sides_factor(pfa: F64, looks: F64, many: F64, sides: F64, *, is_greatest: bool) -> F64:
+def sides_factor(pfa: F64, enl: F64, many: F64, sides: F64, *, is_goca: bool) -> F64:
     """Threshold factor of a false-alarm probability; the inverse of `sides_pfa`."""
-    return _by_parts(_sides_factor, pfa, looks, np.stack(np.broadcast_arrays(many, sides), axis=-1), is_greatest)
+    return _by_parts(_sides_factor, pfa, enl, np.stack(np.broadcast_arrays(many, sides), axis=-1), is_goca)
 
 
-def ordered_pfa(factor: F64, looks: F64, count: F64, k: F64, independent: F64) -> F64:
+def os_pfa(factor: F64, enl: F64, count: F64, k: F64, effective_sample_ratio: F64) -> F64:
     """False-alarm probability of a factor over the k-th smallest of `count` pixels of gamma power.
 
-    Where pixels are not independent the k-th smallest is taken as that of count·`independent` ones at the same place in
-    their order: the beta law keeps its mean k/(n + 1) and its parameters' sum falls to n·independent + 1. All arguments
-    of one shape.
+    Where pixels are not independent the k-th smallest is taken as that of count·`effective_sample_ratio` ones at the
+    same place in their order: the beta distribution keeps its mean k/(n + 1) and the sum of its parameters falls to
+    n·`effective_sample_ratio` + 1. All arguments of one shape.
     """
-    return _by_parts(_ordered_pfa, factor, looks, np.stack(np.broadcast_arrays(count, k, independent), axis=-1), False)
+    return _by_parts(
+        _os_pfa, factor, enl, np.stack(np.broadcast_arrays(count, k, effective_sample_ratio), axis=-1), False
+    )
 
 
-def ordered_factor(pfa: F64, looks: F64, count: F64, k: F64, independent: F64) -> F64:
-    """Threshold factor of a false-alarm probability; the inverse of `ordered_pfa`."""
-    return _by_parts(_ordered_factor, pfa, looks, np.stack(np.broadcast_arrays(count, k, independent), axis=-1), False)
+def os_factor(pfa: F64, enl: F64, count: F64, k: F64, effective_sample_ratio: F64) -> F64:
+    """Threshold factor of a false-alarm probability; the inverse of `os_pfa`."""
+    return _by_parts(
+        _os_factor, pfa, enl, np.stack(np.broadcast_arrays(count, k, effective_sample_ratio), axis=-1), False
+    )
 
 
-def _by_parts(rule: Callable[[F64, F64, F64, bool], F64], first: F64, looks: F64, rows: F64, flag: bool) -> F64:
+def _by_parts(rule: Callable[[F64, F64, F64, bool], F64], first: F64, enl: F64, rows: F64, flag: bool) -> F64:
     """Apply a rule to flat parts of its arguments, those of alike width together."""
-    shape = np.broadcast_shapes(first.shape, looks.shape, rows.shape[:-1])
-    first, looks = (np.broadcast_to(v, shape).ravel() for v in (first, looks))
+    shape = np.broadcast_shapes(first.shape, enl.shape, rows.shape[:-1])
+    first, enl = (np.broadcast_to(v, shape).ravel() for v in (first, enl))
     rows = np.broadcast_to(rows, (*shape, rows.shape[-1])).reshape(-1, rows.shape[-1])
     out = np.empty(first.size)
     order = np.argsort(rows[:, 0], kind="stable")
     for start in range(0, first.size, _AT_ONCE):
         part = order[start : start + _AT_ONCE]
-        out[part] = rule(first[part], looks[part], rows[part], flag)
+        out[part] = rule(first[part], enl[part], rows[part], flag)
     return out.reshape(shape)
 
 
-def _sides_pfa(factor: F64, looks: F64, rows: F64, is_greatest: bool) -> F64:
-    u, weight = _panels(_narrow(looks, factor, (looks * rows[:, 0]).max()), factor.max(initial=1.0))
-    return _tail(np.log(factor), looks, u, weight * _sides_below(looks, rows, is_greatest)(u))[0]
+def _sides_pfa(factor: F64, enl: F64, rows: F64, is_goca: bool) -> F64:
+    u, weight = _panels(_narrow(enl, factor, (enl * rows[:, 0]).max()), factor.max(initial=1.0))
+    return _tail(np.log(factor), enl, u, weight * _sides_below(enl, rows, is_goca)(u))[0]
 
 
-def _sides_factor(pfa: F64, looks: F64, rows: F64, is_greatest: bool) -> F64:
-    start = gamma_factor(pfa, looks, rows[:, 0])
-    return _solve(pfa, looks, start, _sides_below(looks, rows, is_greatest), (looks * rows[:, 0]).max())
+def _sides_factor(pfa: F64, enl: F64, rows: F64, is_goca: bool) -> F64:
+    start = gamma_factor(pfa, enl, rows[:, 0])
+    return _solve(pfa, enl, start, _sides_below(enl, rows, is_goca), (enl * rows[:, 0]).max())
 
 
-def _sides_below(looks: F64, rows: F64, is_greatest: bool) -> Below:
-    shape, sides = (looks * rows[:, 0])[:, None], rows[:, 1, None]
+def _sides_below(enl: F64, rows: F64, is_goca: bool) -> Below:
+    shape, sides = (enl * rows[:, 0])[:, None], rows[:, 1, None]
 
     def below(u: F64) -> F64:
         part = special.gammainc(shape, shape * np.exp(u))
-        if is_greatest:
+        if is_goca:
             return np.asarray(part**sides)
         with np.errstate(divide="ignore"):
             return np.asarray(-np.expm1(sides * np.log1p(-part)))
@@ -152,49 +156,49 @@ def _sides_below(looks: F64, rows: F64, is_greatest: bool) -> Below:
     return below
 
 
-def _ordered_pfa(factor: F64, looks: F64, rows: F64, _flag: bool) -> F64:
-    below, middle, narrow = _ordered_below(looks, rows)
-    u, weight = _panels(_narrow(looks, factor * np.exp(middle), narrow), (factor * np.exp(middle)).max(initial=1.0))
+def _os_pfa(factor: F64, enl: F64, rows: F64, _flag: bool) -> F64:
+    below, middle, narrow = _os_below(enl, rows)
+    u, weight = _panels(_narrow(enl, factor * np.exp(middle), narrow), (factor * np.exp(middle)).max(initial=1.0))
     u = u + middle[:, None]
-    return _tail(np.log(factor), looks, u, weight * below(u))[0]
+    return _tail(np.log(factor), enl, u, weight * below(u))[0]
 
 
-def _ordered_factor(pfa: F64, looks: F64, rows: F64, _flag: bool) -> F64:
-    below, middle, narrow = _ordered_below(looks, rows)
-    start = gamma_factor(pfa, looks, rows[:, 0] * rows[:, 2])
-    return np.exp(-middle) * _solve(pfa, looks, start, lambda u: below(u + middle[:, None]), narrow)
+def _os_factor(pfa: F64, enl: F64, rows: F64, _flag: bool) -> F64:
+    below, middle, narrow = _os_below(enl, rows)
+    start = gamma_factor(pfa, enl, rows[:, 0] * rows[:, 2])
+    return np.exp(-middle) * _solve(pfa, enl, start, lambda u: below(u + middle[:, None]), narrow)
 
 
-def _ordered_below(looks: F64, rows: F64) -> tuple[Below, F64, float]:
+def _os_below(enl: F64, rows: F64) -> tuple[Below, F64, float]:
     """P(k-th smallest < e^u), where in u it lies, and one over its variance there."""
-    count, k, independent = rows.T
-    a = k * (count * independent + 1) / (count + 1)
-    b = (count + 1 - k) * (count * independent + 1) / (count + 1)
-    level = special.gammaincinv(looks, a / (a + b)) / looks
-    slope = np.exp(looks * np.log(looks * level) - looks * level - special.gammaln(looks))
+    count, k, effective_sample_ratio = rows.T
+    a = k * (count * effective_sample_ratio + 1) / (count + 1)
+    b = (count + 1 - k) * (count * effective_sample_ratio + 1) / (count + 1)
+    level = special.gammaincinv(enl, a / (a + b)) / enl
+    slope = np.exp(enl * np.log(enl * level) - enl * level - special.gammaln(enl))
     variance = a * b / (a + b) ** 2 / (a + b + 1) / slope**2
 
     def below(u: F64) -> F64:
-        part = special.gammainc(looks[:, None], looks[:, None] * np.exp(u))
+        part = special.gammainc(enl[:, None], enl[:, None] * np.exp(u))
         return np.asarray(special.betainc(a[:, None], b[:, None], part))
 
     return below, np.log(level), float(1 / variance.min())
 
 
-def gamma_factor(pfa: F64, looks: F64, many: F64) -> F64:
+def gamma_factor(pfa: F64, enl: F64, many: F64) -> F64:
     """Factor over the mean of `many` independent pixels: Fisher's F, by the incomplete beta function's upper tail."""
-    shape = looks * many
+    shape = enl * many
     # the pixel's part of the whole sum, and the rest's: whichever is small is solved, so that neither is lost to 1
-    part, rest = special.betainccinv(looks, shape, pfa), special.betaincinv(shape, looks, pfa)
+    part, rest = special.betainccinv(enl, shape, pfa), special.betaincinv(shape, enl, pfa)
     # rings worth less than a pixel have no threshold that a float could hold
     with np.errstate(divide="ignore", over="ignore"):
         odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
     return np.asarray(odds * many)
 
 
-def _narrow(looks: F64, factor: F64, shape: float) -> float:
+def _narrow(enl: F64, factor: F64, shape: float) -> float:
     """Width of the narrowest thing in the integrand: the law of the ring, or the pixel's tail."""
-    steepest = float((looks * np.minimum(factor, 1e6)).max(initial=1.0))
+    steepest = float((enl * np.minimum(factor, 1e6)).max(initial=1.0))
     return float(max(min(1 / np.sqrt(shape), 1 / steepest, 1.0), _NARROWEST))
 
 
@@ -210,28 +214,28 @@ def _panels(narrow: float, factor: float) -> tuple[F64, F64]:
     return (middle[:, None] + half[:, None] * x).ravel(), (half[:, None] * w).ravel()
 
 
-def _tail(log_factor: F64, looks: F64, u: F64, weight: F64) -> tuple[F64, F64]:
+def _tail(log_factor: F64, enl: F64, u: F64, weight: F64) -> tuple[F64, F64]:
     """∫ p(x)·P(m < x/T) dx for every element, and its derivative by ln T; `weight` has P(m < e^u) in it."""
-    looks, v = looks[:, None], u + log_factor[:, None]
+    enl, v = enl[:, None], u + log_factor[:, None]
     x = np.exp(np.minimum(v, 300))
-    density = weight * np.exp(looks * (np.log(looks) + v - x) - special.gammaln(looks))
+    density = weight * np.exp(enl * (np.log(enl) + v - x) - special.gammaln(enl))
     # right of the nodes m is below all of it
     end = u[..., -1] + log_factor
-    rest = special.gammaincc(looks[:, 0], looks[:, 0] * np.exp(np.minimum(end, 300)))
-    return density.sum(axis=-1) + rest, (density * looks * (1 - x)).sum(axis=-1)
+    rest = special.gammaincc(enl[:, 0], enl[:, 0] * np.exp(np.minimum(end, 300)))
+    return density.sum(axis=-1) + rest, (density * enl * (1 - x)).sum(axis=-1)
 
 
-def _solve(pfa: F64, looks: F64, start: F64, below: Below, narrow: float) -> F64:
+def _solve(pfa: F64, enl: F64, start: F64, below: Below, narrow: float) -> F64:
     """The factor by Newton's method on ln pfa over ln T, kept within bounds that close in."""
     log_start = np.log(np.minimum(start, np.exp(_FARTHEST)))
-    u, weight = _panels(_narrow(looks, np.exp(log_start), narrow), float(np.exp(log_start.max(initial=0.0))))
+    u, weight = _panels(_narrow(enl, np.exp(log_start), narrow), float(np.exp(log_start.max(initial=0.0))))
     weight = weight * below(u)
     if u.ndim == 1:
         u = np.broadcast_to(u, weight.shape)
     low, high = np.full(pfa.size, -_FARTHEST), np.full(pfa.size, _FARTHEST)
     here, wanted = log_start, np.log(pfa)
     for _ in range(_ROUNDS):
-        value, slope = _tail(here, looks, u, weight)
+        value, slope = _tail(here, enl, u, weight)
         with np.errstate(divide="ignore", invalid="ignore"):
             step = (wanted - np.log(value)) * value / slope
         low, high = np.where(value > pfa, here, low), np.where(value > pfa, high, here)
@@ -250,7 +254,7 @@ class Rules(NamedTuple):
     ordered: Callable[..., F64]
 
 
-FACTORS, PFAS = Rules(sides_factor, ordered_factor), Rules(sides_pfa, ordered_pfa)
+FACTORS, PFAS = Rules(sides_factor, os_factor), Rules(sides_pfa, os_pfa)
 
 
 def order_of(count: ArrayLike, rank: float) -> F64:
@@ -274,18 +278,20 @@ def side_table(params: CfarParams) -> F64:
     throughout for no sides at all. Solved at every count up to 64 and at 96 of all, its logarithm linear in 1/count
     between: the error stays under 0.1 % (tested).
     """
-    return _side_table(replace(params, max_hits=1, passes=1))  # what does not change the table does not split the cache
+    return _side_table(
+        replace(params, max_hits=1, iterations=1)
+    )  # what does not change the table does not split the cache
 
 
 @lru_cache(maxsize=32)
 def _side_table(params: CfarParams) -> F64:
-    largest, is_greatest = max(_side_sizes(params)), params.average == "greatest"
+    largest, is_goca = max(_side_sizes(params)), params.average == "goca"
     nodes = np.arange(1.0, min(_EXACT_COUNTS, largest) + 1)
     nodes = np.unique(np.concatenate([nodes, np.geomspace(nodes[-1], largest, _COUNT_NODES).round()]))
-    sides, many = np.arange(1.0, 5)[:, None], nodes * params.independent
-    solved = sides_factor(np.array(params.pfa), np.array(params.looks), many, sides, is_greatest=is_greatest)
+    sides, many = np.arange(1.0, 5)[:, None], nodes * params.effective_sample_ratio
+    solved = sides_factor(np.array(params.pfa), np.array(params.enl), many, sides, is_goca=is_goca)
     count = np.arange(1.0, largest + 1)
-    table = np.full((5, largest + 1), 0.0 if is_greatest else np.inf)
+    table = np.full((5, largest + 1), 0.0 if is_goca else np.inf)
     table[0] = np.inf
     for row, factors in zip(table[1:], solved, strict=True):
         row[1:] = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors))) / count
@@ -295,7 +301,7 @@ def _side_table(params: CfarParams) -> F64:
 
 def _side_sizes(params: CfarParams) -> tuple[int, int]:
     """Numbers of pixels in whole sides: above and below, left and right."""
-    (guard_l, guard_p), (back_l, back_p) = params.guard_shape, params.background_shape
+    (guard_l, guard_p), (back_l, back_p) = params.guard_shape, params.outer_shape
     return (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
 
 
@@ -305,7 +311,7 @@ def order_table(params: CfarParams) -> OrderTable:
     Solved at every count up to 1024 and at 96 others, each at three places of the step that ⌈rank·n⌉ takes; linear in
     1/count and quadratic in the step between. The error stays under 0.1 % of the factor (tested).
     """
-    return _order_table(replace(params, max_hits=1, passes=1))
+    return _order_table(replace(params, max_hits=1, iterations=1))
 
 
 @lru_cache(maxsize=32)
@@ -313,18 +319,16 @@ def _order_table(params: CfarParams) -> OrderTable:
     size, rank = params.ring_size, params.rank
     count = np.arange(size + 1, dtype=np.float64)
     order = order_of(count, rank)
-    pfa, looks, part = (np.array(v) for v in (params.pfa, params.looks, params.independent))
+    pfa, enl, part = (np.array(v) for v in (params.pfa, params.enl, params.effective_sample_ratio))
     exact = np.arange(1.0, min(_EXACT_ORDERS, size) + 1)
     factor = np.full(size + 1, np.inf)
-    factor[1 : exact.size + 1] = ordered_factor(pfa, looks, exact, order[1 : exact.size + 1], part)
+    factor[1 : exact.size + 1] = os_factor(pfa, enl, exact, order[1 : exact.size + 1], part)
     if size > _EXACT_ORDERS:
         nodes = np.unique(np.geomspace(_EXACT_ORDERS, size, _COUNT_NODES).round())
         above = count[_EXACT_ORDERS + 1 :]
         step = order[_EXACT_ORDERS + 1 :] - rank * above
         low, middle, high = (
-            np.interp(
-                -1 / above, -1 / nodes, ordered_factor(pfa, looks, nodes, np.minimum(rank * nodes + end, nodes), part)
-            )
+            np.interp(-1 / above, -1 / nodes, os_factor(pfa, enl, nodes, np.minimum(rank * nodes + end, nodes), part))
             for end in (0.0, 0.5, 1.0)
         )
         with np.errstate(invalid="ignore"):

@@ -56,7 +56,7 @@ _LEVELS = 7
 _ROUNDS = 5
 
 
-def pfa_of(factor: ArrayLike, shape: ArrayLike, looks: ArrayLike, many: ArrayLike = np.inf) -> F64:
+def pfa_of(factor: ArrayLike, shape: ArrayLike, enl: ArrayLike, many: ArrayLike = np.inf) -> F64:
     """Probability that power exceeds `factor` times the mean of a ring of `many` independent pixels; vectorised.
 
     The tail of the speckle integrated over the texture's density, in the logarithm of the texture, where the integrand
@@ -64,39 +64,39 @@ def pfa_of(factor: ArrayLike, shape: ArrayLike, looks: ArrayLike, many: ArrayLik
     gamma distributed with the variance that it has, ((1 + 1/ν)(1 + 1/L) − 1) / `many`: exact for ν → ∞, and exact for
     an infinite ring.
     """
-    factor, shape, looks, many = (np.asarray(v, np.float64) for v in (factor, shape, looks, many))
-    factor, shape, looks, many = np.broadcast_arrays(factor, np.minimum(shape, _LARGEST_SHAPE), looks, many)
+    factor, shape, enl, many = (np.asarray(v, np.float64) for v in (factor, shape, enl, many))
+    factor, shape, enl, many = np.broadcast_arrays(factor, np.minimum(shape, _LARGEST_SHAPE), enl, many)
     with np.errstate(divide="ignore", over="ignore"):
-        ring = many / ((1 + 1 / shape) * (1 + 1 / looks) - 1)
-        low, high = _bounds(np.log(factor), shape, looks, ring)
+        ring = many / ((1 + 1 / shape) * (1 + 1 / enl) - 1)
+        low, high = _bounds(np.log(factor), shape, enl, ring)
     step = (high - low) / (_NODES - 1)
     log_texture = low[..., None] + step[..., None] * np.arange(_NODES)
     density = np.exp(_log_mode(shape)[..., None] - shape[..., None] * (np.expm1(log_texture) - log_texture))
     with np.errstate(over="ignore"):
         ratio = np.minimum(factor[..., None] * np.exp(-log_texture), _LARGEST)
-    tail = _speckle_tail(ratio, looks[..., None], ring[..., None])
+    tail = _speckle_tail(ratio, enl[..., None], ring[..., None])
     return np.asarray(np.minimum((density * tail).sum(axis=-1) * step, 1.0))
 
 
-def factor_of(pfa: ArrayLike, shape: ArrayLike, looks: ArrayLike, many: ArrayLike = np.inf) -> F64:
+def factor_of(pfa: ArrayLike, shape: ArrayLike, enl: ArrayLike, many: ArrayLike = np.inf) -> F64:
     """The inverse of `pfa_of` in its factor, between bounds that hold for a product of two independent variables."""
-    pfa, shape, looks, many = (np.asarray(v, np.float64) for v in (pfa, shape, looks, many))
+    pfa, shape, enl, many = (np.asarray(v, np.float64) for v in (pfa, shape, enl, many))
     shape = np.minimum(shape, _LARGEST_SHAPE)
-    pfa, shape, looks, many = np.broadcast_arrays(pfa, shape, looks, many)
-    ring = many / ((1 + 1 / shape) * (1 + 1 / looks) - 1)
+    pfa, shape, enl, many = np.broadcast_arrays(pfa, shape, enl, many)
+    ring = many / ((1 + 1 / shape) * (1 + 1 / enl) - 1)
     root = np.sqrt(pfa)
 
     def product(chance: F64) -> F64:
         # the logarithm of a texture and a speckle that are each exceeded with a probability; small orders underflow
         texture = special.gammainccinv(shape, chance) / shape
-        return np.asarray(np.log(np.maximum(texture, 1e-250)) + np.log(_speckle_quantile(chance, looks, ring)))
+        return np.asarray(np.log(np.maximum(texture, 1e-250)) + np.log(_speckle_quantile(chance, enl, ring)))
 
-    def excess(log_factor: F64, pfa: F64, shape: F64, looks: F64, many: F64) -> F64:
+    def excess(log_factor: F64, pfa: F64, shape: F64, enl: F64, many: F64) -> F64:
         with np.errstate(divide="ignore"):
-            return np.asarray(np.maximum(np.log(pfa_of(np.exp(log_factor), shape, looks, many) / pfa), -1e6))
+            return np.asarray(np.maximum(np.log(pfa_of(np.exp(log_factor), shape, enl, many) / pfa), -1e6))
 
     low, high = (np.minimum(edge, _FARTHEST) for edge in (product(root) - 1e-9, product(pfa / 2) + 1e-9))
-    found = elementwise.find_root(excess, (low, high), args=(pfa, shape, looks, many), tolerances={"xatol": 1e-12})
+    found = elementwise.find_root(excess, (low, high), args=(pfa, shape, enl, many), tolerances={"xatol": 1e-12})
     # rings of a few pixels of the spikiest seas have no mean to speak of
     return np.asarray(np.where(found.success, np.exp(found.x), np.inf), np.float64)
 
@@ -110,43 +110,43 @@ def _log_mode(shape: F64) -> F64:
     return np.where(shape < 100, direct, series)
 
 
-def _bounds(log_factor: F64, shape: F64, looks: F64, ring: F64) -> tuple[F64, F64]:
+def _bounds(log_factor: F64, shape: F64, enl: F64, ring: F64) -> tuple[F64, F64]:
     """Between which logarithms of the texture its density and the speckle's tail are not negligible."""
 
     def width(order: F64) -> F64:
         return np.asarray(np.sqrt(2 * _NEGLIGIBLE / order) + _NEGLIGIBLE / order)
 
     high = np.log1p(width(shape))
-    low = np.maximum(-width(shape), log_factor - np.log1p(width(looks)) - width(ring))
+    low = np.maximum(-width(shape), log_factor - np.log1p(width(enl)) - width(ring))
     return np.minimum(low, high - 1e-3), high
 
 
-def _speckle_tail(ratio: F64, looks: F64, ring: F64) -> F64:
+def _speckle_tail(ratio: F64, enl: F64, ring: F64) -> F64:
     """P(speckle > ratio · the ring's mean), Fisher's F; the incomplete gamma function where the mean is known."""
     if np.isinf(ring).all():
-        return np.asarray(special.gammaincc(looks, looks * ratio))
+        return np.asarray(special.gammaincc(enl, enl * ratio))
     with np.errstate(over="ignore"):
-        part = np.minimum(ratio * (looks / ring), _LARGEST)
-    return np.asarray(special.betaincc(looks, ring, part / (1 + part)))
+        part = np.minimum(ratio * (enl / ring), _LARGEST)
+    return np.asarray(special.betaincc(enl, ring, part / (1 + part)))
 
 
-def _speckle_quantile(chance: F64, looks: F64, ring: F64) -> F64:
+def _speckle_quantile(chance: F64, enl: F64, ring: F64) -> F64:
     if np.isinf(ring).all():
-        return np.asarray(special.gammainccinv(looks, chance) / looks)
-    rest = special.betaincinv(ring, looks, chance)
-    part = special.betainccinv(looks, ring, chance)
+        return np.asarray(special.gammainccinv(enl, chance) / enl)
+    rest = special.betaincinv(ring, enl, chance)
+    part = special.betainccinv(enl, ring, chance)
     with np.errstate(divide="ignore"):
         odds = np.where(part < 0.5, part / (1 - part), (1 - rest) / rest)
-    return np.asarray(odds * (ring / looks))
+    return np.asarray(odds * (ring / enl))
 
 
-def log_variance(shape: ArrayLike, looks: float) -> F64:
+def log_variance(shape: ArrayLike, enl: float) -> F64:
     """Variance of ln power, ψ′(L) + ψ′(ν)."""
-    return np.asarray(special.polygamma(1, looks) + special.polygamma(1, np.asarray(shape, np.float64)))
+    return np.asarray(special.polygamma(1, enl) + special.polygamma(1, np.asarray(shape, np.float64)))
 
 
 def log_factors(
-    pfa: float, looks: float, count: ArrayLike, steps: float, independent: float = 1.0
+    pfa: float, enl: float, count: ArrayLike, steps: float, effective_sample_ratio: float = 1.0
 ) -> tuple[float, F64]:
     """How far above the ring's mean of ln power the threshold lies, where the ring gives the shape as well.
 
@@ -179,20 +179,20 @@ def log_factors(
     ndarray
         (count, entries): threshold minus mean in units of ln power, by ln variance.
     """
-    least = float(special.polygamma(1, looks))
-    spikiest = np.log(float(log_variance(SPIKIEST / 2, looks)) / least)
+    least = float(special.polygamma(1, enl))
+    spikiest = np.log(float(log_variance(SPIKIEST / 2, enl)) / least)
     # dense where there is little texture: there the shape changes fastest with the variance
     places = spikiest * np.linspace(0, 1, 61) ** 1.5
     shape = _shape_of(least * np.expm1(places))
-    known = CubicSpline(places, np.log(factor_of(pfa, shape, looks)) - _mean_of_log(shape, looks))
-    log_factor = known(places)[:, None] * _REACH + _mean_of_log(shape, looks)[:, None]
+    known = CubicSpline(places, np.log(factor_of(pfa, shape, enl)) - _mean_of_log(shape, enl))
+    log_factor = known(places)[:, None] * _REACH + _mean_of_log(shape, enl)[:, None]
     with np.errstate(divide="ignore"):
-        log_tail = np.maximum(np.log(pfa_of(np.exp(log_factor), shape[:, None], looks)), -500.0)
-    sea = _Sea(known, RectBivariateSpline(places, _REACH, log_tail), CubicSpline(places, _cumulants(shape, looks)))
-    last = np.log(float(log_variance(SPIKIEST, looks)) / least)
+        log_tail = np.maximum(np.log(pfa_of(np.exp(log_factor), shape[:, None], enl)), -500.0)
+    sea = _Sea(known, RectBivariateSpline(places, _REACH, log_tail), CubicSpline(places, _cumulants(shape, enl)))
+    last = np.log(float(log_variance(SPIKIEST, enl)) / least)
     seen = np.concatenate([np.linspace(BEFORE, 0, 10), last * np.linspace(0, 1, 40)[1:] ** 1.3])
     entries = BEFORE + np.arange(int((last - BEFORE) * steps) + 1) / steps
-    worth = zip(*ring_of(np.ravel(count), independent), strict=True)
+    worth = zip(*ring_of(np.ravel(count), effective_sample_ratio), strict=True)
     rows = [
         CubicSpline(seen, _predictive(pfa, means, squares, seen - np.log(shown), sea))(entries)
         for means, squares, shown in worth
@@ -218,13 +218,13 @@ def _shape_of(excess: F64) -> F64:
     return np.asarray(np.exp(np.interp(-np.log(np.maximum(excess, 1e-8)), -log_excess, np.log(shape))))
 
 
-def _mean_of_log(shape: F64, looks: float) -> F64:
+def _mean_of_log(shape: F64, enl: float) -> F64:
     """Mean of ln power over ln of the mean power."""
-    return np.asarray(special.psi(looks) - np.log(looks) + special.psi(shape) - np.log(shape))
+    return np.asarray(special.psi(enl) - np.log(enl) + special.psi(shape) - np.log(shape))
 
 
-def _cumulants(shape: F64, looks: float) -> F64:
-    return np.stack([special.polygamma(k, looks) + special.polygamma(k, shape) for k in (1, 2, 3)], axis=1)
+def _cumulants(shape: F64, enl: float) -> F64:
+    return np.stack([special.polygamma(k, enl) + special.polygamma(k, shape) for k in (1, 2, 3)], axis=1)
 
 
 def _predictive(pfa: float, means: float, squares: float, seen: F64, sea: _Sea) -> F64:
@@ -291,9 +291,9 @@ def ring_surface(params: CfarParams) -> Surface:
     Interpolated between the entries and, linearly in 1/count, between the rows: the error stays under 0.1 % of the
     threshold for orders from 0.5 on and 30 independent pixels (tested). There is no decision with fewer than sixteen.
     """
-    if params.law != "k" or params.shape is not None:
+    if params.clutter_model != "k" or params.shape is not None:
         return NO_SURFACE
-    return _ring_surface(replace(params, max_hits=1, passes=1))
+    return _ring_surface(replace(params, max_hits=1, iterations=1))
 
 
 @lru_cache(maxsize=32)
@@ -302,7 +302,7 @@ def _ring_surface(params: CfarParams) -> Surface:
     if not count.size:
         return NO_SURFACE
     solved = np.geomspace(count[0], count[-1], SURFACE_SOLVED) if count.size > 1 else count
-    variance, entries = log_factors(params.pfa, params.looks, solved, SURFACE_STEPS, params.independent)
+    variance, entries = log_factors(params.pfa, params.enl, solved, SURFACE_STEPS, params.effective_sample_ratio)
     if count.size > 1:
         entries = CubicSpline(np.log(solved), entries)(np.log(count))
     # a spikier sea never asks for less: the kernels count on it
@@ -313,7 +313,7 @@ def _ring_surface(params: CfarParams) -> Surface:
 
 def _row_counts(params: CfarParams) -> F64:
     """Ring counts that have a row."""
-    first = max(params.min_ring, math.ceil(16 / params.independent))
+    first = max(params.min_ring, math.ceil(16 / params.effective_sample_ratio))
     if first > params.ring_size:
         return np.empty(0)
     return np.unique(np.geomspace(first, params.ring_size, SURFACE_ROWS).round())

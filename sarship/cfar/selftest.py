@@ -25,7 +25,7 @@ def check_up() -> dict[str, str]:
     """
     found = {"CPU threads": str(numba.get_num_threads())} | found_on_this_machine()
     image = _image()
-    params = CfarParams(pfa=1e-4, guard=2, background=5)
+    params = CfarParams(pfa=1e-4, guard=2, training=3)
     cpu = cfar.detect(image, params)
     plain = _plain(image, params)
     found["CPU against plain sums"] = _compared(np.argwhere(plain), cpu)
@@ -55,7 +55,7 @@ def _plain(image: NDArray[np.uint16], params: CfarParams) -> NDArray[np.bool_]:
         windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half), (2 * half + 1, 2 * half + 1))
         return np.asarray(windows.sum(axis=(2, 3)))
 
-    (back, _), (guard, _) = params.background_shape, params.guard_shape
+    (back, _), (guard, _) = params.outer_shape, params.guard_shape
     total, count = (sums(values, back) - sums(values, guard) for values in (power, (power > 0).astype(np.int64)))
     return np.asarray(power > ring_table(params)[count] * total)
 

@@ -14,7 +14,7 @@ from scipy import optimize, special
 
 from sarship.cfar.dispatch import check_image, check_valid
 
-__all__ = ["measure_correlation", "measure_looks"]
+__all__ = ["measure_correlation", "measure_enl"]
 
 BLOCK = 64
 """Lines and pixels of a block."""
@@ -26,7 +26,7 @@ SMALLEST = 16
 F64 = NDArray[np.float64]
 
 
-def measure_looks(image: ArrayLike, valid: ArrayLike | None = None) -> float:
+def measure_enl(image: ArrayLike, valid: ArrayLike | None = None) -> float:
     """Equivalent number of looks of an image, from the variance of ln power.
 
     The logarithm of power of L looks has the variance ψ′(L), whatever its level (Oliver & Quegan 2004, section 4.3).
@@ -45,22 +45,20 @@ def measure_looks(image: ArrayLike, valid: ArrayLike | None = None) -> float:
         As `detect`; also where no block of 64 × 64 pixels is free of missing data.
 
     >>> sea = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (400, 400))
-    >>> round(measure_looks(sea), 1)
+    >>> round(measure_enl(sea), 1)
     4.4
     """
     variances = np.array([np.log(power).var() for power in _blocks(image, valid)])
     variance = np.exp(_agreed(np.log(np.maximum(variances, 1e-12))))
-    return float(
-        np.exp(optimize.brentq(lambda log_looks: special.polygamma(1, np.exp(log_looks)) - variance, -12.0, 30.0))
-    )
+    return float(np.exp(optimize.brentq(lambda log_enl: special.polygamma(1, np.exp(log_enl)) - variance, -12.0, 30.0)))
 
 
 def measure_correlation(image: ArrayLike, valid: ArrayLike | None = None, *, reach: int = 4) -> float:
-    """Independent pixels for each pixel of an image: what `CfarParams.independent` wants.
+    """Independent pixels for each pixel of an image: what `CfarParams.effective_sample_ratio` wants.
 
     The mean of many pixels has the variance of one, times the sum of the correlation coefficients of power over all
     lags, over their number; so the inverse of that sum is the ratio (Priestley 1981, section 5.3). Lags go to `reach`
-    lines and pixels either way. Parameters and errors are those of `measure_looks`.
+    lines and pixels either way. Parameters and errors are those of `measure_enl`.
 
     >>> speckle = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (400, 400))
     >>> round(measure_correlation(speckle), 1)

@@ -18,9 +18,9 @@ from scipy.interpolate import CubicSpline
 from scipy.optimize import elementwise
 
 from sarship.cfar import goca_soca_os as averages
-from sarship.cfar import k_distribution as klaw
+from sarship.cfar import k_distribution
 from sarship.cfar.effective_samples import Ring, ring_of
-from sarship.model import CfarParams, ClutterLaw, RingAverage
+from sarship.model import CfarParams, ClutterModel, RingAverage
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
@@ -41,23 +41,23 @@ _LARGEST_EXPONENT = 700.0
 
 
 def threshold_factor(
-    law: ClutterLaw,
+    clutter_model: ClutterModel,
     pfa: ArrayLike,
     *,
-    looks: ArrayLike,
+    enl: ArrayLike,
     count: ArrayLike,
-    independent: ArrayLike = 1.0,
+    effective_sample_ratio: ArrayLike = 1.0,
     shape: ArrayLike = np.inf,
-    average: RingAverage = "mean",
+    average: RingAverage = "ca",
     sides: ArrayLike = 4,
     rank: float = 0.75,
 ) -> NDArray[np.float64]:
     """Threshold factor of a ring at a false-alarm probability; vectorised over all arguments.
 
-    With n independent pixels in the ring (`count` · `independent`):
+    With n independent pixels in the ring (`count` · `effective_sample_ratio`):
 
     `gamma`
-        The factor multiplies the ring's mean power. A pixel of `looks` looks over that mean follows Fisher's F with
+        The factor multiplies the ring's mean power. A pixel of `enl` looks over that mean follows Fisher's F with
         2·looks and 2·looks·n degrees of freedom (the cell-averaging CFAR of multi-look intensity: Finn & Johnson 1968
         for one look; Oliver & Quegan 2004, chapter 10). Solved through the incomplete beta function's upper tail,
         without 1 − pfa, so it holds down to pfa 1e-12 and below. With another `average` the factor multiplies the
@@ -65,9 +65,9 @@ def threshold_factor(
         in `sarship.cfar.goca_soca_os`.
     `k`
         The factor multiplies the ring's mean power, as for gamma, whose speckle is multiplied here by a texture of
-        order `shape`; infinite for gamma itself. Solved from `klaw.pfa_of`: the tail by numerical integration
+        order `shape`; infinite for gamma itself. Solved from `k_distribution.pfa_of`: the tail by numerical integration
         over the texture, with the spread of the ring's mean in it. Where the ring gives the shape too, see
-        `klaw.ring_surface`.
+        `k_distribution.ring_surface`.
     `lognormal`
         The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
         t·√(1 + 1/n), t the upper quantile of Student's law of n − 1 degrees of freedom, exact for independent pixels
@@ -94,7 +94,7 @@ def threshold_factor(
     looks
         Equivalent number of looks; only gamma and k depend on it.
     count
-        Number of pixels in the ring, at least 1; in each of its sides for `greatest` and `smallest`.
+        Number of pixels in the ring, at least 1; in each of its sides for `goca` and `soca`.
     independent
         Independent pixels for each pixel of the ring.
     shape
@@ -102,81 +102,87 @@ def threshold_factor(
     average, rank
         As in `CfarParams`; only gamma has others than the mean.
     sides
-        Number of sides that hold pixels, for `greatest` and `smallest`.
+        Number of sides that hold pixels, for `goca` and `soca`.
 
     Raises
     ------
     ValueError
         A parameter outside its range, or a law that is not known.
 
-    >>> round(float(threshold_factor("gamma", 1e-6, looks=4.4, count=1240)), 3)
+    >>> round(float(threshold_factor("gamma", 1e-6, enl=4.4, count=1240)), 3)
     5.053
     """
     pfa = np.asarray(pfa, np.float64)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
-    pfa, looks, ring, shape = _arguments(law, pfa, looks, count, independent, shape)
-    if average != "mean":
-        return _averaged(averages.FACTORS, (law, average), pfa, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][0](pfa, looks, ring, shape), np.float64)
+    pfa, enl, ring, shape = _arguments(clutter_model, pfa, enl, count, effective_sample_ratio, shape)
+    if average != "ca":
+        return _averaged(
+            averages.FACTORS, (clutter_model, average), pfa, enl, (count, effective_sample_ratio, sides, rank)
+        )
+    return np.asarray(_CLUTTER_MODELS[clutter_model][0](pfa, enl, ring, shape), np.float64)
 
 
 def pfa_of(
-    law: ClutterLaw,
+    clutter_model: ClutterModel,
     factor: ArrayLike,
     *,
-    looks: ArrayLike,
+    enl: ArrayLike,
     count: ArrayLike,
-    independent: ArrayLike = 1.0,
+    effective_sample_ratio: ArrayLike = 1.0,
     shape: ArrayLike = np.inf,
-    average: RingAverage = "mean",
+    average: RingAverage = "ca",
     sides: ArrayLike = 4,
     rank: float = 0.75,
 ) -> NDArray[np.float64]:
     """False-alarm probability per pixel of a threshold factor: the inverse of `threshold_factor`.
 
-    >>> factor = threshold_factor("gamma", 1e-9, looks=4.4, count=1240)
-    >>> float(pfa_of("gamma", factor, looks=4.4, count=1240) / 1e-9).__round__(6)
+    >>> factor = threshold_factor("gamma", 1e-9, enl=4.4, count=1240)
+    >>> float(pfa_of("gamma", factor, enl=4.4, count=1240) / 1e-9).__round__(6)
     1.0
     """
     factor = np.asarray(factor, np.float64)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
-    factor, looks, ring, shape = _arguments(law, factor, looks, count, independent, shape)
-    if average != "mean":
-        return _averaged(averages.PFAS, (law, average), factor, looks, (count, independent, sides, rank))
-    return np.asarray(_LAWS[law][1](factor, looks, ring, shape), np.float64)
+    factor, enl, ring, shape = _arguments(clutter_model, factor, enl, count, effective_sample_ratio, shape)
+    if average != "ca":
+        return _averaged(
+            averages.PFAS, (clutter_model, average), factor, enl, (count, effective_sample_ratio, sides, rank)
+        )
+    return np.asarray(_CLUTTER_MODELS[clutter_model][1](factor, enl, ring, shape), np.float64)
 
 
 def _averaged(
     rules: averages.Rules,
     kind: tuple[str, str],
     first: F64,
-    looks: F64,
+    enl: F64,
     ring: tuple[ArrayLike, ArrayLike, ArrayLike, float],
 ) -> F64:
     """Factor or false-alarm probability of a law and average other than the mean: count, independence, sides, rank."""
-    law, average = kind
-    if law != "gamma" or average not in get_args(RingAverage):
-        raise ValueError(f"only the law gamma has averages, of {get_args(RingAverage)}; got {average!r} with {law!r}")
-    count, independent, sides = (np.asarray(v, np.float64) for v in ring[:3])
+    clutter_model, average = kind
+    if clutter_model != "gamma" or average not in get_args(RingAverage):
+        raise ValueError(
+            f"only the law gamma has averages, of {get_args(RingAverage)}; got {average!r} with {clutter_model!r}"
+        )
+    count, effective_sample_ratio, sides = (np.asarray(v, np.float64) for v in ring[:3])
     rank = ring[3]
-    if average == "ordered":
+    if average == "os":
         if not 0 < rank <= 1:
             raise ValueError(f"rank must lie in (0, 1], got {rank}")
-        return rules.ordered(first, looks, count, averages.order_of(count, rank), independent)
+        return rules.ordered(first, enl, count, averages.order_of(count, rank), effective_sample_ratio)
     if not np.all((sides >= 1) & (sides <= 4)):
         raise ValueError(f"a ring has 1 to 4 sides with pixels, got {sides}")
-    return rules.sides(first, looks, count * independent, sides, is_greatest=average == "greatest")
+    return rules.sides(first, enl, count * effective_sample_ratio, sides, is_goca=average == "goca")
 
 
-def _gamma_factor(pfa: F64, looks: F64, ring: Ring, _shape: F64) -> F64:
-    return averages.gamma_factor(pfa, looks, ring.means)
+def _gamma_factor(pfa: F64, enl: F64, ring: Ring, _shape: F64) -> F64:
+    return averages.gamma_factor(pfa, enl, ring.means)
 
 
-def _gamma_pfa(factor: F64, looks: F64, ring: Ring, _shape: F64) -> F64:
+def _gamma_pfa(factor: F64, enl: F64, ring: Ring, _shape: F64) -> F64:
     many = ring.means
-    return np.asarray(special.betainc(looks * many, looks, 1 / (1 + factor / many)))
+    return np.asarray(special.betainc(enl * many, enl, 1 / (1 + factor / many)))
 
 
 def _lognormal_scale(ring: Ring) -> tuple[F64, F64]:
@@ -185,17 +191,17 @@ def _lognormal_scale(ring: Ring) -> tuple[F64, F64]:
     return freedom, np.sqrt((1 + 1 / ring.means) / ring.shown)
 
 
-def _lognormal_factor(pfa: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+def _lognormal_factor(pfa: F64, _enl: F64, ring: Ring, _shape: F64) -> F64:
     freedom, scale = _lognormal_scale(ring)
     return np.where(ring.means > 1, -special.stdtrit(freedom, pfa) * scale, np.inf)
 
 
-def _lognormal_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+def _lognormal_pfa(factor: F64, _enl: F64, ring: Ring, _shape: F64) -> F64:
     freedom, scale = _lognormal_scale(ring)
     return np.asarray(special.stdtr(freedom, -factor / scale))
 
 
-def _gumbel_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+def _gumbel_pfa(factor: F64, _enl: F64, ring: Ring, _shape: F64) -> F64:
     """False-alarm probability averaged over the ring's mean and deviation of ln power."""
     nodes, weights = special.roots_hermitenorm(_GUMBEL_NODES)
     log_deviation, rest = nodes[:, None], nodes
@@ -209,14 +215,14 @@ def _gumbel_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
     return np.asarray((weight * tail).sum(axis=(-2, -1)))
 
 
-def _gumbel_factor(pfa: F64, looks: F64, ring: Ring, shape: F64) -> F64:
+def _gumbel_factor(pfa: F64, enl: F64, ring: Ring, shape: F64) -> F64:
     """The factor between bounds that hold for rings of more than one independent pixel."""
     pfa, *of_ring = np.broadcast_arrays(pfa, *ring)
     can_tell = ring.means + 0 * pfa > 1
     of_ring = [np.where(can_tell, v, 2.0) for v in of_ring]
 
     def excess(place: F64, pfa: F64, means: F64, squares: F64, shown: F64) -> F64:
-        chance = _gumbel_pfa(np.sinh(place), looks, Ring(means, squares, shown), shape)
+        chance = _gumbel_pfa(np.sinh(place), enl, Ring(means, squares, shown), shape)
         with np.errstate(divide="ignore"):
             return np.asarray(np.maximum(np.log(chance / pfa), -_LARGEST_EXPONENT))
 
@@ -225,23 +231,23 @@ def _gumbel_factor(pfa: F64, looks: F64, ring: Ring, shape: F64) -> F64:
     return np.where(can_tell, np.sinh(found.x), np.inf)
 
 
-def _gaussian_factor(pfa: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+def _gaussian_factor(pfa: F64, _enl: F64, ring: Ring, _shape: F64) -> F64:
     return np.asarray(-special.ndtri(pfa) + 0 * ring.means)
 
 
-def _gaussian_pfa(factor: F64, _looks: F64, ring: Ring, _shape: F64) -> F64:
+def _gaussian_pfa(factor: F64, _enl: F64, ring: Ring, _shape: F64) -> F64:
     return np.asarray(special.ndtr(-factor) + 0 * ring.means)
 
 
-def _k_factor(pfa: F64, looks: F64, ring: Ring, shape: F64) -> F64:
-    return klaw.factor_of(pfa, shape, looks, ring.means)
+def _k_factor(pfa: F64, enl: F64, ring: Ring, shape: F64) -> F64:
+    return k_distribution.factor_of(pfa, shape, enl, ring.means)
 
 
-def _k_pfa(factor: F64, looks: F64, ring: Ring, shape: F64) -> F64:
-    return klaw.pfa_of(factor, shape, looks, ring.means)
+def _k_pfa(factor: F64, enl: F64, ring: Ring, shape: F64) -> F64:
+    return k_distribution.pfa_of(factor, shape, enl, ring.means)
 
 
-_LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
+_CLUTTER_MODELS: Final[dict[str, tuple[Rule, Rule]]] = {
     "gamma": (_gamma_factor, _gamma_pfa),
     "lognormal": (_lognormal_factor, _lognormal_pfa),
     "weibull": (_gumbel_factor, _gumbel_pfa),
@@ -250,20 +256,20 @@ _LAWS: Final[dict[str, tuple[Rule, Rule]]] = {
 }
 
 
-def _arguments(law: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
+def _arguments(clutter_model: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
     """The first argument, the looks, what the ring is worth and the shape, all checked."""
-    if law not in _LAWS:
-        raise ValueError(f"law must be one of {tuple(_LAWS)}, got {law!r}")
-    looks, count, independent, shape = (np.asarray(v, np.float64) for v in others)
-    if not np.all((looks > 0) & np.isfinite(looks)):
-        raise ValueError(f"looks must be positive and finite, got {looks}")
+    if clutter_model not in _CLUTTER_MODELS:
+        raise ValueError(f"clutter_model must be one of {tuple(_CLUTTER_MODELS)}, got {clutter_model!r}")
+    enl, count, effective_sample_ratio, shape = (np.asarray(v, np.float64) for v in others)
+    if not np.all((enl > 0) & np.isfinite(enl)):
+        raise ValueError(f"enl must be positive and finite, got {enl}")
     if not np.all(count >= 1):
         raise ValueError(f"a ring holds at least one pixel, got count {count}")
-    if not np.all((independent > 0) & (independent <= 1)):
-        raise ValueError(f"independent must lie in (0, 1], got {independent}")
+    if not np.all((effective_sample_ratio > 0) & (effective_sample_ratio <= 1)):
+        raise ValueError(f"effective_sample_ratio must lie in (0, 1], got {effective_sample_ratio}")
     if not np.all(shape > 0):
         raise ValueError(f"shape must be positive, infinite for no texture, got {shape}")
-    return np.asarray(first, np.float64), looks, ring_of(count, independent), shape
+    return np.asarray(first, np.float64), enl, ring_of(count, effective_sample_ratio), shape
 
 
 def ring_table(params: CfarParams) -> NDArray[np.float64]:
@@ -271,30 +277,32 @@ def ring_table(params: CfarParams) -> NDArray[np.float64]:
 
     For gamma the threshold over the *sum* of the ring. For the laws of a mean and a deviation the squared factor times
     n/(n − 1), so that a level is above its threshold when (n·level − sum)² exceeds n·squares − sum² times that. For k
-    as for gamma where the shape is given; where it is not, the row of `klaw.ring_surface`, and between two of them by
-    its fraction.
+    as for gamma where the shape is given; where it is not, the row of `k_distribution.ring_surface`, and
+    between two of them by its fraction.
 
     Solved at every count up to 256 and at 256 of all, its logarithm linear in 1/count between: the error stays under
     0.01 % of the factor (tested). Read-only: the table is shared between calls.
     """
-    return _ring_table(replace(params, max_hits=1, passes=1))  # what does not change the table does not split the cache
+    return _ring_table(
+        replace(params, max_hits=1, iterations=1)
+    )  # what does not change the table does not split the cache
 
 
 @lru_cache(maxsize=32)
 def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     size = params.ring_size
-    if params.law == "k" and params.shape is None:
-        return klaw.ring_rows(params)
+    if params.clutter_model == "k" and params.shape is None:
+        return k_distribution.ring_rows(params)
     spread = np.geomspace(1, size, TABLE_NODES).round()
     nodes = np.unique(np.concatenate([np.arange(1, min(EXACT_COUNTS, size) + 1), spread, [size]]))
-    factors = _k_factors(params, nodes) if params.law == "k" else _factors(params, nodes)
+    factors = _k_factors(params, nodes) if params.clutter_model == "k" else _factors(params, nodes)
     nodes, factors = nodes[np.isfinite(factors)], factors[np.isfinite(factors)]
     table = np.full(size + 1, np.inf)
     if len(nodes):
         count = np.arange(nodes[0], size + 1, dtype=np.float64)
         # 1/count falls with count and np.interp wants a rising abscissa
         factor = np.exp(np.interp(-1 / count, -1 / nodes, np.log(factors)))
-        if params.law in {"gamma", "k"}:
+        if params.clutter_model in {"gamma", "k"}:
             table[int(nodes[0]) :] = factor / count
         else:
             with np.errstate(divide="ignore"):  # one pixel has no deviation
@@ -307,7 +315,12 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
 def _factors(params: CfarParams, count: F64) -> F64:
     shape = np.inf if params.shape is None else params.shape
     return threshold_factor(
-        params.law, params.pfa, looks=params.looks, count=count, independent=params.independent, shape=shape
+        params.clutter_model,
+        params.pfa,
+        enl=params.enl,
+        count=count,
+        effective_sample_ratio=params.effective_sample_ratio,
+        shape=shape,
     )
 
 

@@ -24,9 +24,9 @@ Floats = NDArray[np.float64]
 Power = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 
-LEAST_SHIFT: Final = 0.5
+MIN_SHIFT: Final = 0.5
 """Cells: a date that lies less off is left as it is, since resampling it again would cost more than it gains."""
-MOST_SHIFT: Final = 12.0
+MAX_SHIFT: Final = 12.0
 """Cells: farther off is no residual shift but another place."""
 CLEAR_PEAK: Final = 7.0
 """A peak this many deviations above the rest of the correlation is no accident; of 10,000 independent places the
@@ -38,7 +38,7 @@ HIGH_PASS: Final = 12.0
 BAND: Final = 0.3
 """Cycles a cell: above this there is only speckle."""
 N_ROUNDS: Final = 2
-LEAST_STEADY: Final = 400
+MIN_STEADY: Final = 400
 """Cells of land and piers that are needed to measure a shift on."""
 
 
@@ -50,13 +50,13 @@ class Shifts:
     """Rows by which each date lies to the south of the others; NaN where it could not be measured."""
     columns: Floats
     """Columns by which each lies to the east; NaN where it could not be measured."""
-    is_aligned: NDArray[np.bool_]
+    is_coregistered: NDArray[np.bool_]
     """Whether a date lies on the others, or does once its shift is taken out."""
 
     @property
     def needs_correction(self) -> NDArray[np.bool_]:
         """Whether a date is to be moved: it lies more than half a cell off, and one knows how far."""
-        return self.is_aligned & (np.hypot(np.nan_to_num(self.rows), np.nan_to_num(self.columns)) > LEAST_SHIFT)
+        return self.is_coregistered & (np.hypot(np.nan_to_num(self.rows), np.nan_to_num(self.columns)) > MIN_SHIFT)
 
 
 def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
@@ -75,7 +75,7 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
     """
     n_dates = power.shape[0]
     unknown = Shifts(np.full(n_dates, np.nan), np.full(n_dates, np.nan), np.ones(n_dates, np.bool_))
-    if n_dates < 2 or steady.sum() < LEAST_STEADY:
+    if n_dates < 2 or steady.sum() < MIN_STEADY:
         return unknown
     near, window = _near(steady)
     spectra = [_spectrum(date[near], window) for date in power]
@@ -113,7 +113,7 @@ def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tupl
     steady
         Where something stands still, (y, x).
     """
-    if steady.sum() < LEAST_STEADY:
+    if steady.sum() < MIN_STEADY:
         return np.nan, np.nan, True
     near, window = _near(steady)
     with ThreadPoolExecutor(2) as pool:  # neither the filters nor the transform hold the interpreter's lock
@@ -140,7 +140,7 @@ def _near(steady: NDArray[np.bool_]) -> tuple[tuple[slice, ...], Power]:
 def _around(found: NDArray[np.bool_]) -> slice:
     """From the first to the last that is there, and the reach of a shift around it."""
     places = np.flatnonzero(found)
-    return slice(max(0, int(places[0]) - int(MOST_SHIFT)), int(places[-1]) + int(MOST_SHIFT) + 1)
+    return slice(max(0, int(places[0]) - int(MAX_SHIFT)), int(places[-1]) + int(MAX_SHIFT) + 1)
 
 
 def _spectrum(power: Power, window: Power) -> Spectrum:
@@ -181,7 +181,7 @@ def _peak(own: Spectrum, others: Spectrum, shape: tuple[int, ...]) -> tuple[floa
     cross *= (down**2 + across**2 < BAND**2) / np.maximum(np.abs(others), np.float32(1e-6))
     size = [fft.next_fast_len(n, real=True) for n in shape]
     surface = fft.irfft2(cross, size)
-    reach = int(MOST_SHIFT)
+    reach = int(MAX_SHIFT)
     lags = np.arange(-reach, reach + 1)
     near = surface[np.ix_(lags, lags)]
     at = np.unravel_index(int(near.argmax()), near.shape)

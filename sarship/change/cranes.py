@@ -65,7 +65,7 @@ def flag_cranes(
     seen: PortImage,
     *,
     image: xr.DataArray,
-    backdrop: xr.Dataset,
+    reference: xr.Dataset,
     masks: PortMasks,
     piers: gpd.GeoDataFrame,
     land: BaseGeometry | None,
@@ -77,8 +77,8 @@ def flag_cranes(
     vessels
         Of one scene, after `assign_piers`; `line` and `pixel` are the product's.
     hits, seen
-        From `detect_over_time`.
-    image, backdrop, masks
+        From `detect_change`.
+    image, reference, masks
         What it was given.
     piers
         `Port.piers`; a row in an anchorage is none of this.
@@ -96,7 +96,7 @@ def flag_cranes(
     rows = np.flatnonzero(short.to_numpy())
     if not rows.size or not len(hits):
         return vessels
-    is_crane = _stand_ashore(vessels.iloc[rows], hits, seen, _change(image, backdrop, masks, seen.shift))
+    is_crane = _stand_ashore(vessels.iloc[rows], hits, seen, _change(image, reference, masks, seen.shift))
     if land is not None:
         is_crane |= _lie_off(vessels, seen, land)[rows]
     marked = np.zeros(len(vessels), np.bool_)
@@ -109,10 +109,10 @@ def flag_cranes(
 
 
 def _change(
-    image: xr.DataArray, backdrop: xr.Dataset, masks: PortMasks, shift: tuple[float, float]
+    image: xr.DataArray, reference: xr.Dataset, masks: PortMasks, shift: tuple[float, float]
 ) -> NDArray[np.float32]:
     """Power over that of the empty port, where something is new ashore; 0 elsewhere, (y, x), first polarisation."""
-    one = of_orbit(backdrop, image).isel(polarization=0)
+    one = of_orbit(reference, image).isel(polarization=0)
     power = image.to_numpy()[0] if shift == (0.0, 0.0) else correct_shift(image.to_numpy()[:1], shift)[0]
     sea = float(one["sea"])
     expected = level_on(one["level"].to_numpy(), sea, sea_of(power, masks.open_water, sea))

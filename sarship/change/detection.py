@@ -7,9 +7,9 @@ Two questions are put to every cell on the water's side, in each polarisation:
    unsteadiness explains is a hit. A cell whose ln power spreads by s from date to date is given the looks whose
    speckle spreads as much, ψ′(looks) = s², and with them the threshold of the gamma law: so open water gets the
    ring's own threshold, a steady quay a lower one, and where things move a higher one.
-2. **Ring.** The same brightness over the ring of the image itself, as without a backdrop. It alone decides in open
-   water, where vessels anchor in the same places from date to date and would be taken for the backdrop, and of a ship
-   that lies at a pier on every date and is in the backdrop.
+2. **Ring.** The same brightness over the ring of the image itself, as without a reference. It alone decides in open
+   water, where vessels anchor in the same places from date to date and would be taken for the reference, and of a ship
+   that lies at a pier on every date and is in the reference.
 
 A ring with vessels in it is too bright, so what was hit is replaced by the ring's mean and the ring taken again.
 """
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["PortMasks", "detect_over_time", "port_masks"]
+__all__ = ["PortMasks", "detect_change", "port_masks"]
 
 Power = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -100,10 +100,10 @@ def port_masks(
     return PortMasks(water=~out, near=~out & shore, open_water=~out & far, steady=steady)
 
 
-def detect_over_time(
+def detect_change(
     image: xr.DataArray,
     product: GrdProduct,
-    backdrop: xr.Dataset,
+    reference: xr.Dataset,
     masks: PortMasks,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
 ) -> tuple[Hits, PortImage]:
@@ -115,8 +115,8 @@ def detect_over_time(
         The scene on the port's grid, from `to_port_grid`.
     product
         The product that it was made from, for the noise and the geometry.
-    backdrop
-        From `fit_backdrop`; with the scene's orbit. The scene may be among its dates: a vessel's date is seldom in the
+    reference
+        From `fit_reference`; with the scene's orbit. The scene may be among its dates: a vessel's date is seldom in the
         lowest group. With few dates it matters (with four, a fifth of the hits differ).
     masks
         From `port_masks` with the image's grid.
@@ -127,16 +127,16 @@ def detect_over_time(
     -------
     hits, seen
         Hits whose lines and pixels are rows and columns of the grid, `value` sigma0 with the noise in, `clutter` what
-        was expected there that day, and `evidence` `"ring"`, `"backdrop"` or `"both"`; the image to measure them on.
+        was expected there that day, and `evidence` `"ring"`, `"reference"` or `"both"`; the image to measure them on.
 
     Raises
     ------
     DeviceError
         With `params.gpu`, when no graphics card can be used.
-    BackdropError
-        When the backdrop is of another port or has not this orbit, or the scene cannot be laid on it.
+    ReferenceImageError
+        When the reference is of another port or has not this orbit, or the scene cannot be laid on it.
     """
-    one = of_orbit(backdrop, image)
+    one = of_orbit(reference, image)
     names = [str(name) for name in image["polarization"].to_numpy()]
     power = image.to_numpy()
     if not np.isfinite(power).any():
@@ -169,41 +169,45 @@ class _Searched(NamedTuple):
     """Where the ratio decides."""
 
 
-def _search(power: Power, backdrop: xr.Dataset, masks: PortMasks, params: DetectionParams, n_shared: int) -> _Searched:
+def _search(power: Power, reference: xr.Dataset, masks: PortMasks, params: DetectionParams, n_shared: int) -> _Searched:
     """Put both questions to one polarisation."""
-    level, sea = backdrop["level"].to_numpy(), float(backdrop["sea"])
+    level, sea = reference["level"].to_numpy(), float(reference["sea"])
     today = sea_of(power, masks.open_water, sea)
     expected = level_on(level, sea, today)
     near = masks.near | (masks.water & spread_out(level > BRIGHT * sea, NEAR_CELLS))
     open_water = masks.water & ~near
-    looks, independent = float(backdrop["looks"]), float(backdrop["independent"])
+    enl, effective_sample_ratio = float(reference["enl"]), float(reference["effective_sample_ratio"])
     share = CfarParams(
         pfa=params.pier_pfa / n_shared,
-        guard=round(params.guard_m / PortGrid.of(backdrop).spacing_m),
-        background=round(params.background_m / PortGrid.of(backdrop).spacing_m),
-        looks=looks,
-        independent=independent,
+        guard=round(params.guard_m / PortGrid.of(reference).spacing_m),
+        training=round(params.training_m / PortGrid.of(reference).spacing_m),
+        enl=enl,
+        effective_sample_ratio=effective_sample_ratio,
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(np.isfinite(expected) & (expected > 0), power / expected, np.nan).astype(np.float32)
     score, ring = _cleaned(ratio, masks.water, share, params.gpu)
-    unsteady = backdrop["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(backdrop["n_empty"].to_numpy(), 1))
+    unsteady = reference["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(reference["n_empty"].to_numpy(), 1))
     score = score * _relief(share, unsteady)
     plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared), params.gpu)
     expected = np.asarray(expected * ring, np.float32)
     # what stands there on every date is in the level itself: it is there today if it is about as bright
-    stands = backdrop["stands"].to_numpy() & masks.water & (power > STILL_THERE * expected)
-    score = np.where(stands, np.nan, score)
-    plain = np.where(stands, power / (STILL_THERE * expected), plain).astype(np.float32)
-    expected = np.where(stands, np.float32(today), expected)
-    return _Searched(score, plain, expected, near & ~stands)
+    is_permanent = reference["is_permanent"].to_numpy() & masks.water & (power > STILL_THERE * expected)
+    score = np.where(is_permanent, np.nan, score)
+    plain = np.where(is_permanent, power / (STILL_THERE * expected), plain).astype(np.float32)
+    expected = np.where(is_permanent, np.float32(today), expected)
+    return _Searched(score, plain, expected, near & ~is_permanent)
 
 
 def _cleaned(image: Power, water: Mask, params: CfarParams, gpu: bool) -> tuple[Power, Power]:
     """Score against a ring without what was hit, and that ring's mean."""
     factor = float(
         threshold_factor(
-            "gamma", params.pfa, looks=params.looks, count=params.ring_size, independent=params.independent
+            "gamma",
+            params.pfa,
+            enl=params.enl,
+            count=params.ring_size,
+            effective_sample_ratio=params.effective_sample_ratio,
         )
     )
     filled, mean = image, np.ones_like(image)
@@ -237,16 +241,16 @@ def _relief(params: CfarParams, spread: Power) -> Power:
     """Threshold of open water over that of cells with another spread of ln power."""
     factors = _factors(params.pfa)
     own = np.interp(spread, SPREADS, factors)
-    sea = np.interp(math.sqrt(float(special.polygamma(1, params.looks))), SPREADS, factors)
+    sea = np.interp(math.sqrt(float(special.polygamma(1, params.enl))), SPREADS, factors)
     return np.asarray(sea / own, np.float32)
 
 
 @lru_cache(maxsize=8)
 def _factors(pfa: float) -> NDArray[np.float64]:
     """Threshold factor of the gamma law for each of `SPREADS`."""
-    log_looks = np.linspace(-6, 8, 2_001)  # over these ψ′ falls from 10^5 to 3·10^-4
-    looks = np.interp(-(SPREADS**2), -special.polygamma(1, np.exp(log_looks)), np.exp(log_looks))
-    return threshold_factor("gamma", pfa, looks=looks, count=1e4)
+    log_enl = np.linspace(-6, 8, 2_001)  # over these ψ′ falls from 10^5 to 3·10^-4
+    enl = np.interp(-(SPREADS**2), -special.polygamma(1, np.exp(log_enl)), np.exp(log_enl))
+    return threshold_factor("gamma", pfa, enl=enl, count=1e4)
 
 
 def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: PortImage, link_m: float) -> Hits:
@@ -277,7 +281,7 @@ def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: 
         score=scores[best].astype(np.float32),
         sigma0={name: _denoised(product, name, rows, columns, power[k, line, pixel]) for k, name in enumerate(parts)},
         is_edge=~_within(np.asarray(np.isfinite(power).any(axis=0)), line, pixel),
-        evidence=np.where(is_ratio & is_ring, "both", np.where(is_ratio, "backdrop", "ring")),
+        evidence=np.where(is_ratio & is_ring, "both", np.where(is_ratio, "reference", "ring")),
     )
 
 

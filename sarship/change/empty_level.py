@@ -18,7 +18,7 @@ Power = NDArray[np.float32]
 
 WITHIN: Final = 2.5
 """Deviations above the mean up to which a date belongs to the lowest group: of 160 empty dates one is left out."""
-LEAST_SHARE: Final = 0.2
+MIN_SHARE: Final = 0.2
 """The group begins with this share of the dates, so a pier may be busy four dates of five."""
 FEW: Final = 8
 LOWEST_BELOW: Final = 0.8
@@ -105,7 +105,7 @@ def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, i
     if ordered.size < FEW:
         least, mean = 1, ordered[0] + LOWEST_BELOW * spread
     else:
-        least = max(2, int(LEAST_SHARE * ordered.size + 0.5))
+        least = max(2, int(MIN_SHARE * ordered.size + 0.5))
         mean = ordered[least - 1]
     taken = 0
     while True:

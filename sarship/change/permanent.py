@@ -1,4 +1,4 @@
-"""What lies at a pier on every date, and so is in the backdrop: a ship laid up, which is to be counted all the same.
+"""What lies at a pier on every date, and so is in the reference: a ship laid up, which is to be counted all the same.
 
 A quay is much alike along its length: a cell's level is compared with the median of the cells that lie as far off the
 same side of the same pier. What exceeds that by `CLEAR`, on the water's side, over the length of a ship and not of a
@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.port.grid import PortGrid
 
-__all__ = ["standing_cells"]
+__all__ = ["permanent_cells"]
 
 REACH_M: Final = 60.0
 """Cells farther off a pier are not alongside."""
@@ -26,17 +26,17 @@ STEP_M: Final = 10.0
 """Width of the strips along a pier."""
 N_SIDES: Final = 8
 """Directions, from the pier to the cell, that are told apart."""
-LEAST_CELLS: Final = 25
+MIN_CELLS: Final = 25
 """A strip of fewer cells has no median worth its name."""
 CLEAR: Final = 6.0
 """Level over its strip's median, 8 dB; a quay's own strong points are that bright too, but short."""
-LEAST_LENGTH_M: Final = 60.0
+MIN_LENGTH_M: Final = 60.0
 """Longest extent of what is taken for a ship: cranes are shorter."""
 FAINTEST: Final = 1 / 30
 """Part of the brightest cell that counts for the extent: 15 dB, more than sidelobes have (`detection/sidelobes.py`)."""
 
 
-def standing_cells(
+def permanent_cells(
     level: NDArray[np.float32], grid: PortGrid, piers: list[BaseGeometry], water: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Cells of what lies at piers on every date.
@@ -44,7 +44,7 @@ def standing_cells(
     Parameters
     ----------
     level
-        Of the backdrop, one orbit and polarisation, (y, x).
+        Of the reference, one orbit and polarisation, (y, x).
     grid
         Where the cells lie.
     piers
@@ -61,7 +61,7 @@ def standing_cells(
         flat = grid.place(pier)
         near = grid.covers(pier, REACH_M) & water & np.isfinite(level)
         row, column = np.nonzero(near)
-        if row.size < LEAST_CELLS or flat.length == 0:
+        if row.size < MIN_CELLS or flat.length == 0:
             continue
         excess = _excess(flat, row, column, np.log(level[row, column]).astype(np.float64), grid.spacing_m)
         bright = np.zeros(grid.shape, np.bool_)
@@ -86,7 +86,7 @@ def _excess(
     key = strip * N_SIDES + side
     for one in np.unique(key):
         members = np.flatnonzero(key == one)
-        if members.size >= LEAST_CELLS:
+        if members.size >= MIN_CELLS:
             excess[members] = value[members] - np.median(value[members])
     return excess
 
@@ -98,5 +98,5 @@ def _long_ones(bright: NDArray[np.bool_], level: NDArray[np.float32], spacing_m:
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         power = np.where(labels[box] == number, level[box], 0.0)
         cells = np.argwhere(power > FAINTEST * power.max())
-        kept[number] = (pdist(cells).max(initial=0.0) + 1) * spacing_m >= LEAST_LENGTH_M
+        kept[number] = (pdist(cells).max(initial=0.0) + 1) * spacing_m >= MIN_LENGTH_M
     return np.asarray(kept[labels], np.bool_)

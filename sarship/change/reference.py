@@ -28,21 +28,21 @@ from scipy import ndimage, special
 
 from sarship import cfar
 from sarship.change.array_ops import median_of
-from sarship.change.coregistration import LEAST_SHIFT, Shifts, correct_shift, measure_shift, measure_shifts
+from sarship.change.coregistration import MIN_SHIFT, Shifts, correct_shift, measure_shift, measure_shifts
 from sarship.change.empty_level import lowest_groups
-from sarship.change.permanent import standing_cells
-from sarship.errors import BackdropError
+from sarship.change.permanent import permanent_cells
+from sarship.errors import ReferenceImageError
 from sarship.port.grid import PortGrid
-from sarship.schema import BACKDROP, TRACK
+from sarship.schema import REFERENCE, TRACK
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = [
-    "LEAST_DATES",
     "MIN_DATES",
+    "MIN_DATES_FOR_SPREAD",
     "PRIOR",
-    "fit_backdrop",
+    "fit_reference",
     "level_on",
     "of_orbit",
     "on_dates",
@@ -54,14 +54,14 @@ __all__ = [
 Power = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-LEAST_DATES: Final = 4
-"""Fewer dates of an orbit make no backdrop: of three, two busy ones would pass for the empty pier."""
-MIN_DATES: Final = 8
+MIN_DATES: Final = 4
+"""Fewer dates of an orbit make no reference: of three, two busy ones would pass for the empty pier."""
+MIN_DATES_FOR_SPREAD: Final = 8
 """Dates of an orbit from which on a cell's own spread is worth knowing; the spread of eight normal values is right
 within a quarter."""
 QUAY_M: Final = 15.0
 """How much less generous the land is taken than it was drawn: the quay cancels in the ratio, and outlines run 5 to 25 m
-over the water so that it be masked without a backdrop."""
+over the water so that it be masked without a reference."""
 OFF_LAND_M: Final = 60.0
 """Water farther from land and piers than this is open: no quay or hull reaches into it."""
 PRIOR: Final = 16.0
@@ -74,14 +74,14 @@ STEADY: Final = 0.7
 UNSTEADY: Final = 1.2
 """A spread between these parts of that of open water is taken as that: estimates of the same spread scatter as much,
 and a threshold far out in the tail of the law cannot bear it."""
-LEAST_SPREAD: Final = 0.2
+MIN_SPREAD: Final = 0.2
 """No cell is steadier than this, in ln power: 0.9 dB, what calibration, tide and a fraction of a cell leave."""
 SPECKLE_DATES: Final = 6
 """Dates, about, that the speckle of open water is measured on."""
-DEFAULT_LOOKS: Final = 4.4
+DEFAULT_ENL: Final = 4.4
 LINES: Final = 64
 """Lines of a port whose dates are laid side by side at a time; all of them would be the stack once more."""
-LEAST_SEA: Final = 1_000
+MIN_SEA: Final = 1_000
 """Cells of open water that a sea level needs; under this the darkest quarter of all cells stands for it."""
 
 
@@ -92,18 +92,18 @@ class _Fit:
     level: Power
     spread: Power
     n_empty: NDArray[np.int16]
-    stands: Mask
+    is_permanent: Mask
     sea: float
-    looks: float
-    independent: float
+    enl: float
+    effective_sample_ratio: float
 
 
-def fit_backdrop(
+def fit_reference(
     stack: xr.Dataset,
     *,
     land: BaseGeometry | None = None,
     piers: BaseGeometry | None = None,
-    min_dates: int = MIN_DATES,
+    min_dates: int = MIN_DATES_FOR_SPREAD,
 ) -> xr.Dataset:
     """Learn the empty port from a stack of dates.
 
@@ -123,16 +123,16 @@ def fit_backdrop(
     Returns
     -------
     Dataset
-        Variables of `schema.BACKDROP`: over (relative_orbit, polarization, y, x) `level` (sigma0 with the noise in, at
+        Variables of `schema.REFERENCE`: over (relative_orbit, polarization, y, x) `level` (sigma0 with the noise in, at
         the orbit's reference sea level), `spread` (deviation of ln power), `n_empty` (dates in the lowest group) and
-        `stands` (whether a ship lay there on every date, see `standing_cells`);
-        over (relative_orbit, polarization) `sea`, `looks` and `independent` of the open water; over
+        `is_permanent` (whether a ship lay there on every date, see `permanent_cells`);
+        over (relative_orbit, polarization) `sea`, `enl` and `effective_sample_ratio` of the open water; over
         (relative_orbit,) `n_dates` and `is_borrowed`; over `time`, for every date of the stack, `scene`,
-        `orbit_of_date`, `row_shift`, `column_shift` and `is_aligned`.
+        `orbit_of_date`, `row_shift`, `column_shift` and `is_coregistered`.
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When none of an orbit's dates can be used.
     """
     grid = PortGrid.of(stack)
@@ -163,13 +163,13 @@ def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | 
 def _fit_orbit(
     orbit: int, stack: xr.Dataset, masks: tuple[Mask, Mask], min_dates: int, berths: tuple[list[BaseGeometry], Mask]
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """The backdrop of one orbit, and what is to be said of its dates."""
+    """The reference of one orbit, and what is to be said of its dates."""
     water, steady = masks
     power = stack["sigma0"].to_numpy()
     shifts = measure_shifts(power[:, 0], steady)
-    used = np.flatnonzero(shifts.is_aligned & np.isfinite(power[:, 0]).any(axis=(1, 2)))
+    used = np.flatnonzero(shifts.is_coregistered & np.isfinite(power[:, 0]).any(axis=(1, 2)))
     if not used.size:
-        raise BackdropError(f"none of the {power.shape[0]} dates of relative orbit {orbit} shows this port")
+        raise ReferenceImageError(f"none of the {power.shape[0]} dates of relative orbit {orbit} shows this port")
     names, grid = stack["polarization"].to_numpy().tolist(), PortGrid.of(stack)
 
     def fit(k: int) -> _Fit:
@@ -177,16 +177,16 @@ def _fit_orbit(
         for place, date in enumerate(used):
             if shifts.needs_correction[date]:
                 dates[place] = correct_shift(dates[place], (shifts.rows[date], shifts.columns[date]))
-        return _fit_power(dates, water, min_dates, lambda level: standing_cells(level, grid, *berths))
+        return _fit_power(dates, water, min_dates, lambda level: permanent_cells(level, grid, *berths))
 
     with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
         parts = list(pool.map(fit, range(len(names))))
     columns: dict[str, Any] = {
-        name: (BACKDROP[name].dims, np.stack([getattr(part, name) for part in parts])[None], BACKDROP[name].attrs)
-        for name in ("level", "spread", "n_empty", "stands", "sea", "looks", "independent")
+        name: (REFERENCE[name].dims, np.stack([getattr(part, name) for part in parts])[None], REFERENCE[name].attrs)
+        for name in ("level", "spread", "n_empty", "is_permanent", "sea", "enl", "effective_sample_ratio")
     }
-    columns["n_dates"] = ("relative_orbit", [used.size], BACKDROP["n_dates"].attrs)
-    columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates], BACKDROP["is_borrowed"].attrs)
+    columns["n_dates"] = ("relative_orbit", [used.size], REFERENCE["n_dates"].attrs)
+    columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates], REFERENCE["is_borrowed"].attrs)
     coords = {
         "polarization": names,
         "relative_orbit": ("relative_orbit", [orbit], TRACK),
@@ -200,15 +200,15 @@ def on_dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
     """What is said of dates: of a stack's, or of one image."""
     return xr.Dataset(
         {
-            "scene": ("time", np.atleast_1d(stack["scene"].to_numpy()), BACKDROP["scene"].attrs),
+            "scene": ("time", np.atleast_1d(stack["scene"].to_numpy()), REFERENCE["scene"].attrs),
             "orbit_of_date": (
                 "time",
                 np.atleast_1d(stack["relative_orbit"].to_numpy()),
-                BACKDROP["orbit_of_date"].attrs,
+                REFERENCE["orbit_of_date"].attrs,
             ),
-            "row_shift": ("time", shifts.rows, BACKDROP["row_shift"].attrs),
-            "column_shift": ("time", shifts.columns, BACKDROP["column_shift"].attrs),
-            "is_aligned": ("time", shifts.is_aligned, BACKDROP["is_aligned"].attrs),
+            "row_shift": ("time", shifts.rows, REFERENCE["row_shift"].attrs),
+            "column_shift": ("time", shifts.columns, REFERENCE["column_shift"].attrs),
+            "is_coregistered": ("time", shifts.is_coregistered, REFERENCE["is_coregistered"].attrs),
         },
         {"time": np.atleast_1d(stack["time"].to_numpy())},
     )
@@ -220,18 +220,18 @@ def sea_of(power: Power, water: Mask, otherwise: float = math.nan) -> float:
     `otherwise` is what stands for it where nothing was imaged.
     """
     seen = power[water & np.isfinite(power) & (power > 0)]
-    if seen.size >= LEAST_SEA:
+    if seen.size >= MIN_SEA:
         return float(median_of(seen))
     seen = power[np.isfinite(power) & (power > 0)]
     return float(np.quantile(seen, 0.125)) if seen.size else otherwise
 
 
-def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, stands: Callable[[Power], Mask]) -> _Fit:
+def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent: Callable[[Power], Mask]) -> _Fit:
     """Level, spread and group size of every cell from dates, each (y, x), that lie on each other."""
     seas = np.array([sea_of(date, water) for date in dates])
     sea = float(np.exp(np.nanmedian(np.log(seas))))
-    looks, independent = _speckle(dates, water)
-    spread_of_speckle = math.sqrt(float(special.polygamma(1, looks)))
+    enl, effective_sample_ratio = _speckle(dates, water)
+    spread_of_speckle = math.sqrt(float(special.polygamma(1, enl)))
     seas[~np.isfinite(seas)] = sea
     blocks = [
         lowest_groups(np.stack([date[top : top + LINES] for date in dates]), seas, sea, spread_of_speckle)
@@ -241,21 +241,21 @@ def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, stands: Call
     spread = _spread(squares, n_empty, spread_of_speckle, min_dates)
     # from the mean of ln power to the mean of power, as for a lognormal law; for speckle that is right to 1 %
     level = _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2)
-    return _Fit(level, spread, n_empty, stands(level), sea, looks, independent)
+    return _Fit(level, spread, n_empty, is_permanent(level), sea, enl, effective_sample_ratio)
 
 
 def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:
     """Looks and independence of the open water, medians over the dates; the product's own where there is none."""
-    looks, independent = [], []
+    enl, effective_sample_ratio = [], []
     for date in dates[:: max(1, len(dates) // SPECKLE_DATES)]:
         try:
-            looks.append(cfar.measure_looks(date, water))
-            independent.append(cfar.measure_correlation(date, water))
+            enl.append(cfar.measure_enl(date, water))
+            effective_sample_ratio.append(cfar.measure_correlation(date, water))
         except ValueError:
             continue
-    if not looks:
-        return DEFAULT_LOOKS, 1 / 6
-    return float(np.median(looks)), float(np.median(independent))
+    if not enl:
+        return DEFAULT_ENL, 1 / 6
+    return float(np.median(enl)), float(np.median(effective_sample_ratio))
 
 
 def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_dates: int) -> Power:
@@ -268,7 +268,7 @@ def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_date
     own = (squares + PRIOR * borrowed) / (freedom + PRIOR)
     spread = np.sqrt(np.where(n_empty >= min_dates, np.maximum(own, borrowed), borrowed))
     spread = np.where((spread > STEADY * speckle) & (spread < UNSTEADY * speckle), speckle, spread)
-    return np.asarray(np.maximum(spread, LEAST_SPREAD), np.float32)
+    return np.asarray(np.maximum(spread, MIN_SPREAD), np.float32)
 
 
 def _smoothed(level: Power, spread: Power, n_empty: NDArray[np.int16]) -> Power:
@@ -292,54 +292,56 @@ def level_on(level: Power, sea: float, sea_on_date: float) -> Power:
     return np.asarray(level * (1 + share * (sea_on_date / sea - 1)), np.float32)
 
 
-def of_orbit(backdrop: xr.Dataset, image: xr.DataArray) -> xr.Dataset:
-    """The backdrop of an image's relative orbit.
+def of_orbit(reference: xr.Dataset, image: xr.DataArray) -> xr.Dataset:
+    """The reference of an image's relative orbit.
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When it lies on another grid, or knows nothing of that orbit.
     """
-    mine, theirs = PortGrid.of(image), PortGrid.of(backdrop)
+    mine, theirs = PortGrid.of(image), PortGrid.of(reference)
     if mine != theirs:
-        raise BackdropError(
-            f"the backdrop is of another port or grid ({theirs}) than {image['scene'].item()} ({mine}); fit one for it"
+        raise ReferenceImageError(
+            f"the reference is of another port or grid ({theirs}) than {image['scene'].item()} ({mine}); fit one for it"
         )
     orbit = image["relative_orbit"].item()
-    known = backdrop["relative_orbit"].to_numpy().tolist()
+    known = reference["relative_orbit"].to_numpy().tolist()
     if orbit not in known:
-        raise BackdropError(
-            f"the backdrop knows relative orbit {', '.join(map(str, known))}, and {image['scene'].item()} is of "
+        raise ReferenceImageError(
+            f"the reference knows relative orbit {', '.join(map(str, known))}, and {image['scene'].item()} is of "
             f"{orbit}, which shows the port from another side; fit one with dates of that orbit"
         )
-    return backdrop.sel(relative_orbit=orbit)
+    return reference.sel(relative_orbit=orbit)
 
 
-def shift_of(image: xr.DataArray, backdrop: xr.Dataset, steady: Mask) -> tuple[float, float]:
-    """Rows and columns to take out of a scene: as found when the backdrop was fitted, or against its level.
+def shift_of(image: xr.DataArray, reference: xr.Dataset, steady: Mask) -> tuple[float, float]:
+    """Rows and columns to take out of a scene: as found when the reference was fitted, or against its level.
 
     Parameters
     ----------
     image
         From `to_port_grid`.
-    backdrop
+    reference
         From `of_orbit`.
     steady
         From `open_water`.
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When the scene cannot be laid on the other dates.
     """
     scene = image["scene"].item()
-    dates = [scene in str(scenes).split() for scenes in backdrop["scene"].to_numpy()]
+    dates = [scene in str(scenes).split() for scenes in reference["scene"].to_numpy()]
     if any(dates):
-        date = backdrop.isel(time=dates.index(True))
-        is_aligned, found = bool(date["is_aligned"]), (float(date["row_shift"]), float(date["column_shift"]))
+        date = reference.isel(time=dates.index(True))
+        is_coregistered, found = bool(date["is_coregistered"]), (float(date["row_shift"]), float(date["column_shift"]))
     else:
-        row, column, is_aligned = measure_shift(image.to_numpy()[0], backdrop["level"].to_numpy()[0], steady)
+        row, column, is_coregistered = measure_shift(image.to_numpy()[0], reference["level"].to_numpy()[0], steady)
         found = row, column
-    if not is_aligned:
-        raise BackdropError(f"{scene} cannot be laid on the other dates of this port: no clear match on land and piers")
-    return found if math.hypot(*found) > LEAST_SHIFT else (0.0, 0.0)
+    if not is_coregistered:
+        raise ReferenceImageError(
+            f"{scene} cannot be laid on the other dates of this port: no clear match on land and piers"
+        )
+    return found if math.hypot(*found) > MIN_SHIFT else (0.0, 0.0)

@@ -105,7 +105,7 @@ def detection_options(command: Command) -> Command:
     command = click.option("--gpu", is_flag=True, help="Search on a graphics card; it finds the same.")(command)
     for name, kind, text in (
         ("min_length_m", float, "Drop vessels measured shorter than this."),
-        ("background_m", float, "Half-width of the ring around each pixel."),
+        ("training_m", float, "Width of the band of training cells around the guard."),
         ("guard_m", float, "Half-width of the square left out of the ring."),
         ("pfa", float, "False-alarm probability per pixel."),
     ):

@@ -42,9 +42,9 @@ __all__ = ["count"]
 @click.option("--out", required=True, type=click.Path(), help="Folder for tables and pictures.")
 @land_option
 @click.option(
-    "--backdrop", "saved", multiple=True, type=click.Path(), help="A saved empty port, DIR/backdrops/*.nc of a run."
+    "--reference", "saved", multiple=True, type=click.Path(), help="A saved empty port, DIR/references/*.nc of a run."
 )
-@click.option("--no-backdrop", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
+@click.option("--no-reference", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
 @click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
 @detection_options
 @as_json_option
@@ -63,13 +63,13 @@ def count(
     """
     from sarship.pipeline.first_pass import survey
     from sarship.port.piers import read_polygons, read_port
-    from sarship.port.stack import read_backdrop
+    from sarship.port.stack import read_reference
 
-    if options["saved"] and options["no_backdrop"]:
-        raise click.UsageError("give --backdrop or --no-backdrop, not both")
+    if options["saved"] and options["no_reference"]:
+        raise click.UsageError("give --reference or --no-reference, not both")
     if bool(products) == bool(options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to; one of the two")
-    params = params_of({name: options[name] for name in ("pfa", "guard_m", "background_m", "min_length_m", "gpu")})
+    params = params_of({name: options[name] for name in ("pfa", "guard_m", "training_m", "min_length_m", "gpu")})
     harbour = read_port(port_file)
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)
@@ -86,8 +86,8 @@ def count(
             completeness=gaps,
             params=params,
             land=mask,
-            backdrop=not options["no_backdrop"],
-            saved=[read_backdrop(path) for path in options["saved"]],
+            reference=not options["no_reference"],
+            saved=[read_reference(path) for path in options["saved"]],
             progress=report,
         )
         undrawn = ""
@@ -136,7 +136,7 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
     if n_alone:
         click.echo(
             f"\n{n_alone} of {results.counts.sizes['time']} passes were counted by the image alone, which near quays "
-            "is far less sure: an orbit needs 4 dates for a backdrop, better 16"
+            "is far less sure: an orbit needs 4 dates for a reference, better 16"
         )
     if gaps is not None:
         click.echo(f"\n{gaps}")

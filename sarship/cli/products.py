@@ -33,7 +33,7 @@ __all__ = ["check", "demo", "detect", "info", "port"]
 
 @click.command()
 @click.option("--out", type=click.Path(), default="sarship-demo", show_default=True, help="Folder to write to.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which made-up port.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which simulated port.")
 @as_json_option
 def demo(out: str, seed: int, as_json: bool) -> None:
     """Simulate a small port over eight dates, count it end to end, and print counts beside the known truth."""

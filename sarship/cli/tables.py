@@ -44,7 +44,7 @@ def product_facts(product: GrdProduct) -> dict[str, object]:
         "line_spacing_m": round(product.line_spacing_m, 3),
         "pixel_spacing_m": round(product.pixel_spacing_m, 3),
         "resolution_m": [round(value, 1) for value in product.resolution_m],
-        "looks": product.looks,
+        "enl": product.enl,
         "has_noise": product.has_noise,
         "ipf_version": product.ipf_version,
         "simulated": product.container.manifest.is_simulated,

@@ -56,9 +56,8 @@ def detect(
     """Find the pixels of a product that are brighter than the sea around them allows.
 
     Each polarization is searched at its share of `params.pfa`; a pixel hit in several keeps the largest score.
-    The ring's half-widths are `params.guard_m` and `params.background_m` over the product's spacing on each axis,
-    rounded, the outer at least one pixel more than the inner. The number of looks and the resolution cell, whose
-    area over that of a pixel says how many pixels of the ring count as one independent value, are the product's.
+    Guard and training cells are `params.guard_m` and `params.training_m` over the product's spacing on each axis,
+    rounded. The ENL and the resolution cell, whose area in pixels is one effective sample, are the product's.
 
     Parameters
     ----------
@@ -103,7 +102,7 @@ def detect(
     found: list[Hits] = []
     has_data = False
     try:
-        for band in bands_of(product, core, ring.background_shape):
+        for band in bands_of(product, core, ring.outer_shape):
             has_data = has_data or any(image.any() for image in band.images.values())
             found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:
@@ -202,19 +201,20 @@ def _ring(product: GrdProduct, params: DetectionParams) -> CfarParams:
     """Parameters in pixels, with the looks and the resolution of the product."""
     spacing = (product.line_spacing_m, product.pixel_spacing_m)
     guard = [round(params.guard_m / step) for step in spacing]
-    outer = [max(round(params.background_m / step), inner + 1) for step, inner in zip(spacing, guard, strict=True)]
-    n_ring = math.prod(2 * side + 1 for side in outer) - math.prod(2 * side + 1 for side in guard)
+    training = [max(round(params.training_m / step), 1) for step in spacing]
+    outer = (2 * (inner + band) + 1 for inner, band in zip(guard, training, strict=True))
+    n_ring = math.prod(outer) - math.prod(2 * side + 1 for side in guard)
     if n_ring > MAX_RING:
         raise ProductError(
-            f"a ring of guard_m={params.guard_m:g} and background_m={params.background_m:g} has {n_ring:,} pixels of "
+            f"a ring of guard_m={params.guard_m:g} and training_m={params.training_m:g} has {n_ring:,} pixels of "
             f"{product.scene.id}, at most {MAX_RING:,} are allowed: make it narrower"
         )
     return CfarParams(
         pfa=params.pfa,
         guard=(guard[0], guard[1]),
-        background=(outer[0], outer[1]),
-        looks=product.looks,
-        independent=min(1.0, math.prod(spacing) / math.prod(product.resolution_m)),
+        training=(training[0], training[1]),
+        enl=product.enl,
+        effective_sample_ratio=min(1.0, math.prod(spacing) / math.prod(product.resolution_m)),
         min_ring=math.ceil(params.min_ring * n_ring),
         max_hits=MAX_HITS,
     )
@@ -308,7 +308,7 @@ def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask)
     touched = not waters.covers(window).any()
     parts = [
         _tally(product, band, ring, mask, waters.covers(band.core, touched))
-        for band in bands_of(product, window, ring.background_shape)
+        for band in bands_of(product, window, ring.outer_shape)
     ]
     imaged = area
     if not (frame.covers(whole) and all(part.is_complete for part in parts)):

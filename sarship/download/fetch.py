@@ -27,8 +27,8 @@ from sarship.download.http import (
     FileRequest,
     Hiccup,
     Pace,
-    Patience,
     Progress,
+    RetryPolicy,
     Run,
     ask,
     check_status,
@@ -49,7 +49,7 @@ from sarship.download.partial import (
 )
 from sarship.errors import CredentialError, DownloadError
 
-__all__ = ["FileRequest", "Patience", "Progress", "fetch_file", "fetch_files", "inside", "public_url"]
+__all__ = ["FileRequest", "Progress", "RetryPolicy", "fetch_file", "fetch_files", "inside", "public_url"]
 
 _CHUNK: Final = 2**18
 """Bytes read at once; far below what a kill may cost."""
@@ -70,7 +70,7 @@ def fetch_file(
     sign: Callable[[str, bool], str] | None = None,
     hosts: frozenset[str] = frozenset(),
     progress: Progress | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> Path:
     """Fetch one file; nothing is fetched when it is there already and right.
 
@@ -80,7 +80,7 @@ def fetch_file(
         As the fields of `FileRequest`.
     progress
         Called with the bytes on disk and the bytes in all (None while unknown).
-    patience
+    retry_policy
         Waits and numbers of tries.
 
     Returns
@@ -99,7 +99,7 @@ def fetch_file(
     request = FileRequest(
         url=url, target=Path(target), size=size, checksum=checksum, authorize=authorize, sign=sign, hosts=hosts
     )
-    return _fetch(request, Run(patience or Patience()), progress or _quiet)
+    return _fetch(request, Run(retry_policy or RetryPolicy()), progress or _quiet)
 
 
 def fetch_files(
@@ -107,7 +107,7 @@ def fetch_files(
     *,
     n_parallel: int = 4,
     progress: Progress | None = None,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
 ) -> list[Path]:
     """Fetch files, so many at once.
 
@@ -121,7 +121,7 @@ def fetch_files(
         Most files at once; the provider's limit.
     progress
         Called with the bytes of all files on disk and in all (None while one is unknown), from one thread at a time.
-    patience
+    retry_policy
         Waits and numbers of tries.
 
     Returns
@@ -139,7 +139,7 @@ def fetch_files(
     if twice := [path for path, n in Counter(request.target for request in wanted).items() if n > 1]:
         raise ValueError(f"two requests are for the same file {twice[0]}")
     _check_space_for_all(wanted)
-    run = Run(patience or Patience())
+    run = Run(retry_policy or RetryPolicy())
     total = _Total(wanted, progress or _quiet)
     pool = ThreadPoolExecutor(max_workers=n_parallel, thread_name_prefix="sarship-download")
     try:
@@ -230,11 +230,11 @@ def _fill(part: PartFile, request: FileRequest, run: Run, progress: Progress) ->
         except Hiccup as hiccup:
             renew = False
             n_failures = 1 if part.n_bytes - before >= _PROGRESS else n_failures + 1
-            if n_failures >= run.patience.n_attempts:
+            if n_failures >= run.retry_policy.n_attempts:
                 raise DownloadError(
                     f"{where}: {hiccup}, {n_failures} times in a row; run the download again to go on from here"
                 ) from None
-            run.sleep(run.patience.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
+            run.sleep(run.retry_policy.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
     progress(part.n_bytes, part.n_bytes)
     return False
 
@@ -286,7 +286,7 @@ def _pour(
     if version.size is not None:
         check_space(part.target.parent, version.size - part.n_bytes)
     left = None if version.size is None else version.size - part.n_bytes
-    pace = Pace(run.patience)
+    pace = Pace(run.retry_policy)
     while left is None or left > 0:
         run.check()
         try:

@@ -31,8 +31,8 @@ __all__ = [
     "FileRequest",
     "Hiccup",
     "Pace",
-    "Patience",
     "Progress",
+    "RetryPolicy",
     "Run",
     "ask",
     "check_status",
@@ -74,7 +74,7 @@ class FileRequest:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait, and how often to try again."""
 
     n_attempts: int = 8
@@ -97,7 +97,7 @@ class Patience:
     def wait_s(self, n_failures: int) -> float:
         """Seconds to wait after so many failures in a row.
 
-        >>> Patience(chance=lambda: 1.0).wait_s(3)
+        >>> RetryPolicy(chance=lambda: 1.0).wait_s(3)
         4.0
         """
         longest: float = min(self.cap_s, self.base_s * 2 ** (n_failures - 1))
@@ -120,8 +120,8 @@ class Denied(Exception):  # noqa: N818  (never leaves the downloader)
 class Pace:
     """Cuts a connection that hardly moves: one that drips never meets the read timeout."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience, self._start, self._n_bytes = patience, time.monotonic(), 0
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self._retry_policy, self._start, self._n_bytes = retry_policy, time.monotonic(), 0
 
     def check(self, n_bytes: int) -> None:
         """Count bytes that arrived.
@@ -129,12 +129,12 @@ class Pace:
         Raises
         ------
         Hiccup
-            Over the last `Patience.read_s` they were too few.
+            Over the last `RetryPolicy.read_s` they were too few.
         """
         self._n_bytes += n_bytes
         elapsed = time.monotonic() - self._start
-        if elapsed >= self._patience.read_s:
-            if self._n_bytes < elapsed * self._patience.min_rate:
+        if elapsed >= self._retry_policy.read_s:
+            if self._n_bytes < elapsed * self._retry_policy.min_rate:
                 raise Hiccup("the connection stalled")
             self._start, self._n_bytes = time.monotonic(), 0
 
@@ -142,8 +142,8 @@ class Pace:
 class Run:
     """What the files of one call share: the wish to stop, and how long each host asked to be left alone."""
 
-    def __init__(self, patience: Patience) -> None:
-        self.patience = patience
+    def __init__(self, retry_policy: RetryPolicy) -> None:
+        self.retry_policy = retry_policy
         self.stop = threading.Event()
         self._quiet_until: dict[str, float] = {}
 
@@ -200,7 +200,7 @@ def ask(request: FileRequest, headers: dict[str, str], run: Run, *, renew: bool)
     first = _split(url)
     for _ in range(_MAX_REDIRECTS):
         is_own = _is_same_host(first, _split(url)) or _is_listed(_split(url), request.own_hosts)
-        response = send("GET", url, {**headers, **(secret if is_own else {})}, run.patience)
+        response = send("GET", url, {**headers, **(secret if is_own else {})}, run.retry_policy)
         if response.status not in _REDIRECTS:
             return response
         location = response.headers.get("Location", "")
@@ -227,7 +227,7 @@ def check_status(response: urllib3.BaseHTTPResponse, request: FileRequest, run: 
     if status in _PASSING:
         wait_s = _retry_after(response.headers.get("Retry-After", ""))
         if wait_s is not None:
-            if wait_s > run.patience.longest_wait_s:
+            if wait_s > run.retry_policy.longest_wait_s:
                 raise DownloadError(f"{where}: the server asks to wait {wait_s:.0f} s; run the download again then")
             run.hold(request.url, wait_s)
         raise Hiccup(f"the server answered {status}", wait_s)
@@ -250,7 +250,7 @@ def check_status(response: urllib3.BaseHTTPResponse, request: FileRequest, run: 
 
 
 def send(
-    method: str, url: str, headers: dict[str, str], patience: Patience, body: bytes | None = None
+    method: str, url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: bytes | None = None
 ) -> urllib3.BaseHTTPResponse:
     """One request, no redirect followed and nothing of the answer's body read.
 
@@ -261,7 +261,7 @@ def send(
     DownloadError
         The address is none, or its certificate cannot be verified.
     """
-    timeout = urllib3.Timeout(connect=patience.connect_s, read=patience.read_s)
+    timeout = urllib3.Timeout(connect=retry_policy.connect_s, read=retry_policy.read_s)
     try:
         return _pool(url).request(
             method,

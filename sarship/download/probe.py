@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 
 from sarship import __version__
-from sarship.download.http import Denied, FileRequest, Hiccup, Patience, Run, ask, check_status, public_url
+from sarship.download.http import Denied, FileRequest, Hiccup, RetryPolicy, Run, ask, check_status, public_url
 from sarship.errors import CredentialError, DownloadError
 
-__all__ = ["PATIENCE", "wait_until_served"]
+__all__ = ["RETRY_POLICY", "wait_until_served"]
 
-PATIENCE = Patience()
+RETRY_POLICY = RetryPolicy()
 """How long to wait, and how often to ask."""
 _HEADERS = {"Range": "bytes=0-0", "Accept-Encoding": "identity", "User-Agent": f"sarship/{__version__}"}
 
@@ -21,11 +21,11 @@ def wait_until_served(request: FileRequest) -> None:
     Raises
     ------
     DownloadError
-        The server does not, whatever the patience; says how it answered.
+        The server does not, whatever the retry policy; says how it answered.
     CredentialError
         It refuses the credentials, and new ones as well.
     """
-    run, where = Run(PATIENCE), public_url(request.url)
+    run, where = Run(RETRY_POLICY), public_url(request.url)
     n_failures, renew = 0, False
     while True:
         try:
@@ -38,8 +38,8 @@ def wait_until_served(request: FileRequest) -> None:
             renew = True
         except Hiccup as hiccup:
             n_failures += 1
-            if n_failures >= PATIENCE.n_attempts:
+            if n_failures >= RETRY_POLICY.n_attempts:
                 raise DownloadError(
                     f"{where}: {hiccup}, {n_failures} times in a row; run the same again to go on from here"
                 ) from None
-            run.sleep(PATIENCE.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
+            run.sleep(RETRY_POLICY.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)

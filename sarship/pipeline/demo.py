@@ -1,4 +1,4 @@
-"""The whole job on a made-up port: simulate, survey, draw, and hold the counts against the known truth."""
+"""The whole job on a simulated port: simulate, survey, draw, and hold the counts against the known truth."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ N_DATES: Final = 8
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class DemoOutcome:
-    """Counts of the made-up port beside the truth."""
+    """Counts of the simulated port beside the truth."""
 
     folder: Path
-    """Where tables, pictures and the made-up products are."""
+    """Where tables, pictures and the simulated products are."""
     counts: xr.Dataset
     """`schema.COUNTS`."""
     truth: xr.DataArray
@@ -86,7 +86,7 @@ def run_demo(
     folder
         Where all of it goes; what an earlier demo left there is replaced.
     seed
-        Which made-up port.
+        Which simulated port.
     progress, picture_progress
         As for `survey` and `write_pictures`.
 
@@ -113,7 +113,7 @@ _OWN: Final = frozenset(
         "products",
         "scenes",
         "stack",
-        "backdrops",
+        "references",
         "compared",
         "quicklooks",
         "pages",

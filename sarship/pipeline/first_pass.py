@@ -33,7 +33,7 @@ from sarship.port.piers import Port, assign_piers
 from sarship.schema import SCENES
 from sarship.sentinel1.product import GrdProduct
 from sarship.vessels.find import find_vessels
-from sarship.vessels.flags import doubt_at_piers, flag_ghosts, flag_lasting
+from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
 
 __all__ = ["Progress", "Step", "search", "survey"]
 
@@ -113,7 +113,7 @@ def survey(
     completeness: Completeness | None = None,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
     land: BaseGeometry | None = None,
-    backdrop: bool = True,
+    reference: bool = True,
     saved: Sequence[xr.Dataset] = (),
     progress: Progress | None = None,
 ) -> Results:
@@ -124,7 +124,7 @@ def survey(
     the port is a scene in which no pier was seen. Two packagings of one acquisition are one scene.
 
     Where an orbit has four dates or more its piers are counted against the empty port that those dates show (see
-    `fit_backdrop`); the counts' `n_reference_dates` says of how many, and is 0 where the image alone decided.
+    `fit_reference`); the counts' `n_reference_dates` says of how many, and is 0 where the image alone decided.
 
     Parameters
     ----------
@@ -142,10 +142,10 @@ def survey(
         How to look for vessels.
     land
         Land to mask besides the port's own, longitude and latitude in degrees.
-    backdrop
+    reference
         Whether to compare with the empty port at all.
     saved
-        Backdrops from `read_backdrop`, at most one an orbit: they serve the dates of their orbits, however few, and
+        References from `read_reference`, at most one an orbit: they serve the dates of their orbits, however few, and
         nothing is fitted there.
     progress
         Called after every product, and before each that is compared.
@@ -154,8 +154,8 @@ def survey(
     ------
     OutputError
         The folder cannot be written to. Scenes that were done stay.
-    BackdropError
-        A saved backdrop is of another port or grid, or all of them are of other orbits than the products.
+    ReferenceImageError
+        A saved reference is of another port or grid, or all of them are of other orbits than the products.
     CatalogError
         A scene is on a server and no catalogue was given.
     CredentialError
@@ -178,7 +178,7 @@ def survey(
         port=port.name,
     )
     found, failures = _run(sources, task, store, progress)
-    if backdrop:
+    if reference:
         found = _compared(found, task, port, folder, land=land, saved=saved, progress=progress)
     results = replace(_results(found, failures, task), completeness=completeness)
     write_results(results, folder)
@@ -337,7 +337,7 @@ def _search(product: GrdProduct, task: _Task, progress: Bands | None) -> Tables:
         hits = detect(product, task.params, window=window, progress=progress, **masks)
     vessels = assign_piers(find_vessels(hits, product, task.params, piers=task.alongside), task.piers)
     return {
-        "vessels": doubt_at_piers(flag_ghosts(vessels, product)),
+        "vessels": doubt_at_piers(flag_ambiguities(vessels, product)),
         "scenes": _scene_row(product, task),
         "coverage": coverage(product, task.waters, task.params, **masks),
     }

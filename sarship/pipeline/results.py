@@ -52,7 +52,7 @@ __all__ = [
 KEY = "sarship"
 """Name under which the provenance travels in every file."""
 SIMULATED = "SIMULATED"
-"""How everything that comes from made-up scenes is marked."""
+"""How everything that comes from simulated scenes is marked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

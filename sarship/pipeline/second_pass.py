@@ -1,8 +1,8 @@
 """The second pass of a survey: each scene searched again, against the empty port of its orbit.
 
-Scenes are put on the port's grid and kept in `stack/`, the empty port of each orbit in `backdrops/`, and what was found
-against it in `compared/`, each with a fingerprint of all that it depends on. A later run with more dates grids the new
-ones only; the backdrop then is another, so the dates of its orbit are searched again, half a second each.
+Scenes are put on the port's grid and kept in `stack/`, the empty port of each orbit in `references/`, and what was
+found against it in `compared/`, each with a fingerprint of all that it depends on. A later run with more dates grids
+the new ones only; the reference then is another, so the dates of its orbit are searched again, half a second each.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship import __version__
 from sarship.change.cranes import flag_cranes
-from sarship.change.detection import PortMasks, detect_over_time, port_masks
+from sarship.change.detection import PortMasks, detect_change, port_masks
 from sarship.change.port_check import doubtful_piers
-from sarship.change.reference import LEAST_DATES, fit_backdrop, level_on, of_orbit, sea_of
-from sarship.errors import BackdropError, CatalogError, DownloadError, PortError, ProductError, ProductWarning
+from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
+from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
 from sarship.model import DetectionParams, Hits, Scene
 from sarship.pipeline.checkpoints import Kept, digest, keep, recall
 from sarship.pipeline.results import make_folder, safe_name
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.piers import Port, assign_piers
-from sarship.port.stack import add_scene, has_scene, read_backdrop, read_scene, read_stack, write_backdrop
+from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.product import GrdProduct
 from sarship.vessels.find import find_vessels
-from sarship.vessels.flags import doubt_at_piers, flag_ghosts
+from sarship.vessels.flags import doubt_at_piers, flag_ambiguities
 
 __all__ = ["Date", "Look", "check_saved", "compare_dates", "look_again"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """What keeps one scene's image from being read, and no other's."""
-MOST_HIT: Final = 0.01
+MAX_HIT: Final = 0.01
 """Part of a port's open water that ships cover: fifteen of 150 m in an anchorage of 5 by 5 km are a thousandth."""
 RESOLUTION: Final = "GRDH"
 """Coarser products have pixels wider than a quay."""
@@ -102,7 +102,7 @@ def compare_dates(
     alongside
         Waters of the piers, as `find_vessels` wants them.
     saved
-        Backdrops that were fitted before; they serve the dates of their orbits, however few.
+        References that were fitted before; they serve the dates of their orbits, however few.
     progress
         Called before each scene with the number done, their total, and its id.
 
@@ -110,8 +110,8 @@ def compare_dates(
     ------
     OutputError
         The folder cannot be written to.
-    BackdropError
-        When the saved backdrops know none of the dates' orbits.
+    ReferenceImageError
+        When the saved references know none of the dates' orbits.
     """
     known = {int(orbit): each for each in saved for orbit in each["relative_orbit"].to_numpy()}
     chosen = _by_orbit(dates, known)
@@ -127,15 +127,15 @@ def compare_dates(
     total = sum(map(len, chosen.values()))
     for orbit, group in chosen.items():
         try:
-            backdrop, fingerprint = _backdrop(orbit, group, place, known.get(orbit))
-        except BackdropError as error:
+            reference, fingerprint = _reference(orbit, group, place, known.get(orbit))
+        except ReferenceImageError as error:
             warnings.warn(f"{error}; its dates are counted by single images", ProductWarning, stacklevel=2)
             continue
-        empties.append(backdrop)
+        empties.append(reference)
         for date in group:
             if progress is not None:
                 progress(len(found), total, date.scene.id)
-            one = _compare(date, backdrop, fingerprint, place)
+            one = _compare(date, reference, fingerprint, place)
             if one is not None:
                 found[date.scene.id] = one
     for pier in doubtful_piers(empties, port.piers):
@@ -145,42 +145,42 @@ def compare_dates(
 
 
 def _by_orbit(dates: Sequence[Date], known: Collection[int]) -> dict[int, list[Date]]:
-    """Dates that can be compared, by orbit: those of a saved backdrop, and those that are enough for one."""
+    """Dates that can be compared, by orbit: those of a saved reference, and those that are enough for one."""
     orbits: dict[int, list[Date]] = {}
     for date in dates:
         if date.scene.product_type == RESOLUTION and date.kept.tables["coverage"]["seen"].any():
             orbits.setdefault(date.scene.relative_orbit, []).append(date)
     if known and orbits and not orbits.keys() & set(known):
-        raise BackdropError(
-            f"the saved backdrop is of relative orbit {_listed(known)} and the products of {_listed(orbits)}, which "
-            "shows the port from another side; give a backdrop of that orbit, or none"
+        raise ReferenceImageError(
+            f"the saved reference is of relative orbit {_listed(known)} and the products of {_listed(orbits)}, which "
+            "shows the port from another side; give a reference of that orbit, or none"
         )
-    return {orbit: found for orbit, found in orbits.items() if orbit in known or len(found) >= LEAST_DATES}
+    return {orbit: found for orbit, found in orbits.items() if orbit in known or len(found) >= MIN_DATES}
 
 
 def check_saved(saved: Sequence[xr.Dataset], port: Port) -> None:
-    """Refuse backdrops that a port's dates cannot be compared with, before anything is searched.
+    """Refuse references that a port's dates cannot be compared with, before anything is searched.
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         One is of another port or grid, was made of fewer than four dates, or two are of one orbit.
     """
     orbits = [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
     if len(set(orbits)) < len(orbits):
-        raise BackdropError(
-            f"two of the saved backdrops are of one relative orbit ({_listed(orbits)}); give one of each"
+        raise ReferenceImageError(
+            f"two of the saved references are of one relative orbit ({_listed(orbits)}); give one of each"
         )
     for each in saved:
         theirs, mine = PortGrid.of(each), PortGrid.around(port.area)
         if theirs != mine:
-            raise BackdropError(
-                f"the saved backdrop is of another port or grid ({theirs}) than {port.name} ({mine}); count "
+            raise ReferenceImageError(
+                f"the saved reference is of another port or grid ({theirs}) than {port.name} ({mine}); count "
                 "there without it once, and keep the one that is made"
             )
-        if int(each["n_dates"].min()) < LEAST_DATES:
-            raise BackdropError(
-                f"the saved backdrop was made of {int(each['n_dates'].min())} dates, and {LEAST_DATES} are needed"
+        if int(each["n_dates"].min()) < MIN_DATES:
+            raise ReferenceImageError(
+                f"the saved reference was made of {int(each['n_dates'].min())} dates, and {MIN_DATES} are needed"
             )
 
 
@@ -206,14 +206,14 @@ def look_again(
 
     Raises
     ------
-    BackdropError
-        When the survey in that folder kept no such scene or no backdrop of its orbit.
+    ReferenceImageError
+        When the survey in that folder kept no such scene or no reference of its orbit.
     """
     place = _place(port, folder, params, land, None)
     image = read_scene(_stack(place), safe_name(product.scene.id))
-    backdrop = read_backdrop(_backdrop_file(place, product.scene.relative_orbit))
-    hits, _ = detect_over_time(image, product, backdrop, place.masks, params)
-    one = of_orbit(backdrop, image).isel(polarization=0)
+    reference = read_reference(_reference_file(place, product.scene.relative_orbit))
+    hits, _ = detect_change(image, product, reference, place.masks, params)
+    one = of_orbit(reference, image).isel(polarization=0)
     sea = float(one["sea"])
     today = sea_of(image.to_numpy()[0], place.masks.open_water, sea)
     return Look(image, level_on(one["level"].to_numpy(), sea, today), hits)
@@ -223,8 +223,8 @@ def _stack(place: _Place) -> Path:
     return place.folder / "stack" / digest(repr(place.grid))[:8]
 
 
-def _backdrop_file(place: _Place, orbit: int) -> Path:
-    return place.folder / "backdrops" / f"orbit_{orbit:03d}.nc"
+def _reference_file(place: _Place, orbit: int) -> Path:
+    return place.folder / "references" / f"orbit_{orbit:03d}.nc"
 
 
 def _place(
@@ -241,7 +241,7 @@ def _place(
     return _Place(folder, grid, masks, dry, berths, port.piers, alongside, params, fingerprint)
 
 
-def _backdrop(orbit: int, dates: Sequence[Date], place: _Place, saved: xr.Dataset | None) -> tuple[xr.Dataset, str]:
+def _reference(orbit: int, dates: Sequence[Date], place: _Place, saved: xr.Dataset | None) -> tuple[xr.Dataset, str]:
     """The empty port of an orbit: what is given, or was kept, or a new one where that is of other dates."""
     stack = make_folder(_stack(place))
     dates = [date for date in dates if _is_gridded(date, stack, place)]
@@ -250,27 +250,27 @@ def _backdrop(orbit: int, dates: Sequence[Date], place: _Place, saved: xr.Datase
         saved = saved.sel(relative_orbit=[orbit])
         marks = [("saved", hashlib.sha256(saved["level"].to_numpy().tobytes()).hexdigest())]
     fingerprint = digest([place.fingerprint, marks])
-    path = _backdrop_file(place, orbit)
+    path = _reference_file(place, orbit)
     make_folder(path.parent)
     try:
-        backdrop = read_backdrop(path)
-        if backdrop.attrs.get("fingerprint") == fingerprint:
-            return backdrop, fingerprint
-    except BackdropError:
+        reference = read_reference(path)
+        if reference.attrs.get("fingerprint") == fingerprint:
+            return reference, fingerprint
+    except ReferenceImageError:
         pass  # none yet, or a damaged one: fit it
     if saved is None:
         cube = read_stack(stack, scenes=[date.scene.id for date in dates])
-        backdrop = fit_backdrop(cube, land=place.land, piers=place.berths)
+        reference = fit_reference(cube, land=place.land, piers=place.berths)
     else:
-        backdrop = saved
-    n_dates = backdrop["n_dates"].item()
-    if n_dates < LEAST_DATES:
-        raise BackdropError(
-            f"relative orbit {orbit} has {n_dates} dates that show the port, and {LEAST_DATES} are needed"
+        reference = saved
+    n_dates = reference["n_dates"].item()
+    if n_dates < MIN_DATES:
+        raise ReferenceImageError(
+            f"relative orbit {orbit} has {n_dates} dates that show the port, and {MIN_DATES} are needed"
         )
-    backdrop = backdrop.assign_attrs(fingerprint=fingerprint)
-    write_backdrop(backdrop, path)
-    return backdrop, fingerprint
+    reference = reference.assign_attrs(fingerprint=fingerprint)
+    write_reference(reference, path)
+    return reference, fingerprint
 
 
 def _is_gridded(date: Date, stack: Path, place: _Place) -> bool:
@@ -281,15 +281,15 @@ def _is_gridded(date: Date, stack: Path, place: _Place) -> bool:
     try:
         image = to_port_grid(date.open(), place.grid)
     except _UNREADABLE as error:
-        warnings.warn(f"{error}; the backdrop is made without it", ProductWarning, stacklevel=2)
+        warnings.warn(f"{error}; the reference is made without it", ProductWarning, stacklevel=2)
         return False
     add_scene(stack, name, image, mark)
     return True
 
 
-def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) -> Kept | None:
+def _compare(date: Date, reference: xr.Dataset, of_reference: str, place: _Place) -> Kept | None:
     """What one scene shows against the empty port; None where it cannot be compared."""
-    fingerprint = digest([date.fingerprint, of_backdrop])
+    fingerprint = digest([date.fingerprint, of_reference])
     kept_at = make_folder(place.folder / "compared") / safe_name(date.scene.id)
     kept = recall(kept_at, fingerprint)
     if kept is not None:
@@ -297,12 +297,12 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     try:
         product = date.open()
         image = read_scene(_stack(place), safe_name(date.scene.id))
-        hits, seen = detect_over_time(image, product, backdrop, place.masks, place.params)
-    except (BackdropError, *_UNREADABLE) as error:
+        hits, seen = detect_change(image, product, reference, place.masks, place.params)
+    except (ReferenceImageError, *_UNREADABLE) as error:
         warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
         return None
     share = place.masks.open_water[hits.line, hits.pixel].sum() / max(1, place.masks.open_water.sum())
-    if share > MOST_HIT:
+    if share > MAX_HIT:
         doubt = f"stands out over {share:.1%} of the open water, as no ships do: interference or heavy rain"
         warnings.warn(f"{date.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
     vessels = find_vessels(hits, seen, place.params, piers=place.alongside)
@@ -310,10 +310,10 @@ def _compare(date: Date, backdrop: xr.Dataset, of_backdrop: str, place: _Place) 
     time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
     vessels = assign_piers(vessels.assign(line=line, pixel=pixel, time=time), place.piers)
     vessels = flag_cranes(
-        vessels, hits, seen, image=image, backdrop=backdrop, masks=place.masks, piers=place.piers, land=place.land
+        vessels, hits, seen, image=image, reference=reference, masks=place.masks, piers=place.piers, land=place.land
     )
-    vessels = doubt_at_piers(flag_ghosts(vessels, product))
-    n_dates = int(backdrop["n_dates"].item())
+    vessels = doubt_at_piers(flag_ambiguities(vessels, product))
+    n_dates = int(reference["n_dates"].item())
     coverage = date.kept.tables["coverage"].assign(n_reference_dates=n_dates)
     kept = Kept({**date.kept.tables, "vessels": vessels, "coverage": coverage}, date.kept.is_simulated)
     keep(kept_at, fingerprint, kept)

@@ -28,7 +28,7 @@ MARGIN: Final = 0.12
 """Room around the place, as a part of its longer side."""
 EDGE_M: Final = 50.0
 """How far outlines are drawn past the border, so that a cut through land is not taken for coast."""
-LEAST_M: Final = 1500.0
+MIN_M: Final = 1500.0
 """Shortest side of a map: a single berth is shown with its surroundings."""
 CELLS: Final = 800
 """Most cells along the longer side."""
@@ -84,7 +84,7 @@ def map_of(area: BaseGeometry) -> LocalMap:
     plane = Plane.around(area)
     west, south, east, north = plane.flatten_geometry(area).bounds
     side = max(east - west, north - south)
-    width, height = (max(extent + 2 * MARGIN * side, side / 2, LEAST_M) for extent in (east - west, north - south))
+    width, height = (max(extent + 2 * MARGIN * side, side / 2, MIN_M) for extent in (east - west, north - south))
     x, y = (west + east) / 2, (south + north) / 2
     return LocalMap(plane, (x - width / 2, x + width / 2, y - height / 2, y + height / 2))
 

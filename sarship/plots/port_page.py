@@ -39,9 +39,9 @@ RATIO_DB: Final = 15.0
 DIMMED_DB: Final = 12.0
 """The radar's picture is so much darker beneath hits and vessels."""
 HIT: Final = "#CC79A7"
-MOST_LABELS: Final = 30
+MAX_LABELS: Final = 30
 """More vessels than this at one pier are drawn without their lengths, which nobody could read."""
-LEAST_M: Final = 500.0
+MIN_M: Final = 500.0
 """Shortest side of a close-up."""
 AROUND_M: Final = 120.0
 """Room around a pier."""
@@ -126,7 +126,7 @@ def _date(
     radar = decibel(power)
     pictures = {"radar": (radar, limits, "grey")}
     if expected is not None:
-        pictures["empty (backdrop)"] = (decibel(expected), limits, "grey")
+        pictures["empty (reference)"] = (decibel(expected), limits, "grey")
         pictures["over empty"] = (decibel(power / expected), (-RATIO_DB, RATIO_DB), "RdBu_r")
     pictures["hits and vessels, m"] = (radar, (limits[0], limits[1] + DIMMED_DB), "grey")
     here = vessels[vessels["scene"].isin(str(image["scene"].item()).split())]
@@ -199,7 +199,7 @@ def _picture(ax: Axes, date: _Date, title: str, local: LocalMap) -> AxesImage:
 def _around(grid: LocalMap, shape: BaseGeometry) -> LocalMap:
     """A square about a pier, moved where it would reach over the grid."""
     west, south, east, north = grid.plane.flatten_geometry(shape).bounds
-    side = max(east - west + 2 * AROUND_M, north - south + 2 * AROUND_M, LEAST_M)
+    side = max(east - west + 2 * AROUND_M, north - south + 2 * AROUND_M, MIN_M)
     x, y = (west + east) / 2 - side / 2, (south + north) / 2 - side / 2
     x = min(max(x, grid.extent[0]), max(grid.extent[1] - side, grid.extent[0]))
     y = min(max(y, grid.extent[2]), max(grid.extent[3] - side, grid.extent[2]))
@@ -235,7 +235,7 @@ def _count(vessels: gpd.GeoDataFrame) -> str:
 
 
 def _label_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
-    if len(vessels) > MOST_LABELS:
+    if len(vessels) > MAX_LABELS:
         return
     x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
     counted = are_counted(vessels)
@@ -267,7 +267,7 @@ def _title(figure: Figure, image: xr.DataArray, port: Port, date: _Date, *, is_s
     counted = date.vessels[are_counted(date.vessels)]
     at_piers = int(counted["pier"].notna().sum())
     said = f"{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere"
-    said += "; no backdrop: counted from this image alone" if alone else ""
+    said += "; no reference: counted from this image alone" if alone else ""
     figure.text(0.012, 1 - 0.5 / figure.get_figheight(), said, fontsize=10, color="#444444")
 
 

@@ -40,7 +40,7 @@ SPACING_M: Final = 10.0
 """Size of a cell: the pixel of an IW product of high resolution."""
 MARGIN_M: Final = 500.0
 """Room around the area: a ring's width, and longer than any vessel."""
-MOST_CELLS: Final = 16_000_000
+MAX_CELLS: Final = 16_000_000
 """Cells of the largest grid, 40 km by 40 km: a port, not a sea."""
 NODE_STEP: Final = 25
 """Cells between the places whose image coordinates are solved; in between they are linear to 2 cm."""
@@ -90,7 +90,7 @@ class PortGrid:
         west, south = (np.floor((np.min(side) - margin_m) / SPACING_M) for side in (x, y))
         east, north = (np.ceil((np.max(side) + margin_m) / SPACING_M) for side in (x, y))
         shape = int(north - south), int(east - west)
-        if shape[0] * shape[1] > MOST_CELLS:
+        if shape[0] * shape[1] > MAX_CELLS:
             raise PortError(
                 f"the port is {shape[1] / 100:.0f} by {shape[0] / 100:.0f} km large, too large for one grid of dates; "
                 "give each harbour a port file of its own"

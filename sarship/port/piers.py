@@ -51,7 +51,7 @@ POLYGONS: Final = ("Polygon", "MultiPolygon")
 SHAPES: Final = (*POLYGONS, "LineString", "MultiLineString", "Point", "MultiPoint")
 SAME_PLACE_M: Final = 5.0
 """Two sides of the narrowest pier lie farther apart than this."""
-MOST_SHARED: Final = 0.5
+MAX_SHARED: Final = 0.5
 LARGEST_DISTANCE_M: Final = 20_000.0
 AXIS_POINTS: Final = 11
 """Points along a vessel's axis whose mean distance ranks the piers; odd, so the centre is one of them."""
@@ -372,7 +372,7 @@ def _refuse_overlaps(piers: Sequence[Sketch], source: str) -> None:
         plane = Plane.around(shape_of_one)
         whole = plane.flatten_geometry(shape_of_one).buffer(1.0)
         shared = whole.intersection(plane.flatten_geometry(shape_of_other).buffer(SAME_PLACE_M))
-        if shared.area > MOST_SHARED * whole.area:
+        if shared.area > MAX_SHARED * whole.area:
             doubt = "so a vessel there could be counted at either; draw each berth once"
             raise PortError(f"{source}: {one!r} lies on {other!r}, {doubt}")
 

@@ -21,7 +21,7 @@ __all__ = ["interpolate_power"]
 
 LOBES: Final = 3
 """Lobes of the kernel on each side: six pixels along each axis."""
-LEAST_SHARE: Final = 0.25
+MIN_SHARE: Final = 0.25
 """Part of the smallest of the four pixels around a place that its power cannot fall below."""
 STEPS: Final = 512
 """Positions between two pixels for which the kernel's weights are kept; a two-thousandth of a pixel at the most off."""
@@ -111,7 +111,7 @@ def _inner_place(
             part += over[k] * image[top - before + i, left - before + k]
         total += down[i] * part
     least = min(image[top, left], image[top, left + 1], image[top + 1, left], image[top + 1, left + 1])
-    return max(total, np.float32(LEAST_SHARE) * least) if np.isfinite(total) else np.nan
+    return max(total, np.float32(MIN_SHARE) * least) if np.isfinite(total) else np.nan
 
 
 def _cut_place(
@@ -153,7 +153,7 @@ def _cut_place(
             mass += down[i] * over[k]
             if is_beside:
                 least = min(least, value)
-    return max(total / mass, LEAST_SHARE * least) if mass > 0.5 else np.nan
+    return max(total / mass, MIN_SHARE * least) if mass > 0.5 else np.nan
 
 
 def _law_of(borders: NDArray[np.float64], row: int) -> int:

@@ -18,12 +18,12 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from sarship.errors import BackdropError, OutputError
+from sarship.errors import OutputError, ReferenceImageError
 from sarship.files import netcdf_bytes, read_netcdf
 from sarship.port.grid import PortGrid
-from sarship.schema import BACKDROP, PORT_SIGMA0
+from sarship.schema import PORT_SIGMA0, REFERENCE
 
-__all__ = ["add_scene", "has_scene", "read_backdrop", "read_scene", "read_stack", "write_backdrop"]
+__all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]
 
 SAME_PASS: Final = np.timedelta64(60, "s")
 """Slices of one satellite that begin within this are one pass, and one date."""
@@ -75,7 +75,7 @@ def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
     """Whether a scene is in the stack, made from the same files onto the same grid."""
     try:
         return bool(_open(Path(folder) / f"{name}.zarr").attrs.get("fingerprint") == fingerprint)
-    except BackdropError:
+    except ReferenceImageError:
         return False
 
 
@@ -84,7 +84,7 @@ def read_scene(folder: str | Path, name: str) -> xr.DataArray:
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When it is not there or damaged.
     """
     group = _open(Path(folder) / f"{name}.zarr")
@@ -122,7 +122,7 @@ def read_stack(
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When there is no such date, one is damaged, or they lie on different grids.
     """
     folder = Path(folder)
@@ -133,7 +133,7 @@ def read_stack(
         groups = [group for group in groups if group.attrs["scene"] in scenes]
     if not groups:
         which = "" if relative_orbit is None else f" of relative orbit {relative_orbit}"
-        raise BackdropError(f"{folder} holds no date{which}; grid some scenes of this port first")
+        raise ReferenceImageError(f"{folder} holds no date{which}; grid some scenes of this port first")
     groups.sort(key=lambda group: (str(group.attrs["time"]), str(group.attrs["scene"])))
     grid = _common_grid(folder, groups)
     passes = list(_passes(groups))
@@ -154,8 +154,8 @@ def read_stack(
     return xr.Dataset({PORT_SIGMA0.name: cube}, attrs=grid.attrs)
 
 
-def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
-    """Save a backdrop as one NetCDF file, whole or not at all.
+def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
+    """Save a reference as one NetCDF file, whole or not at all.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(netcdf_bytes(backdrop, str(backdrop.attrs["crs"]), title="empty port"))
+        part.write_bytes(netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
@@ -173,23 +173,23 @@ def write_backdrop(backdrop: xr.Dataset, path: str | Path) -> Path:
     return path
 
 
-def read_backdrop(path: str | Path) -> xr.Dataset:
-    """A backdrop that `write_backdrop` wrote.
+def read_reference(path: str | Path) -> xr.Dataset:
+    """A reference that `write_reference` wrote.
 
     Raises
     ------
-    BackdropError
+    ReferenceImageError
         When the file is missing, damaged, or holds something else.
     """
     try:
-        backdrop = read_netcdf(Path(path).read_bytes())
+        reference = read_netcdf(Path(path).read_bytes())
     except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise BackdropError(f"{path} cannot be read as a backdrop ({error}); fit it again") from error
-    missing = [name for name in BACKDROP if name not in backdrop]
-    if missing or "crs" not in backdrop.attrs:
-        raise BackdropError(f"{path} is no backdrop: it lacks {missing[0] if missing else 'crs'}; fit one")
-    flags = {name: backdrop[name].astype(bool) for name in ("is_aligned", "is_borrowed", "stands")}
-    return backdrop.assign(flags).assign_coords(polarization=backdrop["polarization"].astype(str))
+        raise ReferenceImageError(f"{path} cannot be read as a reference ({error}); fit it again") from error
+    missing = [name for name in REFERENCE if name not in reference]
+    if missing or "crs" not in reference.attrs:
+        raise ReferenceImageError(f"{path} is no reference: it lacks {missing[0] if missing else 'crs'}; fit one")
+    flags = {name: reference[name].astype(bool) for name in ("is_coregistered", "is_borrowed", "is_permanent")}
+    return reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
 
 
 def _open(place: Path) -> zarr.Group:
@@ -198,7 +198,7 @@ def _open(place: Path) -> zarr.Group:
             warnings.simplefilter("ignore")
             return zarr.open_group(place, mode="r")
     except Exception as error:  # zarr raises whatever its store does
-        raise BackdropError(f"{place} is damaged ({error}); delete it and run again") from error
+        raise ReferenceImageError(f"{place} is damaged ({error}); delete it and run again") from error
 
 
 def _names(group: zarr.Group) -> list[str]:
@@ -217,7 +217,7 @@ def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
         sizes = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=dict(group.attrs))
         grids.append(PortGrid.of(sizes))
     if any(grid != grids[0] for grid in grids):
-        raise BackdropError(f"{folder} holds dates on different grids; give each port a folder of its own")
+        raise ReferenceImageError(f"{folder} holds dates on different grids; give each port a folder of its own")
     return grids[0]
 
 
@@ -242,5 +242,7 @@ def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> Non
         try:
             values = np.asarray(group[name][:])  # type: ignore[index]
         except Exception as error:  # zarr and its codecs raise whatever they like
-            raise BackdropError(f"{group.store_path}/{name} is damaged ({error}); delete it and run again") from error
+            raise ReferenceImageError(
+                f"{group.store_path}/{name} is damaged ({error}); delete it and run again"
+            ) from error
         np.copyto(image, values, where=np.isnan(image))

@@ -23,7 +23,7 @@ from sarship.sentinel1.ground_range import GroundRange
 from sarship.sentinel1.orbit import Orbit
 from sarship.sentinel1.xml import parse_xml
 
-__all__ = ["Annotation", "equivalent_looks", "read_annotation"]
+__all__ = ["Annotation", "nominal_enl", "read_annotation"]
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ DOWNLINKS: Final = "generalAnnotation/downlinkInformationList/downlinkInformatio
 ORBITS: Final = "generalAnnotation/orbitList/orbit"
 CONVERSIONS: Final = "coordinateConversion/coordinateConversionList/coordinateConversion"
 SWATHS: Final = "imageAnnotation/processingInformation/swathProcParamsList/swathProcParams"
-EQUIVALENT_LOOKS: Final[Mapping[tuple[int, int], float]] = {
+ENL: Final[Mapping[tuple[int, int], float]] = {
     (5, 1): 4.4,  # IW GRDH
     (22, 5): 81.8,  # IW GRDM
     (3, 1): 2.8,  # EW GRDH
@@ -98,7 +98,7 @@ class Annotation:
     """`ascending` or `descending`."""
     geometry: ImageGeometry
     """Image to map and back."""
-    looks: float
+    enl: float
     """Equivalent number of looks; where swaths differ (EW1), that of the swath with the fewest."""
     resolution_m: tuple[float, float]
     """Half-power width of a point along azimuth and along ground range, mean of the swaths, metres."""
@@ -136,15 +136,15 @@ class Annotation:
         return table
 
 
-def equivalent_looks(n_range: int, n_azimuth: int) -> float:
+def nominal_enl(n_range: int, n_azimuth: int) -> float:
     """Equivalent number of looks of a product with so many looks in range and azimuth.
 
     From the product definition's table; other combinations get 0.88 of the product of the two.
 
-    >>> equivalent_looks(5, 1)
+    >>> nominal_enl(5, 1)
     4.4
     """
-    return EQUIVALENT_LOOKS.get((n_range, n_azimuth), max(1.0, LOOK_EFFICIENCY * n_range * n_azimuth))
+    return ENL.get((n_range, n_azimuth), max(1.0, LOOK_EFFICIENCY * n_range * n_azimuth))
 
 
 def read_annotation(data: bytes, source: str) -> Annotation:
@@ -196,7 +196,7 @@ def _annotation(root: Element, grid: bytes, source: str) -> Annotation:
         absolute_orbit=_whole(root, f"{header}/absoluteOrbitNumber", source),
         orbit_pass=orbit_pass,  # type: ignore[arg-type]  # checked above
         geometry=geometry,
-        looks=min(equivalent_looks(swath.n_range, swath.n_azimuth) for swath in swaths),
+        enl=min(nominal_enl(swath.n_range, swath.n_azimuth) for swath in swaths),
         resolution_m=_resolution(root, swaths, geometry, source),
         prf_hz={
             _text(downlink, "swath", source): _positive(downlink, "prf", source)

@@ -69,9 +69,9 @@ class GrdProduct:
         return self.annotation.geometry
 
     @property
-    def looks(self) -> float:
+    def enl(self) -> float:
         """Equivalent number of looks."""
-        return self.annotation.looks
+        return self.annotation.enl
 
     @property
     def resolution_m(self) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from sarship.simulate.safe.annotation import RADAR_HZ
 from sarship.simulate.safe.calibration import swath_blocks
 from sarship.simulate.ships import METRES_PER_DEGREE, Patch
 
-__all__ = ["Ghost", "find_ghosts", "ghost_patches", "moved_lines"]
+__all__ = ["Ambiguity", "ambiguity_patches", "find_ambiguities", "moved_lines"]
 
 Reals = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _SWING_DB: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ghost:
+class Ambiguity:
     """Where a swath shows everything again."""
 
     first_pixel: int
@@ -40,9 +40,9 @@ class Ghost:
     last_pixel: int
     """Its last pixel."""
     line_shift: int
-    """Lines from the source to the ghost."""
+    """Lines from the source to the ambiguity."""
     pixel_shift: int
-    """Pixels from the source to the ghost."""
+    """Pixels from the source to the ambiguity."""
     level_db: float
     """Mean brightness less that of the source."""
     phase: float
@@ -51,12 +51,12 @@ class Ghost:
     """Length of a burst."""
 
     def gain(self, line: ArrayLike) -> NDArray[np.float32]:
-        """Power of the ghost over that of a source on this line: 20 to 30 dB less, by the place in the burst."""
+        """Power of the ambiguity over that of a source on this line: 20 to 30 dB less, by the place in the burst."""
         swing = _SWING_DB * np.sin(2 * np.pi * np.asarray(line) / self.lines_a_burst + self.phase)
         return np.asarray(10 ** ((self.level_db + swing) / 10), np.float32)
 
 
-def find_ghosts(params: ProductParams, grid: RadarGrid) -> list[Ghost]:
+def find_ambiguities(params: ProductParams, grid: RadarGrid) -> list[Ambiguity]:
     """Both first ambiguities of every swath, displaced as its own pulse repetition frequency has it.
 
     They lie 20 to 30 dB below their source: the azimuth antenna's pattern is steered along a burst, so the level
@@ -64,7 +64,7 @@ def find_ghosts(params: ProductParams, grid: RadarGrid) -> list[Ghost]:
     −25 dB in the worst place of IW).
     """
     mode = params.specification
-    ghosts = []
+    ambiguities = []
     for block in swath_blocks(params):
         if block.first_line > 0:
             continue
@@ -72,8 +72,8 @@ def find_ghosts(params: ProductParams, grid: RadarGrid) -> list[Ghost]:
         number = mode.swaths.index(block.swath)
         for side in (-1, 1):
             line, pixel = _ambiguity(grid, (grid.shape[0] - 1) / 2, middle, side * mode.prf_hz[number])
-            ghosts.append(
-                Ghost(
+            ambiguities.append(
+                Ambiguity(
                     first_pixel=block.first_pixel,
                     last_pixel=block.last_pixel,
                     line_shift=round(line),
@@ -83,7 +83,7 @@ def find_ghosts(params: ProductParams, grid: RadarGrid) -> list[Ghost]:
                     lines_a_burst=_BURST_S / grid.interval,
                 )
             )
-    return ghosts
+    return ambiguities
 
 
 def _ambiguity(grid: RadarGrid, line: float, pixel: float, frequency_hz: float) -> tuple[float, float]:
@@ -108,17 +108,17 @@ def _ambiguity(grid: RadarGrid, line: float, pixel: float, frequency_hz: float) 
     return (seconds - start) / grid.interval, float((reach[1] - reach[0]) / ground / grid.spacing_m)
 
 
-def ghost_patches(patches: Sequence[Patch], ghosts: Sequence[Ghost], floor: float = 1e-3) -> list[Patch]:
-    """Ghosts of patches, each of the swath that its middle lies in; those below a sigma0 of `floor` are left out."""
+def ambiguity_patches(patches: Sequence[Patch], ambiguities: Sequence[Ambiguity], floor: float = 1e-3) -> list[Patch]:
+    """Ambiguities of patches, each of the swath that its middle lies in; those below `floor` in sigma0 are left out."""
     copies = []
     for patch in patches:
         field = next(iter(patch.sigma0.values()))
         line, pixel = patch.line + field.shape[0] / 2, patch.pixel + field.shape[1] / 2
-        for ghost in ghosts:
-            gain = ghost.gain(line)
-            if ghost.first_pixel <= pixel <= ghost.last_pixel and gain * field.max() > floor:
+        for ambiguity in ambiguities:
+            gain = ambiguity.gain(line)
+            if ambiguity.first_pixel <= pixel <= ambiguity.last_pixel and gain * field.max() > floor:
                 dimmed: dict[Polarization, NDArray[np.float32]] = {p: gain * image for p, image in patch.sigma0.items()}
-                copies.append(Patch(patch.line + ghost.line_shift, patch.pixel + ghost.pixel_shift, dimmed))
+                copies.append(Patch(patch.line + ambiguity.line_shift, patch.pixel + ambiguity.pixel_shift, dimmed))
     return copies
 
 

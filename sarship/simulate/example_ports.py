@@ -1,4 +1,4 @@
-"""Two made-up ports: a small one for a first look, and one as hard as the real thing to measure on."""
+"""Two simulated ports: a small one for a first look, and one as hard as the real thing to measure on."""
 
 from __future__ import annotations
 

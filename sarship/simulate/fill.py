@@ -1,4 +1,4 @@
-"""A real product's geometry, calibration and noise, filled with a made-up sea, ships and ground."""
+"""A real product's geometry, calibration and noise, filled with a simulated sea, ships and ground."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def fill_product(
     ----------
     source
         A real product: a `.SAFE` folder or a zip, whose measurements may be missing or empty. Or the parameters of a
-        made-up one, `ProductParams(shape=(16705, 26102))` for a full scene.
+        simulated one, `ProductParams(shape=(16705, 26102))` for a full scene.
     folder
         Where the package is put, under the source's name. With land, `land.geojson` is put beside it.
     vessels
@@ -164,7 +164,7 @@ def _chosen(container: SafeContainer, wanted: Sequence[Polarization] | None) -> 
 def _mode(note: Annotation) -> Mode:
     """The mode's figures, with spacing, resolution and looks as this product has them."""
     spacing = note.geometry.pixel_spacing_m
-    return replace(MODES[note.mode], spacing_m=spacing, resolution_m=note.resolution_m, looks=note.looks)
+    return replace(MODES[note.mode], spacing_m=spacing, resolution_m=note.resolution_m, enl=note.enl)
 
 
 def _coast(shape: tuple[int, int], fraction: float) -> Polygon | None:

@@ -1,4 +1,4 @@
-"""The raster of a made-up product: lines in time, pixels in ground range, by the product's own polynomials."""
+"""The raster of a simulated product: lines in time, pixels in ground range, by the product's own polynomials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEGREE: Final = 8
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class RadarGrid:
-    """Where every line and pixel of a made-up image lies. Times are seconds from the image's centre."""
+    """Where every line and pixel of a simulated image lies. Times are seconds from the image's centre."""
 
     orbit: Orbit
     """The satellite."""

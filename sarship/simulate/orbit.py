@@ -1,4 +1,4 @@
-"""A made-up satellite over a real Earth, and where it sees a place: a solver of its own.
+"""A simulated satellite over a real Earth, and where it sees a place: a solver of its own.
 
 The orbit is a circle, inclined and turning like Sentinel-1's, so that it repeats exactly after twelve days and 175
 revolutions. Places are found by root finding on this analytic orbit, with heights from PROJ. Nothing here is shared

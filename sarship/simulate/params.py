@@ -29,7 +29,7 @@ class Mode:
     """Resolution along azimuth and ground range."""
     n_looks: tuple[int, int]
     """Looks in range and azimuth."""
-    looks: float
+    enl: float
     """Equivalent number of looks (Sentinel-1 Product Definition, table of GRD products)."""
     product_type: str
     """Type with its resolution class."""
@@ -51,7 +51,7 @@ MODES: Final = MappingProxyType(
             spacing_m=10.0,
             resolution_m=(22.0, 20.0),
             n_looks=(5, 1),
-            looks=4.4,
+            enl=4.4,
             product_type="GRDH",
             beta=474.0,
             bandwidth_hz=(5.65e7, 327.0),
@@ -63,7 +63,7 @@ MODES: Final = MappingProxyType(
             spacing_m=40.0,
             resolution_m=(87.0, 93.0),
             n_looks=(6, 2),
-            looks=10.7,
+            enl=10.7,
             product_type="GRDM",
             beta=1_087.0,
             bandwidth_hz=(1.29e7, 156.0),
@@ -76,7 +76,7 @@ MODES: Final = MappingProxyType(
                 spacing_m=10.0,
                 resolution_m=(23.0, 23.0),
                 n_looks=(6, 6),
-                looks=29.7,
+                enl=29.7,
                 product_type="GRDH",
                 beta=169.91,
                 bandwidth_hz=(5.06e7, 1_429.0),
@@ -102,7 +102,7 @@ def relative_orbit(platform: str, absolute_orbit: int) -> int:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductParams:
-    """A made-up acquisition: where, when, how it is seen and how it is packed."""
+    """A simulated acquisition: where, when, how it is seen and how it is packed."""
 
     longitude: float = 35.80
     """Degrees east of the image's centre (by default in the roads of Tartus)."""

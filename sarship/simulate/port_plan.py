@@ -1,4 +1,4 @@
-"""What a made-up port is drawn with: a plane in metres, quays with what lies and stands on them."""
+"""What a simulated port is drawn with: a plane in metres, quays with what lies and stands on them."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def simulate_harbour(
     structure_db: float = 0.0,
     wind_m_s: tuple[float, float] = (4.0, 10.0),
 ) -> Harbour:
-    """Write a made-up port over several dates, every twelve days on one or two orbits.
+    """Write a simulated port over several dates, every twelve days on one or two orbits.
 
     What is simulated, and why it may be trusted to be as hard as a real port: vessels have the contrast, extent and
     sidelobes of real ones (a test holds them against 162 AIS-matched chips); they stay for some dates, lie bow to
@@ -141,7 +141,7 @@ def simulate_harbour(
             seed=1_000 * seed + date,
             structure_seed=seed,
             date=date,
-            has_ghosts=True,
+            has_ambiguities=True,
         )
         products.append(path)
         truths.append(truth.assign(wind_m_s=here.wind_m_s))

@@ -14,7 +14,7 @@ from rasterio.control import GroundControlPoint
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization
-from sarship.simulate.ambiguities import find_ghosts, ghost_patches, moved_lines
+from sarship.simulate.ambiguities import ambiguity_patches, find_ambiguities, moved_lines
 from sarship.simulate.grid import RadarGrid, make_grid
 from sarship.simulate.params import ProductParams, relative_orbit
 from sarship.simulate.render import Canvas, Land, paint
@@ -51,9 +51,9 @@ def simulate_product(
     seed: int = 0,
     structure_seed: int = 0,
     date: int | None = None,
-    has_ghosts: bool = False,
+    has_ambiguities: bool = False,
 ) -> tuple[Path, gpd.GeoDataFrame]:
-    """Write a made-up product into a folder.
+    """Write a simulated product into a folder.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def simulate_product(
         Decides the looks of the land.
     date
         With a number, buildings on land differ by a decibel or two from one number to another; without, not at all.
-    has_ghosts
+    has_ambiguities
         Whether targets and buildings are shown again as azimuth ambiguities, 20 to 30 dB weaker.
 
     Returns
@@ -117,9 +117,11 @@ def simulate_product(
     relief = None
     if ground is not None:
         relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND], date)
-    ghosts = find_ghosts(params, grid) if has_ghosts else []
+    ambiguities = find_ambiguities(params, grid) if has_ambiguities else []
     shown = [*patches, *targets]
-    canvas = replace(_canvas(params, grid, [*shown, *ghost_patches(shown, ghosts)], relief), ghosts=ghosts)
+    canvas = replace(
+        _canvas(params, grid, [*shown, *ambiguity_patches(shown, ambiguities)], relief), ambiguities=ambiguities
+    )
     path = _write(Path(folder), params, grid, canvas, seed)
     line, pixel = grid.image(*degrees_of(vessels))
     times = [grid.utc(second) for second in grid.seconds(line).tolist()]
@@ -171,7 +173,7 @@ def _canvas(params: ProductParams, grid: RadarGrid, patches: Sequence[Patch], la
 
 
 def write_source(folder: Path, params: ProductParams) -> Path:
-    """Write a made-up product whose measurement files are empty, for `fill_product`."""
+    """Write a simulated product whose measurement files are empty, for `fill_product`."""
     return _write(folder, params, make_grid(params), None, 0)
 
 

@@ -14,7 +14,7 @@ from scipy import fft
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization, Window
-from sarship.simulate.ambiguities import Ghost
+from sarship.simulate.ambiguities import Ambiguity
 from sarship.simulate.params import Mode
 from sarship.simulate.sea import flicker, land_block, speckle, texture
 from sarship.simulate.ships import Patch
@@ -100,7 +100,7 @@ class Canvas:
     """Ground, if any."""
     patches: Sequence[Patch] = field(default_factory=tuple)
     """Targets."""
-    ghosts: Sequence[Ghost] = field(default_factory=tuple)
+    ambiguities: Sequence[Ambiguity] = field(default_factory=tuple)
     """Where the swaths show the buildings on land again."""
     border_pixels: int = 0
     """Width of the border without data at near and far range."""
@@ -151,8 +151,8 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
             plain, built = canvas.land.at(window)
             diffuse[mask] = share * plain[mask]
             strong[mask] = share * built[mask]
-        for ghost in canvas.ghosts:
-            _add_ghost(strong, canvas.land, ghost, window, share)
+        for ambiguity in canvas.ambiguities:
+            _add_ambiguity(strong, canvas.land, ambiguity, window, share)
     for patch in canvas.patches:
         _add(strong, patch.sigma0[polarization], patch.line - window.line_start, patch.pixel - window.pixel_start)
     power = diffuse * gain
@@ -163,14 +163,14 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
     return np.asarray(power, np.float32)
 
 
-def _add_ghost(image: Field, land: Land, ghost: Ghost, window: Window, share: np.float32) -> None:
+def _add_ambiguity(image: Field, land: Land, ambiguity: Ambiguity, window: Window, share: np.float32) -> None:
     """Add what a swath shows again of the buildings."""
-    shift = (ghost.line_shift, ghost.pixel_shift)
+    shift = (ambiguity.line_shift, ambiguity.pixel_shift)
     built = np.where(land.mask(window, shift), land.at(window, shift)[1], np.float32(0))
     pixel = np.arange(window.pixel_start, window.pixel_stop)
-    built[:, (pixel < ghost.first_pixel) | (pixel > ghost.last_pixel)] = 0
-    source = np.arange(window.line_start, window.line_stop) - ghost.line_shift
-    image += share * ghost.gain(source)[:, None] * built
+    built[:, (pixel < ambiguity.first_pixel) | (pixel > ambiguity.last_pixel)] = 0
+    source = np.arange(window.line_start, window.line_stop) - ambiguity.line_shift
+    image += share * ambiguity.gain(source)[:, None] * built
 
 
 def _add(image: Field, patch: Field, line: int, pixel: int) -> None:

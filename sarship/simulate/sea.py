@@ -50,17 +50,17 @@ def response(distance: ArrayLike, width: float) -> NDArray[np.float64]:
     return np.asarray((_TAPER * np.sinc(x) + side) / np.sqrt(energy))
 
 
-def look_weights(looks: float) -> NDArray[np.float64]:
+def look_weights(enl: float) -> NDArray[np.float64]:
     """Weights, adding to one, of independent looks that come to an equivalent number of looks.
 
     >>> w = look_weights(4.4)
     >>> w.size, round(1 / float((w**2).sum()), 6)
     (5, 4.4)
     """
-    n = int(np.ceil(looks))
+    n = int(np.ceil(enl))
     # all but the last weigh 1: (n - 1 + a)² = looks (n - 1 + a²), solved for the smaller root a
-    m, half = n - 1, looks - 1
-    last = 1.0 if half == 0 else (m - np.sqrt(max(0.0, m * m - half * m * (looks - m)))) / half
+    m, half = n - 1, enl - 1
+    last = 1.0 if half == 0 else (m - np.sqrt(max(0.0, m * m - half * m * (enl - m)))) / half
     weights = np.append(np.ones(m), last)
     return np.asarray(weights / weights.sum())
 
@@ -76,7 +76,7 @@ def speckle(shape: tuple[int, int], mode: Mode, rng: np.random.Generator) -> Fie
     scale = shape[0] * shape[1] / np.sqrt(2 * np.sum(gain.astype(np.float64) ** 2))
     gain *= np.float32(scale)
     total = np.zeros(shape, np.float32)
-    for weight in look_weights(mode.looks):
+    for weight in look_weights(mode.enl):
         spectrum = np.zeros(shape, np.complex64)
         noise = rng.standard_normal((*gain.shape, 2), np.float32)
         spectrum[inside] = noise.view(np.complex64)[..., 0] * gain

@@ -183,7 +183,7 @@ def splat(
     sigma0: dict[Polarization, NDArray[np.float32]] = {}
     for polarization, rcs in rcs_m2.items():
         power = np.zeros((lines.size, pixels.size), np.float32)
-        for weight in look_weights(min(mode.looks, 4.4)):
+        for weight in look_weights(min(mode.enl, 4.4)):
             phase = np.exp(2j * np.pi * rng.random(line.size))
             if fresh is not None:
                 own = fresh.normal(0, np.sqrt((1 - COHERENCE) / 2), (2, line.size))

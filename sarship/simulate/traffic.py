@@ -21,9 +21,9 @@ _ENDS_M: Final = 8.0
 _TRIES: Final = 12
 _RAFTS: Final = 2
 """Tries at a berth, and at a place outboard, on each date and face."""
-_MOST_ALONGSIDE: Final = 8
+_MAX_ALONGSIDE: Final = 8
 """Vessels at one pier."""
-_MOST_ABREAST: Final = 3
+_MAX_ABREAST: Final = 3
 _ANCHORED_APART_M: Final = 550.0
 _CABLE_M: Final = 120.0
 _ANCHORED_STAY: Final = 2.5
@@ -136,7 +136,7 @@ def _next(
     after = [_departed(face, there, rng) for face, there in zip(plan.faces, faces, strict=True)]
     for number, face in enumerate(plan.faces):
         at_pier = sum(len(there) for there, other in zip(after, plan.faces, strict=True) if other.pier == face.pier)
-        room = _MOST_ALONGSIDE - at_pier
+        room = _MAX_ALONGSIDE - at_pier
         after[number] = _arrived(face, after[number], (wanted, len(after[number]) + room), ids, rng)
     return after
 
@@ -199,7 +199,7 @@ def _raft(
 ) -> tuple[_Berthed, ...]:
     """A newcomer outboard of another, a fender's width off it, at most as long as it."""
     inner_ids = {v.inner for v in there}
-    inner = [v for v in there if v.vessel_id not in inner_ids and v.abreast + 1 < _MOST_ABREAST and v.length_m <= 170]
+    inner = [v for v in there if v.vessel_id not in inner_ids and v.abreast + 1 < _MAX_ABREAST and v.length_m <= 170]
     if not inner:
         return ()
     beside = inner[rng.integers(len(inner))]

@@ -28,7 +28,7 @@ FLOOR_DB: Final = -20.0
 """Brightness (co-polarised sigma0) that counts nothing, decibels: about the noise of the product, and a calm sea's."""
 LOSS_DB: Final = 8.0
 """How far cross-polarised floor lies under the co-polarised one; used where there is no co-polarised image."""
-LEAST_SPAN_DB: Final = 6.0
+MIN_SPAN_DB: Final = 6.0
 """A group whose peak is closer than this to the floor is weighed as if it were that far."""
 LEVEL: Final = 0.45
 """Weight at which the edge of a box comes to lie."""
@@ -78,7 +78,7 @@ class HitPlaces:
     def only(self, where: NDArray[np.intp]) -> HitPlaces:
         """These hits of one group as a group of their own, weighed against the brightest of them."""
         span_db = self.span_db[np.searchsorted(self.first, where[0], "right") - 1]
-        peak = max(float(self.weight[where].max()), LEAST_SPAN_DB / span_db)
+        peak = max(float(self.weight[where].max()), MIN_SPAN_DB / span_db)
         return HitPlaces(
             y=self.y[where],
             x=self.x[where],
@@ -98,7 +98,7 @@ def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> Hit
     that come without sigma0 are weighed by their contrast alone.
     """
     level = _above_floor(hits)
-    peak = np.maximum(largest(level, group), LEAST_SPAN_DB)
+    peak = np.maximum(largest(level, group), MIN_SPAN_DB)
     order = np.argsort(group, kind="stable")
     unit = float(np.sqrt(spacing_m[0] * spacing_m[1]))
     sides = float(spacing_m[0] / unit), float(spacing_m[1] / unit)

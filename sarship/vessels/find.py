@@ -126,9 +126,9 @@ def _evidence(hits: Hits, owner: Labels) -> NDArray[np.str_]:
     """By what the hits of each vessel were found."""
     if hits.evidence is None:
         return np.full(int(owner.max()) + 1, "ring")
-    by_ring = np.bincount(owner, hits.evidence != "backdrop") > 0
-    by_backdrop = np.bincount(owner, hits.evidence != "ring") > 0
-    return np.where(by_ring & by_backdrop, "both", np.where(by_backdrop, "backdrop", "ring"))
+    by_ring = np.bincount(owner, hits.evidence != "reference") > 0
+    by_reference = np.bincount(owner, hits.evidence != "ring") > 0
+    return np.where(by_ring & by_reference, "both", np.where(by_reference, "reference", "ring"))
 
 
 def _headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:

@@ -2,14 +2,14 @@
 
 | flag | what it is | counted |
 |---|---|---|
-| `ghost` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) displaced along the flight | no |
+| `ambiguity` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) along the flight | no |
 | `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
 | `crane` | short, and standing ashore or not alongside (`change/cranes.py`) | 0, at most 1 |
 | `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
 
-A ghost lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
+An ambiguity lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
 Aperture Radar, 1991, section 6.5), 4 to 6 km in IW, and 20 to 30 dB below it. Rows keep their pier; what is counted
-leaves out those of `schema.NOT_COUNTED`. Ghosts of bright structure ashore have no source in the table and
+leaves out those of `schema.NOT_COUNTED`. Ambiguities of bright structure ashore have no source in the table and
 are not known.
 """
 
@@ -30,16 +30,16 @@ from sarship.schema import SCENES, VESSELS
 if TYPE_CHECKING:
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["doubt_at_piers", "flag_ghosts", "flag_lasting"]
+__all__ = ["doubt_at_piers", "flag_ambiguities", "flag_lasting"]
 
 Reals = NDArray[np.float64]
 
 ORDERS: Final = (-2, -1, 1, 2)
 """Ambiguities that are looked for."""
 FAINTER_DB: Final = (15.0, 40.0)
-"""How far a ghost's brightest pixel lies below that of its source."""
+"""How far an ambiguity's brightest pixel lies below that of its source."""
 ACROSS_M: Final = 80.0
-"""How far across the flight a ghost may lie from its source: it moves out a little in range."""
+"""How far across the flight an ambiguity may lie from its source: it moves out a little in range."""
 ALONG_M: Final = 120.0
 """How far from the place along the flight where it is expected."""
 SHORT_M: Final = 40.0
@@ -55,15 +55,15 @@ SAME_PLACE_M: Final = 25.0
 SAME_LENGTH_M: Final = 25.0
 SAME_LENGTH: Final = 0.1
 """How much, in metres and as a part, two measurements of one thing's length differ at most: two sigma of each."""
-LEAST_PASSES: Final = 5
+MIN_PASSES: Final = 5
 """Fewer passes say nothing about what lasts."""
-MOST_OF: Final = 0.6
+MAX_OF: Final = 0.6
 """A fixture is there on this part of the passes that saw the place."""
 NEARLY_ALL: Final = 0.9
 """What never leaves a pier is there on this part of them."""
 
 
-def flag_ghosts(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
     """Mark azimuth ambiguities of brighter vessels of the same product.
 
     Parameters
@@ -72,12 +72,12 @@ def flag_ghosts(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFr
         All vessels of one product, `schema.VESSELS`.
     product
         Its orbit, carrier frequency and pulse repetition frequencies are used. That of every swath is tried, as the
-        ghosts near a swath's border may come from its neighbour.
+        ambiguities near a swath's border may come from its neighbour.
 
     Returns
     -------
     GeoDataFrame
-        The same with `flag` and `flag_source` of ghosts filled in; a ghost's source is the brightest there is.
+        The same with `flag` and `flag_source` of ambiguities filled in; its source is the brightest there is.
     """
     if len(vessels) < 2:
         return vessels
@@ -96,7 +96,7 @@ def flag_ghosts(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFr
     fits &= (fainter_db >= FAINTER_DB[0]) & (fainter_db <= FAINTER_DB[1])
     source = np.where(fits, bright, -1.0).argmax(axis=1)
     rows = np.flatnonzero(fits.any(axis=1))
-    return _flagged(vessels, rows, "ghost", vessels["vessel"].to_numpy()[source[rows]])
+    return _flagged(vessels, rows, "ambiguity", vessels["vessel"].to_numpy()[source[rows]])
 
 
 def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
@@ -173,7 +173,7 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     n_seen = _n_passes_with(chosen, seen_in)
     n_passes = _n_passes_over(chosen, scenes.geometry.to_numpy(), np.asarray(passes, np.int64))
     at_pier = chosen["pier"].notna().to_numpy()
-    lasts = (n_passes >= LEAST_PASSES) & (n_seen >= np.where(at_pier, NEARLY_ALL, MOST_OF) * n_passes)
+    lasts = (n_passes >= MIN_PASSES) & (n_seen >= np.where(at_pier, NEARLY_ALL, MAX_OF) * n_passes)
     vessels = _flagged(vessels, rows[lasts & ~at_pier], "fixture")
     vessels = _flagged(vessels, rows[lasts & at_pier], "always_there")
     return vessels.assign(n_low=vessels["n_low"].where(vessels["flag"] != "always_there", 0))

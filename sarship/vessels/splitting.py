@@ -4,7 +4,7 @@ A group is first one box (`boxes.py`). Two boxes are then laid over the same hit
 cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
 best pair of each way gains over the single box, together with the single box's length and width, says how likely it
 is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
-stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of them along a made-up
+stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of them along a simulated
 quay (`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one, the hits are shared
 out between the boxes of the likeliest pair, and each part is looked at again. With the vessels held out (one fold of
 five by MMSI), 86 % of the groups of several are cut, and so are 11 % of those of one, as six in ten of the groups
@@ -71,13 +71,13 @@ SHORTEST: Final = 4.5
 """Boxes shorter than this, in pixels, are one vessel."""
 FEWEST: Final = 8
 """So are groups of fewer hits."""
-LEAST_HITS: Final = 3
+MIN_HITS: Final = 3
 """Fewer hits are no part of their own."""
 EXTRA: Final = (5.0, 3.0)
 """Length and width that a second box starts from, pixels."""
 GAINS: Final = (-10.0, 30.0)
 """Bounds of a pair's gain over the single box."""
-MOST_STEPS: Final = 100
+MAX_STEPS: Final = 100
 """Steps of a search for one of two boxes."""
 
 
@@ -198,7 +198,7 @@ def halves_of(part: Part, boxes: Reals) -> list[Part]:
     halves = []
     for k in (0, 1):
         mine = np.flatnonzero(nearer == k)
-        if mine.size < LEAST_HITS or not weight[mine].max() > 0:
+        if mine.size < MIN_HITS or not weight[mine].max() > 0:
             return []
         places = part.places.only(mine)
         own_boxes, gains = fit_boxes(places, boxes[k : k + 1])
@@ -268,7 +268,7 @@ def _refined(hits: Hits3, pair: Reals, rounds: int) -> Pair:
     for turn in range(2 * rounds):
         k = 1 - turn % 2
         other = cover_hits(y, x, pair[1 - k])
-        pair[k] = fit_box(y, x, weight, other, pair[k], STEP, LEVEL, SHAPE, MOST_STEPS)[0]
+        pair[k] = fit_box(y, x, weight, other, pair[k], STEP, LEVEL, SHAPE, MAX_STEPS)[0]
     return Pair(pair, _gain(hits, pair))
 
 

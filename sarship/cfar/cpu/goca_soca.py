@@ -1,6 +1,6 @@
 """Kernels for the greatest and the smallest of the ring's four side means, on digital numbers and on power.
 
-The sides are the vanes of a pinwheel: above and below (background less guard) lines, background + guard + 1 pixels
+The sides are the vanes of a pinwheel: above and below `training` lines, outer + guard + 1 pixels
 wide; right and left the same turned. Above and below are the same box around two places, right and left another,
 so two box sums a pixel are enough, and each is used twice.
 
@@ -184,19 +184,19 @@ def _deciding(
     sums: tuple[np.float64, np.float64, np.float64, np.float64],
     counts: tuple[np.int64, np.int64, np.int64, np.int64],
     table: F64,
-    is_greatest: bool,
+    is_goca: bool,
 ) -> tuple[float, float, int, int, int]:
     """Threshold, sum and count of the side that set it, the number of sides with pixels, and the ring's count."""
     sides, n = 0, 0
     for side in range(4):
         sides += int(counts[side] > 0)
         n += int(counts[side])
-    threshold, total, count = 0.0 if is_greatest else np.inf, 0.0, 0
+    threshold, total, count = 0.0 if is_goca else np.inf, 0.0, 0
     for side in range(4):
         if counts[side] == 0:
             continue
         level = table[sides, counts[side]] * sums[side]
-        if level > threshold if is_greatest else level < threshold:
+        if level > threshold if is_goca else level < threshold:
             threshold, total, count = level, float(sums[side]), int(counts[side])
     return threshold, total, count, sides, n
 
@@ -209,11 +209,11 @@ def _may_hold_hit(
     left: np.ndarray,
     right: np.ndarray,
     quick: tuple[float, float],
-    is_greatest: bool,
+    is_goca: bool,
 ) -> bool:
     """Whether any pixel exceeds a threshold that no ring of these sums falls below."""
     found: np.bool_ = np.bool_(False)
-    if is_greatest:
+    if is_goca:
         for i in range(values.size):
             broad, tall = np.float64(max(above[i], below[i])), np.float64(max(left[i], right[i]))
             found |= np.float64(values[i]) > max(broad * quick[0], tall * quick[1])
@@ -239,7 +239,7 @@ def _search_strip(
 ) -> tuple[I32, I32, F64, F64]:
     """Hits among rows of power with their halo: lines, pixels, clutter and scores; or scores in `out`."""
     back_l, back_p, guard_l, guard_p = window
-    is_greatest, min_ring, is_exact = flags[0], flags[1], flags[2] == 1
+    is_goca, min_ring, is_exact = flags[0], flags[1], flags[2] == 1
     height, width = rows.shape[0] - 2 * back_l, rows.shape[1] - 2 * back_p
     tall_shape = (rows.shape[0] - back_l - guard_l, rows.shape[1] - back_p + guard_p + 1)
     broad_shape = (rows.shape[0] - back_l + guard_l + 1, rows.shape[1] - back_p - guard_p)
@@ -263,7 +263,7 @@ def _search_strip(
             end = min(block + _BLOCK, width)
             here = slice(block, end)
             if out.size == 0 and not _may_hold_hit(
-                values[here], above[here], below[here], left[here], right[here], quick, is_greatest
+                values[here], above[here], below[here], left[here], right[here], quick, is_goca
             ):
                 continue
             for i in range(block, end):
@@ -277,7 +277,7 @@ def _search_strip(
                         np.int64(tall_n[line + turn_l, i]),
                     )
                 sums = (np.float64(above[i]), np.float64(below[i]), np.float64(right[i]), np.float64(left[i]))
-                threshold, total, count, _, n_ring = _deciding(sums, n, table, is_greatest)
+                threshold, total, count, _, n_ring = _deciding(sums, n, table, is_goca)
                 can_decide = value > 0 and n_ring >= min_ring and threshold < np.inf
                 if out.size > 0:
                     score = np.float32(min(value / threshold, LARGEST_SCORE)) if can_decide else np.float32(np.nan)
@@ -304,13 +304,13 @@ def search_tile(
     cap: int,
     out: NDArray[np.float32],
     origin: tuple[int, int],
-    is_greatest: bool,
+    is_goca: bool,
     min_ring: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], F64, F64]:
     """Hits of one tile: their lines, pixels, clutter and scores; or its scores, where `out` is not empty.
 
     `tile` is (line start, line stop, pixel start, pixel stop) in `image`, which begins at `origin` of the whole;
-    `window` the half-widths (background lines, background pixels, guard lines, guard pixels); `table` that of
+    `window` the half-widths (outer lines, outer pixels, guard lines, guard pixels); `table` that of
     `averages.side_table`. Stops after `cap` hits.
 
     Raises
@@ -336,7 +336,7 @@ def search_tile(
             if negative[0] < 0:
                 raise negative_power(negative, origin)
             here = out[top - start : bottom - start, first - left : last - left]
-            flags = (is_greatest, min_ring, int(is_number))
+            flags = (is_goca, min_ring, int(is_number))
             with in_order(here) as ordered:
                 lines, pixels, clutter, scores = _search_strip(
                     rows, counts, room, room_n, is_full, window, table, flags, cap, ordered

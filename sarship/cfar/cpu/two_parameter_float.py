@@ -273,7 +273,7 @@ def search_tile(
     """Hits of one tile: their lines, pixels, clutter and scores; or its scores, where `out` is not empty.
 
     `tile` is (line start, line stop, pixel start, pixel stop) in `image`, which begins at `origin` of the whole;
-    `window` the half-widths (background lines, background pixels, guard lines, guard pixels). Stops after `cap` hits.
+    `window` the half-widths (outer lines, outer pixels, guard lines, guard pixels). Stops after `cap` hits.
 
     Raises
     ------

@@ -39,21 +39,21 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
     first, second, third = words.T
     if is_number:
         value = value * value
-    if params.average == "ordered":
+    if params.average == "os":
         return line, pixel, value, first, value / (order_table(params).factor[second.astype(np.int64)] * first)
-    if params.average != "mean":
+    if params.average != "ca":
         factor = side_table(params)[third.astype(np.int64), second.astype(np.int64)]
         return line, pixel, value, first / second, value / (factor * first.astype(np.float64))
     factors = ring_table(params)
-    if words.dtype == np.float64 and params.law == "gaussian":
+    if words.dtype == np.float64 and params.clutter_model == "gaussian":
         return line, pixel, value, first, value / (first + np.sqrt(factors[third.astype(np.int64)] * second))
     if words.dtype == np.float64:
         return line, pixel, value, first / second, value / (factors[second.astype(np.int64)] * first)
     count, total = (first >> COUNT_SHIFT).astype(np.int64), (first & SUM_BITS).astype(np.int64)
-    if params.law == "gamma" or params.shape is not None:
+    if params.clutter_model == "gamma" or params.shape is not None:
         sums = total.astype(np.float64)
         return line, pixel, value, sums / count, value / (factors[count] * sums)
-    surface, scale = ring_surface(params), LN_SCALE if params.law != "gaussian" else 0.0
+    surface, scale = ring_surface(params), LN_SCALE if params.clutter_model != "gaussian" else 0.0
     rule = Rule(
         scale=scale,
         centre=0,

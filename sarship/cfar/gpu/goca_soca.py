@@ -67,7 +67,7 @@ def _no_count(_word: float) -> Any:
 
 
 @made_once
-def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) -> Callable[..., None]:
+def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_goca: bool) -> Callable[..., None]:
     """The kernel that slides over strips; its grid is (strips, heights) and its blocks are of one dimension.
 
     As `gpu_kernels.sliding`, with `quick` what no threshold is below, over the sum of a side above or below and of one
@@ -202,7 +202,7 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
                     pool[np.uint64(b - guard_p)] - pool[np.uint64(b - back_p)]
                 )
                 sums = (sum_of(high, error), sum_of(low, error), sum_of(right, error), sum_of(side, error))
-                if is_greatest:
+                if is_goca:
                     least = max(max(sums[0], sums[1]) * quick[0], max(sums[2], sums[3]) * quick[1])
                 else:
                     least = min(min(sums[0], sums[1]) * quick[0], min(sums[2], sums[3]) * quick[1])
@@ -211,7 +211,7 @@ def sliding_sides(rule: Rule, is_masked: bool, mode: Mode, is_greatest: bool) ->
                 found, score = (word(0), word(0), word(0)), 2.0
                 if is_number:
                     counts = (count_of(high), count_of(low), count_of(right), count_of(side))
-                    _, total, count, n_sides, n_ring = deciding(sums, counts, surface, is_greatest)
+                    _, total, count, n_sides, n_ring = deciding(sums, counts, surface, is_goca)
                     found = (word(total), word(count), word(n_sides if n_ring >= table[0] else 0))
                     score = side_score(level, found, table, surface, 0)
                 if not is_search:

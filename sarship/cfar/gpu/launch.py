@@ -51,7 +51,7 @@ BLOCK = 32
 _THREADS = 128
 _BLOCK_BYTES = 47 << 10
 """Shared memory of a block: what every card gives without being asked for more."""
-_MOST_BLOCKS = (1 << 16) - 1
+_MAX_BLOCKS = (1 << 16) - 1
 """Blocks in the second direction of a grid."""
 _LEVEL_BYTES = 48 << 20
 """Levels laid out at once."""
@@ -90,7 +90,7 @@ class Job:
     """Thresholds by count and variance, of more than one entry where there are any; of sides; or places in order."""
     levels: Any
     """Level of every digital number; empty for power."""
-    law: Law
+    clutter_model: Law
     room: int
     """Found pixels that there is room for at once."""
     out: Any
@@ -117,14 +117,14 @@ def new_job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begi
     is_masked = is_on_device(valid) or valid.size > 0
     if is_masked and not is_on_device(valid):
         valid = device.from_host(np.ascontiguousarray(valid))
-    rule, law = _rule(dtype, params), params.law
+    rule, clutter_model = _rule(dtype, params), params.clutter_model
     table, surface, least = _thresholds(params)
-    scale = cpu_levels.LN_SCALE if law != "gaussian" else 0.0
+    scale = cpu_levels.LN_SCALE if clutter_model != "gaussian" else 0.0
     levels = cpu_levels.LN_LEVELS.astype(np.uint32) if scale else _SQUARE_LEVELS
     bounds = ring_surface(params)
     empty = device.empty((1, 1), np.bool_)
-    n_bits = (image.shape[0], -(-image.shape[1] // 32)) if params.passes > 1 else (1, 1)
-    room = max(min(cap + 1, _ROOM), image.shape[1], BLOCK**2 if params.passes > 1 else 1)
+    n_bits = (image.shape[0], -(-image.shape[1] // 32)) if params.iterations > 1 else (1, 1)
+    room = max(min(cap + 1, _ROOM), image.shape[1], BLOCK**2 if params.iterations > 1 else 1)
     return Job(
         device=device,
         rule=rule,
@@ -138,7 +138,7 @@ def new_job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begi
         least=least,
         surface=device.view(device.from_host(surface)),
         levels=device.view(device.from_host(levels if _has_levels(rule) else levels[:1])),
-        law=Law(scale, bounds.least * scale, bounds.variance * scale**2, bounds.steps),
+        clutter_model=Law(scale, bounds.least * scale, bounds.variance * scale**2, bounds.steps),
         room=room if mode == "search" else 1,
         out=device.view(empty if out is None else out),
         out_line=begin[0],
@@ -148,27 +148,27 @@ def new_job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begi
 
 def _rule(dtype: np.dtype[Any], params: CfarParams) -> Rule:
     real: Any = dtype.type
-    law = params.law
+    clutter_model = params.clutter_model
     is_number = dtype.kind == "u"
-    if params.average == "ordered":
+    if params.average == "os":
         return ordered(real)
-    if params.average != "mean":
-        return sides(real, params.average == "greatest")
-    if law == "gamma" or (law == "k" and params.shape is not None):
+    if params.average != "ca":
+        return sides(real, params.average == "goca")
+    if clutter_model == "gamma" or (clutter_model == "k" and params.shape is not None):
         return GAMMA_NUMBER if is_number else gamma_float(real)
-    if law == "gaussian" and not is_number:
+    if clutter_model == "gaussian" and not is_number:
         return gaussian_float(real)
-    is_small = law != "gaussian" and is_number and params.ring_size < _SMALL_RING
+    is_small = clutter_model != "gaussian" and is_number and params.ring_size < _SMALL_RING
     return MOMENTS if is_small else SHARP_MOMENTS
 
 
 def _thresholds(params: CfarParams) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
     """Table, surface, and what no threshold is below."""
-    (back_l, back_p), (guard_l, guard_p) = params.background_shape, params.guard_shape
-    if params.average == "ordered":
+    (back_l, back_p), (guard_l, guard_p) = params.outer_shape, params.guard_shape
+    if params.average == "os":
         factor, order, lowest = order_table(params)
         return np.array(factor), order[None].astype(np.float64), (lowest, lowest)
-    if params.average != "mean":
+    if params.average != "ca":
         table = side_table(params)
         broad, tall = (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
         # less a rounding error
@@ -243,7 +243,7 @@ def _levels(job: Job, catch: Catch, start: int, stop: int) -> tuple[Any, int]:
     """What kernels take for an image to decide some lines, and the line where it begins."""
     if not _has_levels(job.rule):
         return job.image, 0
-    reach, n_lines = job.params.background_shape[0], job.image.shape[0]
+    reach, n_lines = job.params.outer_shape[0], job.image.shape[0]
     origin, last = max(start - reach, 0), min(stop + reach, n_lines)
     image = job.device.view(job.device.empty((last - origin, job.image.shape[1]), np.uint32))
     fill = gpu_kernels.fill_levels(job.image.dtype.kind == "u", job.is_masked)
@@ -255,7 +255,7 @@ def _levels(job: Job, catch: Catch, start: int, stop: int) -> tuple[Any, int]:
 def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, origin: int) -> None:
     """Queue the search of lines of an image that begins at line `origin` of the whole."""
     rule = job.rule
-    if job.params.average == "ordered" and job.mode == "search":
+    if job.params.average == "os" and job.mode == "search":
         _count_rings(job, catch, start, stop)
         return
     share = None
@@ -263,7 +263,7 @@ def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, orig
         n_words = rule.n_sought if job.mode == "search" else rule.n_words
         bytes_of = partial(_bytes_of, rule, n_words, job.params)
         share = _share(job, image.shape, stop - start, gpu_kernels.CHUNK, bytes_of)
-    elif job.params.average != "ordered" and (job.mode == "search" or rule.word is np.uint64):
+    elif job.params.average != "os" and (job.mode == "search" or rule.word is np.uint64):
         share = _share(job, image.shape, stop - start, gpu_sides.CHUNK, gpu_sides.shared_bytes)
     if share is None:
         n = (stop - start) * image.shape[1]
@@ -277,18 +277,18 @@ def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, orig
     begin = (image, job.valid, job.table, *_window(job.params), *lines)
     if isinstance(rule, Running):
         kernel = gpu_kernels.sliding(rule, is_masked, job.mode)
-        rest: tuple[Any, ...] = (origin, share.width, share.height, job.least[0], job.surface, job.law)
+        rest: tuple[Any, ...] = (origin, share.width, share.height, job.least[0], job.surface, job.clutter_model)
     else:
-        kernel = gpu_sides.sliding_sides(rule, is_masked, job.mode, job.params.average == "greatest")
+        kernel = gpu_sides.sliding_sides(rule, is_masked, job.mode, job.params.average == "goca")
         rest = (share.width, share.height, job.least, job.surface)
     _launch(job, kernel, share.grid, share.n_threads, *begin, *rest, *found, n_bytes=share.n_bytes)
 
 
 def _count_rings(job: Job, catch: Catch, start: int, stop: int) -> None:
     view, tile = job.device.view, gpu_ordered.TILE
-    kernel = gpu_ordered.search_ordered(job.rule, job.is_masked)
-    for first in range(start, stop, _MOST_BLOCKS * tile):
-        last = min(first + _MOST_BLOCKS * tile, stop)
+    kernel = gpu_ordered.search_os(job.rule, job.is_masked)
+    for first in range(start, stop, _MAX_BLOCKS * tile):
+        last = min(first + _MAX_BLOCKS * tile, stop)
         grid = (ceil(job.image.shape[1] / tile), ceil((last - first) / tile))
         _launch(job, kernel, grid, job.device.most_threads, job.image, job.valid, job.table, *_window(job.params),
                 first, last, job.params.min_ring, job.least[0], job.surface, view(catch.tally), view(catch.places),
@@ -296,7 +296,7 @@ def _count_rings(job: Job, catch: Catch, start: int, stop: int) -> None:
 
 
 def _bytes_of(rule: Running, n_words: int, params: CfarParams, n_threads: int) -> int:
-    return gpu_kernels.shared_bytes(rule, n_words, n_threads, params.background_shape[1])
+    return gpu_kernels.shared_bytes(rule, n_words, n_threads, params.outer_shape[1])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -312,7 +312,7 @@ class _Share:
 
 def _share(job: Job, shape: tuple[int, ...], n_lines: int, chunk: int, bytes_of: Callable[[int], int]) -> _Share | None:
     """Shares that keep every processor busy once; None where a window is too wide for the shared memory."""
-    device, back_p, back_l = job.device, job.params.background_shape[1], job.params.background_shape[0]
+    device, back_p, back_l = job.device, job.params.outer_shape[1], job.params.outer_shape[0]
     warp = device.warp
     n_threads = device.most_threads
     while bytes_of(n_threads) > _BLOCK_BYTES:
@@ -339,12 +339,12 @@ def _ring_by_ring(
     view = job.device.view
     kernel = gpu_rings.ring_by_ring(job.rule, is_masked, job.mode, where)
     _launch(job, kernel, _grid(n), _THREADS, image, job.valid, job.table, *_window(job.params), share, n, origin,
-           job.out_line, job.surface, job.law, listed, job.taken, view(catch.tally), view(catch.places),
+           job.out_line, job.surface, job.clutter_model, listed, job.taken, view(catch.tally), view(catch.places),
            view(catch.words), job.out)  # fmt: skip
 
 
 def _window(params: CfarParams) -> tuple[int, int, int, int]:
-    return (*params.background_shape, *params.guard_shape)
+    return (*params.outer_shape, *params.guard_shape)
 
 
 def _grid(n: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from sarship.cfar.gpu.parts import Rule, as_kernel, made_once, make_load, on_dev
 
 cuda: Any = import_module("numba.cuda")
 
-__all__ = ["TILE", "search_ordered"]
+__all__ = ["TILE", "search_os"]
 
 TILE = 16
 """Lines and pixels of a tile."""
@@ -49,7 +49,7 @@ def _floor(number: int) -> Any:
 
 
 @made_once
-def search_ordered(rule: Rule, is_masked: bool) -> Callable[..., None]:
+def search_os(rule: Rule, is_masked: bool) -> Callable[..., None]:
     """The kernel that lists hits, a block a tile: places in `places`, and their number in `tally`.
 
     `table` and `surface[0]` are the factor and the place in order for every count, `lowest` the smallest factor.

@@ -57,8 +57,8 @@ def ring_by_ring(rule: Rule, is_masked: bool, mode: Mode, where: Where) -> Calla
     @as_kernel
     def kernel(
         image: Any, valid: Any, table: Any, back_l: int, back_p: int, guard_l: int, guard_p: int, share: int, n: int,
-        origin: int, above: int, surface: Any, law: Any, listed: Any, taken: Any, tally: Any, places: Any, words: Any,
-        out: Any,
+        origin: int, above: int, surface: Any, clutter_model: Any, listed: Any, taken: Any, tally: Any, places: Any,
+        words: Any, out: Any,
     ) -> None:  # fmt: skip
         i = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
         if i >= n:
@@ -85,9 +85,9 @@ def ring_by_ring(rule: Rule, is_masked: bool, mode: Mode, where: Where) -> Calla
                 image, (valid, taken, origin), size, line, pixel, (back_l, back_p, guard_l, guard_p), table, surface
             )
             if is_left_to_host:
-                score = 2.0 if may_be(level, found, table, surface, law, 0.0, 0.0) else 0.0
+                score = 2.0 if may_be(level, found, table, surface, clutter_model, 0.0, 0.0) else 0.0
             else:
-                score = score_of(level, found, table, surface, law)
+                score = score_of(level, found, table, surface, clutter_model)
             if is_search and score > 1:
                 slot = np.int64(cuda.atomic.add(tally, 0, np.uint64(1)))
                 put(places, words, slot, line + origin, pixel, np.int64(level) if is_number else 0, found)

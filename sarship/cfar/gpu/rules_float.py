@@ -44,13 +44,15 @@ def _sum_may_hold(brightest: Any, before: float, least: float, factor: float, er
 
 
 @on_device
-def _sum_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, error: float, _peak: float) -> Any:
+def _sum_may_be(
+    level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any, error: float, _peak: float
+) -> Any:
     # a whole ring has the smallest factor, so the count need not be known
     return level > 0 and np.float64(level) >= table[table.size - 1] * (words[0] - error)
 
 
 @on_device
-def sum_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+def sum_score(level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any) -> Any:
     """Score over the table's factor times the first word."""
     factor, value = table[np.int64(words[1])], np.float64(level)
     if value == 0 or not factor < np.inf:
@@ -66,7 +68,9 @@ def _sum_is_doubtful(score: float, words: Any, error: float, _peak: float) -> An
 
 
 @on_device
-def _centred_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, error: float, peak: float) -> Any:
+def _centred_may_be(
+    level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any, error: float, peak: float
+) -> Any:
     factor = table[table.size - 1]
     return level > 0 and _float_may_be(np.float64(level), words[2], words[0], words[1], factor, error, error * peak)
 
@@ -78,7 +82,7 @@ def _centred(words: Any) -> Any:
 
 
 @on_device
-def _centred_score(level: Any, statistics: Any, table: Any, _surface: Any, _law: Any) -> Any:
+def _centred_score(level: Any, statistics: Any, table: Any, _surface: Any, _clutter_model: Any) -> Any:
     factor, value = table[np.int64(statistics[2])], np.float64(level)
     if value == 0 or not factor < np.inf:
         return -1.0

@@ -24,16 +24,16 @@ deciding = on_device(cpu_sides._deciding)
 
 
 @made_once
-def _make_greatest(rule: Rule, load: Device) -> Device:
+def _make_goca(rule: Rule, load: Device) -> Device:
     return _make_sides(rule, load, True)
 
 
 @made_once
-def _make_smallest(rule: Rule, load: Device) -> Device:
+def _make_soca(rule: Rule, load: Device) -> Device:
     return _make_sides(rule, load, False)
 
 
-def _make_sides(rule: Rule, load: Device, is_greatest: bool) -> Device:
+def _make_sides(rule: Rule, load: Device, is_goca: bool) -> Device:
     """Sum and count of the side that decides, and the number of sides; none where `table[0]` pixels are not met."""
     word = rule.word
 
@@ -60,7 +60,7 @@ def _make_sides(rule: Rule, load: Device, is_greatest: bool) -> Device:
         right, n_right = box(image, keep, size, line - back_l, pixel + guard_p + 1, tall, wide)
         left, n_left = box(image, keep, size, line - guard_l, pixel - back_p, tall, wide)
         sums, counts = (above, below, right, left), (n_above, n_below, n_right, n_left)
-        _, total, count, n_sides, n_ring = deciding(sums, counts, surface, is_greatest)
+        _, total, count, n_sides, n_ring = deciding(sums, counts, surface, is_goca)
         if n_ring < table[0]:
             return word(0), word(0), word(0)
         return word(total), word(count), word(n_sides)
@@ -69,7 +69,7 @@ def _make_sides(rule: Rule, load: Device, is_greatest: bool) -> Device:
 
 
 @on_device
-def side_score(level: Any, words: Any, _table: Any, surface: Any, _law: Any) -> Any:
+def side_score(level: Any, words: Any, _table: Any, surface: Any, _clutter_model: Any) -> Any:
     """Score over the deciding side's threshold; `surface` is the table of the sides."""
     threshold, value = surface[np.int64(words[2]), np.int64(words[1])] * np.float64(words[0]), np.float64(level)
     if value == 0 or not threshold < np.inf:
@@ -79,7 +79,7 @@ def side_score(level: Any, words: Any, _table: Any, surface: Any, _law: Any) -> 
 
 
 @made_once
-def sides(kind: type, is_greatest: bool) -> Rule:
+def sides(kind: type, is_goca: bool) -> Rule:
     """The rule of the greatest or the smallest side, on an image of a type."""
     is_number = kind is np.uint16
     return Rule(
@@ -88,13 +88,13 @@ def sides(kind: type, is_greatest: bool) -> Rule:
         power=squared if is_number else finite(kind, cpu_float.LARGEST),
         lift=packed if is_number else sum_and_count,
         n_words=3,
-        ring=_make_greatest if is_greatest else _make_smallest,
+        ring=_make_goca if is_goca else _make_soca,
         score=side_score,
     )
 
 
 @made_once
-def _make_ordered(_rule: Rule, load: Device) -> Device:
+def _make_os(_rule: Rule, load: Device) -> Device:
     """The ordered pixel and the ring's count; `surface[0]` is the place of every count."""
 
     @on_device
@@ -153,6 +153,6 @@ def ordered(kind: type) -> Rule:
         power=_wide_square if kind is np.uint16 else finite(kind, cpu_float.LARGEST),
         lift=sum_and_count,
         n_words=2,
-        ring=_make_ordered,
+        ring=_make_os,
         score=sum_score,
     )

@@ -94,13 +94,15 @@ def _packed_may_hold(brightest: Any, before: Any, least: Any, factor: float, _er
 
 
 @on_device
-def _packed_may_be(level: Any, words: Any, table: Any, _surface: Any, _law: Any, _error: float, _peak: float) -> Any:
+def _packed_may_be(
+    level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any, _error: float, _peak: float
+) -> Any:
     # exactly the decision: a product that is only compared cannot be fused with anything
     return level > 0 and np.float64(level) > _threshold(words[0], table)
 
 
 @on_device
-def _packed_score(level: Any, words: Any, table: Any, _surface: Any, _law: Any) -> Any:
+def _packed_score(level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any) -> Any:
     threshold, value = _threshold(words[0], table), np.float64(level)
     if value == 0 or not threshold < np.inf:
         return -1.0
@@ -159,7 +161,7 @@ def any_level(brightest: Any, _before: Any, _least: Any, _factor: float, _error:
 
 
 @on_device
-def _moments_need(count: Any, spread: float, table: Any, surface: Any, law: Any) -> Any:
+def _moments_need(count: Any, spread: float, table: Any, surface: Any, clutter_model: Any) -> Any:
     """How far above its sum count · level must be."""
     factor = table[count]
     if surface.size <= 1 or not factor < np.inf:
@@ -170,25 +172,27 @@ def _moments_need(count: Any, spread: float, table: Any, surface: Any, law: Any)
     n = np.float64(count)
     variance = spread / (n * (n - 1))
     place, beyond = 0.0, 1.0
-    if variance > law.variance:
-        place = math.log(variance / law.variance) * law.steps
+    if variance > clutter_model.variance:
+        place = math.log(variance / clutter_model.variance) * clutter_model.steps
     if place > last:
-        beyond = math.exp(0.5 * (place - last) / law.steps)
+        beyond = math.exp(0.5 * (place - last) / clutter_model.steps)
         place = np.float64(last)
     entry = min(int(place), last - 1)
     part = place - entry
     near = surface[row, entry] * (1 - part) + surface[row, entry + 1] * part
     far = surface[below, entry] * (1 - part) + surface[below, entry + 1] * part
-    return (near * (1 - weight) + far * weight) * beyond * law.scale * n
+    return (near * (1 - weight) + far * weight) * beyond * clutter_model.scale * n
 
 
 @on_device
-def _moments_may_be(level: Any, words: Any, table: Any, surface: Any, law: Any, _error: float, _peak: float) -> Any:
+def _moments_may_be(
+    level: Any, words: Any, table: Any, surface: Any, clutter_model: Any, _error: float, _peak: float
+) -> Any:
     first, second, third = words
     count, total = np.int64(first >> COUNT_SHIFT), np.int64(first & SUM_BITS)
     n = np.float64(count)
     above = np.float64(count * np.int64(level) - total)
-    if level == 0 or above <= 0 or above < law.least * n:
+    if level == 0 or above <= 0 or above < clutter_model.least * n:
         return False
     if surface.size <= 1:
         # without the 128 bits, but never too large
@@ -197,24 +201,24 @@ def _moments_may_be(level: Any, words: Any, table: Any, surface: Any, law: Any, 
         spread = n * square * (1 - _SAFE) - np.float64(total) * np.float64(total)
         if not above * above * (1 + _SAFE) >= table[count] * spread:
             return False
-    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, law)
+    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, clutter_model)
     return above >= need * (1 - _SAFE)
 
 
 @on_device
-def _moments_score(level: Any, words: Any, table: Any, surface: Any, law: Any) -> Any:
+def _moments_score(level: Any, words: Any, table: Any, surface: Any, clutter_model: Any) -> Any:
     first, second, third = words
     count, total = np.int64(first >> COUNT_SHIFT), np.int64(first & SUM_BITS)
     if level == 0 or not table[count] < np.inf:
         return -1.0
     above = np.float64(count * np.int64(level) - total)
-    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, law)
+    need = _moments_need(count, _spread(count, total, second, third, TOP_SHIFT), table, surface, clutter_model)
     if above > 0 and above * above > need * need:
         least, most = ABOVE_ONE, LARGEST_SCORE
     else:
         least, most = 0.0, 1.0
-    if law.scale > 0:
-        score = math.exp(min((above - need) / np.float64(count) / law.scale, 700.0))
+    if clutter_model.scale > 0:
+        score = math.exp(min((above - need) / np.float64(count) / clutter_model.scale, 700.0))
     else:
         score = np.float64(level) * np.float64(count) / (np.float64(total) + need)
     return min(max(score, least), most)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.censoring import Censor, Found, joined, search_in_passes, selected, wide_lines
+from sarship.cfar.censoring import Censor, Found, joined, search_iteratively, selected, wide_lines
 from sarship.cfar.cpu.ca_float import negative_power
 from sarship.cfar.device import device_of
 from sarship.cfar.gpu import launch as gpu_job
@@ -60,13 +60,15 @@ def search(
     """
     begin = (lines[0], origin)
     job = new_job(image, valid, params, cap, out, begin)
-    if params.passes == 1:
+    if params.iterations == 1:
         return sorted_hits(_search_lines(job, lines, cap), origin)
     # whatever is asked for, hits are what is taken out
     seeking = job if out is None else new_job(image, valid, params, cap, None, begin)
     wide = wide_lines(params, lines, image.shape[0])
-    without = Censor(image.shape, wide, params.background_shape, gpu_job.BLOCK, partial(_search_blocks, seeking, cap))
-    found, taken = search_in_passes(without, _search_lines(seeking, wide, cap), params, cap, is_scored=out is not None)
+    without = Censor(image.shape, wide, params.outer_shape, gpu_job.BLOCK, partial(_search_blocks, seeking, cap))
+    found, taken = search_iteratively(
+        without, _search_lines(seeking, wide, cap), params, cap, is_scored=out is not None
+    )
     if out is None:
         return sorted_hits(selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])), origin)
     _search_lines(job, lines, cap)

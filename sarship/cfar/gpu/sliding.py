@@ -150,7 +150,7 @@ def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
     @as_kernel
     def kernel(
         image: Any, valid: Any, table: Any, back_l: int, back_p: int, guard_l: int, guard_p: int, start: int, stop: int,
-        origin: int, width: int, height: int, coarse: float, surface: Any, law: Any, tally: Any, places: Any,
+        origin: int, width: int, height: int, coarse: float, surface: Any, clutter_model: Any, tally: Any, places: Any,
         words: Any, out: Any,
     ) -> None:  # fmt: skip
         t, n_threads = cuda.threadIdx.x, cuda.blockDim.x
@@ -239,16 +239,16 @@ def sliding(rule: Running, is_masked: bool, mode: Mode) -> Callable[..., None]:
                         c3 = word(c3 + step(pool, stride, 2, s, window))
                     level, pixel = levels[np.uint64(here + s)], own + s - 2 * back_p
                     if is_search:
-                        if may_be(level, (a, b, c3), table, surface, law, error, peak):
+                        if may_be(level, (a, b, c3), table, surface, clutter_model, error, peak):
                             whole = np.int64(level) if is_exact else 0
                             slot = np.int64(cuda.atomic.add(tally, 0, np.uint64(1)))
                             put(places, words, slot, line + origin, pixel, whole, (a, b, c3))
                     elif 0 <= s - 2 * back_p < width and pixel < size[1]:
                         found = statistics((a, b, c3))
-                        score = score_of(level, found, table, surface, law)
+                        score = score_of(level, found, table, surface, clutter_model)
                         if score != -1.0 and is_doubtful(score, found, error, peak):
                             found = direct(image, valid, size, line, pixel, window, table, surface)
-                            score = score_of(level, found, table, surface, law)
+                            score = score_of(level, found, table, surface, clutter_model)
                         store(out, line - start, pixel, score)
             cuda.syncthreads()
 

@@ -1,4 +1,4 @@
-"""The annotation of a made-up product: one XML a polarisation, with the elements of a real one that readers use."""
+"""The annotation of a simulated product: one XML a polarisation, with the elements of a real one that readers use."""
 
 from __future__ import annotations
 
@@ -188,14 +188,14 @@ def _processing(params: ProductParams) -> Element:
     mode = params.specification
     axes = {}
     rows = zip(("range", "azimuth"), mode.bandwidth_hz, mode.look_bandwidth_hz, mode.n_looks, strict=True)
-    for axis, band, look_band, looks in rows:
+    for axis, band, look_band, enl in rows:
         axes[f"{axis}Processing"] = {
             "windowType": "Hamming",
             "windowCoefficient": 0.75,
             "totalBandwidth": band,
             "processingBandwidth": band,
             "lookBandwidth": look_band,
-            "numberOfLooks": looks,
+            "numberOfLooks": enl,
             "lookOverlap": 0.0,
         }
     swaths = [{"swath": swath, **axes, "processorScalingFactor": 1.0} for swath in mode.swaths]

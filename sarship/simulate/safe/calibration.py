@@ -1,4 +1,4 @@
-"""Swaths, calibration and thermal noise of a made-up product: the tables, and what they come to at a pixel."""
+"""Swaths, calibration and thermal noise of a simulated product: the tables, and what they come to at a pixel."""
 
 from __future__ import annotations
 

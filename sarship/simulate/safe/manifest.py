@@ -1,4 +1,4 @@
-"""The manifest of a made-up product: what it is, where it was, and every file with its size and MD5."""
+"""The manifest of a simulated product: what it is, where it was, and every file with its size and MD5."""
 
 from __future__ import annotations
 
