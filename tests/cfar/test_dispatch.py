@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
-import twins
+from builders import twins
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp

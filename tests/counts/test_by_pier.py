@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import xarray as xr
-from cf import complaints_of
+from builders.cf import complaints_of
+from builders.tables import PIERS, make_coverage, make_scenes, make_vessels, part_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
-from tables import PIERS, make_coverage, make_scenes, make_vessels, part_of
 
 from sarship.counts.by_pier import count_by_pier
 from sarship.files import netcdf_bytes

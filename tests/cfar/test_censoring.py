@@ -4,10 +4,9 @@ import tracemalloc
 from dataclasses import replace
 from typing import get_args
 
-import naive
 import numpy as np
 import pytest
-import twins
+from builders import naive, twins
 from hypothesis import assume, given
 from hypothesis import strategies as st
 

@@ -24,8 +24,8 @@ from sarship.cfar import selftest as checkup
 from sarship.cfar.gpu import launch as gpu_job
 from sarship.errors import FloodError
 
-sys.path.insert(0, str(Path(__file__).parent))
-import naive
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from builders import naive
 
 
 def run_block(manager, grid_point, *args):

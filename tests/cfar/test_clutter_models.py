@@ -2,13 +2,13 @@
 
 from itertools import pairwise
 
-import naive
 import numpy as np
 import pytest
+from builders import naive
+from builders.twins import assert_twins_agree, examples, searches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, ndimage, special, stats
-from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
 from sarship.cfar import CfarParams, k_distribution

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from builders.tables import BLANK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapping
-from tables import BLANK
 
 from sarship.errors import PortError
 from sarship.port.piers import assign_piers, read_polygons, read_port

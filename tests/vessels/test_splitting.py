@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import shapely
+from builders.ship_images import hits_of, north_up, ship_image
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_70_vessels import hits_of, north_up, ship_image
 
 from sarship.detection.grouping import group_hits
 from sarship.model import DetectionParams, Hits

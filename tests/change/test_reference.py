@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
-from cf import complaints_of
+from builders.cf import complaints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -1,10 +1,10 @@
 """Who stayed, arrived and left."""
 
 import pytest
+from builders.tables import PIERS, make_coverage, make_scenes, make_vessels
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Geod
-from tables import PIERS, make_coverage, make_scenes, make_vessels
 
 from sarship.counts.visits import find_visits
 from sarship.schema import VISITS

@@ -2,13 +2,13 @@ import subprocess
 import sys
 import threading
 
-import naive
 import numba
 import numpy as np
 import pytest
+from builders import naive
+from builders.twins import assert_twins_agree, examples, searches
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
 from sarship.cfar import CfarParams, tiles

@@ -6,12 +6,12 @@ A dozen examples of each by default; 10,000 with `pytest --hypothesis-profile=th
 from contextlib import ExitStack
 from unittest import mock
 
-import naive
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from builders import naive
 from sarship import cfar
 from sarship.cfar import CfarParams
 

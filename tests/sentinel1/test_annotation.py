@@ -17,7 +17,7 @@ from pyproj import Transformer
 from sarship.errors import ProductError
 from sarship.sentinel1.annotation import half_power_width, nominal_enl, read_annotation
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SAFE = Path(os.environ.get("SARSHIP_DATA", REPOSITORY.parent / "shared" / "data")) / "safe"
 START = np.datetime64("2024-12-01T03:42:10.000000")
 N_LINES, N_PIXELS, INTERVAL = 501, 800, 0.0015

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 import xarray as xr
+from builders.tables import BLANK
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import BLANK
 
 from sarship import __version__
 from sarship.errors import OutputError

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tables import PIERS, make_coverage, make_scenes, make_vessels
+from builders.tables import PIERS, make_coverage, make_scenes, make_vessels
 
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.visits import find_visits

@@ -314,7 +314,7 @@ def test_a_server_that_is_not_there(tmp_path):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path):
-    certificate = Path(__file__).parent / "servers" / "selfsigned.pem"
+    certificate = Path(__file__).parents[1] / "servers" / "selfsigned.pem"
     with serve() as server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from builders.twins import assert_twins_agree, examples, searches
 from hypothesis import given
 from hypothesis import strategies as st
-from twins import assert_twins_agree, examples, searches
 
 from sarship import cfar
 from sarship.cfar import CfarParams

@@ -42,7 +42,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def passed():
     """Cases that passed on the simulator, and all that the process wrote."""
-    script = Path(__file__).with_name("on_simulator.py")
+    script = Path(__file__).parents[1] / "builders" / "on_simulator.py"
     environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1"}
     run = subprocess.run(
         [sys.executable, "-W", "error", script, *CASES], env=environment, capture_output=True, text=True, check=False
@@ -168,7 +168,7 @@ def test_an_array_of_another_library_is_refused():
 
 
 def test_the_readme_says_what_was_measured_and_no_more(tmp_path):
-    repository = Path(__file__).parents[1]
+    repository = Path(__file__).parents[2]
     spec = importlib.util.spec_from_file_location("benchmark", repository / "benchmarks" / "gpu.py")
     benchmark = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(benchmark)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 import xarray as xr
-from tables import make_vessels
+from builders.tables import make_vessels
 
 from sarship.change.cranes import flag_cranes
 from sarship.change.detection import PortMasks

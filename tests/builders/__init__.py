@@ -1,0 +1,1 @@
+"""What tests are built from: tables, plain twins of kernels, and the simulator of a graphics card."""
