@@ -9,7 +9,7 @@ from typing import Any, Final
 import xarray as xr
 from pyproj import CRS
 
-from sarship import __version__
+from sarship._package import __version__
 
 __all__ = ["netcdf_bytes", "read_netcdf"]
 

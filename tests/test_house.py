@@ -1,5 +1,6 @@
 """The rules of the house that no linter checks."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import sarship
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "sarship").rglob("*.py"))
+ROOMS = sorted(path.parent.name for path in (ROOT / "sarship").glob("*/__init__.py"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -31,8 +33,28 @@ def test_public_name_resolves_and_is_documented(name):
     assert name == "__version__" or value.__doc__
 
 
-def test_public_names_are_those_that_load():
-    assert set(sarship.__all__) == {"__version__", *sarship._HOME}
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_exports_what_its_stub_names_and_no_module_hides_it(room):
+    package = importlib.import_module(f"sarship.{room}")
+    modules = {path.stem for path in (ROOT / "sarship" / room).glob("*.py")}
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+        assert name not in modules, f"{room}/{name}.py hides sarship.{room}.{name}"
+
+
+def test_the_survey_of_the_pipeline_is_the_function():
+    from sarship.pipeline import survey  # noqa: PLC0415
+
+    assert callable(survey)
+
+
+def test_rooms_import_only_from_rooms_below():
+    """The contracts of pyproject.toml."""
+    command = [Path(sys.executable).with_name("lint-imports"), "--no-cache"]
+    if not command[0].exists():
+        pytest.skip("import-linter is not installed; the extra dev has it")
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout
 
 
 def test_unknown_name_is_refused():

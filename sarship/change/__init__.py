@@ -1,1 +1,5 @@
 """Change detection: one date of a port against what the port looks like empty."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import click
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.cli.common import Commands
 from sarship.cli.count import count
 from sarship.cli.doctor import doctor

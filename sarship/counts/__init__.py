@@ -1,1 +1,5 @@
 """Vessels to counts per pier and pass, and to visits."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

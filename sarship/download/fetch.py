@@ -21,7 +21,7 @@ from typing import Final
 
 import urllib3
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.download.http import (
     Denied,
     FileRequest,

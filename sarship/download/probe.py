@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.download.http import Denied, FileRequest, Hiccup, RetryPolicy, Run, ask, check_status, public_url
 from sarship.errors import CredentialError, DownloadError
 

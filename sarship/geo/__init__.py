@@ -1,1 +1,5 @@
 """The Earth: ellipsoid, geoid, local planes, polygons across the antimeridian."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

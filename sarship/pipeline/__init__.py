@@ -1,1 +1,5 @@
 """Surveys: products in, results on disk, resumable."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

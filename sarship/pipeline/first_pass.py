@@ -19,7 +19,7 @@ import shapely
 import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.single_image import coverage, detect

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.catalog.query import Catalog
 from sarship.model import Scene
 from sarship.pipeline.results import Results, make_folder, safe_name, write_file

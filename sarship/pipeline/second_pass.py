@@ -21,7 +21,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from sarship import __version__
+from sarship._package import __version__
 from sarship.change.cranes import flag_cranes
 from sarship.change.detection import PortMasks, detect_change, port_masks
 from sarship.change.port_check import doubtful_piers

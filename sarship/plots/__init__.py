@@ -3,20 +3,6 @@
 The only importer of matplotlib.
 """
 
-from sarship.plots.counts import plot_counts
-from sarship.plots.footprints import plot_footprints
-from sarship.plots.port_page import plot_port_page
-from sarship.plots.preview import plot_preview
-from sarship.plots.scene import plot_scene
-from sarship.plots.style import picture_bytes
-from sarship.plots.visits import plot_visits
+from sarship._package import lazy_names
 
-__all__ = [
-    "picture_bytes",
-    "plot_counts",
-    "plot_footprints",
-    "plot_port_page",
-    "plot_preview",
-    "plot_scene",
-    "plot_visits",
-]
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

@@ -4,20 +4,6 @@
 >>> path, truth = simulate_product("out", ProductParams(mode="IW"), n_vessels=5)  # doctest: +SKIP
 """
 
-from sarship.simulate.example_ports import LARGE_PORT, SMALL_PORT
-from sarship.simulate.fill import fill_product
-from sarship.simulate.params import ProductParams
-from sarship.simulate.port_series import Harbour, simulate_harbour
-from sarship.simulate.product import simulate_product
-from sarship.simulate.ships import Vessel
+from sarship._package import lazy_names
 
-__all__ = [
-    "LARGE_PORT",
-    "SMALL_PORT",
-    "Harbour",
-    "ProductParams",
-    "Vessel",
-    "fill_product",
-    "simulate_harbour",
-    "simulate_product",
-]
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

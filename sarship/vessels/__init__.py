@@ -1,1 +1,5 @@
 """Hits to vessels: grouped, boxed, split, measured, flagged."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

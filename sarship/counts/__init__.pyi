@@ -1,0 +1,3 @@
+from sarship.counts.by_pier import count_by_pier as count_by_pier
+from sarship.counts.passes import group_passes as group_passes
+from sarship.counts.visits import find_visits as find_visits

@@ -1,0 +1,1 @@
+from sarship.geo.local_plane import Plane as Plane
