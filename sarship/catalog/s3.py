@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +13,12 @@ from urllib.parse import quote, urlsplit
 from rasterio.session import AWSSession
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.credentials import find_credentials
-from sarship.catalog.tokens import refused, says_where
-from sarship.download.fetch import FileRequest, fetch_file, inside
-from sarship.download.probe import wait_until_served
+from sarship.catalog.credentials import Account, find_credentials
+from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.session import import_extra
+from sarship.catalog.tokens import refused, turns
+from sarship.download.partial import inside
+from sarship.download.request import FileRequest
 from sarship.errors import CatalogError
 from sarship.sentinel1.remote import GDAL_OPTIONS
 
@@ -49,33 +49,20 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class S3Files:
+class S3Files(StoreFiles):
     """The files of one product in an S3 store."""
 
     address: str
     """`s3://bucket/…/….SAFE`"""
     store: Store
 
-    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
-        """Put a file on disk, verified."""
-        wanted = self._request(name)
-        with says_where(ACCOUNTS[self.store.account]):
-            fetch_file(
-                wanted.url,
-                target,
-                size=size,
-                checksum=("md5", md5) if md5 else None,
-                sign=wanted.sign,
-                authorize=wanted.authorize,
-            )
+    @property
+    def account(self) -> Account:
+        """Account of the keys."""
+        return ACCOUNTS[self.store.account]
 
-    def probe(self, name: str) -> None:
-        """Wait until the store gives a file."""
-        with says_where(ACCOUNTS[self.store.account]):
-            wait_until_served(self._request(name))
-
-    def _request(self, name: str) -> FileRequest:
-        """How a file is asked for, by an address that is signed when it is used."""
+    def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
+        """Return the request for a file, by an address that is signed when it is used."""
         parts = urlsplit(self.address)
         key = f"{parts.path.strip('/')}/{name}"
         extra = {"RequestPayer": "requester"} if self.store.is_paid else {}
@@ -86,8 +73,14 @@ class S3Files:
             return signed
 
         payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}  # it is among what is signed
-        plain = f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}"
-        return FileRequest(url=plain, target=Path(name), sign=sign, authorize=lambda _: payer)
+        return FileRequest(
+            url=f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}",
+            target=target,
+            size=size,
+            checksum=("md5", md5) if md5 else None,
+            sign=sign,
+            authorize=lambda _: payer,
+        )
 
     def listing(self) -> dict[str, int] | None:
         """Names and sizes of all files."""
@@ -101,9 +94,11 @@ class S3Files:
             pages = _client(self.store).get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
             found = {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page["Contents"]}
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in {401, 403}:
-                raise refused(ACCOUNTS[self.store.account], self.address) from None
-            raise CatalogError(f"{self.address} cannot be listed ({error.response['Error']['Code']})") from None
+            status, reason = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
+            if status in {401, 403}:
+                raise refused(self.account, self.address, status) from None
+            sentence = f"{self.address} cannot be listed ({reason}); try again later"
+            raise CatalogError(sentence, status=status, catalog=self.address) from None
         except KeyError:
             raise CatalogError(f"{self.address} is empty; search again, the product may have moved") from None
         except BotoCoreError as error:
@@ -126,17 +121,14 @@ class S3Files:
         )
         if "aws_session_token" not in session.credentials:
             options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
-        with _turn(self.store):
+        with turns(self.store, self.store.n_parallel):
             yield {**options, "session": session}
 
 
 @cache
 def _session(store: Store) -> Session:
     """Keys of the store, in memory; Amazon's are also sought where its own tools keep them."""
-    try:
-        import boto3  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise CatalogError("reading windows from an S3 store needs boto3: pip install 'sarship[s3]'") from None
+    boto3 = import_extra("boto3", "reading windows from an S3 store", "s3")
     if store.is_paid:
         session = boto3.Session(region_name=store.region)
         if session.get_credentials() is not None:
@@ -157,23 +149,3 @@ def _client(store: Store) -> Any:
         read_timeout=60,
     )
     return _session(store).client("s3", endpoint_url=store.endpoint or None, config=config)
-
-
-@cache
-def _turn(store: Store) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(store.n_parallel)
-
-
-def _hides_keys(record: logging.LogRecord) -> bool:
-    """Rasterio logs the options that it hands to GDAL, at its DEBUG level."""
-    return "AWS_" not in record.getMessage().upper()
-
-
-def _hides_signatures(record: logging.LogRecord) -> bool:
-    """At its DEBUG level botocore logs what it signs and the signature, which opens a file for an hour."""
-    return record.levelno > logging.DEBUG
-
-
-logging.getLogger("rasterio._env").addFilter(_hides_keys)
-for _name in ("botocore.auth", "botocore.endpoint"):
-    logging.getLogger(_name).addFilter(_hides_signatures)

@@ -25,7 +25,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sarship.download.http.RetryPolicy.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_product_in_the_archive_is_one_sentence(cdse, copernicus, scene, tmp_pat
         ((200, {}, b'{"oops": 1}'), CatalogError, "gives no token"),
         ((200, {}, b"[]"), CatalogError, "cannot be read"),
         ((200, {"Content-Type": "text/html"}, b"<html>"), CatalogError, "cannot be read"),
-        ((503, {}, b"busy"), CatalogError, "answered 503; try again later"),
+        ((503, {}, b"busy"), CatalogError, "answered 503, 5 times in a row; try again later"),
     ],
 )
 def test_token_that_is_not_given_is_one_sentence(cdse, copernicus, tmp_path, reply, error, words):
