@@ -1,4 +1,4 @@
-"""Products in an S3 store: XML by signed addresses, windows by GDAL, with keys that neither of them shows."""
+"""Products in an S3 store: XML by signed requests, windows by GDAL, with keys that neither of them shows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode, urlsplit
+from xml.etree.ElementTree import Element
 
 from rasterio.session import AWSSession
 
@@ -17,18 +18,17 @@ from sarship.catalog.credentials import Account, find_credentials
 from sarship.catalog.remote_files import StoreFiles
 from sarship.catalog.session import import_extra
 from sarship.catalog.tokens import refused, turns
+from sarship.download.http import Session
 from sarship.download.partial import inside
-from sarship.download.request import FileRequest
-from sarship.errors import CatalogError
+from sarship.download.request import FileRequest, RetryPolicy
+from sarship.errors import CatalogError, CredentialError, DownloadError, ProductError
 from sarship.sentinel1.remote import GDAL_OPTIONS
+from sarship.sentinel1.xml import parse_xml
 
 if TYPE_CHECKING:
-    from boto3 import Session
+    import boto3
 
 __all__ = ["S3Files", "Store"]
-
-_SIGNED_S: Final = 3_600
-"""Life of a signed address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,48 +62,57 @@ class S3Files(StoreFiles):
         return ACCOUNTS[self.store.account]
 
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
-        """Return the request for a file, by an address that is signed when it is used."""
-        parts = urlsplit(self.address)
-        key = f"{parts.path.strip('/')}/{name}"
-        extra = {"RequestPayer": "requester"} if self.store.is_paid else {}
-        wanted = {"Bucket": parts.netloc, "Key": key, **extra}
-
-        def sign(_url: str, _renew: bool) -> str:
-            signed: str = _client(self.store).generate_presigned_url("get_object", wanted, ExpiresIn=_SIGNED_S)
-            return signed
-
-        payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}  # it is among what is signed
-        return FileRequest(
-            url=f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}",
-            target=target,
-            size=size,
-            checksum=("md5", md5) if md5 else None,
-            sign=sign,
-            authorize=lambda _: payer,
-        )
+        """Return the request for a file, signed when it is sent."""
+        checksum = ("md5", md5) if md5 else None
+        return self._signed(f"/{quote(f'{self._prefix}{name}')}", target=target, size=size, checksum=checksum)
 
     def listing(self) -> dict[str, int] | None:
         """Names and sizes of all files."""
         if not self.store.has_listing:
             return None
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (an extra)
+        found: dict[str, int] = {}
+        more: str | None = ""
+        while more is not None:
+            asked = {"list-type": "2", "prefix": self._prefix, **({"continuation-token": more} if more else {})}
+            page = self._page(self._signed(f"?{urlencode(sorted(asked.items()), quote_via=quote, safe='')}"))
+            found |= {
+                one.findtext("{*}Key", ""): int(one.findtext("{*}Size", "0")) for one in page.findall("{*}Contents")
+            }
+            more = page.findtext("{*}NextContinuationToken")
+        if not found:
+            raise CatalogError(f"{self.address} is empty; search again, the product may have moved")
+        names = {key: inside("product", key.removeprefix(self._prefix)).relative_to("product") for key in found}
+        return {names[key].as_posix(): size for key, size in found.items()}
 
-        parts = urlsplit(self.address)
-        prefix = parts.path.strip("/") + "/"
+    @property
+    def _prefix(self) -> str:
+        return urlsplit(self.address).path.strip("/") + "/"
+
+    def _page(self, request: FileRequest) -> Element:
+        """A page of the listing."""
         try:
-            pages = _client(self.store).get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
-            found = {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page["Contents"]}
-        except ClientError as error:
-            status, reason = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
-            if status in {401, 403}:
-                raise refused(self.account, self.address, status) from None
-            sentence = f"{self.address} cannot be listed ({reason}); try again later"
-            raise CatalogError(sentence, status=status, catalog=self.address) from None
-        except KeyError:
-            raise CatalogError(f"{self.address} is empty; search again, the product may have moved") from None
-        except BotoCoreError as error:
-            raise CatalogError(f"{self.address} cannot be listed ({type(error).__name__}); try again later") from None
-        return {inside(Path(parts.netloc), name).relative_to(parts.netloc).as_posix(): found[name] for name in found}
+            return parse_xml(Session(RetryPolicy()).read(request, {}), self.address)
+        except CredentialError as error:
+            raise refused(self.account, self.address, error.status) from None
+        except (DownloadError, ProductError) as error:
+            status = error.status if isinstance(error, DownloadError) else None
+            raise CatalogError(f"{self.address} cannot be listed: {error}", status=status) from None
+
+    def _signed(self, rest: str, target: Path = Path("listing.xml"), **known: Any) -> FileRequest:
+        """The request for an address of the bucket. The signature is in its headers: not every store takes a query."""
+        endpoint = self.store.endpoint or f"https://s3.{self.store.region}.amazonaws.com"
+        url, keys = f"{endpoint}/{urlsplit(self.address).netloc}{rest}", _session(self.store)
+
+        def authorize(_renew: bool) -> dict[str, str]:
+            from botocore.auth import S3SigV4Auth  # noqa: PLC0415  (an extra; `_session` says how to get it)
+            from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+
+            payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}
+            asked = AWSRequest("GET", url, payer)
+            S3SigV4Auth(keys.get_credentials().get_frozen_credentials(), "s3", self.store.region).add_auth(asked)
+            return dict(asked.headers)
+
+        return FileRequest(url=url, target=target, authorize=authorize, **known)
 
     def gdal_path(self, name: str) -> str:
         """Path that GDAL opens."""
@@ -126,26 +135,12 @@ class S3Files(StoreFiles):
 
 
 @cache
-def _session(store: Store) -> Session:
+def _session(store: Store) -> boto3.Session:
     """Keys of the store, in memory; Amazon's are also sought where its own tools keep them."""
-    boto3 = import_extra("boto3", "reading windows from an S3 store", "s3")
+    library = import_extra("boto3", "reading windows from an S3 store", "s3")
     if store.is_paid:
-        session = boto3.Session(region_name=store.region)
+        session: boto3.Session = library.Session(region_name=store.region)
         if session.get_credentials() is not None:
             return session
     keys = find_credentials(ACCOUNTS[store.account])
-    return boto3.Session(keys["key"].reveal(), keys["secret"].reveal(), region_name=store.region)
-
-
-@cache
-def _client(store: Store) -> Any:
-    from botocore.config import Config  # noqa: PLC0415  (an extra; `_session` says how to get it)
-
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        retries={"max_attempts": 5, "mode": "standard"},
-        connect_timeout=20,
-        read_timeout=60,
-    )
-    return _session(store).client("s3", endpoint_url=store.endpoint or None, config=config)
+    return cast("boto3.Session", library.Session(keys["key"].reveal(), keys["secret"].reveal(), store.region))

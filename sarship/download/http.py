@@ -35,6 +35,13 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509})
 """Answers that another try may better."""
 _MAX_REDIRECTS: Final = 10
+_CODE: Final = re.compile(rb"<Code>(\w{1,64})</Code>")
+"""Reason in the answer of a store, as Amazon and Azure write it."""
+_NOT_THE_KEYS: Final = {
+    "AccessDenied": "the keys are taken, but may not read this, or there is no such file; look at the account's rights",
+    "RequestTimeTooSkewed": "the clock of this computer is wrong; set it",
+}
+"""Refusals of a store that are no fault of the keys."""
 _SMALL: Final = 2**20
 """Bytes; answers that are read into memory are far smaller."""
 
@@ -58,9 +65,11 @@ class Hiccup(Exception):  # noqa: N818  (never leaves the downloader)
 class Denied(Exception):  # noqa: N818  (never leaves the downloader)
     """An answer of a server that wants other credentials: perhaps a token has expired."""
 
-    def __init__(self, reason: str, status: int) -> None:
+    def __init__(self, reason: str, status: int, code: str) -> None:
         super().__init__(reason)
         self.status = status
+        self.code = code
+        """Reason in the words of a store; empty if there are none."""
 
 
 class StallDetector:
@@ -170,7 +179,10 @@ class Session:
         """Let answers with the file's bytes (200 and 206) pass, and name what is wrong with any other."""
         status, where = response.status, public_url(request.url)
         if status in {401, 403}:
-            raise Denied(f"{where}: the server answered {status}", status)
+            with interruptions():
+                found = _CODE.search(response.read(_SMALL))
+            code = found[1].decode() if found else ""
+            raise Denied(f"{where}: the server answered {status}{code and f' ({code})'}", status, code)
         if status in _PASSING:
             wait_s = _retry_after(response.headers.get("Retry-After", ""))
             if wait_s is not None:
@@ -221,8 +233,14 @@ class Attempts:
 
     def after(self, error: Denied | Hiccup) -> None:
         """Get ready for the next attempt, or raise when there is no hope."""
+        where = public_url(self._request.url)
         if isinstance(error, Denied):
             if self._has_renewed or not (self._request.authorize or self._request.sign):
+                if error.code in _NOT_THE_KEYS:
+                    where = public_url(self._request.url)
+                    raise DownloadError(
+                        f"{error}; {_NOT_THE_KEYS[error.code]}", status=error.status, file=where
+                    ) from None
                 sentence = f"{error}; look whether the account's credentials are right"
                 raise CredentialError(sentence, status=error.status) from None
             self.renew = self._has_renewed = True
@@ -231,7 +249,6 @@ class Attempts:
         self._n_failures += 1
         policy = self._session.retry_policy
         if self._n_failures >= policy.n_attempts:
-            where = public_url(self._request.url)
             sentence = f"{where}: {error}, {self._n_failures} times in a row; {self._session.advice}"
             raise DownloadError(sentence, status=error.status, file=where) from None
         self._session.sleep(policy.wait_s(self._n_failures) if error.wait_s is None else error.wait_s)
