@@ -21,7 +21,7 @@ from sarship.errors import CatalogError, CredentialError, DownloadError
 __all__ = ["Tokens", "ask_json", "refused", "says_where", "shared_tokens", "turns"]
 
 _MARGIN: Final = timedelta(minutes=5)
-"""Left of a token's life when a new one is asked for."""
+"""Left of a token's life when a new one is asked for; at most a third of its life."""
 _RETRY_POLICY: Final = RetryPolicy(n_attempts=5, cap_s=10)
 
 Ask = Callable[[str], tuple[object, object]]
@@ -33,12 +33,12 @@ class Tokens:
 
     def __init__(self, ask: Ask, address: str) -> None:
         self._ask, self._address, self._guard = ask, address, threading.Lock()
-        self._token, self._expiry = "", datetime.fromtimestamp(0, UTC)
+        self._token, self._renewal = "", datetime.fromtimestamp(0, UTC)
 
     def current(self, renew: bool = False) -> str:
         """Return the token, valid for a while; a new one if wanted."""
         with self._guard:
-            if renew or datetime.now(UTC) > self._expiry - _MARGIN:
+            if renew or datetime.now(UTC) > self._renewal:
                 self._take(*self._ask(self._address))
             return self._token
 
@@ -54,7 +54,7 @@ class Tokens:
         if not isinstance(token, str) or not token:
             where = public_url(self._address)
             raise CatalogError(f"{where} gives no token to read with; try again later", catalog=where)
-        self._token, self._expiry = token, expiry
+        self._token, self._renewal = token, expiry - min(_MARGIN, (expiry - datetime.now(UTC)) / 3)
 
 
 def _moment(end: object) -> datetime:
