@@ -53,6 +53,8 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
     "VH": ("VH",),
     "HV": ("HV",),
 }
+_RESOLUTIONS: Final = "MHF"
+"""Last letter of a product's type, from medium to full."""
 _TIMES: Final = ("start", "stop", "processed")
 _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
@@ -242,8 +244,8 @@ def matches(scene: Scene, query: SceneQuery) -> bool:
 def arrange(scenes: Iterable[Scene]) -> list[Scene]:
     """Each acquisition once, by time.
 
-    Of a plain product and its cloud-optimised twin the latter is kept, since it is read in place for less; of several
-    processings the newest.
+    Of two resolutions the finer is taken (EW comes as GRDH and GRDM), of several processings the newest, of a plain
+    product and its cloud-optimised twin the latter, which is read in place for less.
     """
     best: dict[object, Scene] = {}
     for scene in scenes:
@@ -293,9 +295,9 @@ def asset_of(scene: Scene, name: str, start: str = "") -> str:
     return address
 
 
-def _rank(scene: Scene) -> tuple[datetime, bool, str]:
+def _rank(scene: Scene) -> tuple[int, datetime, bool, str]:
     processed = scene.processed or datetime.min.replace(tzinfo=UTC)
-    return processed, scene.id.endswith("_COG"), scene.id
+    return _RESOLUTIONS.index(scene.product_type[-1]), processed, scene.id.endswith("_COG"), scene.id
 
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
