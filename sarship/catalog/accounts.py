@@ -21,6 +21,7 @@ ACCOUNTS: Final[dict[str, Account]] = {
             provider="asf",
             variables={"user": "EARTHDATA_USERNAME", "password": "EARTHDATA_PASSWORD"},
             machine="urs.earthdata.nasa.gov",
+            bearer="EARTHDATA_TOKEN",
         ),
         Account(provider="earth-search", variables={"key": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}),
         Account(provider="dhus", variables={"user": "DHUS_USER", "password": "DHUS_PASSWORD"}),

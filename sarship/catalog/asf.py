@@ -6,6 +6,7 @@ Questions go through asf_search; files do not, for its downloader neither resume
 from __future__ import annotations
 
 import base64
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -190,6 +191,8 @@ def _session(library: ModuleType, address: str) -> requests.Session:
 
 def _ask_token(identity: str) -> tuple[object, object]:
     account = ACCOUNTS["asf"]
+    if token := os.environ.get(account.bearer):
+        return token, _TOKEN_LIFE_S
     known = find_credentials(account)
     both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
     header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}

@@ -63,7 +63,9 @@ class Account:
     variables: Mapping[str, str]
     """Field → environment variable, e.g. `{"user": "CDSE_USER", "password": "CDSE_PASSWORD"}`."""
     machine: str = ""
-    """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty where there is none."""
+    """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty if there is none."""
+    bearer: str = ""
+    """Environment variable that may hold a token of the account instead; empty if there is none."""
 
 
 def credentials_file() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -142,6 +143,8 @@ def says_where(account: Account | None) -> Iterator[None]:
 
 
 def _places(account: Account) -> str:
+    if account.bearer and os.environ.get(account.bearer):
+        return f"look at {account.bearer}, which may have expired, or unset it to log in with user and password"
     netrc = f", the entry {account.machine} in ~/.netrc" if account.machine else ""
     names = " and ".join(account.variables.values())
     return f"look at {names}{netrc}, or run `sarship login {account.provider}`"

@@ -21,6 +21,7 @@ QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end
 def quick(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("EARTHDATA_TOKEN", raising=False)
     monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
     monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 1)
 
@@ -136,6 +137,21 @@ def test_wrong_login_says_which_variables(asf, monkeypatch, tmp_path):
     monkeypatch.delenv("EARTHDATA_USERNAME")
     with pytest.raises(CredentialError, match="set EARTHDATA_USERNAME and EARTHDATA_PASSWORD, give"):
         asf.fetch(scene, tmp_path)
+
+
+def test_token_of_the_environment_is_used_as_it_is(asf, alaska, monkeypatch, tmp_path):
+    for name in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EARTHDATA_TOKEN", alaska.token)
+    first, second = search(asf)
+    assert asf.fetch(first, tmp_path).is_file()
+    alaska.token = "PLANTED-SECRET-next"
+    with pytest.raises(CredentialError, match="look at EARTHDATA_TOKEN, which may have expired") as caught:
+        asf.fetch(second, tmp_path)
+    assert "PLANTED" not in str(caught.value)
+    monkeypatch.setenv("EARTHDATA_TOKEN", alaska.token)
+    assert asf.fetch(second, tmp_path).is_file(), "a new one is taken without a restart"
+    assert IDENTITY not in [one.path for one in alaska.take()]
 
 
 def test_token_that_is_refused_is_asked_for_once_more(asf, alaska, tmp_path):
