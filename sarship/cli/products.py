@@ -96,7 +96,7 @@ def port() -> None:
 @click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
     """Start a port file from the index of ports: NAME is a port's name or its World Port Index number."""
-    from sarship.pipeline.results import safe_name, write_file
+    from sarship.files import safe_name, write_file
     from sarship.port.index import new_port, only_port
 
     entry = only_port(name)
@@ -145,8 +145,9 @@ def detect(
 ) -> None:
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.cli.tables import vessels_text
+    from sarship.files import write_file
     from sarship.pipeline.first_pass import search
-    from sarship.pipeline.results import table_bytes, vessels_bytes, write_file
+    from sarship.pipeline.results import table_bytes, vessels_bytes
     from sarship.port.piers import read_polygons, read_port
 
     if port_file and area:

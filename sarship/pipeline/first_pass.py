@@ -24,9 +24,10 @@ from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.single_image import coverage, detect
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
+from sarship.files import make_folder, safe_name
 from sarship.model import DetectionParams, Hits, Scene, Window
 from sarship.pipeline.checkpoints import CONTRACTS, Kept, Tables, digest, files_mark, keep, recall
-from sarship.pipeline.results import Failure, Provenance, Results, make_folder, safe_name, write_results
+from sarship.pipeline.results import Failure, Provenance, Results, write_results
 from sarship.pipeline.second_pass import Date, check_saved, compare_dates
 from sarship.pipeline.sources import PRODUCTS, Source, sources_of
 from sarship.port.piers import Port, assign_piers

@@ -430,7 +430,7 @@ def test_file_in_the_way(trio, port, tmp_path, searched):
 def test_file_in_the_place_of_a_kept_scene(trio, port, tmp_path):
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / trio[0].stem).write_text("mine")
-    with pytest.raises(OutputError, match="cannot keep this scene"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         survey(trio[:1], port, tmp_path)
     assert [path.name for path in (tmp_path / "scenes").iterdir()] == [trio[0].stem]
 

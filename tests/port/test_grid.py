@@ -244,7 +244,7 @@ def test_stack_says_what_is_wrong(tmp_path, dates):
         read_stack(tmp_path)
     shutil.rmtree(tmp_path / "b.zarr")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot keep"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         add_scene(tmp_path / "file", "a", dates[0])
 
 
