@@ -71,17 +71,21 @@ def make_folder(folder: str | Path) -> Path:
     return folder
 
 
-def write_file(path: str | Path, content: bytes, *, mode: int = 0o666, remedy: str = REMEDY) -> Path:
+def write_file(
+    path: str | Path, content: bytes, *, mode: int = 0o666, parents: bool = False, remedy: str = REMEDY
+) -> Path:
     """Write the file whole and onto the disk, or leave the one that is there.
 
     Parameters
     ----------
     path
-        The file; its folder is made where it is missing.
+        The file.
     content
         All of its bytes.
     mode
         Permissions, before the process's mask is taken off.
+    parents
+        True to make the folders above where they are missing.
     remedy
         End of the message: what the user can do.
 
@@ -92,7 +96,7 @@ def write_file(path: str | Path, content: bytes, *, mode: int = 0o666, remedy: s
     """
     path = Path(path)
     opener = partial(os.open, mode=mode)
-    with atomic_file(path, remedy=remedy) as part, open(part, "xb", opener=opener) as stream:
+    with atomic_file(path, parents=parents, remedy=remedy) as part, open(part, "xb", opener=opener) as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
@@ -100,7 +104,7 @@ def write_file(path: str | Path, content: bytes, *, mode: int = 0o666, remedy: s
 
 
 @contextmanager
-def atomic_file(path: Path, *, remedy: str = REMEDY) -> Iterator[Path]:
+def atomic_file(path: Path, *, parents: bool = False, remedy: str = REMEDY) -> Iterator[Path]:
     """Yield a temporary name that becomes `path` when the block ends, or is removed when it raises.
 
     Raises
@@ -108,13 +112,13 @@ def atomic_file(path: Path, *, remedy: str = REMEDY) -> Iterator[Path]:
     OutputError
         If the block or the renaming raises an `OSError`.
     """
-    with _temporary(path, "file", remedy) as part:
+    with _temporary(path, "file", parents, remedy) as part:
         yield part
         part.replace(path)
 
 
 @contextmanager
-def atomic_folder(path: Path, *, remedy: str = REMEDY) -> Iterator[Path]:
+def atomic_folder(path: Path, *, parents: bool = False, remedy: str = REMEDY) -> Iterator[Path]:
     """Yield an empty temporary folder that becomes `path` when the block ends, or is removed when it raises.
 
     A folder of that name is replaced: of processes that write one at once, the last one's stays.
@@ -124,7 +128,7 @@ def atomic_folder(path: Path, *, remedy: str = REMEDY) -> Iterator[Path]:
     OutputError
         If the block or the renaming raises an `OSError`, such as a file in the place of the folder.
     """
-    with _temporary(path, "folder", remedy) as part:
+    with _temporary(path, "folder", parents, remedy) as part:
         part.mkdir()
         yield part
         while True:
@@ -141,10 +145,11 @@ def atomic_folder(path: Path, *, remedy: str = REMEDY) -> Iterator[Path]:
 
 
 @contextmanager
-def _temporary(path: Path, kind: str, remedy: str) -> Iterator[Path]:
+def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Path]:
     part = _beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
         yield part
     except OSError as error:
         if isinstance(error, OutputError):

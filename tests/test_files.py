@@ -77,7 +77,7 @@ def test_a_file_in_the_way_of_a_folder_stays(tmp_path):
 
 
 def test_mode_and_remedy(tmp_path, monkeypatch):
-    assert write_file(tmp_path / "a" / "b", b"", mode=0o600).stat().st_mode & 0o777 == 0o600
+    assert write_file(tmp_path / "a" / "b", b"", mode=0o600, parents=True).stat().st_mode & 0o777 == 0o600
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputError, match=r"; ask your aunt$"):
         write_file(tmp_path / "c", b"", remedy="ask your aunt")

@@ -64,7 +64,7 @@ class LocalCatalog:
         target = folder / source.name
         if target.exists():
             return target
-        with (atomic_folder if source.is_dir() else atomic_file)(target) as part:
+        with (atomic_folder if source.is_dir() else atomic_file)(target, parents=True) as part:
             if source.is_dir():
                 shutil.copytree(source, part, dirs_exist_ok=True)
             else:
@@ -93,7 +93,7 @@ class LocalCatalog:
             found[str(path)] = entry
         if found != kept:
             with suppress(OutputError):  # without the index a search is slower, not wrong
-                write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode())
+                write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode(), parents=True)
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
 
 

@@ -175,7 +175,7 @@ def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
     except (OSError, ValueError):
         sizes = files.listing()
         if sizes is not None:
-            write_file(kept, json.dumps(sizes).encode(), remedy=_REMEDY)
+            write_file(kept, json.dumps(sizes).encode(), parents=True, remedy=_REMEDY)
         return sizes
     return listed
 
@@ -188,7 +188,7 @@ def _keep(folder: Path, probe: Callable[[], None], window: Window, read: Callabl
             top, left = window.line_start - kept.line_start, window.pixel_start - kept.pixel_start
             return image[top : top + window.shape[0], left : left + window.shape[1]].copy()
     image = _read_patiently(probe, partial(read, window))
-    with atomic_file(_file_of(folder, window), remedy=_REMEDY) as part, part.open("wb") as stream:
+    with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
         np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
     return image
 
