@@ -18,7 +18,7 @@ from sarship.files import make_folder
 from sarship.pipeline.first_pass import Progress, survey
 from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import Harbour, simulate_harbour
 
 __all__ = ["DemoOutcome", "run_demo"]

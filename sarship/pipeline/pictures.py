@@ -18,7 +18,7 @@ from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.sources import PRODUCTS, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import open_grd
 

@@ -31,9 +31,10 @@ from sarship.files import make_folder, safe_name
 from sarship.model import DetectionParams, Hits, Scene
 from sarship.pipeline.checkpoints import Kept, digest, keep, recall
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port, assign_piers
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.product import GrdProduct
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities
 

@@ -52,7 +52,7 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
     attrs |= {"time": str(image["time"].to_numpy()), "fingerprint": fingerprint}
     attrs |= {"polarizations": [str(each) for each in image["polarization"].to_numpy()]}
-    with atomic_folder(place) as part:
+    with atomic_folder(place, parents=True) as part:
         group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
         for polarization in attrs["polarizations"]:
             values = image.sel(polarization=polarization).to_numpy()

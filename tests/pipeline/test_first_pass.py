@@ -21,7 +21,7 @@ from sarship.pipeline import first_pass as pipeline
 from sarship.pipeline import sources
 from sarship.pipeline.first_pass import search, survey
 from sarship.pipeline.results import Results, read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
