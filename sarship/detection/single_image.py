@@ -22,9 +22,10 @@ from rasterio import features
 from shapely import affinity
 
 from sarship import cfar, schema
+from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Area, Band, Mask, bands_of
 from sarship.errors import FloodError, ProductError, ProductWarning
-from sarship.model import CfarParams, DetectionParams, Hits, Window
+from sarship.model import DetectionParams, Hits, Window
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarship import cfar
+from sarship.cfar.params import CfarParams
 from sarship.detection import bands
 from sarship.detection import single_image as detection
 from sarship.detection.bands import Area
 from sarship.detection.single_image import coverage, detect, shortest_vessel_m
 from sarship.errors import FloodError, ProductError, ProductWarning
-from sarship.model import CfarParams, DetectionParams, Hits, Window
+from sarship.model import DetectionParams, Hits, Window
 from sarship.schema import COVERAGE
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, Vessel, simulate_product
