@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarship import __version__
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
-from sarship.model import DetectionParams
 from sarship.pipeline import results
 from sarship.pipeline.results import (
     Failure,
