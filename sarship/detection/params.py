@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from sarship.cfar.params import MAX_RING, CfarParams
 from sarship.errors import ProductError
-from sarship.model import CfarParams
 
 if TYPE_CHECKING:
     from sarship.sentinel1.product import GrdProduct
 
 __all__ = ["DetectionParams", "ring_of"]
-
-MAX_RING: Final = 65_535
-"""Most pixels of a ring, 1.3 km of half-width at 10 m: the detector counts them in 16 bits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,9 +15,10 @@ from rasterio import features
 from shapely import affinity
 
 from sarship import cfar, schema
+from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Area, Band, Mask, bands_of
 from sarship.detection.params import DetectionParams, ring_of
-from sarship.model import CfarParams, Window
+from sarship.model import Window
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship import cfar
+from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Band, Mask, bands_of
 from sarship.detection.params import DetectionParams, ring_of
 from sarship.errors import FloodError, ProductWarning
-from sarship.model import CfarParams, Hits, Window
+from sarship.model import Hits, Window
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

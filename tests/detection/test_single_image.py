@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sarship import cfar
+from sarship.cfar.params import CfarParams
 from sarship.detection import bands
 from sarship.detection import single_image as detection
 from sarship.detection.bands import Area
 from sarship.detection.params import DetectionParams
 from sarship.detection.single_image import detect
 from sarship.errors import FloodError, ProductError, ProductWarning
-from sarship.model import CfarParams, Hits, Window
+from sarship.model import Hits, Window
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, simulate_product
 

@@ -21,8 +21,9 @@ from sarship.cfar.device import device_of
 from sarship.cfar.gpu import launch as gpu_job
 from sarship.cfar.gpu.finish import NOTHING, finished, sorted_hits
 from sarship.cfar.gpu.launch import Catch, Job, new_catch, new_job
+from sarship.cfar.params import CfarParams
 from sarship.errors import FloodError
-from sarship.model import CfarParams, Hits, Window
+from sarship.model import Hits, Window
 
 __all__ = ["new_image", "search"]
 
