@@ -22,10 +22,12 @@ from shapely.geometry.base import BaseGeometry
 from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
-from sarship.detection.single_image import coverage, detect
+from sarship.detection.params import DetectionParams
+from sarship.detection.seen import coverage
+from sarship.detection.single_image import detect
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
 from sarship.files import make_folder, safe_name
-from sarship.model import DetectionParams, Hits, Scene, Window
+from sarship.model import Hits, Scene, Window
 from sarship.pipeline.checkpoints import CONTRACTS, Kept, Tables, digest, files_mark, keep, recall
 from sarship.pipeline.results import Failure, Provenance, Results, write_results
 from sarship.pipeline.second_pass import Date, check_saved, compare_dates

@@ -26,9 +26,9 @@ from shapely.errors import ShapelyError
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.visits import find_visits
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
 from sarship.files import make_folder, reason, write_file
-from sarship.model import DetectionParams
 from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table, netcdf_bytes
 
 __all__ = [

@@ -26,9 +26,10 @@ from sarship.change.cranes import flag_cranes
 from sarship.change.detection import PortMasks, detect_change, port_masks
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
+from sarship.detection.params import DetectionParams
 from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
 from sarship.files import make_folder, safe_name
-from sarship.model import DetectionParams, Hits, Scene
+from sarship.model import Hits, Scene
 from sarship.pipeline.checkpoints import Kept, digest, keep, recall
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port

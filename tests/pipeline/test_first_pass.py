@@ -15,8 +15,8 @@ import pytest
 import shapely
 
 from sarship.counts.passes import are_counted
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
-from sarship.model import DetectionParams
 from sarship.pipeline import first_pass as pipeline
 from sarship.pipeline import sources
 from sarship.pipeline.first_pass import search, survey
