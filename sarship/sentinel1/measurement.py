@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import rasterio
@@ -21,15 +21,10 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from sarship.errors import ProductError
 from sarship.model import Window
-
-if TYPE_CHECKING:
-    from sarship.sentinel1.safe import SafeContainer
+from sarship.sentinel1.safe import Keep, Pixels, SafeContainer
 
 __all__ = ["Measurement", "clean_borders", "clean_window"]
 
-Pixels = NDArray[np.uint16]
-Keep = Callable[[Window, Callable[[Window], Pixels]], Pixels]
-"""Gives a window that was kept, or calls what reads it and keeps that."""
 Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
 """Entered to read a file; gives GDAL's options for it."""
 Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]

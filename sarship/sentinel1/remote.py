@@ -16,17 +16,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, Final, Protocol
 
 import numpy as np
 
 from sarship.errors import ProductError
 from sarship.files import atomic_file, write_file
 from sarship.model import Window
-from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
-
-if TYPE_CHECKING:
-    from sarship.sentinel1.measurement import Keep, Pixels
+from sarship.sentinel1.manifest import read_manifest
+from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Keep, Pixels, SafeContainer, filename_map, locate
 
 __all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
 

@@ -10,114 +10,33 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import IO, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sarship.errors import ProductError
-from sarship.model import OrbitPass, Polarization
-from sarship.sentinel1.xml import find_all, parse_xml
+from sarship.model import Window
+from sarship.sentinel1.manifest import Manifest, Role, SafeFile, classify, plain_name, read_manifest
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+__all__ = ["Keep", "Pixels", "SafeContainer", "open_safe"]
 
-    from sarship.sentinel1.measurement import Keep
-
-__all__ = ["Manifest", "Role", "SafeContainer", "SafeFile", "open_safe", "read_manifest"]
-
-Role = Literal["annotation", "calibration", "noise", "rfi", "measurement", "other"]
+Pixels: TypeAlias = NDArray[np.uint16]
+"""Digital numbers, (lines, pixels)."""
+Keep: TypeAlias = Callable[[Window, Callable[[Window], Pixels]], Pixels]
+"""A cache of windows: gives a window that it holds, or calls the reader and holds what that gives."""
 
 MANIFEST: Final = "manifest.safe"
 PRODUCT_INFO: Final = "productInfo.json"
 _LARGEST_XML: Final = 256 * 2**20
 """Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
 _PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
-_POLARIZATION: Final = re.compile(r"[-_](vv|vh|hh|hv)(?=[-_.])")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 """What reading a damaged, encrypted or unreadable member raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class SafeFile:
-    """One file of a product as its manifest lists it."""
-
-    name: str
-    """Path within the product as the manifest spells it."""
-    role: Role
-    """What it holds."""
-    polarization: Polarization | None
-    """Which channel it belongs to, where it belongs to one."""
-    size: int | None
-    """Bytes, as the manifest says."""
-    md5: str | None
-    """Checksum, as the manifest says."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """What `manifest.safe` says of a product."""
-
-    platform: str
-    """`S1A` … `S1D`."""
-    product_type: str
-    """`GRD`, `SLC`, `OCN`, or `""` where the manifest has none."""
-    mode: str
-    """`IW`, `EW`, or a stripmap beam `S1` … `S6`."""
-    polarizations: tuple[Polarization, ...]
-    """Channels of the acquisition, co-polarisation first."""
-    ipf_version: str
-    """Version of the processor, as in `"003.52"`; `""` where the manifest has none."""
-    absolute_orbit: int
-    relative_orbit: int
-    orbit_pass: OrbitPass
-    start: datetime
-    """First line, UTC."""
-    stop: datetime
-    """Last line, UTC."""
-    corners: tuple[tuple[float, float], ...]
-    """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
-    files: tuple[SafeFile, ...]
-    processed: datetime | None = None
-    """When the product was made, UTC."""
-    is_simulated: bool = False
-    """Whether `sarship.simulate` made the product up."""
-
-
-def read_manifest(data: bytes, source: str) -> Manifest:
-    """Read a `manifest.safe`.
-
-    Raises
-    ------
-    ProductError
-        If the document is damaged, lacks an element, is not of Sentinel-1, or lists a path outside the product.
-    """
-    root = parse_xml(data, source)
-    family = _first(root, "platform/familyName", source)
-    if family.upper() != "SENTINEL-1":
-        raise ProductError(f"{source} is of a {family} product; sarship reads Sentinel-1 GRD products")
-    start, stop = (
-        _time(_first(root, f"acquisitionPeriod/{name}", source), source) for name in ("startTime", "stopTime")
-    )
-    mode, swath = (_first(root, f"instrumentMode/{name}", source, default="") for name in ("mode", "swath"))
-    return Manifest(
-        platform="S1" + _first(root, "platform/number", source),
-        product_type=_first(root, "productType", source, default=""),
-        mode=swath if mode == "SM" else mode,
-        polarizations=_polarizations(root, source),
-        ipf_version=_ipf_version(root),
-        absolute_orbit=_whole(_first(root, "orbitReference/orbitNumber", source), source),
-        relative_orbit=_whole(_first(root, "orbitReference/relativeOrbitNumber", source), source),
-        orbit_pass=_orbit_pass(_first(root, "orbitProperties/pass", source, default="ASCENDING"), source),
-        start=start,
-        stop=stop,
-        corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
-        files=tuple(_files(root, source)),
-        processed=_processed(root, source),
-        is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +200,7 @@ def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -
     """Manifest's names → names in the listing: as they are, as `productInfo.json` maps them, or by role and channel."""
     stored = {f.name: name for f in manifest.files for name in (f.name, renamed.get(f.name, "")) if name in sizes}
     free = [name for name in sizes if name not in set(stored.values())]
-    kinds = {name: _classify(name, "") for name in free}
+    kinds = {name: classify(name, "") for name in free}
     for file in manifest.files:
         if file.name not in stored and file.role != "other":
             alike = [name for name in free if kinds[name] == (file.role, file.polarization)]
@@ -294,49 +213,11 @@ def filename_map(data: bytes, path: Path) -> dict[str, str]:
     """`filenameMap` of a `productInfo.json`: the manifest's names → the mirror's."""
     try:
         mapping = json.loads(data).get("filenameMap", {})
-        return {str(k): _safe_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
+        return {str(k): plain_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
     except (ValueError, AttributeError, RecursionError) as error:
         if isinstance(error, ProductError):
             raise
         raise ProductError(f"{path}/{PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
-
-
-def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
-    """Role and channel of a file from its folder and, where that says nothing, from the manifest's schema name."""
-    path = PurePosixPath(name)
-    stem = path.name.lower()
-    by_folder = {
-        "annotation": "annotation",
-        "annotation/rfi": "rfi",
-        "annotation/calibration": stem.partition("-")[0],
-        "measurement": "measurement",
-    }
-    by_schema = {"Product": "annotation", "Calibration": "calibration", "Noise": "noise", "Measurement": "measurement"}
-    known = by_schema.get(schema.removeprefix("s1Level1").removesuffix("Schema"), "other")
-    role = by_folder.get(str(path.parent), known)
-    channel = _POLARIZATION.search(stem)
-    if role not in get_args(Role) or role == "other" or channel is None:
-        return "other", None
-    return cast("Role", role), cast("Polarization", channel[1].upper())
-
-
-def _files(root: Element, source: str) -> Iterator[SafeFile]:
-    for item in find_all(root, "dataObject"):
-        href = next((e.get("href", "") for e in find_all(item, "fileLocation")), "")
-        name = _safe_name(href, source)
-        role, channel = _classify(name, item.get("repID", "").split(" ")[0])
-        size = next((e.get("size") for e in find_all(item, "byteStream")), None)
-        md5 = next((e.text for e in find_all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
-        yield SafeFile(name, role, channel, None if size is None else _whole(size, source), md5 and md5.strip().lower())
-
-
-def _safe_name(href: str, source: str) -> str:
-    """A listed path in plain form, refused when it could lead outside the product."""
-    name = href.removeprefix("./")
-    parts = name.split("/")
-    if not name or {"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", name):
-        raise ProductError(f"{source} lists the path {href!r}, which is not inside the product; it was not opened")
-    return name
 
 
 def _inside(root: Path, name: str) -> Path:
@@ -345,55 +226,3 @@ def _inside(root: Path, name: str) -> Path:
     if not path.is_relative_to(root):
         raise ProductError(f"{root / name} is a link to {path}, outside the product; copy the file into the product")
     return path
-
-
-def _first(root: Element, path: str, source: str, default: str | None = None) -> str:
-    if (text := next((e.text.strip() for e in find_all(root, path) if e.text and e.text.strip()), default)) is None:
-        raise ProductError(f"{source} has no {path}, so it is not the manifest of a Sentinel-1 image; fetch it again")
-    return text
-
-
-def _time(text: str, source: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a time; fetch the product again") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _whole(text: str, source: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a whole number; fetch the product again") from error
-
-
-def _orbit_pass(text: str, source: str) -> OrbitPass:
-    if text.lower() not in get_args(OrbitPass):
-        raise ProductError(f"{source} has the orbit pass {text!r}, neither ascending nor descending")
-    return cast("OrbitPass", text.lower())
-
-
-def _polarizations(root: Element, source: str) -> tuple[Polarization, ...]:
-    found = {(e.text or "").strip() for e in find_all(root, "transmitterReceiverPolarisation")}
-    if unknown := found - set(get_args(Polarization)):
-        raise ProductError(f"{source} has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
-    return cast("tuple[Polarization, ...]", tuple(sorted(found, key=lambda p: (p[0] != p[1], p))))
-
-
-def _processed(root: Element, source: str) -> datetime | None:
-    return max((_time(e.get("stop", ""), source) for e in find_all(root, "processing") if e.get("stop")), default=None)
-
-
-def _ipf_version(root: Element) -> str:
-    """Version of the last processing step, which the manifest gives first."""
-    software = (e for e in find_all(root, "processing/software") if "IPF" in e.get("name", ""))
-    return next((e.get("version", "") for e in software), "")
-
-
-def _corners(text: str, source: str) -> tuple[tuple[float, float], ...]:
-    try:
-        pairs = [pair.split(",") for pair in text.split()]
-        return tuple((float(longitude), float(latitude)) for latitude, longitude in pairs)
-    except ValueError as error:
-        raise ProductError(f"{source} has the footprint {text!r}; fetch the product again") from error

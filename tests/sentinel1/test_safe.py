@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sarship.errors import ProductError
-from sarship.sentinel1.safe import open_safe, read_manifest
+from sarship.sentinel1.manifest import read_manifest
+from sarship.sentinel1.safe import open_safe
 
 NAME = "S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664"
 STEM = "s1a-iw-grd-{}-20221002t205126-20221002t205156-045268-056950-00{}"
