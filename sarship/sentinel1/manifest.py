@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import Final, Literal, cast, get_args
 
 from sarship.errors import ProductError
 from sarship.model import OrbitPass, Polarization
-from sarship.sentinel1.xml import find_all, parse_xml
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+from sarship.sentinel1.xml import Node, read_xml
 
 __all__ = ["Manifest", "Role", "SafeFile", "classify", "plain_name", "read_manifest"]
 
@@ -30,18 +27,18 @@ class SafeFile:
     name: str
     """Path within the product as the manifest spells it."""
     role: Role
-    """What it holds."""
+    """Kind of content."""
     polarization: Polarization | None
-    """Which channel it belongs to, where it belongs to one."""
+    """Channel; None for a file of the whole product."""
     size: int | None
-    """Bytes, as the manifest says."""
+    """Bytes; None where the manifest does not say."""
     md5: str | None
-    """Checksum, as the manifest says."""
+    """Checksum; None where the manifest does not say."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """What `manifest.safe` says of a product."""
+    """Content of a `manifest.safe`."""
 
     platform: str
     """`S1A` … `S1D`."""
@@ -57,16 +54,16 @@ class Manifest:
     relative_orbit: int
     orbit_pass: OrbitPass
     start: datetime
-    """First line, UTC."""
+    """Time of the first line, UTC."""
     stop: datetime
-    """Last line, UTC."""
+    """Time of the last line, UTC."""
     corners: tuple[tuple[float, float], ...]
     """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
     files: tuple[SafeFile, ...]
     processed: datetime | None = None
-    """When the product was made, UTC."""
+    """Time of processing, UTC."""
     is_simulated: bool = False
-    """Whether `sarship.simulate` made the product up."""
+    """True if `sarship.simulate` wrote the product."""
 
 
 def read_manifest(data: bytes, source: str) -> Manifest:
@@ -77,34 +74,32 @@ def read_manifest(data: bytes, source: str) -> Manifest:
     ProductError
         If the document is damaged, lacks an element, is not of Sentinel-1, or lists a path outside the product.
     """
-    root = parse_xml(data, source)
-    family = _first(root, "platform/familyName", source)
+    root = read_xml(data, source)
+    family = root.text(".//platform/familyName")
     if family.upper() != "SENTINEL-1":
-        raise ProductError(f"{source} is of a {family} product; sarship reads Sentinel-1 GRD products")
-    start, stop = (
-        _time(_first(root, f"acquisitionPeriod/{name}", source), source) for name in ("startTime", "stopTime")
-    )
-    mode, swath = (_first(root, f"instrumentMode/{name}", source, default="") for name in ("mode", "swath"))
+        raise root.error(f"is of a {family} product; sarship reads Sentinel-1 GRD products")
+    mode, swath = (root.text(f".//instrumentMode/{name}", "") for name in ("mode", "swath"))
+    stops = (node.get("stop") for node in root.find(".//processing"))
     return Manifest(
-        platform="S1" + _first(root, "platform/number", source),
-        product_type=_first(root, "productType", source, default=""),
+        platform="S1" + root.text(".//platform/number"),
+        product_type=root.text(".//productType", ""),
         mode=swath if mode == "SM" else mode,
-        polarizations=_polarizations(root, source),
+        polarizations=_polarizations(root),
         ipf_version=_ipf_version(root),
-        absolute_orbit=_whole(_first(root, "orbitReference/orbitNumber", source), source),
-        relative_orbit=_whole(_first(root, "orbitReference/relativeOrbitNumber", source), source),
-        orbit_pass=_orbit_pass(_first(root, "orbitProperties/pass", source, default="ASCENDING"), source),
-        start=start,
-        stop=stop,
-        corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
-        files=tuple(_files(root, source)),
-        processed=_processed(root, source),
-        is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
+        absolute_orbit=root.whole(".//orbitReference/orbitNumber"),
+        relative_orbit=root.whole(".//orbitReference/relativeOrbitNumber"),
+        orbit_pass=_orbit_pass(root),
+        start=root.time(".//acquisitionPeriod/startTime"),
+        stop=root.time(".//acquisitionPeriod/stopTime"),
+        corners=_corners(root),
+        files=tuple(_files(root)),
+        processed=max((root.as_time(stop, "processing stop") for stop in stops if stop), default=None),
+        is_simulated=root.text(".//productClassDescription", "").startswith("SIMULATED"),
     )
 
 
 def classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
-    """Role and channel of a file from its folder and, where that says nothing, from the manifest's schema name."""
+    """Return role and channel of a file by its folder or, where that says nothing, by the schema in the manifest."""
     path = PurePosixPath(name)
     stem = path.name.lower()
     by_folder = {
@@ -122,72 +117,50 @@ def classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
     return cast("Role", role), cast("Polarization", channel[1].upper())
 
 
-def _files(root: Element, source: str) -> Iterator[SafeFile]:
-    for item in find_all(root, "dataObject"):
-        href = next((e.get("href", "") for e in find_all(item, "fileLocation")), "")
-        name = plain_name(href, source)
-        role, channel = classify(name, item.get("repID", "").split(" ")[0])
-        size = next((e.get("size") for e in find_all(item, "byteStream")), None)
-        md5 = next((e.text for e in find_all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
-        yield SafeFile(name, role, channel, None if size is None else _whole(size, source), md5 and md5.strip().lower())
-
-
 def plain_name(href: str, source: str) -> str:
-    """A listed path in plain form, refused when it could lead outside the product."""
+    """Return a listed path without `./`; refuse one that could lead outside the product."""
     name = href.removeprefix("./")
-    parts = name.split("/")
-    if not name or {"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", name):
-        raise ProductError(f"{source} lists the path {href!r}, which is not inside the product; it was not opened")
+    if not name or {"", ".", ".."} & set(name.split("/")) or re.search(r"[\\:\x00-\x1f]", name):
+        message = f"{source} lists the path {href!r}, which is not inside the product; it was not opened"
+        raise ProductError(message, path=source)
     return name
 
 
-def _first(root: Element, path: str, source: str, default: str | None = None) -> str:
-    if (text := next((e.text.strip() for e in find_all(root, path) if e.text and e.text.strip()), default)) is None:
-        raise ProductError(f"{source} has no {path}, so it is not the manifest of a Sentinel-1 image; fetch it again")
-    return text
+def _files(root: Node) -> Iterator[SafeFile]:
+    for item in root.find(".//dataObject"):
+        name = plain_name(next((node.get("href") for node in item.find(".//fileLocation")), ""), root.source)
+        size = next((node.get("size") for node in item.find(".//byteStream")), "")
+        sums = {node.get("checksumName").upper(): node.text(".", "") for node in item.find(".//checksum")}
+        if size and not size.isdecimal():
+            raise root.error(f"gives the size of {name} as {size!r}; fetch the product again")
+        kind = classify(name, item.get("repID").split(" ")[0])
+        yield SafeFile(name, *kind, int(size) if size else None, sums.get("MD5", "").lower() or None)
 
 
-def _time(text: str, source: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a time; fetch the product again") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def _orbit_pass(root: Node) -> OrbitPass:
+    found = root.text(".//orbitProperties/pass", "ASCENDING").lower()
+    if found not in get_args(OrbitPass):
+        raise root.error(f"has the orbit pass {found!r}, neither ascending nor descending")
+    return cast("OrbitPass", found)
 
 
-def _whole(text: str, source: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a whole number; fetch the product again") from error
-
-
-def _orbit_pass(text: str, source: str) -> OrbitPass:
-    if text.lower() not in get_args(OrbitPass):
-        raise ProductError(f"{source} has the orbit pass {text!r}, neither ascending nor descending")
-    return cast("OrbitPass", text.lower())
-
-
-def _polarizations(root: Element, source: str) -> tuple[Polarization, ...]:
-    found = {(e.text or "").strip() for e in find_all(root, "transmitterReceiverPolarisation")}
+def _polarizations(root: Node) -> tuple[Polarization, ...]:
+    found = {node.text(".", "") for node in root.find(".//transmitterReceiverPolarisation")}
     if unknown := found - set(get_args(Polarization)):
-        raise ProductError(f"{source} has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
+        raise root.error(f"has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
     return cast("tuple[Polarization, ...]", tuple(sorted(found, key=lambda p: (p[0] != p[1], p))))
 
 
-def _processed(root: Element, source: str) -> datetime | None:
-    return max((_time(e.get("stop", ""), source) for e in find_all(root, "processing") if e.get("stop")), default=None)
+def _ipf_version(root: Node) -> str:
+    """Return the version of the last processing step, which the manifest gives first."""
+    software = (node for node in root.find(".//processing//software") if "IPF" in node.get("name"))
+    return next((node.get("version") for node in software), "")
 
 
-def _ipf_version(root: Element) -> str:
-    """Version of the last processing step, which the manifest gives first."""
-    software = (e for e in find_all(root, "processing/software") if "IPF" in e.get("name", ""))
-    return next((e.get("version", "") for e in software), "")
-
-
-def _corners(text: str, source: str) -> tuple[tuple[float, float], ...]:
+def _corners(root: Node) -> tuple[tuple[float, float], ...]:
+    text = root.text(".//footPrint/coordinates", "")
     try:
         pairs = [pair.split(",") for pair in text.split()]
         return tuple((float(longitude), float(latitude)) for latitude, longitude in pairs)
     except ValueError as error:
-        raise ProductError(f"{source} has the footprint {text!r}; fetch the product again") from error
+        raise root.error(f"has the footprint {text!r}; fetch the product again") from error

@@ -23,12 +23,12 @@ from sarship.errors import ProductError
 from sarship.model import Window
 from sarship.sentinel1.manifest import Manifest, Role, SafeFile, classify, plain_name, read_manifest
 
-__all__ = ["Keep", "Pixels", "SafeContainer", "open_safe"]
+__all__ = ["Pixels", "SafeContainer", "WindowCache", "open_safe"]
 
 Pixels: TypeAlias = NDArray[np.uint16]
 """Digital numbers, (lines, pixels)."""
-Keep: TypeAlias = Callable[[Window, Callable[[Window], Pixels]], Pixels]
-"""A cache of windows: gives a window that it holds, or calls the reader and holds what that gives."""
+WindowCache: TypeAlias = Callable[[Window, Callable[[Window], Pixels]], Pixels]
+"""Function that returns a window from a cache, or reads it with the function given and puts it there."""
 
 MANIFEST: Final = "manifest.safe"
 PRODUCT_INFO: Final = "productInfo.json"
@@ -36,7 +36,7 @@ _LARGEST_XML: Final = 256 * 2**20
 """Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
 _PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
-"""What reading a damaged, encrypted or unreadable member raises."""
+"""Errors of a damaged, encrypted or unreadable member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,28 @@ class SafeContainer:
     """Name in the listing → bytes."""
 
     def stored_name(self, name: str) -> str:
-        """Where the file that the manifest calls `name` is, relative to the product; itself where it is absent."""
+        """Return the path, in the product, of the file that the manifest calls `name`; `name` where it is absent."""
         return self._stored.get(name, name)
 
     def exists(self, name: str) -> bool:
-        """Whether the file that the manifest calls `name` is there."""
+        """Return True if the file that the manifest calls `name` is there."""
         return name in self._stored
 
     def size(self, name: str) -> int:
-        """Bytes of the file that the manifest calls `name`."""
+        """Return the bytes of the file that the manifest calls `name`."""
         return self._sizes[self._present(name)]
 
     def find(self, role: Role, polarization: str | None = None) -> SafeFile | None:
-        """The listed file of a role and channel; None where the manifest lists none."""
+        """Return the listed file of a role and channel; None where the manifest lists none."""
         wanted = (f for f in self.manifest.files if f.role == role and f.polarization == polarization)
         return next(wanted, None)
 
     def describe(self, name: str) -> str:
-        """Full address of a file for messages."""
+        """Return the full path of a file, for messages."""
         return f"{self.path}/{self._prefix or ''}{self.stored_name(name)}"
 
     def read_bytes(self, name: str) -> bytes:
-        """Content of one of the product's XML or JSON files.
+        """Return the content of one of the product's XML or JSON files.
 
         Raises
         ------
@@ -85,13 +85,13 @@ class SafeContainer:
             If the file is absent, damaged, larger than any such file, or a link that leaves the product.
         """
         if self.size(name) > _LARGEST_XML:
-            raise ProductError(f"{self.describe(name)} is {self.size(name)} bytes, far too large for product metadata")
+            raise self._error(name, f"is {self.size(name)} bytes, far too large for product metadata")
         with self.open_binary(name) as stream:
             return stream.read()
 
     @contextmanager
     def open_binary(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file for reading; damage found while reading raises `ProductError` as well."""
+        """Open a file to read; damage found while reading raises `ProductError` as well."""
         stored = self._present(name)
         try:
             if self._prefix is None:
@@ -101,65 +101,81 @@ class SafeContainer:
                 with zipfile.ZipFile(self.path) as archive, archive.open(self._prefix + stored) as stream:
                     yield stream
         except _DAMAGED as error:
-            raise ProductError(f"{self.describe(name)} cannot be read: {error}; fetch the product again") from error
+            raise self._error(name, f"cannot be read: {error}; fetch the product again") from error
 
     def gdal_path(self, name: str) -> str:
-        """Path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
+        """Return the path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
         stored = self._present(name)
         if self._prefix is None:
             return str(_inside(self.path, stored))
         return f"/vsizip/{{{self.path.resolve()}}}/{self._prefix}{stored}"
 
     def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
-        """Entered while GDAL reads an image; gives options that it needs, of which a file on disk has none."""
+        """Return the context in which GDAL reads an image, and its options; a file on disk needs none."""
         return nullcontext()
 
-    def keeper(self, name: str) -> Keep | None:
-        """What keeps windows of an image; None, as they are on disk already."""
+    def window_cache(self, name: str) -> WindowCache | None:
+        """Return the cache of an image's windows; None, as they are on disk already."""
 
     def _present(self, name: str) -> str:
         if name not in self._stored:
-            raise ProductError(f"{self.describe(name)} is missing; fetch the product again")
+            raise self._error(name, "is missing; fetch the product again")
         return self._stored[name]
+
+    def _error(self, name: str, message: str) -> ProductError:
+        source = self.describe(name)
+        return ProductError(f"{source} {message}", path=source)
 
 
 def open_safe(path: str | Path) -> SafeContainer:
-    """Open a `.SAFE` folder, a zip of one, or the `manifest.safe` inside a folder. Reads the manifest and the listing.
+    """Open a `.SAFE` folder, a zip of one, or the `manifest.safe` inside a folder; read the manifest and the listing.
+
+    Parameters
+    ----------
+    path
+        The folder or file.
+
+    Returns
+    -------
+    SafeContainer
+        The package, from which files are read by their names in the manifest.
 
     Raises
     ------
     ProductError
         If there is no Sentinel-1 product there, or the zip or the manifest is damaged.
+
+    Examples
+    --------
+    >>> open_safe("nowhere.SAFE")
+    Traceback (most recent call last):
+    sarship.errors.ProductError: nowhere.SAFE does not exist; give a .SAFE folder, a zip of one, or its manifest.safe
     """
     path = Path(path)
     if path.name == MANIFEST and path.is_file():
         path = path.parent
     if path.is_dir():
         return _open_folder(path.resolve())
-    if not path.exists():
-        raise ProductError(f"{path} does not exist; give a .SAFE folder, a zip of one, or its manifest.safe")
-    if not path.is_file() or path.suffix.lower() != ".zip":
-        raise ProductError(
-            f"{path} is not a Sentinel-1 product; give a .SAFE folder, a zip of one, or its manifest.safe"
-        )
-    return _open_zip(path)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return _open_zip(path)
+    problem = "is not a Sentinel-1 product" if path.exists() else "does not exist"
+    raise ProductError(f"{path} {problem}; give a .SAFE folder, a zip of one, or its manifest.safe", path=path)
 
 
 def _open_folder(path: Path) -> SafeContainer:
     if not (path / MANIFEST).is_file():
-        raise ProductError(
-            f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
-        )
+        message = f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
+        raise ProductError(message, path=path)
     sizes = {f.relative_to(path).as_posix(): f.stat().st_size for f in path.rglob("*") if f.is_file()}
 
     def read(name: str) -> bytes:
         try:
             return _inside(path, name).read_bytes()
         except OSError as error:
-            raise ProductError(f"{path / name} cannot be read: {error.strerror}") from error
+            raise ProductError(f"{path / name} cannot be read: {error.strerror}", path=path / name) from error
 
     manifest = read_manifest(read(MANIFEST), str(path / MANIFEST))
-    renamed = filename_map(read(PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+    renamed = filename_map(read(PRODUCT_INFO), str(path)) if PRODUCT_INFO in sizes else {}
     return SafeContainer(path, _product_id(path.name), manifest, None, locate(manifest, sizes, renamed), sizes)
 
 
@@ -171,24 +187,26 @@ def _open_zip(path: Path) -> SafeContainer:
             sizes = {m.filename[len(prefix) :]: m.file_size for m in members}
             for name in {MANIFEST, PRODUCT_INFO} & set(sizes):
                 if sizes[name] > _LARGEST_XML:
-                    raise ProductError(f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata")
+                    message = f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata"
+                    raise ProductError(message, path=path)
             manifest = read_manifest(archive.read(prefix + MANIFEST), f"{path}/{prefix}{MANIFEST}")
-            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), str(path)) if PRODUCT_INFO in sizes else {}
     except _DAMAGED as error:
-        raise ProductError(f"{path} is not a readable zip, or is cut short: {error}; fetch it again") from error
+        message = f"{path} is not a readable zip, or is cut short: {error}; fetch it again"
+        raise ProductError(message, path=path) from error
     inner = _product_id(PurePosixPath(prefix).name)
     name = inner if _PRODUCT_NAME.fullmatch(inner) else _product_id(path.name)
     return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
 
 
 def _product_prefix(archive: zipfile.ZipFile, path: Path) -> str:
-    """Folder of the one product in a zip, with its slash; `""` at the top."""
+    """Return the folder of the one product in a zip, with its slash; `""` at the top."""
     found = [n.removesuffix(MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == MANIFEST]
     found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
     if not found:
-        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product")
+        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product", path=path)
     if len(found) > 1:
-        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder")
+        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder", path=path)
     return found[0]
 
 
@@ -197,7 +215,7 @@ def _product_id(name: str) -> str:
 
 
 def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -> dict[str, str]:
-    """Manifest's names → names in the listing: as they are, as `productInfo.json` maps them, or by role and channel."""
+    """Return name in the listing by name in the manifest: the same, by `productInfo.json`, or by role and channel."""
     stored = {f.name: name for f in manifest.files for name in (f.name, renamed.get(f.name, "")) if name in sizes}
     free = [name for name in sizes if name not in set(stored.values())]
     kinds = {name: classify(name, "") for name in free}
@@ -209,20 +227,22 @@ def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -
     return stored
 
 
-def filename_map(data: bytes, path: Path) -> dict[str, str]:
-    """`filenameMap` of a `productInfo.json`: the manifest's names → the mirror's."""
+def filename_map(data: bytes, folder: str) -> dict[str, str]:
+    """Return the `filenameMap` of a `productInfo.json`: a mirror's names by those of the manifest."""
+    source = f"{folder}/{PRODUCT_INFO}"
     try:
         mapping = json.loads(data).get("filenameMap", {})
-        return {str(k): plain_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
+        return {str(k): plain_name(str(v), source) for k, v in mapping.items()}
+    except ProductError:
+        raise
     except (ValueError, AttributeError, RecursionError) as error:
-        if isinstance(error, ProductError):
-            raise
-        raise ProductError(f"{path}/{PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
+        raise ProductError(f"{source} is damaged: {error}; fetch the product again", path=source) from error
 
 
 def _inside(root: Path, name: str) -> Path:
-    """A file of a product folder, refused when a symbolic link leads outside the folder."""
+    """Return the path of a file in a product's folder; refuse one that a symbolic link leads out of it."""
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise ProductError(f"{root / name} is a link to {path}, outside the product; copy the file into the product")
+        message = f"{root / name} is a link to {path}, outside the product; copy the file into the product"
+        raise ProductError(message, path=root / name)
     return path

@@ -231,9 +231,9 @@ def test_a_manifest_cut_short_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b">45268<", b"><", "has no orbitReference/orbitNumber"),
-        (b">45268<", b">many<", "'many' for a whole number"),
-        (b"2022-10-02T20:51:26.995649", b"yesterday", "'yesterday' for a time"),
+        (b">45268<", b"><", "lacks orbitReference/orbitNumber"),
+        (b">45268<", b">many<", "orbitNumber as 'many', which is not a number"),
+        (b"2022-10-02T20:51:26.995649", b"yesterday", "startTime as 'yesterday', which is not a time"),
         (b">DESCENDING<", b">SIDEWAYS<", "neither ascending nor descending"),
         (b">VH<", b">RH<", "polarisations .'RH'."),
         (b"6.55,134.94", b"6.55", "footprint"),
