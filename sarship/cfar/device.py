@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -72,7 +72,7 @@ def device_of(array: object) -> Device:
         return _simulated(cuda)
     if type(array).__module__.partition(".")[0] == "cupy":
         return _cupy(cuda)
-    return _numba(cuda)
+    return _numba(cuda, _properties(cuda))
 
 
 def new_device() -> Device:
@@ -104,22 +104,21 @@ def _cuda() -> Any:
 @cache
 def _check_packages() -> None:
     """Refuse packages that overwrite each other; once, for looking takes as long as a search."""
-    rivals = _installed()
+    rivals = _installed(*_PACKAGES)
     if len(rivals) > 1:
         raise DeviceError(
             f"{' and '.join(rivals)} are both installed and overwrite each other: remove all of them, then {INSTALL}"
         )
 
 
-def _installed() -> list[str]:
-    """Return CuPy's packages that are installed; more than one is too many."""
-    found = []
-    for package in _PACKAGES:
+def _installed(*packages: str) -> dict[str, str]:
+    """Return the version of each package that is installed."""
+    found = {}
+    for package in packages:
         try:
-            importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-        found.append(package)
     return found
 
 
@@ -190,7 +189,7 @@ def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
     return there, pinned
 
 
-def _numba(cuda: Any) -> Device:
+def _numba(cuda: Any, properties: dict[str, int]) -> Device:
     return Device(
         empty=cuda.device_array,
         zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
@@ -201,7 +200,7 @@ def _numba(cuda: Any) -> Device:
         stream=0,
         new_stream=lambda: nullcontext,
         n_streams=1,
-        **_properties(cuda),
+        **properties,
     )
 
 
@@ -217,20 +216,9 @@ def _properties(cuda: Any) -> dict[str, int]:
 
 def _simulated(cuda: Any) -> Device:
     """Return a small device, because the simulator runs every thread as one of the operating system's."""
-    return Device(
-        empty=cuda.device_array,
-        zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
-        view=lambda array: array,
-        to_host=lambda array: np.asarray(array.copy_to_host()),
-        from_host=cuda.to_device,
-        upload=lambda array: (cuda.to_device(array), None),
-        stream=0,
-        new_stream=lambda: nullcontext,
-        n_streams=1,
-        n_processors=1,
-        shared_bytes=1 << 16,
-        warp=2,
-        max_threads=18,
+    small = {"n_processors": 1, "shared_bytes": 1 << 16, "warp": 2, "max_threads": 18}
+    return replace(
+        _numba(cuda, small), view=lambda array: array, to_host=lambda array: np.asarray(array.copy_to_host())
     )
 
 
@@ -241,12 +229,7 @@ def found_on_this_machine() -> dict[str, str]:
     """
     found = {}
     for name, packages in (("CuPy", _PACKAGES), ("numba-cuda", ("numba-cuda",))):
-        versions = []
-        for package in packages:
-            try:
-                versions.append(f"{importlib.metadata.version(package)} ({package})")
-            except importlib.metadata.PackageNotFoundError:
-                continue
+        versions = [f"{version} ({package})" for package, version in _installed(*packages).items()]
         found[name] = ", ".join(versions) or "not installed"
     try:
         with warnings.catch_warnings():
