@@ -130,7 +130,7 @@ def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Sce
 
 
 def _repeats(scene: Scene, other: Scene) -> bool:
-    """True if two scenes of a place are of one track, by time: its number steps at the equator, in the middle of a pass."""
+    """True if two scenes of a place are of one track: by time, as its number steps in the middle of a pass."""
     apart = (scene.start - other.start) % REPEAT
     return scene.platform == other.platform and min(apart, REPEAT - apart) < _TOLERANCE
 

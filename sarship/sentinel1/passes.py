@@ -1,9 +1,9 @@
 """Passes of a satellite over a place, from the times of its products.
 
 The ground segment cuts the image of one pass into slices, products of some 25 s that follow each other, and a port may
-lie in two of them. Neither the absolute orbit nor the date tells which belong together: the first steps at the ascending
-node, in the middle of a pass over a port near the equator, and the second at midnight. So time alone decides here, for
-the catalogues, the stack of a port's dates, the flags and the counts.
+lie in two of them. Neither the absolute orbit nor the date tells which belong together: the first steps at the equator,
+in the middle of an ascending pass over a port there, and the second at midnight. So time alone decides here, for the
+catalogues, the stack of a port's dates, the flags and the counts.
 """
 
 from __future__ import annotations
