@@ -145,7 +145,7 @@ def detect(
 ) -> None:
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.cli.tables import vessels_text
-    from sarship.pipeline.first_pass import search
+    from sarship.pipeline import search
     from sarship.pipeline.results import table_bytes, vessels_bytes, write_file
     from sarship.port.piers import read_polygons, read_port
 

@@ -14,9 +14,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.errors import OutputError
-from sarship.pipeline.first_pass import Progress, survey
+from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED, make_folder
+from sarship.pipeline.surveys import survey
 from sarship.port.piers import read_port
 from sarship.simulate import Harbour, simulate_harbour
 
@@ -114,7 +115,7 @@ _OWN: Final = frozenset(
         "scenes",
         "stack",
         "references",
-        "compared",
+        "second_pass",
         "quicklooks",
         "pages",
         "counts.png",
