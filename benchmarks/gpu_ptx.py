@@ -62,9 +62,9 @@ def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
         if kind is not np.uint16:
             rules[f"gamma, {kind.__name__}"] = (gpu_float_rules.gamma_float(kind), kind)
             rules[f"gaussian, {kind.__name__}"] = (gpu_float_rules.gaussian_float(kind), kind)
-        rules[f"greatest, {kind.__name__}"] = (gpu_averages.sides(kind, True), kind)
-        rules[f"smallest, {kind.__name__}"] = (gpu_averages.sides(kind, False), kind)
-        rules[f"ordered, {kind.__name__}"] = (gpu_averages.ordered(kind), kind)
+        rules[f"GOCA, {kind.__name__}"] = (gpu_averages.sides(kind, True), kind)
+        rules[f"SOCA, {kind.__name__}"] = (gpu_averages.sides(kind, False), kind)
+        rules[f"OS, {kind.__name__}"] = (gpu_averages.ordered(kind), kind)
         image = _array(numba.from_dtype(np.dtype(kind)), 2)
         fill = gpu_kernels.fill_levels(kind is np.uint16, True)
         yield f"levels, {kind.__name__}", fill, (image, FLAGS, _array(types.uint32, 1), WHOLE, TALLY, BITS)
@@ -77,7 +77,7 @@ def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
             out = _array(types.float32, 2) if mode == "score" else FLAGS
             ends = (TALLY, PLACES, words, out)
             yield from _passing(name, rule, mode, (image, FLAGS, TABLE, *[WHOLE] * 4), ends)
-            for where in ("places", "blocks") if mode == "search" else ("lines", "blocks"):
+            for where in ("lines", "places", "blocks") if mode == "search" else ("lines", "blocks"):
                 kernel = gpu_rings.ring_by_ring(rule, True, mode, where)
                 more = (*[WHOLE] * 4, SURFACE, _clutter_model(), PLACES, BITS)
                 yield (
@@ -90,22 +90,14 @@ def _passing(
     name: str, rule: Any, mode: Any, begin: tuple[Any, ...], ends: tuple[Any, ...]
 ) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
     """The kernels that pass over the image."""
-    from sarship.cfar.gpu import goca_soca as gpu_sides
-    from sarship.cfar.gpu import os_cfar as gpu_ordered
     from sarship.cfar.gpu import parts as gpu_parts
     from sarship.cfar.gpu import sliding as gpu_kernels
 
     for is_masked in (False, True):
-        label = f"{name}, {mode}{', masked' * is_masked}"
         if isinstance(rule, gpu_parts.Running):
             kernel = gpu_kernels.sliding(rule, is_masked, mode)
+            label = f"{name}, {mode}{', masked' * is_masked}"
             yield label, kernel, (*begin, *[WHOLE] * 5, REAL, SURFACE, _clutter_model(), *ends)
-        elif name.startswith("os") and mode == "search":
-            kernel = gpu_ordered.search_os(rule, is_masked)
-            yield label, kernel, (*begin, *[WHOLE] * 3, REAL, SURFACE, *ends[:-1])
-        elif not name.startswith("os") and (mode == "search" or rule.word is np.uint64):
-            kernel = gpu_sides.sliding_sides(rule, is_masked, mode, name.startswith("goca"))
-            yield label, kernel, (*begin, *[WHOLE] * 4, types.UniTuple(REAL, 2), SURFACE, *ends)
 
 
 def _clutter_model() -> Any:

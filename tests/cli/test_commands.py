@@ -25,7 +25,7 @@ from sarship.model import Hits
 from sarship.pipeline import checkpoints as store
 from sarship.pipeline import first_pass as pipeline
 from sarship.pipeline.results import read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, simulate_product
 from sarship.vessels.find import find_vessels

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -17,8 +16,6 @@ from numpy.typing import NDArray
 from sarship.cfar.cpu import log_levels as cpu_levels
 from sarship.cfar.device import Device, device_of, is_on_device
 from sarship.cfar.goca_soca_os import order_table, side_table
-from sarship.cfar.gpu import goca_soca as gpu_sides
-from sarship.cfar.gpu import os_cfar as gpu_ordered
 from sarship.cfar.gpu import per_pixel as gpu_rings
 from sarship.cfar.gpu import sliding as gpu_kernels
 from sarship.cfar.gpu.parts import Law, Mode, Rule, Running
@@ -51,8 +48,6 @@ BLOCK = 32
 _THREADS = 128
 _BLOCK_BYTES = 47 << 10
 """Shared memory of a block: what every card gives without being asked for more."""
-_MAX_BLOCKS = (1 << 16) - 1
-"""Blocks in the second direction of a grid."""
 _LEVEL_BYTES = 48 << 20
 """Levels laid out at once."""
 _NARROW_RING = 1 << 15
@@ -84,8 +79,8 @@ class Job:
     """A bit for each pixel that is out of all rings; for one pixel alone where the image is searched once."""
     table: Any
     """What the rule compares with for every count of the ring; the smallest count of a ring for sides."""
-    least: tuple[float, float]
-    """No threshold is below this: over the ring's sum; for sides over that of one above or left; over the pixel."""
+    coarse: float
+    """No threshold over the ring's sum is below this."""
     surface: Any
     """Thresholds by count and variance, of more than one entry where there are any; of sides; or places in order."""
     levels: Any
@@ -118,7 +113,7 @@ def new_job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begi
     if is_masked and not is_on_device(valid):
         valid = device.from_host(np.ascontiguousarray(valid))
     rule, clutter_model = _rule(dtype, params), params.clutter_model
-    table, surface, least = _thresholds(params)
+    table, surface, coarse = _thresholds(params)
     scale = cpu_levels.LN_SCALE if clutter_model != "gaussian" else 0.0
     levels = cpu_levels.LN_LEVELS.astype(np.uint32) if scale else _SQUARE_LEVELS
     bounds = ring_surface(params)
@@ -135,7 +130,7 @@ def new_job(image: Any, valid: Any, params: CfarParams, cap: int, out: Any, begi
         is_masked=is_masked,
         taken=device.view(device.zeros(n_bits, np.uint32)),
         table=device.view(device.from_host(table)),
-        least=least,
+        coarse=coarse,
         surface=device.view(device.from_host(surface)),
         levels=device.view(device.from_host(levels if _has_levels(rule) else levels[:1])),
         clutter_model=Law(scale, bounds.least * scale, bounds.variance * scale**2, bounds.steps),
@@ -162,21 +157,16 @@ def _rule(dtype: np.dtype[Any], params: CfarParams) -> Rule:
     return MOMENTS if is_small else SHARP_MOMENTS
 
 
-def _thresholds(params: CfarParams) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
+def _thresholds(params: CfarParams) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Table, surface, and what no threshold is below."""
-    (back_l, back_p), (guard_l, guard_p) = params.outer_shape, params.guard_shape
     if params.average == "os":
-        factor, order, lowest = order_table(params)
-        return np.array(factor), order[None].astype(np.float64), (lowest, lowest)
+        factor, order, _ = order_table(params)
+        return np.array(factor), order[None].astype(np.float64), 0.0
     if params.average != "ca":
-        table = side_table(params)
-        broad, tall = (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
-        # less a rounding error
-        quick = table[1:, broad].min() * (1 - 1e-9), table[1:, tall].min() * (1 - 1e-9)
-        return np.array([params.min_ring], np.float64), np.array(table), quick
+        return np.array([params.min_ring], np.float64), np.array(side_table(params)), 0.0
     factors, entries = ring_table(params), ring_surface(params).entries
     coarse = float(factors[-1]) if params.ring_size < _NARROW_RING else 0.0
-    return np.array(factors), np.array(entries) if entries.size else np.zeros((1, 1)), (coarse, coarse)
+    return np.array(factors), np.array(entries) if entries.size else np.zeros((1, 1)), coarse
 
 
 def new_catch(job: Job, room: int) -> Catch:
@@ -255,48 +245,22 @@ def _levels(job: Job, catch: Catch, start: int, stop: int) -> tuple[Any, int]:
 def _search_band(job: Job, catch: Catch, image: Any, start: int, stop: int, origin: int) -> None:
     """Queue the search of lines of an image that begins at line `origin` of the whole."""
     rule = job.rule
-    if job.params.average == "os" and job.mode == "search":
-        _count_rings(job, catch, start, stop)
-        return
+    n_words = 0
     share = None
     if isinstance(rule, Running):
         n_words = rule.n_sought if job.mode == "search" else rule.n_words
-        bytes_of = partial(_bytes_of, rule, n_words, job.params)
-        share = _share(job, image.shape, stop - start, gpu_kernels.CHUNK, bytes_of)
-    elif job.params.average != "os" and (job.mode == "search" or rule.word is np.uint64):
-        share = _share(job, image.shape, stop - start, gpu_sides.CHUNK, gpu_sides.shared_bytes)
-    if share is None:
+        share = _share(job, rule, n_words, image.shape, stop - start)
+    if not isinstance(rule, Running) or share is None:
         n = (stop - start) * image.shape[1]
         _ring_by_ring(job, catch, image, "lines", start, n, origin, job.device.view(catch.places))
         return
     is_masked = job.is_masked and not _has_levels(rule)
     view = job.device.view
     out = job.out if job.mode == "search" else job.out[start - job.out_line :]
-    found = (view(catch.tally), view(catch.places), view(catch.words), out)
-    lines = (start - origin, stop - origin)
-    begin = (image, job.valid, job.table, *_window(job.params), *lines)
-    if isinstance(rule, Running):
-        kernel = gpu_kernels.sliding(rule, is_masked, job.mode)
-        rest: tuple[Any, ...] = (origin, share.width, share.height, job.least[0], job.surface, job.clutter_model)
-    else:
-        kernel = gpu_sides.sliding_sides(rule, is_masked, job.mode, job.params.average == "goca")
-        rest = (share.width, share.height, job.least, job.surface)
-    _launch(job, kernel, share.grid, share.n_threads, *begin, *rest, *found, n_bytes=share.n_bytes)
-
-
-def _count_rings(job: Job, catch: Catch, start: int, stop: int) -> None:
-    view, tile = job.device.view, gpu_ordered.TILE
-    kernel = gpu_ordered.search_os(job.rule, job.is_masked)
-    for first in range(start, stop, _MAX_BLOCKS * tile):
-        last = min(first + _MAX_BLOCKS * tile, stop)
-        grid = (ceil(job.image.shape[1] / tile), ceil((last - first) / tile))
-        _launch(job, kernel, grid, job.device.most_threads, job.image, job.valid, job.table, *_window(job.params),
-                first, last, job.params.min_ring, job.least[0], job.surface, view(catch.tally), view(catch.places),
-                view(catch.words))  # fmt: skip
-
-
-def _bytes_of(rule: Running, n_words: int, params: CfarParams, n_threads: int) -> int:
-    return gpu_kernels.shared_bytes(rule, n_words, n_threads, params.outer_shape[1])
+    _launch(job, gpu_kernels.sliding(rule, is_masked, job.mode), share.grid, share.n_threads, image, job.valid,
+            job.table, *_window(job.params), start - origin, stop - origin, origin, share.width, share.height,
+            job.coarse, job.surface, job.clutter_model, view(catch.tally), view(catch.places), view(catch.words), out,
+            n_bytes=share.n_bytes)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -310,10 +274,11 @@ class _Share:
     n_bytes: int
 
 
-def _share(job: Job, shape: tuple[int, ...], n_lines: int, chunk: int, bytes_of: Callable[[int], int]) -> _Share | None:
+def _share(job: Job, rule: Running, n_words: int, shape: tuple[int, ...], n_lines: int) -> _Share | None:
     """Shares that keep every processor busy once; None where a window is too wide for the shared memory."""
     device, back_p, back_l = job.device, job.params.outer_shape[1], job.params.outer_shape[0]
-    warp = device.warp
+    chunk, warp = gpu_kernels.CHUNK, device.warp
+    bytes_of = partial(gpu_kernels.shared_bytes, rule, n_words, back_p=back_p)
     n_threads = device.most_threads
     while bytes_of(n_threads) > _BLOCK_BYTES:
         n_threads -= warp

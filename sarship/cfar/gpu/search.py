@@ -21,6 +21,7 @@ from sarship.cfar.device import device_of
 from sarship.cfar.gpu import launch as gpu_job
 from sarship.cfar.gpu.finish import NOTHING, finished, sorted_hits
 from sarship.cfar.gpu.launch import Catch, Job, new_catch, new_job
+from sarship.cfar.gpu.parts import Running
 from sarship.cfar.params import CfarParams
 from sarship.errors import FloodError
 from sarship.model import Hits, Window
@@ -124,7 +125,7 @@ def _hits(job: Job, catch: Catch, *, is_decided: bool) -> Found | None:
         return NOTHING
     if n_found > job.room:
         return None
-    if n_found and not is_decided and job.rule.word is not np.uint64:
+    if n_found and not is_decided and isinstance(job.rule, Running) and not job.rule.is_exact:
         candidates, catch = catch, new_catch(job, n_found)
         gpu_job.search_places(job, catch, candidates.places, n_found)
         n_found = _tallied(job, catch)
