@@ -19,6 +19,7 @@ from sarship.catalog.query import SceneQuery
 from sarship.errors import CatalogError, ProductWarning
 from sarship.geo.antimeridian import recentred, ring_polygon
 from sarship.model import OrbitPass, Polarization, Scene
+from sarship.sentinel1.passes import number_passes
 
 __all__ = [
     "arrange",
@@ -58,8 +59,6 @@ _RESOLUTIONS: Final = "MHF"
 _TIMES: Final = ("start", "stop", "processed")
 _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
-_SLICE_GAP: Final = timedelta(seconds=60)
-"""Slices of one pass follow each other within seconds; the next pass of the same orbit is an hour and a half away."""
 
 
 def query_of(scene_id: str) -> SceneQuery:
@@ -302,15 +301,12 @@ def _rank(scene: Scene) -> tuple[int, datetime, bool, str]:
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
     """The slices of each pass together: one satellite flying by once is one look at a port, however it is cut."""
-    groups: list[list[Scene]] = []
-    latest: dict[tuple[str, int], list[Scene]] = {}
-    for scene in arrange(scenes):
-        group = latest.get((scene.platform, scene.absolute_orbit))
-        if group is not None and scene.start - max(other.stop for other in group) <= _SLICE_GAP:
-            group.append(scene)
-        else:
-            group = latest[scene.platform, scene.absolute_orbit] = [scene]
-            groups.append(group)
+    found = arrange(scenes)
+    start, stop = ([getattr(scene, name).replace(tzinfo=None) for scene in found] for name in ("start", "stop"))
+    numbers = number_passes([scene.platform for scene in found], start, stop)
+    groups: list[list[Scene]] = [[] for _ in np.unique(numbers)]
+    for scene, number in zip(found, numbers, strict=True):
+        groups[number].append(scene)
     return [tuple(group) for group in groups]
 
 
