@@ -12,8 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -31,7 +29,6 @@ from sarship.errors import CredentialError, DownloadError
 __all__ = ["Attempts", "Denied", "Hiccup", "Session", "StallDetector", "interruptions"]
 
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": f"sarship/{__version__}"}
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509})
 """Answers that another try may better."""
 _MAX_REDIRECTS: Final = 10
@@ -84,7 +81,7 @@ class StallDetector:
         Raises
         ------
         Hiccup
-            Over the last `RetryPolicy.read_s` they were too few.
+            If they were too few over the last `RetryPolicy.read_s`.
         """
         self._n_bytes += n_bytes
         elapsed = time.monotonic() - self._start
@@ -131,13 +128,13 @@ class Session:
         Raises
         ------
         Denied
-            The server answers 401 or 403.
+            If the server answers 401 or 403.
         Hiccup
-            There was no answer, or one that another try may better.
+            If there was no answer, or one that another try may better.
         DownloadError
-            No other try will help, or a redirect leads elsewhere or round in a circle.
+            If no other try will help, or a redirect leads elsewhere or round in a circle.
         CredentialError
-            The answer is a web page.
+            If the answer is a web page.
         """
         first = split_url(request.url)
         while (seconds := self._quiet_until.get(first.netloc, 0.0) - time.monotonic()) > 0:
@@ -148,10 +145,11 @@ class Session:
             is_own = is_same_host(first, split_url(url)) or is_listed(split_url(url), request.own_hosts)
             response = _send(url, {**headers, **(secret if is_own else {})}, self.retry_policy, body)
             try:
-                if response.status not in _REDIRECTS or body is not None:
+                location = response.get_redirect_location()
+                if location is False or body is not None:
                     self._check(response, request)
                     return response
-                url = follow(url, response.headers.get("Location", ""), first, request.hosts | request.own_hosts)
+                url = follow(url, location or "", first, request.hosts | request.own_hosts)
             except BaseException:
                 response.close()
                 raise
@@ -322,11 +320,7 @@ def _manager(proxy: str | None) -> urllib3.PoolManager:
 
 def _retry_after(text: str) -> float | None:
     """Seconds that a `Retry-After` asks for, given as seconds or as a date; None where there is none."""
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()):
-        return float(text)
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        return urllib3.Retry().parse_retry_after(text)
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
