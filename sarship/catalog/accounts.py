@@ -1,4 +1,4 @@
-"""The accounts that providers ask for: what `sarship login` stores and where else it is looked for."""
+"""The accounts that providers ask for: the fields that `sarship login` stores, and the other places they may be in."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ ACCOUNTS: Final[dict[str, Account]] = {
         Account(provider="dhus", variables={"user": "DHUS_USER", "password": "DHUS_PASSWORD"}),
     )
 }
-"""Name, as in `sarship login NAME` → account. Two of one provider where it has keys of its own for another door."""
+"""Name, as in `sarship login NAME` → account. Two of one provider that has keys of their own for windows."""

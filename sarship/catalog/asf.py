@@ -45,7 +45,7 @@ _COLLECTIONS: Final = [
 ]
 _HOSTS: Final = ".asf.alaska.edu"
 _STORES: Final = frozenset({".cloudfront.net", ".amazonaws.com", "urs.earthdata.nasa.gov"})
-"""Hosts that its own redirect to: stores with the leave in the address, and the page that wants a log-in."""
+"""Hosts that its own redirect to: stores with a signature in the address, and the login page."""
 _TOKEN_LIFE_S: Final = 43_200.0
 """Tokens last two months; after half a day one is asked for again."""
 _REPORTS: Final = threading.Lock()
@@ -53,7 +53,7 @@ _REPORTS: Final = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AsfCatalog:
-    """The plain GRD products."""
+    """The plain GRD products of the Alaska Satellite Facility, as zips."""
 
     address: str = "https://cmr.earthdata.nasa.gov"
     """Of NASA's catalogue, which asf_search asks."""
@@ -63,12 +63,12 @@ class AsfCatalog:
     n_parallel: ClassVar[int] = 4
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time. Needs no account.
+        """Return the scenes that meet a query, each acquisition once, by time. Needs no account.
 
         Warns
         -----
         ProductWarning
-            For each answer that makes no sense; the others are kept.
+            For each answer that makes no sense; the others are taken.
 
         Raises
         ------
@@ -78,13 +78,13 @@ class AsfCatalog:
         yield from collect(self._ask(query), self._scene, query, public_url(self.address))
 
     def open(self, scene: Scene) -> GrdProduct:
-        """Refused with a `CatalogError`: nothing can be read out of a zip in place."""
+        """Raise `CatalogError`: nothing can be read out of a zip in place."""
         raise CatalogError(
             f"asf gives whole products only: fetch {scene.id} first, or take planetary, which has windows"
         )
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The whole product as a zip: resumed, verified, complete under its name."""
+        """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url = asset_of(scene, "zip")
         if not is_own(url, _HOSTS, self.address):
             raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
@@ -149,9 +149,9 @@ def _plain(product: Any) -> dict[str, Any]:
 
 @contextmanager
 def _no_reports(library: ModuleType) -> Iterator[None]:
-    """asf_search sends what was asked to its makers when an answer is incomplete; it is not ours to send.
+    """Switch off the reports that asf_search sends to its makers when an answer is incomplete: queries are private.
 
-    Nor is it our caller's to hear how it uses its own libraries.
+    Its deprecation warnings are no concern of our caller either.
     """
     with _REPORTS, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -164,7 +164,7 @@ def _no_reports(library: ModuleType) -> Iterator[None]:
 
 
 def _session(library: ModuleType, address: str) -> requests.Session:
-    """A session for asf_search that speaks to one host and believes only lists of products."""
+    """Session for asf_search that speaks to one host and believes only lists of products."""
     source = public_url(address)
     seen = Pages(source)
 

@@ -48,12 +48,12 @@ class DhusCatalog:
     """As many downloads as most hubs allow an account."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time. Hubs want an account even for that.
+        """Return the scenes that meet a query, each acquisition once, by time. Hubs want an account even for that.
 
         Warns
         -----
         ProductWarning
-            For each answer that makes no sense; the others are kept.
+            For each answer that makes no sense; the others are taken.
 
         Raises
         ------
@@ -65,11 +65,11 @@ class DhusCatalog:
         yield from collect(self._ask(query).items(), self._scene, query, public_url(self.address))
 
     def open(self, scene: Scene) -> GrdProduct:
-        """Refused with a `CatalogError`: nothing can be read out of a zip in place."""
+        """Raise `CatalogError`: nothing can be read out of a zip in place."""
         raise CatalogError(f"a hub gives whole products only: fetch {scene.id} first, or take planetary for windows")
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The whole product as a zip: resumed, verified, complete under its name."""
+        """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url, account = asset_of(scene, "zip", self.address), self._account
         if not _UUID.search(url):
             raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")

@@ -1,4 +1,4 @@
-"""Sessions of the libraries that ask catalogues: held to one host, patient, and answers checked before belief."""
+"""HTTP sessions of the libraries that ask catalogues: held to one host, with timeouts and retries; pages checked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def import_extra(name: str, user: str, extra: str) -> ModuleType:
 
 
 def hold_to(session: requests.Session, address: str) -> None:
-    """Have a session speak to the host of an address alone, with timeouts, and try again what may pass."""
+    """Hold a session to the host of an address, with timeouts, and retries of failures that may pass."""
     retries = Retry(
         total=N_ATTEMPTS,
         connect=1,  # a host that is not there: most likely there is no network

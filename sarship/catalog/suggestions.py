@@ -1,4 +1,4 @@
-"""What to say when a search finds nothing: which other question would find something."""
+"""Suggestions after a search that found nothing: another question that would find something."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AROUND: Final = timedelta(days=24)
 
 
 def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
-    """One sentence about a question that found nothing; asks the catalogue up to twice more.
+    """Return one sentence about a question that found nothing; asks the catalogue up to twice more.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
 
 
 def _filters(query: SceneQuery) -> Iterator[tuple[str, str]]:
-    """What was asked for besides place and time, as the command spells it."""
+    """Filters of a query besides place and time, as the command spells them."""
     if query.polarizations:
         yield "polarizations", f"--polarization {' '.join(query.polarizations)}"
     for name, option in (("orbit_pass", "--pass"), ("relative_orbit", "--orbit"), ("platform", "--platform")):

@@ -1,4 +1,4 @@
-"""Tokens that providers give for an account, small questions to their services, and messages when they refuse."""
+"""Tokens of providers, small requests to their services, and messages when they refuse an account."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def shared_tokens(ask: Ask, address: str) -> Tokens:
 
 @cache
 def turns(_store: object, n_parallel: int) -> threading.BoundedSemaphore:
-    """Return the turns of a store, the same for everyone in this process: as many as it may be read by at once."""
+    """Return the semaphore of a store, the same for everyone in this process: so many may read at once."""
     return threading.BoundedSemaphore(n_parallel)
 
 
@@ -85,14 +85,14 @@ def ask_json(
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Ask a provider's service something small.
+    """Return the JSON object that a provider's service answers to a small request.
 
     Parameters
     ----------
     url
         Its address.
     account
-        Whose credentials the question holds, for messages; None where it holds none.
+        Account whose credentials the request holds, for messages; None if it holds none.
     headers
         Of the request.
     form
@@ -133,7 +133,7 @@ def refused(account: Account | None, where: str, status: int | None = None) -> C
 
 @contextmanager
 def says_where(account: Account | None) -> Iterator[None]:
-    """Have a refusal say where the credentials came from."""
+    """Add to a refusal the places that the credentials may have come from."""
     try:
         yield
     except CredentialError as error:

@@ -320,6 +320,8 @@ def _manager(proxy: str | None) -> urllib3.PoolManager:
 
 def _retry_after(text: str) -> float | None:
     """Seconds that a `Retry-After` asks for, given as seconds or as a date; None where there is none."""
+    if re.fullmatch(r"\d{1,9}\.\d+", text.strip()):  # no standard has fractions, but servers do
+        return float(text)
     try:
         return urllib3.Retry().parse_retry_after(text)
     except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
