@@ -73,7 +73,7 @@ class AsfCatalog:
         Raises
         ------
         CatalogError
-            If the service cannot be reached, refuses, or answers nonsense, or asf_search is not there.
+            If the service cannot be reached, refuses, or answers nonsense, or asf_search is not installed.
         """
         yield from collect(self._ask(query), self._scene, query, public_url(self.address))
 
@@ -87,7 +87,7 @@ class AsfCatalog:
         """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url = asset_of(scene, "zip")
         if not is_own(url, _HOSTS, self.address):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
         named = (found for found in self._ask(query_of(scene.id)) if found["url"] == url)
         known: Mapping[str, Any] = next(named, {})
         return fetch_zip(
@@ -104,20 +104,18 @@ class AsfCatalog:
         )
 
     def _scene(self, found: Mapping[str, Any]) -> Scene | None:
-        source, name = public_url(self.address), str(found["sceneName"])
-        if not is_own(str(found["url"]), _HOSTS, self.address):
-            raise CatalogError(f"{source} says of {name} no place where its files are")
+        url = str(found["url"])
         return make_scene(
-            name,
+            str(found["sceneName"]),
             found["geometry"],
-            source=source,
+            source=public_url(self.address),
             start=found["startTime"],
             stop=found["stopTime"],
             relative_orbit=found["pathNumber"],
             orbit_pass=found["flightDirection"],
             processed=found["processed"],
             polarizations=str(found["polarization"]).split("+"),
-            assets={"zip": public_url(str(found["url"]))},
+            assets={"zip": public_url(url)} if is_own(url, _HOSTS, self.address) else {},
         )
 
     def _ask(self, query: SceneQuery) -> list[dict[str, Any]]:
@@ -141,7 +139,7 @@ class AsfCatalog:
 
 
 def _plain(product: Any) -> dict[str, Any]:
-    """The properties of a product, and two that asf_search leaves aside."""
+    """Properties of a product, and two that asf_search leaves out."""
     listed = product.umm.get("AdditionalAttributes") or ()
     processed = [value for one in listed if one.get("Name") == "PROCESSING_DATE" for value in one.get("Values", ())]
     return {**product.properties, "geometry": product.geometry, "processed": processed[0] if processed else None}

@@ -68,7 +68,7 @@ class CdseCatalog:
         url = scene.assets.get("zip", "")
         found = _PRODUCT.search(url)
         if found is None:
-            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search it there")
+            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search for it here first")
         known = ask_json(f"{self.odata}/Products({found[1]})")
         if known.get("Online") is False:
             raise DownloadError(
@@ -93,7 +93,7 @@ class CdseCatalog:
         hrefs = [str(asset.get("href", "")) for asset in (item.get("assets") or {}).values()]
         folders = {found[1] for href in hrefs if (found := _FOLDER.match(href))}
         if len(folders) != 1:
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
+            return {}
         zips = [public_url(href) for href in hrefs if _PRODUCT.search(href) and is_own(href, _HOSTS, self.odata)]
         return {"product": folders.pop(), **({"zip": zips[0]} if zips else {})}
 

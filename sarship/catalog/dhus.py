@@ -58,7 +58,7 @@ class DhusCatalog:
         Raises
         ------
         CatalogError
-            If the hub cannot be reached, refuses, or answers nonsense, or sentinelsat is not there.
+            If the hub cannot be reached, refuses, or answers nonsense, or sentinelsat is not installed.
         CredentialError
             If there is no account, or the hub refuses it.
         """
@@ -72,7 +72,7 @@ class DhusCatalog:
         """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url, account = asset_of(scene, "zip", self.address), self._account
         if not _UUID.search(url):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
         known = find_credentials(account)
         both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
         header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
@@ -96,7 +96,7 @@ class DhusCatalog:
         number, found = entry
         source, url = public_url(self.address), f"{self.address}/odata/v1/Products('{number}')/$value"
         if not _UUID.search(url):
-            raise CatalogError(f"{source} gives {found.get('title')} the number {number!r}, which is none")
+            raise CatalogError(f"{source} gives {found.get('title')} the number {number!r}, which is no UUID")
         return make_scene(
             str(found.get("title")),
             found.get("footprint"),

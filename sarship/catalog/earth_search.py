@@ -13,7 +13,6 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.stac import manifest_address, search_stac
-from sarship.download.addresses import public_url
 from sarship.download.request import Progress
 from sarship.errors import CatalogError
 from sarship.model import Scene
@@ -70,6 +69,4 @@ class EarthSearchCatalog:
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         found = _MANIFEST.fullmatch(manifest_address(item))
-        if found is None:
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
-        return {"product": found[1]}
+        return {"product": found[1]} if found else {}

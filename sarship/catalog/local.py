@@ -75,15 +75,15 @@ class LocalCatalog:
         return target
 
     def _scenes(self) -> list[Scene]:
-        """All of the folder's scenes, from the index where a product has not changed since."""
+        """Scenes of the folder, from the index if a product has not changed since."""
         root = self.folder.resolve()
         if not root.is_dir():
             raise CatalogError(f"{self.folder} is not a folder; give one that holds .SAFE folders or zips of them")
         index = cache_folder() / "index" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
-        kept, found = _read_index(index), {}
+        indexed, found = _read_index(index), {}
         for path in _products(root):
             mark = _mark(path)
-            entry = kept.get(str(path))
+            entry = indexed.get(str(path))
             if entry is None or entry["mark"] != mark:
                 try:
                     entry = {"mark": mark, "scene": scene_as_dict(_read(path))}
@@ -91,7 +91,7 @@ class LocalCatalog:
                     warnings.warn(f"left out: {error}", ProductWarning, stacklevel=3)
                     continue
             found[str(path)] = entry
-        if found != kept:
+        if found != indexed:
             with suppress(OutputError):  # without the index a search is slower, not wrong
                 write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode(), parents=True)
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
@@ -104,7 +104,7 @@ def _place(scene: Scene) -> str:
 
 
 def _read(path: Path) -> Scene:
-    with warnings.catch_warnings():  # what is missing is said when the product is opened to be used
+    with warnings.catch_warnings():  # missing files are reported when the product is opened to be used
         warnings.simplefilter("ignore", ProductWarning)
         return open_grd(path).scene
 

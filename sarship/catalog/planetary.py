@@ -23,7 +23,6 @@ from sarship.catalog.tokens import ask_json, shared_tokens, turns
 from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import FileRequest, Progress
-from sarship.errors import CatalogError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
@@ -63,9 +62,8 @@ class PlanetaryCatalog:
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         href = manifest_address(item)
-        if not is_own(href, _STORES, self.address) or not urlsplit(href).path.endswith("/manifest.safe"):
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
-        return {"product": public_url(href).removesuffix("/manifest.safe")}
+        is_good = is_own(href, _STORES, self.address) and urlsplit(href).path.endswith("/manifest.safe")
+        return {"product": public_url(href).removesuffix("/manifest.safe")} if is_good else {}
 
     def _open(self, scene: Scene) -> tuple[RemoteContainer, StoreFiles]:
         signer = re.sub(r"/stac/v1/?$", "/sas/v1/token/" + _COLLECTION, self.address)

@@ -120,7 +120,7 @@ def make_scene(
     polarizations
         As the catalogue spells them; None if it does not say. The name decides, but one of them has to be known.
     assets
-        Addresses of its files.
+        Addresses of its files; empty if the catalogue gives none that can be believed, None if they do not matter.
 
     Returns
     -------
@@ -136,6 +136,8 @@ def make_scene(
     if found is None:
         return None
     platform, orbit = found["platform"], int(found["orbit"])
+    if assets is not None and not assets:
+        raise CatalogError(f"{source} does not say where the files of {name} are")
     if polarizations is not None and not _POLARIZATIONS & set(map(str, polarizations)):
         told = "+".join(map(str, polarizations))
         raise CatalogError(f"{source} gives {name} the polarisations {told!r}, none of which the radar has")
@@ -145,7 +147,7 @@ def make_scene(
     direction = str(orbit_pass or "").lower()
     if direction not in {"ascending", "descending"} or not str(track).isdigit() or not 1 <= int(str(track)) <= 175:
         told = f"the pass {orbit_pass!r} and the relative orbit {track!r}"
-        raise CatalogError(f"{source} gives {name} {told}, which cannot be; ask it again")
+        raise CatalogError(f"{source} gives {name} {told}, which cannot be right; ask it again")
     return Scene(
         id=found[0],
         platform=platform,
@@ -164,7 +166,7 @@ def make_scene(
 
 
 def _named_or(named: str, told: object, source: str) -> datetime:
-    """The time as told, when it agrees with the name to the second; else the name's."""
+    """Time as the catalogue tells it, if it agrees with the name to the second; else the name's."""
     moment = datetime.strptime(named, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     if told is None:
         return moment
@@ -291,7 +293,7 @@ def asset_of(scene: Scene, name: str, start: str = "") -> str:
     """Return the address of an asset; raise `CatalogError` for a scene of another catalogue."""
     address = scene.assets.get(name, "")
     if not address or not address.startswith(start):
-        raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+        raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
     return address
 
 

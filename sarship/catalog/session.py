@@ -77,7 +77,7 @@ class _OneHost(HTTPAdapter):
         other = urlsplit(request.url or "")
         if other[:2] != urlsplit(self._address)[:2]:
             source, host = public_url(self._address), other.netloc.rpartition("@")[2]
-            raise CatalogError(f"{source} sends on to another host, {host}; it was not followed", catalog=source)
+            raise CatalogError(f"{source} redirects to another host, {host}; it was not followed", catalog=source)
         response: requests.Response = super().send(request, *args, **{**options, "timeout": TIMEOUT_S})
         return response
 
@@ -120,7 +120,7 @@ def no_reply(source: str, status: int | None = None) -> CatalogError:
 
 def no_list(source: str) -> CatalogError:
     """Return the error for an answer that is no list of scenes."""
-    reason = "answered something else than a list of scenes; look whether it is up"
+    reason = "answered something other than a list of scenes; check that it is up"
     return CatalogError(f"{source} {reason}", catalog=source)
 
 

@@ -39,7 +39,7 @@ def search_stac(
     query
         The question.
     assets_of
-        Addresses of the files of an item; raises `CatalogError` for an item without.
+        Addresses of the files of an item; empty if it gives none that can be believed.
 
     Returns
     -------

@@ -40,8 +40,8 @@ def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
         listed = ", ".join(dates[:6])
         return f"with {_AROUND.days} days more on either side there are {_kinds(near)}, on {listed}"
     return (
-        f"there is none within {_AROUND.days} days on either side either; try another catalogue, and look whether the "
-        f"place is right: {_place(query)}"
+        f"there is none within {_AROUND.days} days on either side either; try another catalogue, and check the "
+        f"place: {_place(query)}"
     )
 
 

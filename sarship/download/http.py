@@ -1,4 +1,4 @@
-"""Requests over HTTP: redirects, tokens and answers, with every way they may go wrong given a name.
+"""Requests over HTTP: redirects, credentials, retries and answers, with a name for every failure.
 
 urllib3 is taken because requests (under pystac-client and sentinelsat) and boto3 bring it anyway, and because it adds
 nothing of its own: no credentials read from `~/.netrc`, no redirect followed unasked, and bodies handed over as the
@@ -120,7 +120,7 @@ class Session:
     def ask(
         self, request: FileRequest, headers: Mapping[str, str], *, renew: bool = False, body: bytes | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Ask for a file, follow redirects to the hosts that the request allows, and refuse what is not the file.
+        """Ask for a file, follow redirects to the hosts that the request allows, and refuse other answers.
 
         The headers of `request.authorize` go to the host of `request.url` and to `request.own_hosts` alone. With a
         body the request is a POST, and no redirect is followed.
@@ -174,7 +174,7 @@ class Session:
                 attempts.after(error)
 
     def _check(self, response: urllib3.BaseHTTPResponse, request: FileRequest) -> None:
-        """Let answers with the file's bytes (200 and 206) pass, and name what is wrong with any other."""
+        """Accept answers with the file's bytes (200 and 206); raise the error of any other."""
         status, where = response.status, public_url(request.url)
         if status in {401, 403}:
             with interruptions():
@@ -199,13 +199,13 @@ class Session:
                 202: "it is being brought from the archive; run the download again in an hour",
                 404: "there is no such file; search again for a fresh address",
                 410: "there is no such file any more; search again for a fresh address",
-            }.get(status, "look whether the address and the account are right")
+            }.get(status, "check the address and the account")
             raise DownloadError(f"{where}: the server answered {status}; {hint}", status=status, file=where)
         kind = response.headers.get("Content-Type", "").lower()
         if kind.startswith("text/html") and "htm" not in request.target.suffix:
             raise CredentialError(
                 f"{where}: the server answered a web page instead of the file; "
-                "log in there once, accept its terms, and look whether the credentials are right",
+                "log in there once, accept its terms, and check the credentials",
                 status=status,
             )
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -239,7 +239,7 @@ class Attempts:
                     raise DownloadError(
                         f"{error}; {_NOT_THE_KEYS[error.code]}", status=error.status, file=where
                     ) from None
-                sentence = f"{error}; look whether the account's credentials are right"
+                sentence = f"{error}; check the account's credentials"
                 raise CredentialError(sentence, status=error.status) from None
             self.renew = self._has_renewed = True
             return
@@ -290,7 +290,7 @@ def _send(url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: by
 
 
 def _describe(error: BaseException) -> str:
-    """Return what went wrong with a connection, in words and without addresses."""
+    """Return the fault of a connection, in words and without addresses."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (urllib3.exceptions.SSLError, "the encrypted connection failed"),
         (urllib3.exceptions.NameResolutionError, "the server's name cannot be resolved"),

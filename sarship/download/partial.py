@@ -188,7 +188,7 @@ def hash_name(algorithm: str) -> str:
 
 
 def check_space(folder: Path, n_bytes: int) -> None:
-    """Make sure that so many bytes fit on the folder's disk.
+    """Make sure that `n_bytes` fit on the folder's disk.
 
     Raises
     ------

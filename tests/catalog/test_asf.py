@@ -54,10 +54,10 @@ def test_pages_are_followed(asf, alaska):
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something else than a list"),
-        ((200, {}, b"[]"), "something else than a list"),
-        ((200, {}, b'{"items": 3, "hits": 1}'), "something else than a list"),
-        ((200, {}, b'{"items": [{}], "hits": 1}'), "something else than a list"),
+        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something other than a list"),
+        ((200, {}, b"[]"), "something other than a list"),
+        ((200, {}, b'{"items": 3, "hits": 1}'), "something other than a list"),
+        ((200, {}, b'{"items": [{}], "hits": 1}'), "something other than a list"),
         ((200, {}, b'{"items": [{"meta": {"concept-id": "1"}}], "hits": 1}'), "asf_search cannot read"),
         ((200, {}, b'{"items": [], "hits": 7}'), "sent 0 of 7 scenes"),
         ((200, {"CMR-Search-After": "x"}, b'{"items": [], "hits": 7}'), "sent 0 of 7 scenes"),
@@ -90,9 +90,15 @@ def test_service_that_is_not_there_is_one_sentence(asf):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda umm, _: umm.pop("RelatedUrls"), "no place where its files are"),
-        (lambda umm, _: umm["RelatedUrls"][0].update(URL="https://evil.example/x.zip"), "no place where its files are"),
-        (lambda umm, _: umm["RelatedUrls"][0].update(URL="http://datapool.asf.alaska.edu/x.zip"), "no place"),
+        (lambda umm, _: umm.pop("RelatedUrls"), "does not say where the files of"),
+        (
+            lambda umm, _: umm["RelatedUrls"][0].update(URL="https://evil.example/x.zip"),
+            "does not say where the files of",
+        ),
+        (
+            lambda umm, _: umm["RelatedUrls"][0].update(URL="http://datapool.asf.alaska.edu/x.zip"),
+            "does not say where the files of",
+        ),
         (lambda _, named: named["POLARIZATION"].update(Values=["XX"]), "the polarisations 'XX'"),
         (lambda _, named: named["ASCENDING_DESCENDING"].update(Values=["UP"]), "which cannot be"),
         (lambda umm, _: umm["SpatialExtent"].pop("HorizontalSpatialDomain"), "has a footprint outside the world"),
