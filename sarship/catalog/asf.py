@@ -5,7 +5,6 @@ Questions go through asf_search; files do not, for its downloader neither resume
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
 import warnings
@@ -20,11 +19,10 @@ import requests
 import shapely
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.credentials import find_credentials
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of, collect, make_scene, query_area, query_of
 from sarship.catalog.session import Pages, hold_to, import_extra, is_own, no_list, no_reply, one_sentence
-from sarship.catalog.tokens import ask_json, shared_tokens
+from sarship.catalog.tokens import ask_json, login_header, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
@@ -191,7 +189,5 @@ def _ask_token(identity: str) -> tuple[object, object]:
     account = ACCOUNTS["asf"]
     if token := os.environ.get(account.bearer):
         return token, _TOKEN_LIFE_S
-    known = find_credentials(account)
-    both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
-    header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
-    return ask_json(identity, account, headers=header, form={}).get("access_token"), _TOKEN_LIFE_S
+    answer = ask_json(identity, account, headers=login_header(account), form={})
+    return answer.get("access_token"), _TOKEN_LIFE_S

@@ -5,7 +5,6 @@ Copernicus closed its own hub, sentinelsat's default, in 2023, so the address ha
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -22,7 +21,7 @@ from sarship.catalog.credentials import Account, find_credentials
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of, collect, make_scene, query_area
 from sarship.catalog.session import Pages, hold_to, import_extra, no_list, no_reply, one_sentence
-from sarship.catalog.tokens import ask_json, refused
+from sarship.catalog.tokens import ask_json, login_header, refused
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
@@ -73,9 +72,7 @@ class DhusCatalog:
         url, account = asset_of(scene, "zip", self.address), self._account
         if not _UUID.search(url):
             raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
-        known = find_credentials(account)
-        both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
-        header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
+        header = login_header(account)
         told = ask_json(f"{url.removesuffix('/$value')}?$format=json", account, headers=header).get("d") or {}
         return fetch_zip(
             scene.id,

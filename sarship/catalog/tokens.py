@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -13,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from sarship.catalog.credentials import Account
+from sarship.catalog.credentials import Account, find_credentials
 from sarship.download.addresses import public_url
 from sarship.download.http import Session
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
-__all__ = ["Tokens", "ask_json", "refused", "says_where", "shared_tokens", "turns"]
+__all__ = ["Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
 
 _MARGIN: Final = timedelta(minutes=5)
 """Left of a token's life when a new one is asked for; at most a third of its life."""
@@ -121,6 +122,13 @@ def ask_json(
     if not isinstance(answer, dict):
         raise CatalogError(f"{where} answered something that cannot be read; try again later", catalog=where)
     return answer
+
+
+def login_header(account: Account) -> dict[str, str]:
+    """Return user and password of an account as a server wants them."""
+    known = find_credentials(account)
+    both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
 
 
 def refused(account: Account | None, where: str, status: int | None = None) -> CredentialError | CatalogError:
