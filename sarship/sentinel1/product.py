@@ -356,7 +356,7 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
         warnings.warn(f"{container.id}: {polarization} {reason}", ProductWarning, stacklevel=2)
     wanted = readable or manifest.polarizations
     annotation = annotation_of(container, wanted)
-    noises = {polarization: noise_of(container, polarization) for polarization in wanted}
+    noises: dict[str, Noise | None] = {each: noise_of(container, each) for each in wanted}
     for polarization, noise in noises.items():
         if noise is None or noise.is_zero:
             reason = "has no thermal-noise file" if noise is None else "has a thermal noise of zero everywhere"
@@ -370,7 +370,7 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
         has_noise=not any(noise is None or noise.is_zero for noise in noises.values()),
         annotation=annotation,
         container=container,
-        _noises={**noises},
+        _noises=noises,
     )
 
 
