@@ -173,10 +173,10 @@ def survey(
     task = _Task(
         params=params,
         area=port.area,
-        land=_union(port.masked_land, land),
+        land=_union(port.land_mask, land),
         water=port.water,
         piers=port.piers,
-        waters=port.waters(),
+        waters=port.pier_waters(),
         port=port.name,
     )
     found, failures = _run(sources, task, store, progress)
@@ -203,7 +203,7 @@ def search(
     task = _Task(
         params=params,
         area=area if area is not None or port is None else port.area,
-        land=_union(port.masked_land if port else None, land),
+        land=_union(port.land_mask if port else None, land),
         water=port.water if port else None,
         piers=port.piers if port else gpd.GeoDataFrame({"name": [], "kind": [], "max_distance_m": []}, geometry=[]),
         port=port.name if port else "",

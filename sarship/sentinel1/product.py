@@ -357,10 +357,10 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
     wanted = readable or manifest.polarizations
     annotation = annotation_of(container, wanted)
     noises: dict[str, Noise | None] = {each: noise_of(container, each) for each in wanted}
-    for polarization, noise in noises.items():
+    for name, noise in noises.items():
         if noise is None or noise.is_zero:
             reason = "has no thermal-noise file" if noise is None else "has a thermal noise of zero everywhere"
-            message = f"{container.id}: {polarization} {reason}; its sigma0 keeps the noise"
+            message = f"{container.id}: {name} {reason}; its sigma0 keeps the noise"
             warnings.warn(message, ProductWarning, stacklevel=2)
     return GrdProduct(
         path=container.path,
