@@ -40,12 +40,12 @@ class Plan:
     @cached_property
     def land(self) -> BaseGeometry | None:
         """All that is masked in the image: land and excluded places."""
-        return _union(self.port.masked_land, self.more_land)
+        return _union(self.port.land_mask, self.more_land)
 
     @cached_property
     def waters(self) -> Mapping[str, BaseGeometry]:
         """Waters of each pier, by its name."""
-        return self.port.waters()
+        return self.port.pier_waters()
 
     @cached_property
     def alongside(self) -> BaseGeometry | None:
