@@ -10,8 +10,9 @@ import shapely
 import xarray as xr
 
 from sarship import schema
+from sarship.detection.params import DetectionParams
 from sarship.errors import ProductError
-from sarship.model import DetectionParams, Hits, Scene, Window
+from sarship.model import Hits, Scene, Window
 from sarship.sentinel1.xml import parse_xml
 
 START = datetime(2025, 1, 10, 3, 40, tzinfo=UTC)

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from sarship import cfar
 from sarship.cfar.device import found_on_this_machine
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
 from sarship.errors import DeviceError
-from sarship.model import CfarParams, Hits
+from sarship.model import Hits
 
 __all__ = ["EQUAL", "check_up"]
 

@@ -28,12 +28,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from sarship import cfar
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import threshold_factor
 from sarship.change.array_ops import median_of, spread_out
 from sarship.change.coregistration import correct_shift
 from sarship.change.reference import QUAY_M, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.detection.params import DetectionParams
 from sarship.detection.sidelobes import stands_out
-from sarship.model import CfarParams, DetectionParams, Hits
+from sarship.model import Hits
 from sarship.port.grid import PortGrid, PortImage
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning, SarshipError
-from sarship.model import DetectionParams
 
 if TYPE_CHECKING:
     from sarship.pipeline.first_pass import Progress, Step

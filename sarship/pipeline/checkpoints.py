@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import geopandas as gpd
 
 from sarship.errors import OutputError
-from sarship.pipeline.results import read_table, table_bytes, write_file
+from sarship.files import atomic_folder, write_file
+from sarship.pipeline.results import read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
 __all__ = ["CONTRACTS", "Kept", "Tables", "digest", "files_mark", "keep", "recall"]
@@ -32,21 +32,10 @@ class Kept(NamedTuple):
 
 def keep(place: Path, fingerprint: str, kept: Kept) -> None:
     """Store a scene's tables in a folder that gets its name only when it is complete."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        note = {"fingerprint": fingerprint, "is_simulated": kept.is_simulated}
+    note = {"fingerprint": fingerprint, "is_simulated": kept.is_simulated}
+    with atomic_folder(place) as part:
         for name, frame in kept.tables.items():
             write_file(part / f"{name}.parquet", table_bytes(frame, note))
-        if place.exists():
-            shutil.rmtree(place)
-        part.rename(place)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
-        raise
 
 
 def recall(place: Path, fingerprint: str) -> Kept | None:

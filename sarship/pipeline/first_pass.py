@@ -22,16 +22,20 @@ from shapely.geometry.base import BaseGeometry
 from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
-from sarship.detection.single_image import coverage, detect
+from sarship.detection.params import DetectionParams
+from sarship.detection.seen import coverage
+from sarship.detection.single_image import detect
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
-from sarship.model import DetectionParams, Hits, Scene, Window
+from sarship.files import make_folder, safe_name
+from sarship.model import Hits, Scene, Window
 from sarship.pipeline.checkpoints import CONTRACTS, Kept, Tables, digest, files_mark, keep, recall
-from sarship.pipeline.results import Failure, Provenance, Results, make_folder, safe_name, write_results
+from sarship.pipeline.results import Failure, Provenance, Results, write_results
 from sarship.pipeline.second_pass import Date, check_saved, compare_dates
 from sarship.pipeline.sources import PRODUCTS, Source, sources_of
-from sarship.port.piers import Port, assign_piers
+from sarship.port.port_file import Port
 from sarship.schema import SCENES
 from sarship.sentinel1.product import GrdProduct
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
 

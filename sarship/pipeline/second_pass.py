@@ -26,14 +26,16 @@ from sarship.change.cranes import flag_cranes
 from sarship.change.detection import PortMasks, detect_change, port_masks
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
+from sarship.detection.params import DetectionParams
 from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
-from sarship.model import DetectionParams, Hits, Scene
+from sarship.files import make_folder, safe_name
+from sarship.model import Hits, Scene
 from sarship.pipeline.checkpoints import Kept, digest, keep, recall
-from sarship.pipeline.results import make_folder, safe_name
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port, assign_piers
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.product import GrdProduct
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities
 

@@ -10,7 +10,6 @@ import json
 import math
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -21,14 +20,15 @@ from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from sarship.errors import OutputError, ProductError
+from sarship.errors import ProductError
+from sarship.files import atomic_file, write_file
 from sarship.model import Window
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
 
 if TYPE_CHECKING:
     from sarship.sentinel1.measurement import Keep, Pixels
 
-__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
+__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
 
 GDAL_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
@@ -46,6 +46,7 @@ _LISTING: Final = "listing.json"
 """What the server listed, where it lists."""
 _WINDOW: Final = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)\.npz")
 """File name of a window that is kept: its lines and pixels."""
+_REMEDY: Final = "make room, or name another folder with SARSHIP_CACHE"
 _N_XML: Final = 4
 """XML files fetched at once; no provider allows fewer."""
 _N_TRIES: Final = 5
@@ -174,7 +175,7 @@ def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
     except (OSError, ValueError):
         sizes = files.listing()
         if sizes is not None:
-            write_atomically(kept, json.dumps(sizes).encode())
+            write_file(kept, json.dumps(sizes).encode(), parents=True, remedy=_REMEDY)
         return sizes
     return listed
 
@@ -187,7 +188,7 @@ def _keep(folder: Path, probe: Callable[[], None], window: Window, read: Callabl
             top, left = window.line_start - kept.line_start, window.pixel_start - kept.pixel_start
             return image[top : top + window.shape[0], left : left + window.shape[1]].copy()
     image = _read_patiently(probe, partial(read, window))
-    with _beside(_file_of(folder, window)) as temporary, temporary.open("wb") as stream:
+    with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
         np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
     return image
 
@@ -234,33 +235,6 @@ def _read_patiently(probe: Callable[[], None], read: Callable[[], Pixels]) -> Pi
         except ProductError:
             probe()
     return read()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; making its folder.
-
-    Raises
-    ------
-    OutputError
-        If the disk is full or the folder cannot be written.
-    """
-    with _beside(path) as temporary:
-        temporary.write_bytes(data)
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A temporary name beside a file, renamed to it at the end."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        hint = "make room, or name another folder with SARSHIP_CACHE"
-        raise OutputError(f"{path} cannot be written ({error.strerror}); {hint}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:

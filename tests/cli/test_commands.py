@@ -22,7 +22,7 @@ from sarship.model import Hits
 from sarship.pipeline import checkpoints as store
 from sarship.pipeline import first_pass as pipeline
 from sarship.pipeline.results import read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_product
 
 COMMAND = Path(sys.executable).with_name("sarship")

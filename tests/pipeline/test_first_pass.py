@@ -15,13 +15,13 @@ import pytest
 import shapely
 
 from sarship.counts.passes import are_counted
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
-from sarship.model import DetectionParams
 from sarship.pipeline import first_pass as pipeline
 from sarship.pipeline import sources
 from sarship.pipeline.first_pass import search, survey
 from sarship.pipeline.results import Results, read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
@@ -430,7 +430,7 @@ def test_file_in_the_way(trio, port, tmp_path, searched):
 def test_file_in_the_place_of_a_kept_scene(trio, port, tmp_path):
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / trio[0].stem).write_text("mine")
-    with pytest.raises(OutputError, match="cannot keep this scene"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         survey(trio[:1], port, tmp_path)
     assert [path.name for path in (tmp_path / "scenes").iterdir()] == [trio[0].stem]
 

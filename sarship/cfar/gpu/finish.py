@@ -12,8 +12,9 @@ from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.gpu.rules_integer import COUNT_SHIFT, LN_ZERO, SUM_BITS, TOP_SHIFT
 from sarship.cfar.jit import ABOVE_ONE, compiled
 from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
-from sarship.model import CfarParams, Hits
+from sarship.model import Hits
 
 __all__ = ["NOTHING", "finished", "sorted_hits"]
 
@@ -50,7 +51,7 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
     if words.dtype == np.float64:
         return line, pixel, value, first / second, value / (factors[second.astype(np.int64)] * first)
     count, total = (first >> COUNT_SHIFT).astype(np.int64), (first & SUM_BITS).astype(np.int64)
-    if params.clutter_model == "gamma" or params.shape is not None:
+    if params.clutter_model == "gamma" or params.clutter_shape is not None:
         sums = total.astype(np.float64)
         return line, pixel, value, sums / count, value / (factors[count] * sums)
     surface, scale = ring_surface(params), LN_SCALE if params.clutter_model != "gaussian" else 0.0

@@ -17,8 +17,8 @@ from sarship.cfar.gpu.rules_float import gamma_float, gaussian_float
 from sarship.cfar.gpu.rules_goca_os import goca_soca_rule, os_rule
 from sarship.cfar.gpu.rules_integer import GAMMA_NUMBER, MOMENTS, SHARP_MOMENTS
 from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
-from sarship.model import CfarParams
 
 __all__ = ["BLOCK", "NOWHERE", "Job", "new_catch", "new_job"]
 
@@ -96,7 +96,7 @@ def _rule(dtype: np.dtype[Any], params: CfarParams, *, is_search: bool) -> Rule:
         return os_rule(kind, is_search)
     if params.average != "ca":
         return goca_soca_rule(kind, params.average == "goca")
-    if clutter_model == "gamma" or (clutter_model == "k" and params.shape is not None):
+    if clutter_model == "gamma" or (clutter_model == "k" and params.clutter_shape is not None):
         return GAMMA_NUMBER if is_number else gamma_float(kind)
     if clutter_model == "gaussian" and not is_number:
         return gaussian_float(kind)

@@ -22,8 +22,9 @@ from sarship.cfar.gpu.arguments import Catch
 from sarship.cfar.gpu.finish import NOTHING, finished, sorted_hits
 from sarship.cfar.gpu.job import BLOCK, NOWHERE, Job, new_catch, new_job
 from sarship.cfar.gpu.rule import RunningRule
+from sarship.cfar.params import CfarParams
 from sarship.errors import FloodError
-from sarship.model import CfarParams, Hits, Window
+from sarship.model import Hits, Window
 
 __all__ = ["new_image", "search"]
 
