@@ -17,7 +17,7 @@ from shapely import affinity
 from sarship import cfar, schema
 from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Area, Band, Mask, bands_of
-from sarship.detection.params import DetectionParams, ring_of
+from sarship.detection.params import DetectionParams
 from sarship.model import Window
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def coverage(
         outside the image. The geometry of a row is the part of the waters that was imaged.
     """
     params = params or DetectionParams()
-    ring = ring_of(product, params)
+    ring = params.for_product(product)
     mask = Mask.of(product, land, water)
     rows = [_look(product, area, ring, mask) for area in waters.values()]
     columns = {
@@ -139,8 +139,7 @@ def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask)
     window = _around(inside, product.shape)
     touched = not waters.covers(window).any()
     parts = [
-        _tally(product, band, ring, mask, waters.covers(band.core, touched))
-        for band in bands_of(product, window, ring.outer_shape)
+        _tally(product, band, ring, mask, waters.covers(band.core, touched)) for band in bands_of(product, window, ring)
     ]
     imaged = area
     if not (frame.covers(whole) and all(part.is_complete for part in parts)):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sarship import cfar
 from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Band, Mask, bands_of
-from sarship.detection.params import DetectionParams, ring_of
+from sarship.detection.params import DetectionParams
 from sarship.errors import FloodError, ProductWarning
 from sarship.model import Hits, Window
 
@@ -87,12 +87,12 @@ def detect(
     """
     core = Window(0, product.shape[0], 0, product.shape[1]) if window is None else window
     params = params or DetectionParams()
-    ring = replace(ring_of(product, params), max_hits=MAX_HITS)
+    ring = replace(params.for_product(product), max_hits=MAX_HITS)
     mask = Mask.of(product, land, water)
     found: list[Hits] = []
     has_data = False
     try:
-        for band in bands_of(product, core, ring.outer_shape):
+        for band in bands_of(product, core, ring):
             has_data = has_data or any(image.any() for image in band.images.values())
             found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:

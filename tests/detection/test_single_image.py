@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,6 +118,37 @@ def test_two_polarizations_share_the_false_alarms(product):
     found = detect(product)
     for name in COLUMNS[:-1]:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+CHOICES = [
+    {"clutter_model": "lognormal"},
+    {"clutter_model": "weibull"},
+    {"clutter_model": "k"},
+    {"clutter_model": "k", "clutter_shape": 4.0},
+    {"clutter_model": "gaussian"},
+    {"average": "goca"},
+    {"average": "soca"},
+    {"average": "os"},
+    {"iterations": 3},
+    {"clutter_model": "lognormal", "iterations": 2},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(map(str, choice.values())))
+def test_every_choice_is_that_of_the_bare_detector(product, monkeypatch, choice):
+    """On the whole image, and again in bands whose halo has to hold what the iterations reach."""
+    params = {"guard_m": 60, "training_m": 90, "pfa": 1e-3}
+    expected = cfar.detect_dual(*images(product), replace(ring(product, 1e-3, 6, 9), **choice))
+    found = detect(product, DetectionParams(**params, **choice))
+    assert len(found) > 50
+    for name in COLUMNS[:-1]:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    default = detect(product, DetectionParams(**params))
+    assert not np.array_equal(found.score, default.score)
+    monkeypatch.setattr(bands, "BAND_PIXELS", 130 * 720)
+    assert_same(detect(product, DetectionParams(**params, **choice)), found)
+    window = Window(100, 300, 200, 400)
+    assert_same(detect(product, DetectionParams(**params, **choice), window=window), part_of(found, window))
 
 
 def test_one_polarization_has_all_the_false_alarms(stripmap_product):
