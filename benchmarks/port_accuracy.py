@@ -46,10 +46,11 @@ from sarship.detection.grouping import group_hits
 from sarship.detection.single_image import detect
 from sarship.model import DetectionParams, Hits
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
-from sarship.port.piers import Port, assign_piers, read_port
+from sarship.port.port_file import Port, read_port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import LARGE_PORT, simulate_harbour
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
 

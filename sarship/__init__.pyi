@@ -18,13 +18,13 @@ from sarship.pipeline.results import read_results as read_results
 from sarship.pipeline.surveys import survey as survey
 from sarship.port.grid import PortGrid as PortGrid
 from sarship.port.grid import to_port_grid as to_port_grid
-from sarship.port.piers import Port as Port
-from sarship.port.piers import assign_piers as assign_piers
-from sarship.port.piers import read_port as read_port
+from sarship.port.port_file import Port as Port
+from sarship.port.port_file import read_port as read_port
 from sarship.port.stack import add_scene as add_scene
 from sarship.port.stack import read_reference as read_reference
 from sarship.port.stack import read_stack as read_stack
 from sarship.port.stack import write_reference as write_reference
 from sarship.sentinel1.product import GrdProduct as GrdProduct
 from sarship.sentinel1.product import open_grd as open_grd
+from sarship.vessels.assign import assign_piers as assign_piers
 from sarship.vessels.find import find_vessels as find_vessels

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sarship.catalog.query import Catalog
     from sarship.model import Scene
     from sarship.pipeline.results import Results
-    from sarship.port.piers import Port
+    from sarship.port.port_file import Port
 
 __all__ = ["count"]
 
@@ -62,7 +62,8 @@ def count(
     of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
     """
     from sarship.pipeline import survey
-    from sarship.port.piers import read_polygons, read_port
+    from sarship.port.polygons import read_polygons
+    from sarship.port.port_file import read_port
     from sarship.port.stack import read_reference
 
     if options["saved"] and options["no_reference"]:

@@ -21,9 +21,9 @@ import shapely
 from numpy.typing import NDArray
 
 from sarship.geo.local_plane import Plane
-from sarship.port.piers import vessel_axes
 from sarship.schema import NOT_COUNTED
 from sarship.sentinel1.passes import number_passes, number_slices
+from sarship.vessels.assign import vessel_axes
 
 __all__ = ["are_counted", "group_passes", "seen_by_pass", "vessels_once"]
 

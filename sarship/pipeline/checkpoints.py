@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypedDict, cast
@@ -12,7 +11,8 @@ from typing import Final, TypedDict, cast
 import geopandas as gpd
 
 from sarship.errors import OutputError
-from sarship.pipeline.results import read_table, table_bytes, write_file
+from sarship.files import atomic_folder, write_file
+from sarship.pipeline.results import read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
 __all__ = ["CONTRACTS", "Tables", "digest", "resume"]
@@ -78,23 +78,10 @@ def _read(place: Path, fingerprint: str) -> Tables | None:
 
 
 def _write(place: Path, fingerprint: str, tables: Tables) -> None:
-    """Write the tables to a folder that gets its name only when it is complete."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        note = {"fingerprint": fingerprint, "is_simulated": tables["is_simulated"]}
+    note = {"fingerprint": fingerprint, "is_simulated": tables["is_simulated"]}
+    with atomic_folder(place) as part:
         for name in CONTRACTS:
             write_file(part / f"{name}.parquet", table_bytes(cast("dict[str, gpd.GeoDataFrame]", tables)[name], note))
-        if place.exists():
-            shutil.rmtree(place)
-        part.rename(place)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            message = f"{place}: cannot write this checkpoint ({error.strerror}); choose another folder"
-            raise OutputError(message) from error
-        raise
 
 
 def digest(values: object) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
+from sarship.files import safe_name
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.one_scene import SearchedScene, search_image
 from sarship.pipeline.plan import Plan
-from sarship.pipeline.results import Failure, safe_name
+from sarship.pipeline.results import Failure
 from sarship.pipeline.sources import Source
 from sarship.sentinel1.product import GrdProduct
 

@@ -26,9 +26,9 @@ from sarship.pipeline.checkpoints import Tables
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
 from sarship.port.grid import PortImage
-from sarship.port.piers import assign_piers
 from sarship.schema import SCENES
 from sarship.sentinel1.product import GrdProduct
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities
 

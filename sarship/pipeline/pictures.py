@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sarship._package import __version__
 from sarship.catalog.query import Catalog
+from sarship.files import make_folder, safe_name, write_file
 from sarship.model import Scene
 from sarship.pipeline.plan import Plan
-from sarship.pipeline.results import Results, make_folder, safe_name, write_file
+from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.sources import PRODUCTS, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import open_grd
 

@@ -16,7 +16,7 @@ from sarship.change.detection import PortMasks, port_masks
 from sarship.model import DetectionParams
 from sarship.pipeline.checkpoints import digest
 from sarship.port.grid import PortGrid
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 
 __all__ = ["NO_PORT", "Plan"]
 

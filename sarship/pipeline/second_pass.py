@@ -23,14 +23,14 @@ from sarship.change.detection import detect_change
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
 from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
+from sarship.files import make_folder, safe_name
 from sarship.model import Hits
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.first_pass import Progress, Step
 from sarship.pipeline.one_scene import SearchedScene, search_against
 from sarship.pipeline.plan import Plan
-from sarship.pipeline.results import make_folder, safe_name
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.product import GrdProduct
 

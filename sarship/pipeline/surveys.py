@@ -13,15 +13,16 @@ from shapely.geometry.base import BaseGeometry
 from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
+from sarship.files import make_folder
 from sarship.model import DetectionParams, Scene
 from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene
 from sarship.pipeline.plan import NO_PORT, Plan
-from sarship.pipeline.results import Failure, Provenance, Results, make_folder, write_results
+from sarship.pipeline.results import Failure, Provenance, Results, write_results
 from sarship.pipeline.second_pass import check_saved, run_second_pass
 from sarship.pipeline.sources import PRODUCTS, sources_of
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 from sarship.vessels.flags import flag_lasting
 
 __all__ = ["search", "survey"]

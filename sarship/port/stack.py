@@ -7,7 +7,6 @@ adds to it without touching them, in any order.
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -18,10 +17,10 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from sarship.errors import OutputError, ReferenceImageError
-from sarship.files import netcdf_bytes, read_netcdf
+from sarship.errors import ReferenceImageError
+from sarship.files import atomic_folder, write_file
 from sarship.port.grid import PortGrid
-from sarship.schema import PORT_SIGMA0, REFERENCE
+from sarship.schema import PORT_SIGMA0, REFERENCE, netcdf_bytes, read_netcdf
 from sarship.sentinel1.passes import number_passes
 
 __all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]
@@ -49,15 +48,11 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     OutputError
         The folder cannot be written to.
     """
-    folder = Path(folder)
-    place, part = folder / f"{name}.zarr", folder / f".{name}.part"
+    place = Path(folder) / f"{name}.zarr"
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
-    attrs |= {name: str(image[name].to_numpy()) for name in TIMES if name in image.coords} | {
-        "fingerprint": fingerprint
-    }
-    attrs |= {"polarizations": [str(each) for each in image["polarization"].to_numpy()]}
-    try:
-        shutil.rmtree(part, ignore_errors=True)
+    attrs |= {key: str(image[key].to_numpy()) for key in TIMES if key in image.coords}
+    attrs |= {"fingerprint": fingerprint, "polarizations": [str(each) for each in image["polarization"].to_numpy()]}
+    with atomic_folder(place, parents=True) as part:
         group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
         for polarization in attrs["polarizations"]:
             values = image.sel(polarization=polarization).to_numpy()
@@ -65,11 +60,6 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
                 polarization, shape=values.shape, dtype="float32", fill_value=np.nan, dimension_names=("y", "x")
             )
             array[:] = values
-        shutil.rmtree(place, ignore_errors=True)
-        part.rename(place)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
     return place
 
 
@@ -165,15 +155,7 @@ def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
     OutputError
         The file cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write this file ({error.strerror}); choose another place") from error
-    return path
+    return write_file(path, netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
 
 
 def read_reference(path: str | Path) -> xr.Dataset:

@@ -16,7 +16,7 @@ from sarship.change.reference import fit_reference
 from sarship.errors import ReferenceImageError
 from sarship.model import DetectionParams
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.schema import PORT_SIGMA0
 
 N_DATES = 15

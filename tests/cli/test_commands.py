@@ -21,7 +21,7 @@ from sarship.errors import OutputError
 from sarship.model import Hits
 from sarship.pipeline import checkpoints, one_scene
 from sarship.pipeline.results import read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_product
 
 COMMAND = Path(sys.executable).with_name("sarship")

@@ -19,7 +19,7 @@ from sarship.errors import OutputError, ProductWarning
 from sarship.model import DetectionParams
 from sarship.pipeline import one_scene, search, sources, survey
 from sarship.pipeline.results import Results, read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
@@ -429,7 +429,7 @@ def test_file_in_the_way(trio, port, tmp_path, searched):
 def test_file_in_the_place_of_a_checkpoint(trio, port, tmp_path):
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / trio[0].stem).write_text("mine")
-    with pytest.raises(OutputError, match="cannot write this checkpoint"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         survey(trio[:1], port, tmp_path)
     assert [path.name for path in (tmp_path / "scenes").iterdir()] == [trio[0].stem]
 

@@ -11,7 +11,7 @@ from sarship.model import Hits
 from sarship.pipeline import search
 from sarship.plots import plot_port_page
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
 
 
