@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from sarship.cli import main
 from sarship.pipeline.demo import run_demo
-from sarship.pipeline.results import read_results
+from sarship.pipeline.result_files import read_results
 
 N_DATES = 4
 """The fewest that are compared with the empty port; the demo itself takes twice as many."""

@@ -18,7 +18,8 @@ from sarship.counts.passes import are_counted
 from sarship.errors import OutputError, ProductWarning
 from sarship.model import DetectionParams
 from sarship.pipeline import one_scene, search, sources, survey
-from sarship.pipeline.results import Results, read_results
+from sarship.pipeline.result_files import read_results
+from sarship.pipeline.results import Results
 from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
