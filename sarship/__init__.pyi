@@ -7,8 +7,8 @@ from sarship.change.detection import port_masks as port_masks
 from sarship.change.reference import fit_reference as fit_reference
 from sarship.counts.by_pier import count_by_pier as count_by_pier
 from sarship.counts.visits import find_visits as find_visits
+from sarship.detection.params import DetectionParams as DetectionParams
 from sarship.detection.single_image import detect as detect
-from sarship.model import DetectionParams as DetectionParams
 from sarship.model import Hits as Hits
 from sarship.model import Scene as Scene
 from sarship.model import Window as Window

@@ -75,15 +75,69 @@ class ReferenceImageError(FileError, ValueError):
 
 
 class CatalogError(SarshipError, ValueError):
-    """A catalogue that cannot be reached, refuses, answers nonsense, or a question that it cannot be asked."""
+    """A catalogue that cannot be reached, refuses or answers nonsense, or a question that it cannot be asked.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the answer; None where there was no answer, or none over HTTP.
+    catalog
+        Address of the catalogue without secrets; None where none was asked.
+
+    Examples
+    --------
+    >>> error = CatalogError("it answered 503; try again later", status=503, catalog="https://stac.example.org/v1")
+    >>> error.status, error.catalog
+    (503, 'https://stac.example.org/v1')
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, catalog: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.catalog = catalog
 
 
 class CredentialError(SarshipError, RuntimeError):
-    """Credentials that are missing, refused, or kept where others can read them. Never says what they are."""
+    """Credentials that are missing, refused, or readable by others. Never says what they are.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the answer; None where no server was asked.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DownloadError(SarshipError, RuntimeError):
-    """A file that could not be fetched whole; what had arrived is kept, and the next run goes on from there."""
+    """A file that could not be fetched whole; the bytes that arrived stay, and the next run goes on from there.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the last answer; None where there was no answer, or its status was not at fault.
+    file
+        Name or address of the file, without secrets; None where no single file is at fault.
+
+    Examples
+    --------
+    >>> error = DownloadError("the server answered 404", status=404, file="https://example.org/image.tiff")
+    >>> error.status, error.file
+    (404, 'https://example.org/image.tiff')
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, file: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.file = file
 
 
 class DeviceError(SarshipError, RuntimeError):

@@ -18,6 +18,7 @@ from sarship.cli.common import (
     land_option,
     leave,
     params_of,
+    pier_pfa_option,
     print_json,
     say_failures,
 )
@@ -47,6 +48,7 @@ __all__ = ["count"]
 @click.option("--no-reference", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
 @click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
 @detection_options
+@pier_pfa_option
 @as_json_option
 def count(
     *,
@@ -70,7 +72,7 @@ def count(
         raise click.UsageError("give --reference or --no-reference, not both")
     if bool(products) == bool(options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to; one of the two")
-    params = params_of({name: options[name] for name in ("pfa", "guard_m", "training_m", "min_length_m", "gpu")})
+    params = params_of(options)
     harbour = read_port(port_file)
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)

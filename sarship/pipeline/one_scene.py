@@ -19,7 +19,8 @@ import xarray as xr
 
 from sarship.change.cranes import flag_cranes
 from sarship.change.detection import detect_change
-from sarship.detection.single_image import coverage, detect
+from sarship.detection.seen import coverage
+from sarship.detection.single_image import detect
 from sarship.errors import ProductWarning
 from sarship.model import Hits, Scene, Window
 from sarship.pipeline.checkpoints import Tables

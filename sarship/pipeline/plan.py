@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship._package import __version__
 from sarship.change.detection import PortMasks, port_masks
-from sarship.model import DetectionParams
+from sarship.detection.params import DetectionParams
 from sarship.pipeline.checkpoints import digest
 from sarship.port.grid import PortGrid
 from sarship.port.port_file import Port

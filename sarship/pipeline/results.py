@@ -15,7 +15,7 @@ import xarray as xr
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.visits import find_visits
-from sarship.model import DetectionParams
+from sarship.detection.params import DetectionParams
 
 __all__ = ["KEY", "SIMULATED", "Failure", "Provenance", "Results"]
 

@@ -13,8 +13,9 @@ from shapely.geometry.base import BaseGeometry
 from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
+from sarship.detection.params import DetectionParams
 from sarship.files import make_folder
-from sarship.model import DetectionParams, Scene
+from sarship.model import Scene
 from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene

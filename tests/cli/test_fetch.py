@@ -15,7 +15,7 @@ from servers.stac import STORE, TOKEN, StacServer, serve_stac
 from sarship import open_grd, read_results
 from sarship.catalog.credentials import Account, credentials_file, find_credentials
 from sarship.cli import main
-from sarship.download.http import RetryPolicy
+from sarship.download import RetryPolicy
 from sarship.pipeline import one_scene
 
 SECRET = TOKEN.partition("=")[2]

@@ -15,8 +15,8 @@ import pytest
 import shapely
 
 from sarship.counts.passes import are_counted
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
-from sarship.model import DetectionParams
 from sarship.pipeline import one_scene, search, sources, survey
 from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results

@@ -15,9 +15,9 @@ import xarray as xr
 from builders.tables import BLANK
 
 from sarship import __version__
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
 from sarship.files import write_file
-from sarship.model import DetectionParams
 from sarship.pipeline import result_files
 from sarship.pipeline.result_files import read_results, read_table, write_results
 from sarship.pipeline.results import Failure, Provenance, Results

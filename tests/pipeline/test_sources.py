@@ -12,7 +12,7 @@ from servers.stac import STORE, StacServer, serve_stac
 from sarship import read_port, read_results, survey
 from sarship.catalog import completeness, open_catalog
 from sarship.catalog.query import Catalog, SceneQuery
-from sarship.download.http import RetryPolicy
+from sarship.download import RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
 from sarship.pipeline import one_scene
 

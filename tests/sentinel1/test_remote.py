@@ -16,7 +16,7 @@ from shapely import box
 from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.catalog.query import SceneQuery
-from sarship.download.http import RetryPolicy
+from sarship.download import RetryPolicy
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.remote import GDAL_OPTIONS
