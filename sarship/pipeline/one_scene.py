@@ -87,7 +87,7 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     Raises
     ------
     ProductError
-        The product cannot be read, or does not touch the area, which is not around piers or may be swapped.
+        The product cannot be read, or does not touch the area; with piers, only if it would were they not swapped.
     """
     masks = {"land": plan.land, "water": plan.port.water}
     product.check_polarizations()

@@ -452,7 +452,7 @@ def test_scene_cannot_leave_the_folder(trio, port, tmp_path, monkeypatch, name):
 
 
 def test_vessels_stand_alone(surveyed):
-    """The GeoJSON opens in any GIS, and says itself that it is made up."""
+    """The GeoJSON opens in any GIS, and says itself that it is simulated."""
     frame = gpd.read_file(surveyed.folder / "vessels.geojson")
     assert len(frame) == len(surveyed.results.vessels)
     collection = json.loads((surveyed.folder / "vessels.geojson").read_text("utf-8"))
