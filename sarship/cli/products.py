@@ -147,7 +147,7 @@ def detect(
     from sarship.cli.tables import vessels_text
     from sarship.files import write_file
     from sarship.pipeline import search
-    from sarship.pipeline.results import table_bytes, vessels_bytes
+    from sarship.pipeline.result_files import table_bytes, vessels_bytes
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
