@@ -1,6 +1,6 @@
-"""The frozen data that every floor speaks: scenes, windows, detector parameters, hits.
+"""Frozen data that all rooms share: scenes, windows, detector parameters, hits.
 
-Nothing here computes on pixels, and nothing here imports more than NumPy, so that any floor may use it.
+Nothing here computes on pixels, and nothing here imports more than NumPy, so that any room may use it.
 """
 
 from __future__ import annotations
