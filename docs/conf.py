@@ -28,7 +28,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "sarship"
 html_copy_source = False
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
-html_sidebars = {"index": []}
+html_sidebars = {"index": [], "tutorial": []}
 
 default_role = "py:obj"  # a name in backticks is code, and a link where it is documented
 autodoc_member_order = "bysource"

@@ -70,7 +70,7 @@ def blocks_of(page: Path) -> list[Block]:
             further = (n for n in range(k, len(lines)) if lines[n].strip() and not lines[n].startswith("    "))
             stop = next(further, len(lines))
             body, language, indent = lines[k:stop], "", 4
-        text = "\n".join(line[indent:] for line in body if not line.startswith(":tags:"))
+        text = "\n".join(line[indent:] for line in body if not line.startswith("%"))  # a notebook's own commands
         if not language:  # a command or what one prints
             language = "sh" if text.split()[0] in COMMANDS else "text"
         blocks.append(Block(page, k + 1 + bool(start), language.split()[0], text, mark[1] if mark else ""))
