@@ -32,7 +32,7 @@ from scipy import special
 
 from benchmarks.pages import ROOT, write_between
 from sarship import cfar
-from sarship.model import ClutterModel, RingAverage
+from sarship.cfar.params import ClutterModel, RingAverage
 
 PFA: Final = 1e-6
 ENL: Final = 4.4

@@ -24,7 +24,7 @@ from benchmarks.pages import ROOT, write_between
 from benchmarks.seas import CORRELATED_ENL, ENL, LOG_DEVIATION, WEIBULL_SHAPE, Draw
 from sarship import cfar
 from sarship.cfar import CfarParams
-from sarship.model import RingAverage
+from sarship.cfar.params import RingAverage
 
 SIDE: Final = 4000
 N_PIXELS: Final = 2.08e8

@@ -32,8 +32,8 @@ from scipy import special
 from benchmarks.pages import ROOT, write_between
 from sarship import cfar
 from sarship.cfar.device import found_on_this_machine, new_device
+from sarship.cfar.params import CfarParams, ClutterModel, RingAverage
 from sarship.errors import DeviceError
-from sarship.model import CfarParams, ClutterModel, RingAverage
 
 HERE: Final = Path(__file__).parent
 RESULTS: Final = HERE / "gpu.json"

@@ -60,7 +60,7 @@ SEAS: Final[dict[str, tuple[Draw, float, dict[str, Way]]]] = {
     f"K, shape {TEXTURE:g}, {ENL} looks": (
         partial(textured, TEXTURE),
         float(k_distribution.factor_of(PFA, TEXTURE, ENL)),
-        {"k": WAYS["k"], "k, shape given": {"clutter_model": "k", "shape": TEXTURE}},
+        {"k": WAYS["k"], "k, shape given": {"clutter_model": "k", "clutter_shape": TEXTURE}},
     ),
     f"lognormal, deviation {LOG_DEVIATION}": (
         lognormal,

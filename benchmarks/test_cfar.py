@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sarship import cfar
-from sarship.model import ClutterModel, RingAverage
+from sarship.cfar.params import ClutterModel, RingAverage
 
 SIDE = int(os.environ.get("SARSHIP_BENCHMARK_SIDE", "2048"))
 ENL = 4.4

@@ -27,8 +27,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.device import is_on_device
 from sarship.cfar.dispatch import check_image, check_lines, check_valid, new_image, search
-from sarship.cfar.speckle import measure_correlation, measure_enl
-from sarship.model import CfarParams, Hits
+from sarship.cfar.enl import measure_correlation, measure_enl
+from sarship.cfar.params import CfarParams
+from sarship.model import Hits
 
 if TYPE_CHECKING:
     from sarship.cfar.gpu.streaming import detect_streamed, to_device, to_host

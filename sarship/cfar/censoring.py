@@ -22,9 +22,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sarship.cfar.jit import in_order
+from sarship.cfar.params import CfarParams
 from sarship.cfar.tiles import read_only, work
 from sarship.errors import FloodError
-from sarship.model import CfarParams, Window
+from sarship.model import Window
 
 __all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_iteratively", "selected", "wide_lines"]
 

@@ -23,10 +23,11 @@ from sarship.cfar.device import is_on_device
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.jit import ABOVE_ONE, in_order
 from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
 from sarship.cfar.tiles import blocks, split, work
 from sarship.errors import FloodError
-from sarship.model import CfarParams, Hits, Window
+from sarship.model import Hits, Window
 
 __all__ = ["check_image", "check_lines", "check_valid", "new_image", "search"]
 
@@ -166,7 +167,7 @@ def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Cal
         return side_table(params), search_sides
     if params.average == "os":
         return order_table(params), partial(cpu_ordered.search_tile, min_ring=params.min_ring)
-    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.shape is not None):
+    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.clutter_shape is not None):
         return ring_table(params), cpu.search_tile if is_number else cpu_float.search_tile
     is_log = params.clutter_model != "gaussian"
     if is_number or is_log:

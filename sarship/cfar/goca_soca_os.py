@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from sarship.model import CfarParams
+from sarship.cfar.params import CfarParams
 
 __all__ = [
     "FACTORS",

@@ -19,7 +19,7 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 from scipy.optimize import elementwise
 
 from sarship.cfar.effective_samples import ring_of
-from sarship.model import CfarParams
+from sarship.cfar.params import CfarParams
 
 __all__ = [
     "SPIKIEST",
@@ -291,7 +291,7 @@ def ring_surface(params: CfarParams) -> Surface:
     Interpolated between the entries and, linearly in 1/count, between the rows: the error stays under 0.1 % of the
     threshold for orders from 0.5 on and 30 independent pixels (tested). There is no decision with fewer than sixteen.
     """
-    if params.clutter_model != "k" or params.shape is not None:
+    if params.clutter_model != "k" or params.clutter_shape is not None:
         return NO_SURFACE
     return _ring_surface(replace(params, max_hits=1, iterations=1))
 

@@ -20,7 +20,7 @@ from scipy.optimize import elementwise
 from sarship.cfar import goca_soca_os as averages
 from sarship.cfar import k_distribution
 from sarship.cfar.effective_samples import Ring, ring_of
-from sarship.model import CfarParams, ClutterModel, RingAverage
+from sarship.cfar.params import CfarParams, ClutterModel, RingAverage
 
 __all__ = ["pfa_of", "ring_table", "threshold_factor"]
 
@@ -47,7 +47,7 @@ def threshold_factor(
     enl: ArrayLike,
     count: ArrayLike,
     effective_sample_ratio: ArrayLike = 1.0,
-    shape: ArrayLike = np.inf,
+    clutter_shape: ArrayLike = np.inf,
     average: RingAverage = "ca",
     sides: ArrayLike = 4,
     rank: float = 0.75,
@@ -65,8 +65,8 @@ def threshold_factor(
         in `sarship.cfar.goca_soca_os`.
     `k`
         The factor multiplies the ring's mean power, as for gamma, whose speckle is multiplied here by a texture of
-        order `shape`; infinite for gamma itself. Solved from `k_distribution.pfa_of`: the tail by numerical integration
-        over the texture, with the spread of the ring's mean in it. Where the ring gives the shape too, see
+        order `clutter_shape`; infinite for gamma itself. Solved from `k_distribution.pfa_of`: the tail by numerical
+        integration over the texture, with the spread of the ring's mean in it. Where the ring gives the shape too, see
         `k_distribution.ring_surface`.
     `lognormal`
         The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
@@ -97,7 +97,7 @@ def threshold_factor(
         Number of pixels in the ring, at least 1; in each of its sides for `goca` and `soca`.
     independent
         Independent pixels for each pixel of the ring.
-    shape
+    clutter_shape
         Order of the texture, small for a spiky sea; only k depends on it.
     average, rank
         As in `CfarParams`; only gamma has others than the mean.
@@ -115,7 +115,7 @@ def threshold_factor(
     pfa = np.asarray(pfa, np.float64)
     if not np.all((pfa > 0) & (pfa < 1)):
         raise ValueError(f"pfa must lie in (0, 1), got {pfa}")
-    pfa, enl, ring, shape = _arguments(clutter_model, pfa, enl, count, effective_sample_ratio, shape)
+    pfa, enl, ring, shape = _arguments(clutter_model, pfa, enl, count, effective_sample_ratio, clutter_shape)
     if average != "ca":
         return _averaged(
             averages.FACTORS, (clutter_model, average), pfa, enl, (count, effective_sample_ratio, sides, rank)
@@ -130,7 +130,7 @@ def pfa_of(
     enl: ArrayLike,
     count: ArrayLike,
     effective_sample_ratio: ArrayLike = 1.0,
-    shape: ArrayLike = np.inf,
+    clutter_shape: ArrayLike = np.inf,
     average: RingAverage = "ca",
     sides: ArrayLike = 4,
     rank: float = 0.75,
@@ -144,7 +144,7 @@ def pfa_of(
     factor = np.asarray(factor, np.float64)
     if not np.all(factor >= 0):
         raise ValueError(f"a threshold factor cannot be negative, got {factor}")
-    factor, enl, ring, shape = _arguments(clutter_model, factor, enl, count, effective_sample_ratio, shape)
+    factor, enl, ring, shape = _arguments(clutter_model, factor, enl, count, effective_sample_ratio, clutter_shape)
     if average != "ca":
         return _averaged(
             averages.PFAS, (clutter_model, average), factor, enl, (count, effective_sample_ratio, sides, rank)
@@ -268,7 +268,7 @@ def _arguments(clutter_model: str, first: ArrayLike, *others: ArrayLike) -> Argu
     if not np.all((effective_sample_ratio > 0) & (effective_sample_ratio <= 1)):
         raise ValueError(f"effective_sample_ratio must lie in (0, 1], got {effective_sample_ratio}")
     if not np.all(shape > 0):
-        raise ValueError(f"shape must be positive, infinite for no texture, got {shape}")
+        raise ValueError(f"clutter_shape must be positive, infinite for no texture, got {shape}")
     return np.asarray(first, np.float64), enl, ring_of(count, effective_sample_ratio), shape
 
 
@@ -291,7 +291,7 @@ def ring_table(params: CfarParams) -> NDArray[np.float64]:
 @lru_cache(maxsize=32)
 def _ring_table(params: CfarParams) -> NDArray[np.float64]:
     size = params.ring_size
-    if params.clutter_model == "k" and params.shape is None:
+    if params.clutter_model == "k" and params.clutter_shape is None:
         return k_distribution.ring_rows(params)
     spread = np.geomspace(1, size, TABLE_NODES).round()
     nodes = np.unique(np.concatenate([np.arange(1, min(EXACT_COUNTS, size) + 1), spread, [size]]))
@@ -313,14 +313,14 @@ def _ring_table(params: CfarParams) -> NDArray[np.float64]:
 
 
 def _factors(params: CfarParams, count: F64) -> F64:
-    shape = np.inf if params.shape is None else params.shape
+    shape = np.inf if params.clutter_shape is None else params.clutter_shape
     return threshold_factor(
         params.clutter_model,
         params.pfa,
         enl=params.enl,
         count=count,
         effective_sample_ratio=params.effective_sample_ratio,
-        shape=shape,
+        clutter_shape=shape,
     )
 
 

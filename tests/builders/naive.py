@@ -34,14 +34,16 @@ def judge_of(image, params: CfarParams):
         return os_judge(params)
     if params.average != "ca":
         return side_judge(params, is_number)
-    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.shape is not None):
+    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.clutter_shape is not None):
         return mean_judge(params, is_number)
     return moment_judge(params, is_number)
 
 
 def powers(image, params: CfarParams, valid=None):
     """Power of every pixel as exact Python numbers, None where there is no data."""
-    is_log = params.clutter_model in {"lognormal", "weibull"} or (params.clutter_model == "k" and params.shape is None)
+    is_log = params.clutter_model in {"lognormal", "weibull"} or (
+        params.clutter_model == "k" and params.clutter_shape is None
+    )
     least, most = (1e-200, 1e200) if is_log else (0, np.inf)
     keep = np.ones(image.shape, bool) if valid is None else valid
     rows = []

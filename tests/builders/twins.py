@@ -20,7 +20,7 @@ WAYS = {
     "lognormal": {"clutter_model": "lognormal"},
     "weibull": {"clutter_model": "weibull"},
     "k": {"clutter_model": "k"},
-    "k, shape given": {"clutter_model": "k", "shape": 2.0},
+    "k, shape given": {"clutter_model": "k", "clutter_shape": 2.0},
     "gaussian": {"clutter_model": "gaussian"},
     "goca": {"average": "goca"},
     "soca": {"average": "soca"},
@@ -135,7 +135,7 @@ def assert_twins_agree(search, tie=0.0):
     np.testing.assert_array_equal(hits.value, image[found].astype(float) ** (2 if is_number else 1))
     differs = found != (score > 1)
     assert np.all(np.abs(score[differs] - 1) < tie), "only a tie may fall either way"
-    is_whole = is_number and (params.clutter_model in {"gamma", "gaussian"} or params.shape is not None)
+    is_whole = is_number and (params.clutter_model in {"gamma", "gaussian"} or params.clutter_shape is not None)
     np.testing.assert_allclose(hits.clutter, clutter[found], rtol=0 if is_whole else 1e-12)
     np.testing.assert_array_equal(np.isnan(got), np.isnan(score))
     np.testing.assert_allclose(got, np.minimum(score, SINGLE.max), rtol=3e-7, atol=SINGLE.tiny)

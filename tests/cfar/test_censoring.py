@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sarship import cfar
 from sarship.cfar import CfarParams
+from sarship.cfar.params import ClutterModel, RingAverage
 from sarship.errors import FloodError
-from sarship.model import ClutterModel, RingAverage
 
 WAYS = [{"clutter_model": clutter_model} for clutter_model in get_args(ClutterModel)] + [
     {"average": name} for name in get_args(RingAverage)[1:]

@@ -195,14 +195,14 @@ def test_false_alarms_of_a_spiky_sea_come_at_their_rate(dtype, shape):
     clutter = rng.gamma(3, 1 / 3, (1200, 1200)) * rng.gamma(4.4, 1 / 4.4, (1200, 1200))
     clutter = (np.sqrt(clutter) * 500).astype(dtype) if dtype == np.uint16 else clutter.astype(dtype)
     for pfa in (1e-2, 1e-3):
-        n_hits = cfar.mask(clutter, CfarParams(clutter_model="k", pfa=pfa, shape=shape)).sum()
+        n_hits = cfar.mask(clutter, CfarParams(clutter_model="k", pfa=pfa, clutter_shape=shape)).sum()
         assert n_hits == pytest.approx(pfa * clutter.size, rel=0.1)
 
 
 def test_a_given_shape_needs_the_mean_alone():
     rng = np.random.default_rng(2)
     image = (np.sqrt(rng.gamma(2, 1 / 2, (40, 50)) * rng.gamma(4.4, 1 / 4.4, (40, 50))) * 300).astype(np.uint16)
-    params = CfarParams(clutter_model="k", shape=2.0, pfa=1e-2, guard=1, training=3)
+    params = CfarParams(clutter_model="k", clutter_shape=2.0, pfa=1e-2, guard=1, training=3)
     np.testing.assert_array_equal(cfar.mask(image, params), naive.judged(image, params)[0] > 1)
     assert cfar.mask(image, params).sum() < cfar.mask(image, CfarParams(pfa=1e-2, guard=1, training=3)).sum()
 

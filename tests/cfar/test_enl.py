@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sarship.cfar.speckle import measure_correlation, measure_enl
+from sarship.cfar.enl import measure_correlation, measure_enl
 
 
 def speckle(shape, enl, sigma=0.0, seed=0):

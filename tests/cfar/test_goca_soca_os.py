@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import integrate, special
 
 from sarship.cfar.goca_soca_os import order_of, order_table, side_table
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import pfa_of, threshold_factor
-from sarship.model import CfarParams
 
 SIDES = ["goca", "soca"]
 

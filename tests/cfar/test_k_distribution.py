@@ -10,8 +10,8 @@ from scipy import integrate, special
 
 from sarship.cfar import k_distribution
 from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
-from sarship.model import CfarParams
 
 ENL = 4.4
 
@@ -33,7 +33,7 @@ def bessel_pfa(factor, shape, enl):
 @pytest.mark.parametrize("shape", [0.3, 1, 3, 10, 40])
 @pytest.mark.parametrize("enl", [1, 4.4, 20])
 def test_factor_gives_its_pfa_by_the_bessel_form(pfa, shape, enl):
-    factor = float(threshold_factor("k", pfa, enl=enl, count=1e14, shape=shape))
+    factor = float(threshold_factor("k", pfa, enl=enl, count=1e14, clutter_shape=shape))
     assert bessel_pfa(factor, shape, enl) == pytest.approx(pfa, rel=1e-7)
 
 
@@ -42,7 +42,7 @@ def test_without_texture_it_is_gamma(count):
     pfa = np.array([1e-1, 1e-3, 1e-6, 1e-12])
     gamma = threshold_factor("gamma", pfa, enl=ENL, count=count)
     np.testing.assert_allclose(threshold_factor("k", pfa, enl=ENL, count=count), gamma, rtol=1e-6)
-    np.testing.assert_allclose(threshold_factor("k", pfa, enl=ENL, count=count, shape=1e6), gamma, rtol=1e-4)
+    np.testing.assert_allclose(threshold_factor("k", pfa, enl=ENL, count=count, clutter_shape=1e6), gamma, rtol=1e-4)
 
 
 @given(st.floats(-12, -0.31), st.floats(0.1, 1000), st.floats(0.5, 50), st.integers(16, 60_000), st.floats(0.5, 1))
@@ -51,7 +51,7 @@ def test_pfa_of_is_the_inverse(log_pfa, shape, enl, count, effective_sample_rati
     assume(
         count * effective_sample_ratio >= 8 * ((1 + 1 / shape) * (1 + 1 / enl) - 1)
     )  # else the ring's mean is no measure
-    ring = {"enl": enl, "count": count, "effective_sample_ratio": effective_sample_ratio, "shape": shape}
+    ring = {"enl": enl, "count": count, "effective_sample_ratio": effective_sample_ratio, "clutter_shape": shape}
     factor = threshold_factor("k", 10**log_pfa, **ring)
     assert pfa_of("k", factor, **ring) == pytest.approx(10**log_pfa, rel=1e-6)
     assert pfa_of("k", factor * 1.01, **ring) < 10**log_pfa
@@ -69,7 +69,7 @@ def rings(shape, count, n_rings):
 @pytest.mark.parametrize("shape", [1, 3, 10])
 def test_a_given_shape_gives_its_pfa_over_rings_drawn_from_it(shape, count, pfa, within):
     mean, _, _ = rings(shape, count, 1000)
-    factor = threshold_factor("k", pfa, enl=ENL, count=count, shape=shape)
+    factor = threshold_factor("k", pfa, enl=ENL, count=count, clutter_shape=shape)
     assert k_distribution.pfa_of(factor * mean, shape, ENL).mean() == pytest.approx(pfa, rel=within)
 
 
@@ -116,6 +116,6 @@ def test_no_decision_where_a_ring_cannot_tell_the_shape():
 @pytest.mark.parametrize("shape", [0, -1, np.nan])
 def test_bad_shapes_are_named(shape):
     with pytest.raises(ValueError, match=f"shape .* {shape}"):
-        threshold_factor("k", 1e-6, enl=ENL, count=100, shape=shape)
+        threshold_factor("k", 1e-6, enl=ENL, count=100, clutter_shape=shape)
     with pytest.raises(ValueError, match=f"shape .* {shape}"):
-        CfarParams(clutter_model="k", shape=shape)
+        CfarParams(clutter_model="k", clutter_shape=shape)

@@ -6,8 +6,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import integrate, special
 
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import pfa_of, ring_table, threshold_factor
-from sarship.model import CfarParams
 
 
 def gamma_pfa(factor, enl, count):
