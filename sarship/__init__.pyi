@@ -12,10 +12,10 @@ from sarship.detection.single_image import detect as detect
 from sarship.model import Hits as Hits
 from sarship.model import Scene as Scene
 from sarship.model import Window as Window
-from sarship.pipeline.first_pass import survey as survey
 from sarship.pipeline.pictures import write_pictures as write_pictures
 from sarship.pipeline.results import Results as Results
 from sarship.pipeline.results import read_results as read_results
+from sarship.pipeline.surveys import survey as survey
 from sarship.port.grid import PortGrid as PortGrid
 from sarship.port.grid import to_port_grid as to_port_grid
 from sarship.port.port_file import Port as Port

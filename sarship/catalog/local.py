@@ -16,7 +16,7 @@ import shapely
 
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_dict
-from sarship.download.fetch import Progress
+from sarship.download.request import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
 from sarship.files import atomic_file, atomic_folder, write_file
 from sarship.model import Scene

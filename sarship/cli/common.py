@@ -174,7 +174,7 @@ def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
             bar.total = step.total
             bar.n = step.done
             share = f" {step.message}" if step.state == "fetching" else ""
-            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state}{share}", refresh=False)
+            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state.replace('_', ' ')}{share}", refresh=False)
             bar.refresh()
 
         def pictures(done: int, total: int) -> None:

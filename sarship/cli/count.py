@@ -63,7 +63,7 @@ def count(
     """Count the vessels at the piers of PORT, a GeoJSON file: in every PRODUCT, or with --from and --to in every scene
     of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
     """
-    from sarship.pipeline.first_pass import survey
+    from sarship.pipeline import survey
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
     from sarship.port.stack import read_reference

@@ -146,7 +146,7 @@ def detect(
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.cli.tables import vessels_text
     from sarship.files import write_file
-    from sarship.pipeline.first_pass import search
+    from sarship.pipeline import search
     from sarship.pipeline.results import table_bytes, vessels_bytes
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port

@@ -22,8 +22,7 @@ from sarship.detection.params import DetectionParams
 from sarship.detection.single_image import detect
 from sarship.errors import OutputError
 from sarship.model import Hits
-from sarship.pipeline import checkpoints as store
-from sarship.pipeline import first_pass as pipeline
+from sarship.pipeline import checkpoints, one_scene
 from sarship.pipeline.results import read_results
 from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
@@ -470,7 +469,7 @@ def test_full_disk(small, tmp_path, monkeypatch):
     def full(path, content):
         raise OutputError(f"{path}: cannot write this file (No space left on device)")
 
-    monkeypatch.setattr(store, "write_file", full)
+    monkeypatch.setattr(checkpoints, "write_file", full)
     stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"))
     assert "No space left" in stderr
     assert not (tmp_path / "out" / "results.json").exists()
@@ -495,7 +494,7 @@ def test_interrupted_says_how_to_go_on(small, tmp_path, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "detect", stop)
+    monkeypatch.setattr(one_scene, "detect", stop)
     stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"), code=130)
     assert "run the same command to go on" in stderr
 
