@@ -1,4 +1,4 @@
-"""The second pass of a survey: what is compared with the empty port, what is not and says so, and what is kept."""
+"""The second pass over the scenes: against the empty port, or not and why, and resumed from its checkpoints."""
 
 import shutil
 
