@@ -27,7 +27,10 @@ from sarship.cfar.tiles import read_only, work
 from sarship.errors import FloodError
 from sarship.model import Window
 
-__all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_iteratively", "selected", "wide_lines"]
+__all__ = [
+    "BLOCK", "Censor", "Found", "Kernel", "Place", "Surroundings", "joined", "search_iteratively", "selected",
+    "wide_lines",
+]  # fmt: skip
 
 BLOCK = 128
 """Lines and pixels of a block on the CPU."""
@@ -38,8 +41,10 @@ _NO_SCORES = np.empty((0, 0), np.float32)
 I64 = NDArray[np.int64]
 Found = tuple[NDArray[Any], ...]
 """Lines and pixels of hits, and what comes with them: clutter and scores on the CPU."""
-Kernel = Callable[[NDArray[np.generic], NDArray[np.bool_], tuple[int, int, int, int], NDArray[np.float32]], Found]
-"""Search of a part of an image with its mask: the hits of a place in it, or its scores."""
+Place = tuple[int, int, int, int]
+"""First line and the one after the last, first pixel and the one after the last."""
+Kernel = Callable[..., Found]
+"""(part of an image, its mask, place in it, scores to be filled, maximum number of hits) → hits of the place."""
 Near = Callable[[list[Window], I64, I64], Found]
 """(blocks, places that are taken out from now on, all places that are) → hits of the blocks."""
 
@@ -178,7 +183,7 @@ class Surroundings:
         place = (back_l, back_l + height, back_p, back_p + width)
         keep = known & ~out_of_rings
         with in_order(out) as room:
-            line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, room)
+            line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, room, part.size)
         parts: list[Found] = [(line - back_l, pixel - back_p, clutter, score)]
         points = np.argwhere(out_of_rings[core] & known[core])
         for start in range(0, len(points), _AT_ONCE):
@@ -202,7 +207,7 @@ class Surroundings:
         known[back_l, middle] = True
         place = (back_l, back_l + 1, 0, image.shape[1])
         line_scores = np.empty((1, image.shape[1]) if out.size else (0, 0), np.float32)
-        _, pixel, clutter, score = self.kernel(read_only(image), read_only(known), place, line_scores)
+        _, pixel, clutter, score = self.kernel(read_only(image), read_only(known), place, line_scores, image.size)
         if out.size:
             out[points[:, 0], points[:, 1]] = line_scores[0, middle]
         wanted = pixel % width == back_p

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from sarship.cfar.dispatch import check_image, check_valid
+from sarship.cfar.inputs import check_image, check_valid
 
 __all__ = ["measure_correlation", "measure_enl"]
 

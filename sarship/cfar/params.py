@@ -142,6 +142,11 @@ class CfarParams:
         return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
 
     @property
+    def is_by_mean(self) -> bool:
+        """True if the threshold depends on the ring's mean and count alone."""
+        return self.clutter_model == "gamma" or (self.clutter_model == "k" and self.clutter_shape is not None)
+
+    @property
     def halo(self) -> int:
         """Lines that a band needs on either side to be decided as in the whole image; one more a pass as hits grow."""
         return self.outer_shape[0] + (self.iterations - 1) * (self.outer_shape[0] + 1)

@@ -31,7 +31,9 @@ def _moment_scores(
 ) -> None:
     """Decide found pixels as the CPU does, from the exact sums of their rings."""
     for i in range(score.size):
-        score[i] = cpu_moments._score(level[i], count[i], total[i], low[i], top[i], table, surface, rule)
+        score[i] = cpu_moments.moment_score(
+            level[i], cpu_moments.Sums(count[i], total[i], low[i], top[i]), cpu_moments.Limits(table, surface, rule, 0)
+        )
 
 
 def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64, value: F64) -> Found:

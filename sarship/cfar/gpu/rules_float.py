@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import ca_float as cpu_float
+from sarship.cfar.cpu import rows
 from sarship.cfar.cpu import two_parameter_float as cpu_float_moments
 from sarship.cfar.gpu.parts import Device, Running, made_once, make_centred, make_direct, on_device
 from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, any_level, same_words
@@ -16,8 +16,18 @@ __all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_scor
 
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's sum or spread that a float32 score does not show."""
+_SMALLEST = 1e-250
+"""Spreads below this are taken as none when candidates are sought: their squares underflow."""
 
-_float_may_be = on_device(cpu_float_moments._may_be_hit)
+
+@on_device
+def _float_may_be(
+    value: float, count: float, total: float, square: float, factor: float, error: float, error_2: float
+) -> Any:
+    """Return True if a pixel could be a hit, however the running sums have drifted."""
+    above = count * value - (total - error)
+    spread = count * (square * (1 - 1e-12) - error_2) - (total + error) * (total + error) - _SMALLEST
+    return (above >= 0) & (above * above >= factor * spread)
 
 
 @on_device
@@ -115,7 +125,7 @@ def gamma_float(real: type) -> Running:
         n_sought=1,
         ring=make_direct,
         level=real,
-        power=finite(real, cpu_float.LARGEST),
+        power=finite(real, rows.LARGEST),
         lift=sum_and_count,
         change=_float_change,
         may_hold=_sum_may_hold,

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import ca_float as cpu_float
 from sarship.cfar.cpu import goca_soca as cpu_sides
+from sarship.cfar.cpu import rows
 from sarship.cfar.gpu.parts import Device, Rule, made_once, on_device
 from sarship.cfar.gpu.rules_float import finite, sum_and_count, sum_score
 from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, packed, squared
@@ -85,7 +85,7 @@ def sides(kind: type, is_goca: bool) -> Rule:
     return Rule(
         word=np.uint64 if is_number else np.float64,
         level=np.uint32 if is_number else kind,
-        power=squared if is_number else finite(kind, cpu_float.LARGEST),
+        power=squared if is_number else finite(kind, rows.LARGEST),
         lift=packed if is_number else sum_and_count,
         n_words=3,
         ring=_make_goca if is_goca else _make_soca,
@@ -150,7 +150,7 @@ def ordered(kind: type) -> Rule:
     return Rule(
         word=np.float64,
         level=np.float64,
-        power=_wide_square if kind is np.uint16 else finite(kind, cpu_float.LARGEST),
+        power=_wide_square if kind is np.uint16 else finite(kind, rows.LARGEST),
         lift=sum_and_count,
         n_words=2,
         ring=_make_os,
