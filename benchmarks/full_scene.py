@@ -53,7 +53,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     from sarship import cfar
     from sarship.detection import bands
     from sarship.detection import single_image as detection
-    from sarship.port import piers
+    from sarship.port import polygons
     from sarship.sentinel1 import product as grd
     from sarship.vessels import find as vessels
 
@@ -86,7 +86,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     setattr(grd.GrdProduct, "bands", waited(grd.GrdProduct.bands))  # noqa: B010
 
     product = timed("open", grd.open_grd)(package)
-    area = timed("mask", piers.read_polygons)(land)
+    area = timed("mask", polygons.read_polygons)(land)
     hits = detection.detect(product, land=area)
     found = timed("group", vessels.find_vessels)(hits, product)
     total = time.perf_counter() - begin

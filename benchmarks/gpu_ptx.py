@@ -27,92 +27,85 @@ CAPABILITY: Final = (9, 0)
 
 types: Any = numba.types
 WHOLE, REAL = types.int64, types.float64
+Kernel = tuple[str, Any, tuple[Any, ...]]
 
 
 def _array(kind: Any, n_axes: int) -> Any:
     return types.Array(kind, n_axes, "C")
 
 
-FLAGS, BITS, TALLY = _array(types.boolean, 2), _array(types.uint32, 2), _array(types.uint64, 1)
-PLACES, TABLE, SURFACE = _array(WHOLE, 2), _array(REAL, 1), _array(REAL, 2)
+FLAGS, BITS, PLACES = _array(types.boolean, 2), _array(types.uint32, 2), _array(WHOLE, 2)
 
 
 class _Card:
     compute_capability = CAPABILITY
 
 
-def kernels() -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
+def _typed(kind: type, *fields: Any) -> Any:
+    """Return the type of a named tuple."""
+    return types.BaseTuple.from_types(fields, kind)
+
+
+def kernels() -> Iterator[Kernel]:
     """Every kernel with its name and the types that it is called with."""
     # the modules of kernels make device functions when they load, which asks for a card
     dispatcher: Any = import_module("numba.cuda.dispatcher")
     dispatcher.get_current_device = _Card
-    from sarship.cfar.gpu import per_pixel as gpu_rings
-    from sarship.cfar.gpu import rules_float as gpu_float_rules
-    from sarship.cfar.gpu import rules_goca_os as gpu_averages
-    from sarship.cfar.gpu import rules_integer as gpu_rules
-    from sarship.cfar.gpu import sliding as gpu_kernels
+    from sarship.cfar.gpu import arguments, per_pixel, rules_float, rules_goca_os, rules_integer
 
     kind: Any
     rules: dict[str, tuple[Any, Any]] = {
-        "gamma, uint16": (gpu_rules.GAMMA_NUMBER, np.uint16),
-        "two moments": (gpu_rules.MOMENTS, np.uint32),
-        "two moments, three words": (gpu_rules.SHARP_MOMENTS, np.uint32),
+        "gamma, uint16": (rules_integer.GAMMA_NUMBER, np.uint16),
+        "two parameters": (rules_integer.MOMENTS, np.uint32),
+        "two parameters, three words": (rules_integer.SHARP_MOMENTS, np.uint32),
     }
     for kind in (np.uint16, np.float32, np.float64):
         if kind is not np.uint16:
-            rules[f"gamma, {kind.__name__}"] = (gpu_float_rules.gamma_float(kind), kind)
-            rules[f"gaussian, {kind.__name__}"] = (gpu_float_rules.gaussian_float(kind), kind)
-        rules[f"greatest, {kind.__name__}"] = (gpu_averages.sides(kind, True), kind)
-        rules[f"smallest, {kind.__name__}"] = (gpu_averages.sides(kind, False), kind)
-        rules[f"ordered, {kind.__name__}"] = (gpu_averages.ordered(kind), kind)
-        image = _array(numba.from_dtype(np.dtype(kind)), 2)
-        fill = gpu_kernels.fill_levels(kind is np.uint16, True)
-        yield f"levels, {kind.__name__}", fill, (image, FLAGS, _array(types.uint32, 1), WHOLE, TALLY, BITS)
-        yield f"gather, {kind.__name__}", gpu_rings.gather, (image, PLACES, WHOLE, TABLE)
-    yield "mark", gpu_rings.mark, (PLACES, WHOLE, WHOLE, WHOLE, BITS)
-    for name, (rule, kind) in rules.items():
-        image = _array(numba.from_dtype(np.dtype(kind)), 2)
-        words = _array(numba.from_dtype(np.dtype(rule.word)), 2)
-        for mode in ("search", "score", "mask"):
-            out = _array(types.float32, 2) if mode == "score" else FLAGS
-            ends = (TALLY, PLACES, words, out)
-            yield from _passing(name, rule, mode, (image, FLAGS, TABLE, *[WHOLE] * 4), ends)
-            for where in ("places", "blocks") if mode == "search" else ("lines", "blocks"):
-                kernel = gpu_rings.ring_by_ring(rule, True, mode, where)
-                more = (*[WHOLE] * 4, SURFACE, _clutter_model(), PLACES, BITS)
-                yield (
-                    f"{name}, {mode}, rings of {where}", kernel,
-                    (image, FLAGS, TABLE, *[WHOLE] * 4, *more, *ends),
-                )  # fmt: skip
+            rules[f"gamma, {kind.__name__}"] = (rules_float.gamma_float(kind), kind)
+            rules[f"gaussian, {kind.__name__}"] = (rules_float.gaussian_float(kind), kind)
+        rules[f"GOCA, {kind.__name__}"] = (rules_goca_os.goca_soca_rule(kind, True), kind)
+        rules[f"SOCA, {kind.__name__}"] = (rules_goca_os.goca_soca_rule(kind, False), kind)
+        pixels = _pixels(kind)
+        fill = per_pixel.fill_levels(kind is np.uint16, True)
+        tally = _array(types.uint64, 1)
+        yield f"levels, {kind.__name__}", fill, (pixels, _array(types.uint32, 1), WHOLE, tally, BITS)
+        yield f"gather, {kind.__name__}", per_pixel.gather, (pixels, PLACES, WHOLE, _array(REAL, 1))
+        yield f"censor, {kind.__name__}", per_pixel.censor, (pixels, PLACES, WHOLE)
+    modes: tuple[arguments.Mode, ...] = ("search", "score", "mask")
+    for mode in modes:
+        for name, (rule, kind) in rules.items():
+            yield from _searches(f"{name}, {mode}", rule, kind, mode)
+        for kind in (np.uint16, np.float32, np.float64):
+            rule = rules_goca_os.os_rule(kind, mode == "search")
+            yield from _searches(f"OS, {kind.__name__}, {mode}", rule, kind, mode)
 
 
-def _passing(
-    name: str, rule: Any, mode: Any, begin: tuple[Any, ...], ends: tuple[Any, ...]
-) -> Iterator[tuple[str, Any, tuple[Any, ...]]]:
-    """The kernels that pass over the image."""
-    from sarship.cfar.gpu import goca_soca as gpu_sides
-    from sarship.cfar.gpu import os_cfar as gpu_ordered
-    from sarship.cfar.gpu import parts as gpu_parts
-    from sarship.cfar.gpu import sliding as gpu_kernels
+def _pixels(kind: type) -> Any:
+    from sarship.cfar.gpu.arguments import Pixels
 
-    for is_masked in (False, True):
-        label = f"{name}, {mode}{', masked' * is_masked}"
-        if isinstance(rule, gpu_parts.Running):
-            kernel = gpu_kernels.sliding(rule, is_masked, mode)
-            yield label, kernel, (*begin, *[WHOLE] * 5, REAL, SURFACE, _clutter_model(), *ends)
-        elif name.startswith("os") and mode == "search":
-            kernel = gpu_ordered.search_os(rule, is_masked)
-            yield label, kernel, (*begin, *[WHOLE] * 3, REAL, SURFACE, *ends[:-1])
-        elif not name.startswith("os") and (mode == "search" or rule.word is np.uint64):
-            kernel = gpu_sides.sliding_sides(rule, is_masked, mode, name.startswith("goca"))
-            yield label, kernel, (*begin, *[WHOLE] * 4, types.UniTuple(REAL, 2), SURFACE, *ends)
+    return _typed(Pixels, _array(numba.from_dtype(np.dtype(kind)), 2), FLAGS, BITS, WHOLE)
 
 
-def _clutter_model() -> Any:
-    from sarship.cfar.gpu.parts import Law
+def _searches(name: str, rule: Any, kind: type, mode: Any) -> Iterator[Kernel]:
+    """The kernels that decide pixels by a rule."""
+    from sarship.cfar.gpu import per_pixel, sliding
+    from sarship.cfar.gpu.arguments import Catch, RingShape, Strips, Thresholds, TwoParameterModel
+    from sarship.cfar.gpu.rule import RunningRule
 
-    typeof: Any = numba.typeof
-    return typeof(Law(1.0, 1.0, 1.0, 1.0))
+    model = _typed(TwoParameterModel, *[REAL] * 4)
+    thresholds = _typed(Thresholds, _array(REAL, 1), _array(REAL, 2), REAL, model)
+    words, out = _array(numba.from_dtype(np.dtype(rule.word)), 2), _array(types.float32, 2)
+    catch = _typed(Catch, _array(types.uint64, 1), PLACES, words, out if mode == "score" else FLAGS, WHOLE)
+    begin = (_pixels(kind), _typed(RingShape, *[WHOLE] * 4), thresholds)
+    if isinstance(rule, RunningRule):
+        for is_masked in (False, True):
+            kernel = sliding.sliding(rule, is_masked, mode)
+            yield f"{name}{', masked' * is_masked}", kernel, (*begin, _typed(Strips, *[WHOLE] * 4), catch)
+    places: tuple[per_pixel.Place, ...] = ("lines", "listed", "blocks")
+    for place in places:
+        if place != "listed" or mode == "search":
+            kernel = per_pixel.ring_by_ring(rule, True, mode, place)
+            yield f"{name}, rings of {place}", kernel, (*begin, PLACES, WHOLE, WHOLE, catch)
 
 
 def assembled(kernel: Any, signature: tuple[Any, ...], folder: Path) -> str:

@@ -29,7 +29,8 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from sarship import cfar
 from sarship.detection.grouping import group_hits
-from sarship.model import DetectionParams, Hits
+from sarship.detection.params import DetectionParams
+from sarship.model import Hits
 from sarship.vessels import sizes
 from sarship.vessels.boxes import fit_boxes, weigh_hits
 from sarship.vessels.find import find_vessels

@@ -43,13 +43,15 @@ from sarship.change.detection import PortMasks, detect_change, port_masks
 from sarship.change.reference import fit_reference
 from sarship.counts.passes import are_counted
 from sarship.detection.grouping import group_hits
+from sarship.detection.params import DetectionParams
 from sarship.detection.single_image import detect
-from sarship.model import DetectionParams, Hits
+from sarship.model import Hits
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
-from sarship.port.piers import Port, assign_piers, read_port
+from sarship.port.port_file import Port, read_port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import LARGE_PORT, simulate_harbour
+from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
 

@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "\n".join(lines)
     print(text)
     if options.write:
-        write_between(ROOT / "docs" / "reference.md", "port_speed", text)
+        write_between(ROOT / "docs" / "change_detection.md", "port_speed", text)
     return 0
 
 

@@ -26,8 +26,9 @@ from scipy.optimize import minimize
 from benchmarks.opensarship import AT_A_QUAY, CELL_M2, DATA, ENL, SPACING_M, in_box, measured, read_chips, search
 from sarship import cfar
 from sarship.detection.grouping import group_hits
+from sarship.detection.params import DetectionParams
 from sarship.detection.sidelobes import stands_out
-from sarship.model import DetectionParams, Hits
+from sarship.model import Hits
 from sarship.vessels import splitting
 from sarship.vessels.boxes import HitPlaces, fit_boxes, weigh_hits
 

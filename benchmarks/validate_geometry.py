@@ -98,8 +98,8 @@ def measure(annotation: Annotation) -> dict[str, float]:
 def there_and_back(annotation: Annotation) -> float:
     """Largest difference, in pixels, of `to_image(to_map(…))` over a grid of the image and a rim around it."""
     geometry = annotation.geometry
-    line = np.linspace(-100, annotation.n_lines + 99, GRID)[:, None]
-    pixel = np.linspace(-100, annotation.n_pixels + 99, GRID)[None, :]
+    line = np.linspace(-100, geometry.shape[0] + 99, GRID)[:, None]
+    pixel = np.linspace(-100, geometry.shape[1] + 99, GRID)[None, :]
     back = geometry.to_image(*geometry.to_map(line, pixel))
     return float(max(np.max(np.abs(back[0] - line)), np.max(np.abs(back[1] - pixel))))
 
@@ -107,7 +107,7 @@ def there_and_back(annotation: Annotation) -> float:
 def sea_shift_m(annotation: Annotation) -> float:
     """How far from its place on the ellipsoid the middle of the image lies on the sea surface, metres."""
     geometry = annotation.geometry
-    middle = (annotation.n_lines - 1) / 2, (annotation.n_pixels - 1) / 2
+    middle = (geometry.shape[0] - 1) / 2, (geometry.shape[1] - 1) / 2
     _, pixel = geometry.to_image(*geometry.to_map(*middle), 0.0)
     return float(abs(pixel - middle[1]) * geometry.pixel_spacing_m)
 
@@ -115,11 +115,12 @@ def sea_shift_m(annotation: Annotation) -> float:
 def seconds_per_million(annotation: Annotation) -> tuple[float, float]:
     """Time of `to_map` and `to_image` for a million points."""
     generator, n = np.random.default_rng(0), 100_000
-    line, pixel = generator.uniform(0, annotation.n_lines, n), generator.uniform(0, annotation.n_pixels, n)
+    geometry = annotation.geometry
+    line, pixel = generator.uniform(0, geometry.shape[0], n), generator.uniform(0, geometry.shape[1], n)
     start = time.perf_counter()
-    lon, lat = annotation.geometry.to_map(line, pixel)
+    lon, lat = geometry.to_map(line, pixel)
     middle = time.perf_counter()
-    annotation.geometry.to_image(lon, lat)
+    geometry.to_image(lon, lat)
     return (middle - start) * 1e6 / n, (time.perf_counter() - middle) * 1e6 / n
 
 

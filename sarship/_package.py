@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 __all__ = ["__version__", "lazy_names"]
 
-__version__: Final = "0.1.0"
+__version__ = "0.1.0"
 
 
 def lazy_names(package: str, file: str) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:

@@ -1,14 +1,19 @@
-"""What sarship raises and warns when the input, not the code, is at fault.
+"""Errors and warnings about the input or the surroundings, not the code.
 
-Every message says what was wrong, with the value, and what to do about it. The command line prints the
-message of a `SarshipError` without a traceback and exits with a non-zero code.
+A message says what was wrong, with the value, and what to do about it; attributes carry the same as data. The command
+line prints the message of a `SarshipError` without a traceback and exits with a non-zero status.
 """
+
+from __future__ import annotations
+
+from os import PathLike
 
 __all__ = [
     "CatalogError",
     "CredentialError",
     "DeviceError",
     "DownloadError",
+    "FileError",
     "FloodError",
     "OutputError",
     "PortError",
@@ -20,52 +25,140 @@ __all__ = [
 
 
 class SarshipError(Exception):
-    """Base of every error that the user's input or surroundings can cause."""
+    """Base of every error that the input or the surroundings can cause."""
 
 
-class ProductError(SarshipError, ValueError):
-    """A radar product that is missing, damaged, incomplete or of a kind sarship does not read."""
+class FileError(SarshipError):
+    """Base of the errors about one file or folder.
+
+    Parameters
+    ----------
+    message
+        The sentence that the user reads.
+    path
+        The file or folder, or the address of one on a server; None where the error is not about one.
+    """
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.path = None if path is None else str(path)
 
 
-class PortError(SarshipError, ValueError):
-    """A port or polygon file that is missing, malformed or not where the product is."""
+class ProductError(FileError, ValueError):
+    """A radar product that is missing, damaged, incomplete or of a kind that sarship does not read.
+
+    >>> ProductError("a.SAFE does not exist", path="a.SAFE").path
+    'a.SAFE'
+    """
 
 
-class ReferenceImageError(SarshipError, ValueError):
-    """A stack of dates or a reference that is damaged, or of another port, grid or orbit than what it is used on."""
+class PortError(FileError, ValueError):
+    """A port or polygon file that is missing, malformed or not in the product's area.
+
+    Parameters
+    ----------
+    message, path
+        As in every error about a file.
+    feature
+        Name of the feature in the file, or its number from 1 where it has no name; None for the whole file.
+    """
+
+    def __init__(
+        self, message: str, *, path: str | PathLike[str] | None = None, feature: str | int | None = None
+    ) -> None:
+        super().__init__(message, path=path)
+        self.feature = feature
+
+
+class ReferenceImageError(FileError, ValueError):
+    """A stack of dates or a reference that is damaged, or of another port, grid or orbit than the image."""
 
 
 class CatalogError(SarshipError, ValueError):
-    """A catalogue that cannot be reached, refuses, answers nonsense, or a question that it cannot be asked."""
+    """A catalogue that cannot be reached, refuses or answers nonsense, or a question that it cannot be asked.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the answer; None where there was no answer, or none over HTTP.
+    catalog
+        Address of the catalogue without secrets; None where none was asked.
+
+    Examples
+    --------
+    >>> error = CatalogError("it answered 503; try again later", status=503, catalog="https://stac.example.org/v1")
+    >>> error.status, error.catalog
+    (503, 'https://stac.example.org/v1')
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, catalog: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.catalog = catalog
 
 
 class CredentialError(SarshipError, RuntimeError):
-    """Credentials that are missing, refused, or kept where others can read them. Never says what they are."""
+    """Credentials that are missing, refused, or readable by others. Never says what they are.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the answer; None where no server was asked.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class DownloadError(SarshipError, RuntimeError):
-    """A file that could not be fetched whole; what had arrived is kept, and the next run goes on from there."""
+    """A file that could not be fetched whole; the bytes that arrived stay, and the next run goes on from there.
+
+    Parameters
+    ----------
+    message
+        One sentence.
+    status
+        HTTP status of the last answer; None where there was no answer, or its status was not at fault.
+    file
+        Name or address of the file, without secrets; None where no single file is at fault.
+
+    Examples
+    --------
+    >>> error = DownloadError("the server answered 404", status=404, file="https://example.org/image.tiff")
+    >>> error.status, error.file
+    (404, 'https://example.org/image.tiff')
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, file: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.file = file
 
 
 class DeviceError(SarshipError, RuntimeError):
-    """A graphics card, driver or package that an array on a device needs and that is not there or does not fit."""
+    """A graphics card, driver or package that an array on a device needs and that is missing or does not fit."""
 
 
 class FloodError(SarshipError, RuntimeError):
-    """More hits than any sea of ships can give: usually a forgotten land mask."""
+    """More hits than vessels can explain, usually for want of a land mask."""
 
     @classmethod
-    def of(cls, cap: int, shape: tuple[int, ...], pfa: float) -> "FloodError":
-        """The error for more than `cap` hits in an image of such a shape."""
+    def of(cls, cap: int, shape: tuple[int, ...], pfa: float) -> FloodError:
+        """Return the error for more than `cap` hits in an image of such a shape."""
         return cls(
             f"more than {cap} hits in an image of {shape} pixels at pfa {pfa:g}: "
-            "is the land masked (valid), are the looks right? Raise max_hits if so many are expected"
+            "is the land masked (valid), is the ENL right? Raise max_hits if so many are expected"
         )
 
 
-class OutputError(SarshipError, OSError):
-    """A result that cannot be written: a folder that is read-only, full, or holds something else."""
+class OutputError(FileError, OSError):
+    """A result that cannot be written: the folder is read-only, the disk is full, or something else is in its place."""
 
 
 class ProductWarning(UserWarning):
-    """A product that can be read, with something missing that the reader should know of."""
+    """A product that can be read but lacks something."""

@@ -1,78 +1,170 @@
-"""Datasets as NetCDF4 files that follow the CF conventions."""
+"""Files and folders written whole or not at all, by several processes at once if need be.
+
+Each is written under a hidden temporary name of its own beside its place, and renamed when it is complete. A killed
+process leaves that name behind; `make_folder` removes it a day later.
+"""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping
-from typing import Any, Final
+import errno
+import hashlib
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
 
-import xarray as xr
-from pyproj import CRS
+from sarship.errors import OutputError
 
-from sarship._package import __version__
+__all__ = ["atomic_file", "atomic_folder", "make_folder", "reason", "safe_name", "write_file"]
 
-__all__ = ["netcdf_bytes", "read_netcdf"]
-
-CONVENTIONS: Final = "CF-1.11"
-GRID_MAPPING: Final = "spatial_ref"
-"""Name of the variable that holds the coordinate reference system, as rioxarray expects it."""
-TIME_ENCODING: Final[Mapping[str, Any]] = {
-    "units": "microseconds since 1970-01-01T00:00:00",
-    "calendar": "standard",
-    "dtype": "int64",
-}
-"""Start times of products are given to the microsecond."""
-TIME_ATTRS: Final = {"standard_name": "time", "axis": "T", "units_metadata": "leap_seconds: none"}
-_AXES: Final = ("longitude", "latitude", "y", "x")
+REMEDY: Final = "free some space or choose another place"
+ABANDONED_S: Final = 86_400.0
+"""Age of a temporary name that no process still writes to: no file or folder takes a day."""
+_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{32}\.part")
 
 
-def netcdf_bytes(dataset: xr.Dataset, crs: str, *, title: str) -> bytes:
-    """Return the dataset as a NetCDF4 file of the conventions CF-1.11.
+def safe_name(text: str) -> str:
+    """Return a file name that cannot leave its folder; different texts give different names.
 
-    Dimensions are written in the order that CF recommends: time, y and x last.
-
-    Parameters
-    ----------
-    dataset
-        Times are without time zone, UTC.
-    crs
-        Coordinate reference system of the coordinates, as PROJ knows it, e.g. `EPSG:4326`.
-    title
-        What the file holds, in a line.
-
-    Returns
-    -------
-    bytes
-        The file, with a grid mapping that every spatial variable names, and UTC times to the microsecond.
+    >>> safe_name("S1A_IW_GRDH_1SDV_0664")
+    'S1A_IW_GRDH_1SDV_0664'
+    >>> safe_name("../../etc/passwd")
+    '_etc_passwd-...'
     """
-    reference = CRS.from_user_input(crs)
-    marked = dataset.assign_coords({GRID_MAPPING: ((), 0, {"long_name": reference.name} | reference.to_cf())})
-    if reference.is_projected:
-        for axis, attrs in zip(("x", "y"), reference.cs_to_cf(), strict=True):
-            marked[axis] = marked[axis].assign_attrs(attrs)
-    places = [set(marked[name].dims) for name in _AXES if name in marked.coords]
-    encoding: dict[str, dict[str, Any]] = {}
-    for name, variable in marked.variables.items():
-        if name in marked.coords and variable.dtype.kind == "f":
-            encoding[str(name)] = {"_FillValue": None}  # CF forbids it on coordinates
-        elif name in marked.data_vars and any(dims and dims <= set(variable.dims) for dims in places):
-            encoding[str(name)] = {"grid_mapping": GRID_MAPPING}
-    if "time" in marked.coords:
-        marked["time"] = marked["time"].assign_attrs(TIME_ATTRS)
-        encoding["time"] = dict(TIME_ENCODING)
-    last = [name for name in ("time", "y", "x") if name in marked.dims]
-    history = f"written by sarship {__version__}"
-    marked = marked.transpose(..., *last).assign_attrs(Conventions=CONVENTIONS, title=title, history=history)
-    return bytes(marked.to_netcdf(engine="h5netcdf", encoding=encoding))
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:100]
+    if name and name == text:
+        return name
+    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def read_netcdf(content: bytes) -> xr.Dataset:
-    """Return the dataset that `netcdf_bytes` wrote, in memory, without the grid mapping.
+def reason(error: BaseException) -> str:
+    """Return the cause of an error in one line: the system's own words where it has some."""
+    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def make_folder(folder: str | Path) -> Path:
+    """Make the folder, and prove before hours of work that files can be written to it.
 
     Raises
     ------
-    OSError, ValueError, KeyError
-        If the content is damaged or is not NetCDF4.
+    OutputError
+        If a file is in the way, or the folder is read-only or full.
     """
-    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf", decode_coords="all") as opened:
-        return opened.load().drop_vars(GRID_MAPPING, errors="ignore")
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OutputError(f"{folder}: a file is in the way of this folder; move it or choose another folder") from error
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot make this folder ({reason(error)}); choose another one") from error
+    write_file(folder / ".sarship-probe", b"sarship").unlink(missing_ok=True)  # another process may have removed it
+    for path in folder.iterdir():
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > ABANDONED_S:
+                _remove(path)
+    return folder
+
+
+def write_file(
+    path: str | Path, content: bytes, *, mode: int = 0o666, parents: bool = False, remedy: str = REMEDY
+) -> Path:
+    """Write the file whole and onto the disk, or leave the one that is there.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        All of its bytes.
+    mode
+        Permissions, before the process's mask is taken off.
+    parents
+        True to make the folders above where they are missing.
+    remedy
+        End of the message: what the user can do.
+
+    Raises
+    ------
+    OutputError
+        If the disk is full, the folder cannot be written to, or a folder has the file's name.
+    """
+    path = Path(path)
+    opener = partial(os.open, mode=mode)
+    with atomic_file(path, parents=parents, remedy=remedy) as part, open(part, "xb", opener=opener) as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    return path
+
+
+@contextmanager
+def atomic_file(path: Path, *, parents: bool = False, remedy: str = REMEDY) -> Iterator[Path]:
+    """Yield a temporary name that becomes `path` when the block ends, or is removed when it raises.
+
+    Raises
+    ------
+    OutputError
+        If the block or the renaming raises an `OSError`.
+    """
+    with _temporary(path, "file", parents, remedy) as part:
+        yield part
+        part.replace(path)
+
+
+@contextmanager
+def atomic_folder(path: Path, *, parents: bool = False, remedy: str = REMEDY) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes `path` when the block ends, or is removed when it raises.
+
+    A folder of that name is replaced: of processes that write one at once, the last one's stays.
+
+    Raises
+    ------
+    OutputError
+        If the block or the renaming raises an `OSError`, such as a file in the place of the folder.
+    """
+    with _temporary(path, "folder", parents, remedy) as part:
+        part.mkdir()
+        yield part
+        while True:
+            try:
+                part.rename(path)
+                break
+            except OSError as error:
+                if error.errno not in {errno.EEXIST, errno.ENOTEMPTY} or path.is_file():
+                    raise
+            aside = _beside(path)
+            with suppress(FileNotFoundError):  # another process has just moved it aside
+                path.rename(aside)
+            _remove(aside)
+
+
+@contextmanager
+def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Path]:
+    part = _beside(path)
+    try:
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{path}: cannot write this {kind} ({reason(error)}); {remedy}") from error
+    finally:
+        _remove(part)
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name beside a path that no other process or thread has."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from sarship import schema
 from sarship.errors import ProductError
-from sarship.model import DetectionParams, Hits, Scene, Window
+from sarship.model import Hits, Scene, Window
 from sarship.sentinel1.xml import parse_xml
 
 START = datetime(2025, 1, 10, 3, 40, tzinfo=UTC)
@@ -61,22 +61,6 @@ def test_window_refuses_empty_and_negative(bounds):
 
 def test_window_shape():
     assert Window(2, 5, 10, 30).shape == (3, 20)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
-        ({"pfa": 0}, "pfa must lie in"),
-        ({"pfa": 0.5}, "got 0.5"),
-        ({"training_m": 0}, "training_m > 0"),
-        ({"guard_m": float("nan")}, "guard_m"),
-        ({"min_ring": 0}, "min_ring"),
-        ({"link_m": -1}, "cannot be negative"),
-    ],
-)
-def test_detection_params_refuse(wrong, said):
-    with pytest.raises(ValueError, match=said):
-        DetectionParams(**wrong)
 
 
 def test_no_hits_have_all_columns():

@@ -11,14 +11,13 @@ import netrc
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sarship.errors import CredentialError
+from sarship.errors import CredentialError, OutputError
+from sarship.files import write_file
 
 __all__ = ["Account", "Secret", "credentials_file", "find_credentials", "forget_credentials", "store_credentials"]
 
@@ -183,20 +182,11 @@ def _check_private(path: Path) -> None:
 
 
 def _write(path: Path, values: Mapping[str, Any]) -> Path:
-    """`mkstemp` makes a file that only its owner can read before a byte is in it."""
+    """Write the file so that only its owner can read it, from its first byte on."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".credentials-")
-        try:
-            with os.fdopen(descriptor, "w") as stream:
-                json.dump(values, stream, indent=1)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
-            raise
+        return write_file(path, json.dumps(values, indent=1).encode(), mode=0o600, remedy="use environment variables")
+    except OutputError as error:
+        raise CredentialError(str(error)) from None
     except OSError as error:
         raise CredentialError(f"{path} cannot be written ({error.strerror}); use environment variables") from None
-    return path

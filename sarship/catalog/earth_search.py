@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Final
 
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
-from sarship.catalog.stac import search_stac
-from sarship.download.fetch import Progress, public_url
+from sarship.catalog.scenes import asset_of
+from sarship.catalog.stac import manifest_address, search_stac
+from sarship.download.addresses import public_url
+from sarship.download.request import Progress
 from sarship.errors import CatalogError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
@@ -37,7 +39,7 @@ class EarthSearchCatalog:
     address: str = "https://earth-search.aws.element84.com/v1"
     """Of the STAC API."""
     requester_pays: bool = field(default_factory=_says_pays)
-    """Whether the reader agrees to pay; by default if `AWS_REQUEST_PAYER` is `requester`."""
+    """True if the reader agrees to pay; by default if `AWS_REQUEST_PAYER` is `requester`."""
     store: str = ""
     """Of the S3 store; empty for Amazon's own."""
     reads_windows: ClassVar[bool] = True
@@ -49,8 +51,7 @@ class EarthSearchCatalog:
 
     def open(self, scene: Scene) -> GrdProduct:
         """A scene to read windows of; raises `CatalogError` unless the reader has agreed to pay."""
-        if not scene.assets.get("product", "").startswith("s3://sentinel-s1-l1c/"):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+        place = asset_of(scene, "product", "s3://sentinel-s1-l1c/")
         if not self.requester_pays:
             raise CatalogError(
                 "earth-search: Amazon charges your account for what is read (about 0.09 USD a GB outside its region "
@@ -59,7 +60,7 @@ class EarthSearchCatalog:
         store = Store(
             account="earth-search", region="eu-central-1", endpoint=self.store, is_paid=True, has_listing=False
         )
-        return open_grd(open_remote(S3Files(scene.assets["product"], store), scene.id, cache_folder() / "earth-search"))
+        return open_grd(open_remote(S3Files(place, store), scene.id, cache_folder() / "earth-search"))
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
         """Refused with a `CatalogError`: a whole product is a gigabyte to pay for that others give for nothing."""
@@ -68,9 +69,7 @@ class EarthSearchCatalog:
         )
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
-        """Only the manifest's address is taken: the assets named after annotations lead to other files."""
-        href = str(((item.get("assets") or {}).get("safe-manifest") or {}).get("href", ""))
-        found = _MANIFEST.fullmatch(href)
+        found = _MANIFEST.fullmatch(manifest_address(item))
         if found is None:
             raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
         return {"product": found[1]}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sarship.catalog.query import Catalog
-from sarship.errors import CredentialError, DownloadError, OutputError, SarshipError
+from sarship.download.parallel import TotalProgress, side_by_side
+from sarship.download.request import Progress
+from sarship.errors import CredentialError, OutputError, SarshipError
 from sarship.model import Scene
 
 __all__ = ["Fetched", "fetch_scenes"]
-
-Bytes = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def fetch_scenes(
     scenes: Iterable[Scene],
     folder: str | Path,
     *,
-    progress: Bytes | None = None,
+    progress: Progress | None = None,
     done: Callable[[Fetched], None] | None = None,
 ) -> list[Fetched]:
     """Fetch scenes whole. One that fails does not keep the others from coming, but a full disk or a refusal does.
@@ -63,62 +63,22 @@ def fetch_scenes(
         The folder cannot be written to, or the account is refused.
     """
     wanted, folder = list(scenes), Path(folder)
-    total = _Total(len(wanted), progress)
-    pool = ThreadPoolExecutor(max_workers=catalog.n_parallel, thread_name_prefix="sarship-fetch")
-    jobs: dict[Future[Path], int] = {}
-    found: dict[int, Fetched] = {}
-    try:
-        for k, scene in enumerate(wanted):
-            jobs[pool.submit(catalog.fetch, scene, folder, total.of(k))] = k
+    total = TotalProgress([None] * len(wanted), progress, guesses=True)
+    calls = [partial(catalog.fetch, scene, folder, total.of(k)) for k, scene in enumerate(wanted)]
+    found: dict[str, Fetched] = {}
+    with side_by_side(calls, catalog.n_parallel, total.stop) as jobs:
+        scene_of = dict(zip(jobs, wanted, strict=True))
         for job in as_completed(jobs):
-            k = jobs[job]
-            found[k] = _fate(wanted[k], job)
+            one = found[scene_of[job].id] = _outcome(scene_of[job], job)
             if done is not None:
-                done(found[k])
-    finally:  # also on Ctrl-C
-        total.stop()
-        pool.shutdown(wait=True, cancel_futures=True)
-    return [found[k] for k in range(len(wanted))]
+                done(one)
+    return [found[scene.id] for scene in wanted]
 
 
-def _fate(scene: Scene, job: Future[Path]) -> Fetched:
+def _outcome(scene: Scene, job: Future[Path]) -> Fetched:
     try:
         return Fetched(scene, job.result())
     except (OutputError, CredentialError):
         raise
     except SarshipError as error:
         return Fetched(scene, None, " ".join(str(error).split()))
-
-
-class _Total:
-    """Adds up the bytes of several products; of one that has not begun the mean of the others is assumed."""
-
-    def __init__(self, n_scenes: int, progress: Bytes | None) -> None:
-        self._n_scenes, self._progress = n_scenes, progress
-        self._done: dict[int, int] = {}
-        self._sizes: dict[int, int] = {}
-        self._lock, self._stopped = threading.Lock(), threading.Event()
-
-    def of(self, k: int) -> Bytes:
-        """What is called of one product."""
-
-        def report(done: int, size: int | None) -> None:
-            if self._stopped.is_set():
-                raise DownloadError("the download was stopped; run it again to go on from where it was")
-            with self._lock:
-                self._done[k] = done
-                if size is not None:
-                    self._sizes[k] = size
-                if self._progress is not None:
-                    self._progress(sum(self._done.values()), self._guess())
-
-        return report
-
-    def stop(self) -> None:
-        """Have whatever is still under way end at its next bytes."""
-        self._stopped.set()
-
-    def _guess(self) -> int | None:
-        if not self._sizes:
-            return None
-        return round(sum(self._sizes.values()) / len(self._sizes) * self._n_scenes)

@@ -109,36 +109,44 @@ def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Sce
     known = [scene for scene in other if matches(scene, query)]
     found = group_passes(scene for scene in scenes if matches(scene, query))
     seconds = group_passes(known)
-    times: dict[tuple[str, int, OrbitPass], list[datetime]] = {}
-    for group in found:
-        times.setdefault(_track(group[0]), []).append(group[0].start)
-    anchors = {_track(group[0]): group[0].start for group in [*seconds, *found]}
+    tracks: list[Scene] = []  # the latest scene of each, if the catalogue has one
+    for group in reversed([*seconds, *found]):
+        if not any(_repeats(group[0], other) for other in tracks):
+            tracks.append(group[0])
     missing = [
         MissingPass(
-            platform=track[0],
-            relative_orbit=track[1],
-            orbit_pass=track[2],
+            platform=track.platform,
+            relative_orbit=track.relative_orbit,
+            orbit_pass=track.orbit_pass,
             time=time,
-            elsewhere=next((g for g in seconds if _track(g[0]) == track and abs(g[0].start - time) < _TOLERANCE), ()),
+            elsewhere=_at(time, track.platform, seconds),
         )
-        for track, anchor in anchors.items()
-        for time in _expected(track[0], anchor, query)
-        if not any(abs(time - seen) < _TOLERANCE for seen in times.get(track, ()))
+        for track in tracks
+        for time in _expected(track, query)
+        if not _at(time, track.platform, found)
     ]
     missing.sort(key=lambda gap: gap.time)
     return Completeness(n_found=len(found), n_expected=len(found) + len(missing), missing=tuple(missing))
 
 
-def _track(scene: Scene) -> tuple[str, int, OrbitPass]:
-    return scene.platform, scene.relative_orbit, scene.orbit_pass
+def _repeats(scene: Scene, other: Scene) -> bool:
+    """True if two scenes of a place are of one track: by time, as its number steps in the middle of a pass."""
+    apart = (scene.start - other.start) % REPEAT
+    return scene.platform == other.platform and min(apart, REPEAT - apart) < _TOLERANCE
 
 
-def _expected(platform: str, anchor: datetime, query: SceneQuery) -> Iterable[datetime]:
-    """When a satellite repeats a pass within the period of a query and its own time of service."""
+def _at(time: datetime, platform: str, passes: Iterable[tuple[Scene, ...]]) -> tuple[Scene, ...]:
+    """Return the scenes of a satellite's pass at about a time; none if there is no such pass."""
+    near = (one for one in passes if one[0].platform == platform and abs(one[0].start - time) < _TOLERANCE)
+    return next(near, ())
+
+
+def _expected(track: Scene, query: SceneQuery) -> Iterable[datetime]:
+    """Yield the times of a track's passes within the period of a query and the satellite's time of service."""
     start, end = query.period
-    first, last = _SERVICE.get(platform, (start, None))
+    first, last = _SERVICE.get(track.platform, (start, None))
     start, end = max(start, first), min(end, last or end, datetime.now(UTC) - timedelta(days=1))
-    time = anchor - REPEAT * ((anchor - start) // REPEAT)
+    time = track.start - REPEAT * ((track.start - start) // REPEAT)
     while time <= end:
         yield time
         time += REPEAT

@@ -16,11 +16,12 @@ import shapely
 
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_dict
-from sarship.download.fetch import Progress
+from sarship.download.request import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
+from sarship.files import atomic_file, atomic_folder, write_file
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import cache_folder, write_atomically
+from sarship.sentinel1.remote import cache_folder
 
 __all__ = ["LocalCatalog"]
 
@@ -63,17 +64,11 @@ class LocalCatalog:
         target = folder / source.name
         if target.exists():
             return target
-        part = folder / f".{source.name}.part"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
+        with (atomic_folder if source.is_dir() else atomic_file)(target, parents=True) as part:
             if source.is_dir():
                 shutil.copytree(source, part, dirs_exist_ok=True)
             else:
                 shutil.copy2(source, part)
-            part.rename(target)
-        except (OSError, shutil.Error) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise OutputError(f"{target} cannot be written ({reason}); make room or give another folder") from error
         if progress is not None:
             n_bytes = sum(path.stat().st_size for path in (target, *target.rglob("*")) if path.is_file())
             progress(n_bytes, n_bytes)
@@ -98,7 +93,7 @@ class LocalCatalog:
             found[str(path)] = entry
         if found != kept:
             with suppress(OutputError):  # without the index a search is slower, not wrong
-                write_atomically(index, json.dumps({"version": _VERSION, "scenes": found}).encode())
+                write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode(), parents=True)
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
 
 

@@ -6,25 +6,23 @@ among its options and to the downloader as the query of an address; neither show
 
 from __future__ import annotations
 
-import logging
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache, partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.query import SceneQuery
-from sarship.catalog.scenes import parse_time
-from sarship.catalog.stac import search_stac
-from sarship.catalog.tokens import Tokens, ask_json
+from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.scenes import asset_of
+from sarship.catalog.session import is_own
+from sarship.catalog.stac import manifest_address, search_stac
+from sarship.catalog.tokens import ask_json, shared_tokens, turns
 from sarship.catalog.whole_product import fetch_folder
-from sarship.download.fetch import FileRequest, Progress, fetch_file, public_url
-from sarship.download.probe import wait_until_served
+from sarship.download.addresses import public_url
+from sarship.download.request import FileRequest, Progress
 from sarship.errors import CatalogError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
@@ -56,59 +54,42 @@ class PlanetaryCatalog:
 
     def open(self, scene: Scene) -> GrdProduct:
         """A scene to read windows of. Its XML is fetched once and kept on disk; windows that were read as well."""
-        return open_grd(self._container(scene))
+        return open_grd(self._open(scene)[0])
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
         """The product's files that sarship reads, as a `.SAFE` folder: resumed, verified, complete under its name."""
-        container = self._container(scene)
-        files = self._files(scene)
-        return fetch_folder(
-            container, Path(folder), files.request, n_parallel=_N_PARALLEL // self.n_parallel, progress=progress
-        )
+        n_parallel = _N_PARALLEL // self.n_parallel
+        return fetch_folder(*self._open(scene), Path(folder), n_parallel=n_parallel, progress=progress)
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
-        """Only the manifest's address is taken: the assets named after annotations lead to other files."""
-        href = str(((item.get("assets") or {}).get("safe-manifest") or {}).get("href", ""))
-        parts = urlsplit(href)
-        is_own = (parts.scheme == "https" and (parts.hostname or "").endswith(_STORES)) or parts[:2] == urlsplit(
-            self.address
-        )[:2]
-        if not is_own or not parts.path.endswith("/manifest.safe"):
+        href = manifest_address(item)
+        if not is_own(href, _STORES, self.address) or not urlsplit(href).path.endswith("/manifest.safe"):
             raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
         return {"product": public_url(href).removesuffix("/manifest.safe")}
 
-    def _files(self, scene: Scene) -> _BlobFiles:
-        if not scene.assets.get("product", "").startswith("http"):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
-        return _BlobFiles(scene.assets["product"], re.sub(r"/stac/v1/?$", "/sas/v1/token/" + _COLLECTION, self.address))
-
-    def _container(self, scene: Scene) -> RemoteContainer:
-        return open_remote(self._files(scene), scene.id, cache_folder() / "planetary")
+    def _open(self, scene: Scene) -> tuple[RemoteContainer, StoreFiles]:
+        signer = re.sub(r"/stac/v1/?$", "/sas/v1/token/" + _COLLECTION, self.address)
+        files = _BlobFiles(asset_of(scene, "product", "http"), signer)
+        return open_remote(files, scene.id, cache_folder() / "planetary"), files
 
 
 @dataclass(frozen=True, slots=True)
-class _BlobFiles:
+class _BlobFiles(StoreFiles):
     """Files of one product in a blob store."""
 
     address: str
     signer: str
-    """Where tokens come from."""
+    """Address of the service that gives tokens."""
 
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
+        tokens = shared_tokens(_ask_token, self.signer)
         return FileRequest(
             url=f"{self.address}/{name}",
             target=target,
             size=size,
             checksum=("md5", md5) if md5 else None,
-            sign=lambda url, renew: f"{url}?{_tokens(self.signer).current(renew)}",
+            sign=lambda url, renew: f"{url}?{tokens.current(renew)}",
         )
-
-    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
-        wanted = self.request(name, target, size, md5)
-        fetch_file(wanted.url, target, size=size, checksum=wanted.checksum, sign=wanted.sign)
-
-    def probe(self, name: str) -> None:
-        wait_until_served(self.request(name, Path(name)))
 
     def listing(self) -> None:
         """Not needed: `productInfo.json` maps the manifest's names to the store's."""
@@ -123,33 +104,12 @@ class _BlobFiles:
             "DefaultEndpointsProtocol": parts.scheme,
             "AccountName": (parts.hostname or "").partition(".")[0],
             "BlobEndpoint": f"{parts.scheme}://{parts.netloc}",
-            "SharedAccessSignature": _tokens(self.signer).current(),
+            "SharedAccessSignature": shared_tokens(_ask_token, self.signer).current(),
         }
-        with _turn(self.signer):
+        with turns(self.signer, _N_PARALLEL):
             yield {**GDAL_OPTIONS, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
 
 
-@cache
-def _tokens(address: str) -> Tokens:
-    return Tokens(partial(_ask_token, address))
-
-
-def _ask_token(address: str) -> tuple[str, datetime]:
-    answer = ask_json(address)
-    try:
-        return str(answer["token"]), parse_time(answer["msft:expiry"], public_url(address))
-    except (KeyError, CatalogError):
-        raise CatalogError(f"{public_url(address)} gives no token to read with; try again later") from None
-
-
-@cache
-def _turn(_address: str) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(_N_PARALLEL)
-
-
-def _hides_token(record: logging.LogRecord) -> bool:
-    """Rasterio logs the options that it hands to GDAL, at its DEBUG level."""
-    return "SharedAccessSignature" not in record.getMessage()
-
-
-logging.getLogger("rasterio._env").addFilter(_hides_token)
+def _ask_token(signer: str) -> tuple[object, object]:
+    answer = ask_json(signer)
+    return answer.get("token"), answer.get("msft:expiry")

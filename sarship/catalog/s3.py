@@ -1,34 +1,34 @@
-"""Products in an S3 store: XML by signed addresses, windows by GDAL, with keys that neither of them shows."""
+"""Products in an S3 store: XML by signed requests, windows by GDAL, with keys that neither of them shows."""
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode, urlsplit
+from xml.etree.ElementTree import Element
 
 from rasterio.session import AWSSession
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.credentials import find_credentials
-from sarship.catalog.tokens import refused, says_where
-from sarship.download.fetch import FileRequest, fetch_file, inside
-from sarship.download.probe import wait_until_served
-from sarship.errors import CatalogError
+from sarship.catalog.credentials import Account, find_credentials
+from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.session import import_extra
+from sarship.catalog.tokens import refused, turns
+from sarship.download.http import Session
+from sarship.download.partial import inside
+from sarship.download.request import FileRequest, RetryPolicy
+from sarship.errors import CatalogError, CredentialError, DownloadError, ProductError
 from sarship.sentinel1.remote import GDAL_OPTIONS
+from sarship.sentinel1.xml import parse_xml
 
 if TYPE_CHECKING:
-    from boto3 import Session
+    import boto3
 
 __all__ = ["S3Files", "Store"]
-
-_SIGNED_S: Final = 3_600
-"""Life of a signed address."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,66 +49,70 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
-class S3Files:
+class S3Files(StoreFiles):
     """The files of one product in an S3 store."""
 
     address: str
     """`s3://bucket/…/….SAFE`"""
     store: Store
 
-    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
-        """Put a file on disk, verified."""
-        wanted = self._request(name)
-        with says_where(ACCOUNTS[self.store.account]):
-            fetch_file(
-                wanted.url,
-                target,
-                size=size,
-                checksum=("md5", md5) if md5 else None,
-                sign=wanted.sign,
-                authorize=wanted.authorize,
-            )
+    @property
+    def account(self) -> Account:
+        """Account of the keys."""
+        return ACCOUNTS[self.store.account]
 
-    def probe(self, name: str) -> None:
-        """Wait until the store gives a file."""
-        with says_where(ACCOUNTS[self.store.account]):
-            wait_until_served(self._request(name))
-
-    def _request(self, name: str) -> FileRequest:
-        """How a file is asked for, by an address that is signed when it is used."""
-        parts = urlsplit(self.address)
-        key = f"{parts.path.strip('/')}/{name}"
-        extra = {"RequestPayer": "requester"} if self.store.is_paid else {}
-        wanted = {"Bucket": parts.netloc, "Key": key, **extra}
-
-        def sign(_url: str, _renew: bool) -> str:
-            signed: str = _client(self.store).generate_presigned_url("get_object", wanted, ExpiresIn=_SIGNED_S)
-            return signed
-
-        payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}  # it is among what is signed
-        plain = f"{_client(self.store).meta.endpoint_url}/{parts.netloc}/{quote(key)}"
-        return FileRequest(url=plain, target=Path(name), sign=sign, authorize=lambda _: payer)
+    def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
+        """Return the request for a file, signed when it is sent."""
+        checksum = ("md5", md5) if md5 else None
+        return self._signed(f"/{quote(f'{self._prefix}{name}')}", target=target, size=size, checksum=checksum)
 
     def listing(self) -> dict[str, int] | None:
         """Names and sizes of all files."""
         if not self.store.has_listing:
             return None
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415  (an extra)
+        found: dict[str, int] = {}
+        more: str | None = ""
+        while more is not None:
+            asked = {"list-type": "2", "prefix": self._prefix, **({"continuation-token": more} if more else {})}
+            page = self._page(self._signed(f"?{urlencode(sorted(asked.items()), quote_via=quote, safe='')}"))
+            found |= {
+                one.findtext("{*}Key", ""): int(one.findtext("{*}Size", "0")) for one in page.findall("{*}Contents")
+            }
+            more = page.findtext("{*}NextContinuationToken")
+        if not found:
+            raise CatalogError(f"{self.address} is empty; search again, the product may have moved")
+        names = {key: inside("product", key.removeprefix(self._prefix)).relative_to("product") for key in found}
+        return {names[key].as_posix(): size for key, size in found.items()}
 
-        parts = urlsplit(self.address)
-        prefix = parts.path.strip("/") + "/"
+    @property
+    def _prefix(self) -> str:
+        return urlsplit(self.address).path.strip("/") + "/"
+
+    def _page(self, request: FileRequest) -> Element:
+        """A page of the listing."""
         try:
-            pages = _client(self.store).get_paginator("list_objects_v2").paginate(Bucket=parts.netloc, Prefix=prefix)
-            found = {entry["Key"].removeprefix(prefix): entry["Size"] for page in pages for entry in page["Contents"]}
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in {401, 403}:
-                raise refused(ACCOUNTS[self.store.account], self.address) from None
-            raise CatalogError(f"{self.address} cannot be listed ({error.response['Error']['Code']})") from None
-        except KeyError:
-            raise CatalogError(f"{self.address} is empty; search again, the product may have moved") from None
-        except BotoCoreError as error:
-            raise CatalogError(f"{self.address} cannot be listed ({type(error).__name__}); try again later") from None
-        return {inside(Path(parts.netloc), name).relative_to(parts.netloc).as_posix(): found[name] for name in found}
+            return parse_xml(Session(RetryPolicy()).read(request, {}), self.address)
+        except CredentialError as error:
+            raise refused(self.account, self.address, error.status) from None
+        except (DownloadError, ProductError) as error:
+            status = error.status if isinstance(error, DownloadError) else None
+            raise CatalogError(f"{self.address} cannot be listed: {error}", status=status) from None
+
+    def _signed(self, rest: str, target: Path = Path("listing.xml"), **known: Any) -> FileRequest:
+        """The request for an address of the bucket. The signature is in its headers: not every store takes a query."""
+        endpoint = self.store.endpoint or f"https://s3.{self.store.region}.amazonaws.com"
+        url, keys = f"{endpoint}/{urlsplit(self.address).netloc}{rest}", _session(self.store)
+
+        def authorize(_renew: bool) -> dict[str, str]:
+            from botocore.auth import S3SigV4Auth  # noqa: PLC0415  (an extra; `_session` says how to get it)
+            from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+
+            payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}
+            asked = AWSRequest("GET", url, payer)
+            S3SigV4Auth(keys.get_credentials().get_frozen_credentials(), "s3", self.store.region).add_auth(asked)
+            return dict(asked.headers)
+
+        return FileRequest(url=url, target=target, authorize=authorize, **known)
 
     def gdal_path(self, name: str) -> str:
         """Path that GDAL opens."""
@@ -126,54 +130,17 @@ class S3Files:
         )
         if "aws_session_token" not in session.credentials:
             options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
-        with _turn(self.store):
+        with turns(self.store, self.store.n_parallel):
             yield {**options, "session": session}
 
 
 @cache
-def _session(store: Store) -> Session:
+def _session(store: Store) -> boto3.Session:
     """Keys of the store, in memory; Amazon's are also sought where its own tools keep them."""
-    try:
-        import boto3  # noqa: PLC0415  (an extra)
-    except ImportError:
-        raise CatalogError("reading windows from an S3 store needs boto3: pip install 'sarship[s3]'") from None
+    library = import_extra("boto3", "reading windows from an S3 store", "s3")
     if store.is_paid:
-        session = boto3.Session(region_name=store.region)
+        session: boto3.Session = library.Session(region_name=store.region)
         if session.get_credentials() is not None:
             return session
     keys = find_credentials(ACCOUNTS[store.account])
-    return boto3.Session(keys["key"].reveal(), keys["secret"].reveal(), region_name=store.region)
-
-
-@cache
-def _client(store: Store) -> Any:
-    from botocore.config import Config  # noqa: PLC0415  (an extra; `_session` says how to get it)
-
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        retries={"max_attempts": 5, "mode": "standard"},
-        connect_timeout=20,
-        read_timeout=60,
-    )
-    return _session(store).client("s3", endpoint_url=store.endpoint or None, config=config)
-
-
-@cache
-def _turn(store: Store) -> threading.BoundedSemaphore:
-    return threading.BoundedSemaphore(store.n_parallel)
-
-
-def _hides_keys(record: logging.LogRecord) -> bool:
-    """Rasterio logs the options that it hands to GDAL, at its DEBUG level."""
-    return "AWS_" not in record.getMessage().upper()
-
-
-def _hides_signatures(record: logging.LogRecord) -> bool:
-    """At its DEBUG level botocore logs what it signs and the signature, which opens a file for an hour."""
-    return record.levelno > logging.DEBUG
-
-
-logging.getLogger("rasterio._env").addFilter(_hides_keys)
-for _name in ("botocore.auth", "botocore.endpoint"):
-    logging.getLogger(_name).addFilter(_hides_signatures)
+    return cast("boto3.Session", library.Session(keys["key"].reveal(), keys["secret"].reveal(), store.region))

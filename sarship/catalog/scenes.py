@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, TypeVar, cast, get_args
 
 import numpy as np
 import shapely
@@ -15,14 +16,16 @@ from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from sarship.catalog.query import SceneQuery
-from sarship.errors import CatalogError
+from sarship.errors import CatalogError, ProductWarning
 from sarship.geo.antimeridian import recentred, ring_polygon
 from sarship.model import OrbitPass, Polarization, Scene
+from sarship.sentinel1.passes import number_passes
 
 __all__ = [
-    "POLARIZATIONS",
     "arrange",
     "as_features",
+    "asset_of",
+    "collect",
     "footprint_of",
     "group_passes",
     "is_name",
@@ -35,7 +38,9 @@ __all__ = [
     "scene_from_dict",
 ]
 
-POLARIZATIONS: Final = frozenset(get_args(Polarization))
+Found = TypeVar("Found")
+
+_POLARIZATIONS: Final = frozenset(get_args(Polarization))
 """Those that the radar has; catalogues may name others, of other satellites."""
 _NAME: Final = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
@@ -52,8 +57,6 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
 _TIMES: Final = ("start", "stop", "processed")
 _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
-_SLICE_GAP: Final = timedelta(seconds=60)
-"""Slices of one pass follow each other within seconds; the next pass of the same orbit is an hour and a half away."""
 
 
 def query_of(scene_id: str) -> SceneQuery:
@@ -91,6 +94,7 @@ def make_scene(
     relative_orbit: object = None,
     orbit_pass: object = None,
     processed: object = None,
+    polarizations: Collection[object] | None = None,
     assets: Mapping[str, str] | None = None,
 ) -> Scene | None:
     """A scene from what a catalogue says of a product.
@@ -110,7 +114,9 @@ def make_scene(
     relative_orbit, orbit_pass
         As the catalogue spells them.
     processed
-        When the product was made.
+        Time at which the product was made.
+    polarizations
+        As the catalogue spells them; None if it does not say. The name decides, but one of them has to be known.
     assets
         Where its files are.
 
@@ -127,6 +133,9 @@ def make_scene(
     if found is None:
         return None
     platform, orbit = found["platform"], int(found["orbit"])
+    if polarizations is not None and not _POLARIZATIONS & set(map(str, polarizations)):
+        told = "+".join(map(str, polarizations))
+        raise CatalogError(f"{source} gives {name} the polarisations {told!r}, none of which the radar has")
     track = relative_orbit
     if track is None and platform in _FIRST_OF_CYCLE:
         track = (orbit - _FIRST_OF_CYCLE[platform]) % 175 + 1
@@ -243,6 +252,46 @@ def arrange(scenes: Iterable[Scene]) -> list[Scene]:
     return sorted(best.values(), key=lambda scene: (scene.start, scene.id))
 
 
+def collect(
+    found: Iterable[Found], scene_of: Callable[[Found], Scene | None], query: SceneQuery, source: str
+) -> list[Scene]:
+    """Return the scenes of a catalogue's answer that meet a query, arranged.
+
+    Parameters
+    ----------
+    found
+        Entries of the answer.
+    scene_of
+        Scene of an entry; None for one of another kind.
+    query
+        The question.
+    source
+        The catalogue, for messages.
+
+    Warns
+    -----
+    ProductWarning
+        For each entry that makes no sense; the others are taken.
+    """
+    scenes: list[Scene | None] = []
+    for one in found:
+        try:
+            scenes.append(scene_of(one))
+        except CatalogError as error:
+            warnings.warn(f"left out: {error}", ProductWarning, stacklevel=3)
+        except (LookupError, TypeError, AttributeError):
+            warnings.warn(f"left out: {source} has an entry that cannot be read", ProductWarning, stacklevel=3)
+    return arrange(scene for scene in scenes if scene is not None and matches(scene, query))
+
+
+def asset_of(scene: Scene, name: str, start: str = "") -> str:
+    """Return the address of an asset; raise `CatalogError` for a scene of another catalogue."""
+    address = scene.assets.get(name, "")
+    if not address or not address.startswith(start):
+        raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+    return address
+
+
 def _rank(scene: Scene) -> tuple[datetime, bool, str]:
     processed = scene.processed or datetime.min.replace(tzinfo=UTC)
     return processed, scene.id.endswith("_COG"), scene.id
@@ -250,15 +299,12 @@ def _rank(scene: Scene) -> tuple[datetime, bool, str]:
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
     """The slices of each pass together: one satellite flying by once is one look at a port, however it is cut."""
-    groups: list[list[Scene]] = []
-    latest: dict[tuple[str, int], list[Scene]] = {}
-    for scene in arrange(scenes):
-        group = latest.get((scene.platform, scene.absolute_orbit))
-        if group is not None and scene.start - max(other.stop for other in group) <= _SLICE_GAP:
-            group.append(scene)
-        else:
-            group = latest[scene.platform, scene.absolute_orbit] = [scene]
-            groups.append(group)
+    found = arrange(scenes)
+    start, stop = ([getattr(scene, name).replace(tzinfo=None) for scene in found] for name in ("start", "stop"))
+    numbers = number_passes([scene.platform for scene in found], start, stop)
+    groups: list[list[Scene]] = [[] for _ in np.unique(numbers)]
+    for scene, number in zip(found, numbers, strict=True):
+        groups[number].append(scene)
     return [tuple(group) for group in groups]
 
 

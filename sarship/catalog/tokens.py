@@ -1,46 +1,80 @@
-"""Tokens that providers give for an account, small questions to their services, and what to say when they refuse."""
+"""Tokens that providers give for an account, small questions to their services, and messages when they refuse."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from sarship.catalog.credentials import Account
-from sarship.download.http import Denied, FileRequest, Hiccup, RetryPolicy, Run, check_status, public_url, send
-from sarship.errors import CatalogError, CredentialError
+from sarship.download.addresses import public_url
+from sarship.download.http import Session
+from sarship.download.request import FileRequest, RetryPolicy
+from sarship.errors import CatalogError, CredentialError, DownloadError
 
-__all__ = ["Tokens", "ask_json", "refused", "says_where"]
+__all__ = ["Tokens", "ask_json", "refused", "says_where", "shared_tokens", "turns"]
 
 _MARGIN: Final = timedelta(minutes=5)
 """Left of a token's life when a new one is asked for."""
-_LARGEST: Final = 2**20
-"""Bytes; answers are far smaller."""
 _RETRY_POLICY: Final = RetryPolicy(n_attempts=5, cap_s=10)
+
+Ask = Callable[[str], tuple[object, object]]
+"""Asks a service at an address for a token; returns it as told with its end, as a time or as seconds from now."""
 
 
 class Tokens:
     """A token, asked for when it is needed and shared by all threads; kept in memory alone."""
 
-    def __init__(self, ask: Callable[[], tuple[str, datetime]]) -> None:
-        self._ask, self._guard = ask, threading.Lock()
+    def __init__(self, ask: Ask, address: str) -> None:
+        self._ask, self._address, self._guard = ask, address, threading.Lock()
         self._token, self._expiry = "", datetime.fromtimestamp(0, UTC)
 
     def current(self, renew: bool = False) -> str:
-        """The token, valid for a while; a new one if wanted."""
+        """Return the token, valid for a while; a new one if wanted."""
         with self._guard:
             if renew or datetime.now(UTC) > self._expiry - _MARGIN:
-                self._token, self._expiry = self._ask()
+                self._take(*self._ask(self._address))
             return self._token
 
     def header(self, renew: bool = False) -> dict[str, str]:
-        """The token as a server wants it."""
+        """Return the token as a server wants it."""
         return {"Authorization": f"Bearer {self.current(renew)}"}
+
+    def _take(self, token: object, end: object) -> None:
+        try:
+            expiry = _moment(end)
+        except (ValueError, TypeError, OverflowError):
+            token = None
+        if not isinstance(token, str) or not token:
+            where = public_url(self._address)
+            raise CatalogError(f"{where} gives no token to read with; try again later", catalog=where)
+        self._token, self._expiry = token, expiry
+
+
+def _moment(end: object) -> datetime:
+    try:
+        return datetime.now(UTC) + timedelta(seconds=float(str(end)))
+    except ValueError:
+        moment = datetime.fromisoformat(str(end))
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+@cache
+def shared_tokens(ask: Ask, address: str) -> Tokens:
+    """Return the tokens of a service, the same for everyone in this process."""
+    return Tokens(ask, address)
+
+
+@cache
+def turns(_store: object, n_parallel: int) -> threading.BoundedSemaphore:
+    """Return the turns of a store, the same for everyone in this process: as many as it may be read by at once."""
+    return threading.BoundedSemaphore(n_parallel)
 
 
 def ask_json(
@@ -68,51 +102,43 @@ def ask_json(
     CredentialError
         If it refuses the credentials.
     CatalogError
-        If it cannot be reached, or answers something else.
-    DownloadError
-        If it knows no such thing.
+        If it cannot be reached, knows no such thing, or answers something else.
     """
-    run, asked = Run(_RETRY_POLICY), FileRequest(url=url, target=Path("answer.json"))
+    where, answer = public_url(url), None
     body = None if form is None else urlencode(form).encode()
-    sent = {**(headers or {}), **({} if form is None else {"Content-Type": "application/x-www-form-urlencoded"})}
-    for n_failures in range(1, run.retry_policy.n_attempts + 1):
-        try:
-            with closing(send("GET" if form is None else "POST", url, sent, run.retry_policy, body)) as response:
-                check_status(response, asked, run)
-                answer = json.loads(response.read(_LARGEST))
-        except Denied:
-            if account is None:
-                raise CatalogError(
-                    f"{public_url(url)} refuses to answer; try again later, or another catalogue"
-                ) from None
-            raise refused(account, public_url(url)) from None
-        except Hiccup as hiccup:
-            reason = hiccup
-            if n_failures < run.retry_policy.n_attempts:
-                run.sleep(run.retry_policy.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
-            continue
-        except (ValueError, RecursionError, CredentialError):  # the last for a web page
-            answer = None
-        if isinstance(answer, dict):
-            return answer
-        raise CatalogError(f"{public_url(url)} answered something that cannot be read; try again later")
-    raise CatalogError(f"{public_url(url)}: {reason}; try again later")
+    kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
+    asked, session = FileRequest(url=url, target=Path("answer.json")), Session(_RETRY_POLICY, "try again later")
+    try:
+        answer = json.loads(session.read(asked, {**(headers or {}), **kind}, body))
+    except CredentialError as error:
+        if error.status in {401, 403}:  # else it is a web page
+            raise refused(account, where, error.status) from None
+    except DownloadError as error:
+        raise CatalogError(str(error), status=error.status, catalog=where) from None
+    except (ValueError, RecursionError):
+        pass
+    if not isinstance(answer, dict):
+        raise CatalogError(f"{where} answered something that cannot be read; try again later", catalog=where)
+    return answer
 
 
-def refused(account: Account, where: str) -> CredentialError:
-    """What to say when a server does not take the credentials of an account."""
-    return CredentialError(f"{where} refuses the account of {account.provider}: {_places(account)}")
+def refused(account: Account | None, where: str, status: int | None = None) -> CredentialError | CatalogError:
+    """Return the error for a server that does not take the credentials of an account, or refuses without any."""
+    if account is None:
+        sentence = f"{where} refuses to answer; try again later, or another catalogue"
+        return CatalogError(sentence, status=status, catalog=where)
+    return CredentialError(f"{where} refuses the account of {account.provider}: {_places(account)}", status=status)
 
 
 @contextmanager
-def says_where(account: Account) -> Iterator[None]:
+def says_where(account: Account | None) -> Iterator[None]:
     """Have a refusal say where the credentials came from."""
     try:
         yield
     except CredentialError as error:
-        if any(name in str(error) for name in account.variables.values()):
+        if account is None or any(name in str(error) for name in account.variables.values()):
             raise
-        raise CredentialError(f"{error}: {_places(account)}") from None
+        raise CredentialError(f"{error}: {_places(account)}", status=error.status) from None
 
 
 def _places(account: Account) -> str:

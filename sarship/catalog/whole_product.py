@@ -1,11 +1,16 @@
-"""A whole product, as single files or as a zip: fetched under a hidden name, verified, then put under its own."""
+"""Whole products, as single files or as a zip: fetched under a hidden name, verified, then put under its own."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from sarship.download.fetch import FileRequest, Progress, fetch_files
+from sarship.catalog.credentials import Account
+from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.tokens import says_where
+from sarship.download.fetch import fetch_files
+from sarship.download.request import FileRequest, Progress
 from sarship.errors import DownloadError, OutputError
 from sarship.sentinel1.remote import RemoteContainer
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO
@@ -16,8 +21,8 @@ __all__ = ["fetch_folder", "fetch_zip", "verified"]
 
 def fetch_folder(
     container: RemoteContainer,
+    files: StoreFiles,
     folder: Path,
-    request: Callable[[str, Path], FileRequest],
     *,
     n_parallel: int,
     progress: Progress | None = None,
@@ -28,12 +33,14 @@ def fetch_folder(
     ----------
     container
         The product on its server.
+    files
+        Its files there.
     folder
-        Where it is put.
-    request
-        How a file is asked for, by its name and its target on disk.
+        Folder that it is put in.
     n_parallel
-        Most files at once.
+        Maximum number of files at once.
+    progress
+        Called with the bytes on disk and in all.
 
     Returns
     -------
@@ -45,12 +52,22 @@ def fetch_folder(
     part = folder / f".{container.id}.incoming.SAFE"
     names = [MANIFEST, *(name for name in (PRODUCT_INFO,) if (container.path / name).is_file())]
     names += [container.stored_name(f.name) for f in container.manifest.files if f.role not in {"other", "rfi"}]
-    fetch_files([request(name, part / name) for name in names], n_parallel=n_parallel, progress=progress)
+    fetch_files([files.request(name, part / name) for name in names], n_parallel=n_parallel, progress=progress)
     return verified(part, target)
 
 
 def fetch_zip(
-    scene_id: str, folder: Path, request: Callable[[Path], FileRequest], progress: Progress | None = None
+    scene_id: str,
+    folder: Path,
+    url: str,
+    *,
+    authorize: Callable[[bool], dict[str, str]],
+    account: Account,
+    size: object = None,
+    md5: object = None,
+    hosts: frozenset[str] = frozenset(),
+    own_hosts: frozenset[str] = frozenset(),
+    progress: Progress | None = None,
 ) -> Path:
     """Fetch a product that comes as one zip.
 
@@ -59,20 +76,42 @@ def fetch_zip(
     scene_id
         Its name.
     folder
-        Where it is put.
-    request
-        How it is asked for, by its target on disk.
+        Folder that it is put in.
+    url, authorize, hosts, own_hosts
+        As the fields of `FileRequest`.
+    account
+        Account that opens it, for messages.
+    size, md5
+        Bytes and checksum as the catalogue tells them; nonsense counts as nothing.
+    progress
+        Called with the bytes on disk and in all.
 
     Returns
     -------
     The zip.
     """
-    target = folder / f"{scene_id}.zip"
+    target, part = folder / f"{scene_id}.zip", folder / f".{scene_id}.incoming.zip"
     if target.exists():
         return target
-    part = folder / f".{scene_id}.incoming.zip"
-    fetch_files([request(part)], progress=progress)
+    request = FileRequest(
+        url=url,
+        target=part,
+        size=_told_size(size),
+        checksum=("md5", str(md5)) if re.fullmatch("[0-9a-fA-F]{32}", str(md5)) else None,
+        authorize=authorize,
+        hosts=hosts,
+        own_hosts=own_hosts,
+    )
+    with says_where(account):
+        fetch_files([request], progress=progress)
     return verified(part, target, is_whole=True)
+
+
+def _told_size(told: object) -> int | None:
+    try:
+        return max(int(float(str(told))), 0) or None
+    except (ValueError, OverflowError):
+        return None
 
 
 def verified(part: Path, target: Path, *, is_whole: bool = False) -> Path:
@@ -85,7 +124,7 @@ def verified(part: Path, target: Path, *, is_whole: bool = False) -> Path:
     target
         Its own name.
     is_whole
-        Whether every file of the manifest must be there.
+        True if every file of the manifest must be there.
 
     Raises
     ------
@@ -96,7 +135,8 @@ def verified(part: Path, target: Path, *, is_whole: bool = False) -> Path:
     wrong = [finding for finding in check_product(part) if finding.status not in may_be]
     if wrong:
         raise DownloadError(
-            f"{target.name}: {wrong[0].name} is wrong ({wrong[0].detail}); remove {part} and try another catalogue"
+            f"{target.name}: {wrong[0].name} is wrong ({wrong[0].detail}); remove {part} and try another catalogue",
+            file=target.name,
         )
     try:
         part.rename(target)

@@ -1,4 +1,4 @@
-"""Arrays on a graphics card: whose they are, where new ones come from, and one sentence for what is missing.
+"""Arrays on a graphics card: their device, new ones on it, and one sentence for what is missing.
 
 Imports CUDA only when a function here is called with an array that is on a device, or asked for one.
 """
@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -27,7 +27,7 @@ _PACKAGES = ("cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
-    """Where arrays of one kind live: how they are made there, shown to kernels, and brought back."""
+    """Home of arrays of one kind: how they are made there, shown to kernels, and brought back."""
 
     empty: Callable[..., Any]
     """(shape, dtype) → an array on the device, of the kind that was given."""
@@ -50,33 +50,33 @@ class Device:
     """Shared memory of a processor."""
     warp: int
     """Threads that step together; blocks are multiples of this."""
-    most_threads: int
+    max_threads: int
     """Threads of the largest block worth starting."""
 
 
 def is_on_device(array: object) -> bool:
-    """Whether an array is on a graphics card (CuPy's, numba's, or any with the CUDA array interface)."""
+    """Return True if an array is on a graphics card: CuPy's, numba's, or any with the CUDA array interface."""
     return type(array).__module__.startswith("numba.cuda.") or hasattr(array, "__cuda_array_interface__")
 
 
 def device_of(array: object) -> Device:
-    """The device that an array is on.
+    """Return the device that an array is on.
 
     Raises
     ------
     DeviceError
-        No card or driver that can be used, or packages missing or in each other's way.
+        No card or driver that can be used, or packages missing or overwriting each other.
     """
     cuda = _cuda()
     if is_simulated():
         return _simulated(cuda)
     if type(array).__module__.partition(".")[0] == "cupy":
         return _cupy(cuda)
-    return _numba(cuda)
+    return _numba(cuda, _properties(cuda))
 
 
 def new_device() -> Device:
-    """The device that arrays are put on where none says: CuPy's current one, or numba's simulator.
+    """Return the device for new arrays: CuPy's current one, or numba's simulator.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def new_device() -> Device:
 
 
 def is_simulated() -> bool:
-    """Whether numba runs kernels in its simulator, on the CPU and very slowly."""
+    """Return True if numba runs kernels in its simulator, on the CPU and very slowly."""
     return os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in {"", "0"}
 
 
 def _cuda() -> Any:
-    """`numba.cuda`, with a driver and a card behind it."""
+    """Return `numba.cuda`, with a driver and a card behind it."""
     _check_packages()
     cuda: Any = import_module("numba.cuda")
     if not is_simulated() and not cuda.is_available():
@@ -103,28 +103,27 @@ def _cuda() -> Any:
 
 @cache
 def _check_packages() -> None:
-    """Refuse packages that are in each other's way; once, for looking takes as long as a search."""
-    rivals = _installed()
+    """Refuse packages that overwrite each other; once, for looking takes as long as a search."""
+    rivals = _installed(*_PACKAGES)
     if len(rivals) > 1:
         raise DeviceError(
             f"{' and '.join(rivals)} are both installed and overwrite each other: remove all of them, then {INSTALL}"
         )
 
 
-def _installed() -> list[str]:
-    """CuPy's packages that are installed; more than one is too many."""
-    found = []
-    for package in _PACKAGES:
+def _installed(*packages: str) -> dict[str, str]:
+    """Return the version of each package that is installed."""
+    found = {}
+    for package in packages:
         try:
-            importlib.metadata.version(package)
+            found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-        found.append(package)
     return found
 
 
 def _reason(cuda: Any) -> str:
-    """Why numba finds no card, in one line."""
+    """Return numba's reason to find no card, in one line."""
     try:
         error = cuda.cuda_error()
     except Exception as problem:
@@ -190,7 +189,7 @@ def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
     return there, pinned
 
 
-def _numba(cuda: Any) -> Device:
+def _numba(cuda: Any, properties: dict[str, int]) -> Device:
     return Device(
         empty=cuda.device_array,
         zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
@@ -201,7 +200,7 @@ def _numba(cuda: Any) -> Device:
         stream=0,
         new_stream=lambda: nullcontext,
         n_streams=1,
-        **_properties(cuda),
+        **properties,
     )
 
 
@@ -211,42 +210,26 @@ def _properties(cuda: Any) -> dict[str, int]:
         "n_processors": int(card.MULTIPROCESSOR_COUNT),
         "shared_bytes": int(card.MAX_SHARED_MEMORY_PER_MULTIPROCESSOR),
         "warp": 32,
-        "most_threads": 160,
+        "max_threads": 160,
     }
 
 
 def _simulated(cuda: Any) -> Device:
-    """A small device, because the simulator runs every thread as one of the operating system's."""
-    return Device(
-        empty=cuda.device_array,
-        zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
-        view=lambda array: array,
-        to_host=lambda array: np.asarray(array.copy_to_host()),
-        from_host=cuda.to_device,
-        upload=lambda array: (cuda.to_device(array), None),
-        stream=0,
-        new_stream=lambda: nullcontext,
-        n_streams=1,
-        n_processors=1,
-        shared_bytes=1 << 16,
-        warp=2,
-        most_threads=18,
+    """Return a small device, because the simulator runs every thread as one of the operating system's."""
+    small = {"n_processors": 1, "shared_bytes": 1 << 16, "warp": 2, "max_threads": 18}
+    return replace(
+        _numba(cuda, small), view=lambda array: array, to_host=lambda array: np.asarray(array.copy_to_host())
     )
 
 
 def found_on_this_machine() -> dict[str, str]:
-    """What there is to compute with, by name: card, driver, CuPy, numba-cuda; "none" or the reason where there is none.
+    """Return card, driver, CuPy and numba-cuda by name; "none" or the reason where there is none.
 
     Never raises.
     """
     found = {}
     for name, packages in (("CuPy", _PACKAGES), ("numba-cuda", ("numba-cuda",))):
-        versions = []
-        for package in packages:
-            try:
-                versions.append(f"{importlib.metadata.version(package)} ({package})")
-            except importlib.metadata.PackageNotFoundError:
-                continue
+        versions = [f"{version} ({package})" for package, version in _installed(*packages).items()]
         found[name] = ", ".join(versions) or "not installed"
     try:
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""What there is to compute with on this machine, and whether it computes right."""
+"""Self-test: the hardware and packages to compute with on this machine, and the detector against plain sums."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from sarship.model import Hits
 __all__ = ["EQUAL", "check_up"]
 
 EQUAL = "equal"
-"""How a comparison begins that found no difference."""
+"""Beginning of a comparison that found no difference."""
 
 
 def check_up() -> dict[str, str]:
-    """Threads, card, driver and packages by name; and the detector on a small image beside plain sums, and on the card.
+    """Return threads, card, driver and packages, and compare the detector with plain sums and with the card.
 
-    A comparison that found a difference does not begin with `EQUAL`, and one that could not be made says why.
+    Returns
+    -------
+    dict of str to str
+        By name. A comparison without a difference begins with `EQUAL`; one that could not be made says why.
     """
     found = {"CPU threads": str(numba.get_num_threads())} | found_on_this_machine()
     image = _image()
@@ -49,7 +52,7 @@ def _image() -> NDArray[np.uint16]:
 
 
 def _plain(image: NDArray[np.uint16], params: CfarParams) -> NDArray[np.bool_]:
-    """Whether each pixel is above the gamma law's threshold, from sums over every window as it stands."""
+    """Return True for each pixel above the gamma model's threshold, from sums over every window by itself."""
     power = image.astype(np.int64) ** 2
 
     def sums(values: NDArray[np.int64], half: int) -> NDArray[np.int64]:

@@ -28,7 +28,7 @@ from sarship.change.detection import PortMasks
 from sarship.change.reference import level_on, of_orbit, sea_of
 from sarship.model import Hits
 from sarship.port.grid import PortImage
-from sarship.port.piers import vessel_axes
+from sarship.vessels.assign import vessel_axes
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

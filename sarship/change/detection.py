@@ -33,8 +33,9 @@ from sarship.cfar.thresholds import threshold_factor
 from sarship.change.array_ops import median_of, spread_out
 from sarship.change.coregistration import correct_shift
 from sarship.change.reference import QUAY_M, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.detection.params import DetectionParams
 from sarship.detection.sidelobes import stands_out
-from sarship.model import DetectionParams, Hits
+from sarship.model import Hits
 from sarship.port.grid import PortGrid, PortImage
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ N_ROUNDS: Final = 3
 """Times that the ring is taken, what was hit replaced in between."""
 GROW: Final = 2
 """Cells around a hit that are taken out of the rings with it: what the impulse response spreads."""
+MIN_RING: Final = 16
+"""Cells of water that a ring needs: basins are narrow."""
 CEILING: Final = 16.0
 UNKNOWN: Final = 3.0
 """Variances of a date, over the number of dates, that a cell is allowed for: one is what its level is uncertain by, the
@@ -123,6 +126,7 @@ def detect_change(
         From `port_masks` with the image's grid.
     params
         `pfa` holds for a cell of open water, `pier_pfa` for one near piers; both are shared between the polarisations.
+        `clutter_model`, `clutter_shape` and `iterations` apply in open water, `average` to both rings.
 
     Returns
     -------
@@ -177,21 +181,22 @@ def _search(power: Power, reference: xr.Dataset, masks: PortMasks, params: Detec
     expected = level_on(level, sea, today)
     near = masks.near | (masks.water & spread_out(level > BRIGHT * sea, NEAR_CELLS))
     open_water = masks.water & ~near
-    enl, effective_sample_ratio = float(reference["enl"]), float(reference["effective_sample_ratio"])
-    share = CfarParams(
-        pfa=params.pier_pfa / n_shared,
-        guard=round(params.guard_m / PortGrid.of(reference).spacing_m),
-        training=round(params.training_m / PortGrid.of(reference).spacing_m),
-        enl=enl,
-        effective_sample_ratio=effective_sample_ratio,
+    spacing = PortGrid.of(reference).spacing_m
+    ring = params.for_image(
+        (spacing, spacing),
+        enl=float(reference["enl"]),
+        effective_sample_ratio=float(reference["effective_sample_ratio"]),
     )
+    ring = replace(ring, pfa=params.pfa / n_shared, min_ring=min(MIN_RING, ring.ring_size))
+    # the spread of each cell over the dates stands for the clutter model, and the rounds for iterations
+    pier_ring = replace(ring, pfa=params.pier_pfa / n_shared, clutter_model="gamma", clutter_shape=None, iterations=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(np.isfinite(expected) & (expected > 0), power / expected, np.nan).astype(np.float32)
-    score, ring = _cleaned(ratio, masks.water, share, params.gpu)
+    score, level_today = _cleaned(ratio, masks.water, pier_ring, params.gpu)
     unsteady = reference["spread"].to_numpy() * np.sqrt(1 + UNKNOWN / np.maximum(reference["n_empty"].to_numpy(), 1))
-    score = score * _relief(share, unsteady)
-    plain = power / _threshold(power, open_water, replace(share, pfa=params.pfa / n_shared), params.gpu)
-    expected = np.asarray(expected * ring, np.float32)
+    score = score * _relief(pier_ring, unsteady)
+    plain = power / _threshold(power, open_water, ring, params.gpu)
+    expected = np.asarray(expected * level_today, np.float32)
     # what stands there on every date is in the level itself: it is there today if it is about as bright
     is_permanent = reference["is_permanent"].to_numpy() & masks.water & (power > STILL_THERE * expected)
     score = np.where(is_permanent, np.nan, score)

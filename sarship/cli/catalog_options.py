@@ -73,7 +73,7 @@ _FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "pla
 def find_place(text: str) -> Place:
     """A port file, or a port of the packaged index by its name or number."""
     if Path(text).exists() or Path(text).suffix.lower() in {".geojson", ".json"}:
-        from sarship.port.piers import read_port
+        from sarship.port.port_file import read_port
 
         port = read_port(text)
         return Place(port.name, port.area)

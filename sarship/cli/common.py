@@ -6,15 +6,17 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from sarship.cfar.params import ClutterModel, RingAverage
+from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning, SarshipError
-from sarship.model import DetectionParams
 
 if TYPE_CHECKING:
     from sarship.pipeline.first_pass import Progress, Step
@@ -34,6 +36,7 @@ __all__ = [
     "land_option",
     "leave",
     "params_of",
+    "pier_pfa_option",
     "print_json",
     "products_argument",
     "say_failures",
@@ -96,6 +99,7 @@ def _warnings_as_lines() -> Iterator[None]:
 Command = Callable[..., Any]
 products_argument = click.argument("products", nargs=-1, required=True, type=click.Path(), metavar="PRODUCT...")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+_CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
 land_option = click.option("--land", type=click.Path(), help="Vector file with land polygons to mask, in any format.")
 
 
@@ -105,21 +109,33 @@ def detection_options(command: Command) -> Command:
     command = click.option("--gpu", is_flag=True, help="Search on a graphics card; it finds the same.")(command)
     for name, kind, text in (
         ("min_length_m", float, "Drop vessels measured shorter than this."),
-        ("training_m", float, "Width of the band of training cells around the guard."),
-        ("guard_m", float, "Half-width of the square left out of the ring."),
-        ("pfa", float, "False-alarm probability per pixel."),
+        ("iterations", int, "Maximum number of searches; from the second on the hits are censored from the rings."),
+        ("average", _AVERAGES, "Statistic of the ring; other than ca with the gamma clutter model only."),
+        ("clutter_model", _CLUTTER_MODELS, "Distribution of the clutter; k holds the rate on spiky seas."),
+        ("training_m", float, "Width of the band of training cells around the guard cells."),
+        ("guard_m", float, "Half-width of the square of guard cells."),
+        ("pfa", float, "False-alarm probability per pixel of open water."),
     ):
-        flag = "--" + name.replace("_", "-")
-        command = click.option(flag, name, type=kind, default=getattr(defaults, name), show_default=True, help=text)(
-            command
-        )
+        command = _detection_option(name, kind, text, getattr(defaults, name))(command)
     return command
 
 
-def params_of(options: dict[str, Any]) -> DetectionParams:
-    """The parameters that the options make."""
+def pier_pfa_option(command: Command) -> Command:
+    """Add the option for the search near piers."""
+    text = "False-alarm probability per cell near piers, where there is a reference."
+    return _detection_option("pier_pfa", float, text, DetectionParams().pier_pfa)(command)
+
+
+def _detection_option(name: str, kind: Any, text: str, default: object) -> Callable[[Command], Command]:
+    flag = "--" + name.replace("_", "-")
+    return click.option(flag, name, type=kind, default=default, show_default=True, help=text)
+
+
+def params_of(options: Mapping[str, Any]) -> DetectionParams:
+    """Return the parameters that the options make; options of other things are passed over."""
+    names = {field.name for field in fields(DetectionParams)}
     try:
-        return DetectionParams(**options)
+        return DetectionParams(**{name: value for name, value in options.items() if name in names})
     except ValueError as error:
         raise Refusal(str(error)) from error
 
@@ -158,7 +174,7 @@ def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
             bar.total = step.total
             bar.n = step.done
             share = f" {step.message}" if step.state == "fetching" else ""
-            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state}{share}", refresh=False)
+            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state.replace('_', ' ')}{share}", refresh=False)
             bar.refresh()
 
         def pictures(done: int, total: int) -> None:

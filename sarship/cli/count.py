@@ -18,6 +18,7 @@ from sarship.cli.common import (
     land_option,
     leave,
     params_of,
+    pier_pfa_option,
     print_json,
     say_failures,
 )
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from sarship.catalog.query import Catalog
     from sarship.model import Scene
     from sarship.pipeline.results import Results
-    from sarship.port.piers import Port
+    from sarship.port.port_file import Port
 
 __all__ = ["count"]
 
@@ -47,6 +48,7 @@ __all__ = ["count"]
 @click.option("--no-reference", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
 @click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
 @detection_options
+@pier_pfa_option
 @as_json_option
 def count(
     *,
@@ -61,15 +63,16 @@ def count(
     """Count the vessels at the piers of PORT, a GeoJSON file: in every PRODUCT, or with --from and --to in every scene
     of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
     """
-    from sarship.pipeline.first_pass import survey
-    from sarship.port.piers import read_polygons, read_port
+    from sarship.pipeline import survey
+    from sarship.port.polygons import read_polygons
+    from sarship.port.port_file import read_port
     from sarship.port.stack import read_reference
 
     if options["saved"] and options["no_reference"]:
         raise click.UsageError("give --reference or --no-reference, not both")
     if bool(products) == bool(options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to; one of the two")
-    params = params_of({name: options[name] for name in ("pfa", "guard_m", "training_m", "min_length_m", "gpu")})
+    params = params_of(options)
     harbour = read_port(port_file)
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)

@@ -33,7 +33,7 @@ def search(
     from sarship.catalog.scenes import as_features
     from sarship.catalog.suggestions import what_would_help
     from sarship.cli.tables import scenes_text
-    from sarship.pipeline.results import write_file
+    from sarship.files import write_file
 
     place = find_place(port)
     query = query_of(place, options)

@@ -96,7 +96,7 @@ def port() -> None:
 @click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
     """Start a port file from the index of ports: NAME is a port's name or its World Port Index number."""
-    from sarship.pipeline.results import safe_name, write_file
+    from sarship.files import safe_name, write_file
     from sarship.port.index import new_port, only_port
 
     entry = only_port(name)
@@ -114,7 +114,7 @@ def port_new(name: str, out: str | None) -> None:
 def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
     """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to put them right."""
     from sarship.pipeline.pictures import write_preview
-    from sarship.port.piers import read_port
+    from sarship.port.port_file import read_port
 
     harbour = read_port(port_file)
     path = Path(out or Path(port_file).with_suffix(".png"))
@@ -145,9 +145,11 @@ def detect(
 ) -> None:
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.cli.tables import vessels_text
-    from sarship.pipeline.first_pass import search
-    from sarship.pipeline.results import table_bytes, vessels_bytes, write_file
-    from sarship.port.piers import read_polygons, read_port
+    from sarship.files import write_file
+    from sarship.pipeline import search
+    from sarship.pipeline.results import table_bytes, vessels_bytes
+    from sarship.port.polygons import read_polygons
+    from sarship.port.port_file import read_port
 
     if port_file and area:
         raise click.UsageError("give --port or --area, not both")

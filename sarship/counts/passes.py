@@ -4,8 +4,7 @@ A pass of a satellite is cut into slices, products of some 25 s that follow each
 them; the same slice may also be there twice, packed in two ways. So
 
 - products of the same acquisition are one slice, whatever their names (the one that saw most is taken);
-- slices of one satellite that follow within a minute are one pass. The orbit number is not asked: it changes in the
-  middle of a pass at the equator, and the date does at midnight;
+- slices of one satellite that follow within a minute are one pass (`sentinel1/passes.py`);
 - what was seen is the union of what the slices saw;
 - a vessel that shows in two slices is one: where slices overlap it shows at the same place, and where they meet each
   shows the half of a vessel, both touching the edge.
@@ -18,20 +17,18 @@ from typing import Final
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
 from sarship.geo.local_plane import Plane
-from sarship.port.piers import vessel_axes
 from sarship.schema import NOT_COUNTED
+from sarship.sentinel1.passes import number_passes, number_slices
+from sarship.vessels.assign import vessel_axes
 
 __all__ = ["are_counted", "group_passes", "seen_by_pass", "vessels_once"]
 
 Reals = NDArray[np.float64]
 
-LONGEST_GAP: Final = pd.Timedelta(60, "s")
-"""Between one slice's last line and the next one's first within a pass: room for two missing slices."""
 EVEN: Final = 0.5
 """Confidence up to which a row is no likelier a vessel of its own than a piece of another."""
 SAME_PLACE_M: Final = 25.0
@@ -57,8 +54,9 @@ def group_passes(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> list[g
     list of GeoDataFrame
         Rows of `scenes`, at least one a pass, each pass's in order of time.
     """
-    slices = _numbered(_without_twins(scenes, coverage))
-    return [frame for _, frame in slices.groupby("pass", sort=True)]
+    slices = _without_twins(scenes, coverage).sort_values(["start", "stop", "scene"])
+    numbers = number_passes(slices["platform"], slices["start"], slices["stop"])
+    return [frame for _, frame in slices.groupby(numbers, sort=True)]
 
 
 def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
@@ -115,21 +113,11 @@ def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.
     """One scene for each acquisition: the one that saw most, of equals the one of more polarisations, then by id."""
     total = coverage.groupby("scene")["seen"].sum()
     ranked = scenes.assign(
+        slice=number_slices(scenes["platform"], scenes["start"], scenes["stop"]),
         total=scenes["scene"].map(total).fillna(0.0).to_numpy(float),
         n_polarizations=scenes["polarizations"].str.count(r"\S+"),
     ).sort_values(["total", "n_polarizations", "scene"], ascending=[False, False, True])
-    return ranked.drop_duplicates(["platform", "start", "stop", "absolute_orbit"])
-
-
-def _numbered(slices: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The slices with the start of their `pass` and in its order."""
-    ordered = slices.sort_values(["platform", "start", "stop", "scene"])
-    reached = ordered.groupby("platform")["stop"].cummax().groupby(ordered["platform"]).shift()
-    begins = reached.isna() | (ordered["start"] - reached > LONGEST_GAP)
-    number = begins.cumsum()
-    start = ordered["start"].groupby(number).transform("min")
-    order = pd.MultiIndex.from_arrays([start, ordered["platform"]])
-    return ordered.assign(**{"pass": pd.factorize(order, sort=True)[0]})
+    return ranked.drop_duplicates("slice")[scenes.columns]
 
 
 def _seen_together(rows: gpd.GeoDataFrame, seen: Reals) -> float:

@@ -16,6 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio import features
 
+from sarship.cfar.params import CfarParams
 from sarship.model import Window
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Mask:
         return valid
 
 
-def bands_of(product: GrdProduct, core: Window, margin: tuple[int, int]) -> Iterator[Band]:
+def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Band]:
     """A window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
 
     Parameters
@@ -147,8 +148,8 @@ def bands_of(product: GrdProduct, core: Window, margin: tuple[int, int]) -> Iter
         Where to read; all its polarizations are.
     core
         The window that the bands' cores make up.
-    margin
-        Lines and pixels of halo on each side.
+    ring
+        Search that the halo on each side is to suffice for.
 
     Raises
     ------
@@ -157,6 +158,7 @@ def bands_of(product: GrdProduct, core: Window, margin: tuple[int, int]) -> Iter
     """
     names = product.check_polarizations()
     n_lines, n_pixels = product.shape
+    margin = [back + (ring.iterations - 1) * (back + 1) for back in ring.outer_shape]  # as `CfarParams.halo`
     reach = Window(
         max(core.line_start - margin[0], 0),
         max(min(core.line_stop + margin[0], n_lines), core.line_stop),

@@ -8,41 +8,30 @@ noise left in: subtracting noise first breaks the law of the clutter.
 from __future__ import annotations
 
 import itertools
-import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio import features
-from shapely import affinity
 
-from sarship import cfar, schema
+from sarship import cfar
 from sarship.cfar.params import CfarParams
-from sarship.detection.bands import Area, Band, Mask, bands_of
-from sarship.errors import FloodError, ProductError, ProductWarning
-from sarship.model import DetectionParams, Hits, Window
+from sarship.detection.bands import Band, Mask, bands_of
+from sarship.detection.params import DetectionParams
+from sarship.errors import FloodError, ProductWarning
+from sarship.model import Hits, Window
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["coverage", "detect", "shortest_vessel_m"]
+__all__ = ["detect"]
 
-MAX_RING: Final = 65_535
-"""Most pixels of a ring, 1.3 km of half-width at 10 m: the detector counts them in 16 bits."""
 MAX_HITS: Final = 2_000_000
 """More hits than this in one product are a flood: a crowded scene has some hundred thousand."""
-SAMPLES: Final = 20_000
-"""Thresholds of a pier's waters that are looked at in each band, for their median."""
-OUTLINE_STEP: Final = 64
-"""Longest straight line, in pixels, of an outline that is carried from the image to the map."""
 
 
 def detect(
@@ -98,12 +87,12 @@ def detect(
     """
     core = Window(0, product.shape[0], 0, product.shape[1]) if window is None else window
     params = params or DetectionParams()
-    ring = _ring(product, params)
+    ring = replace(params.for_product(product), max_hits=MAX_HITS)
     mask = Mask.of(product, land, water)
     found: list[Hits] = []
     has_data = False
     try:
-        for band in bands_of(product, core, ring.outer_shape):
+        for band in bands_of(product, core, ring):
             has_data = has_data or any(image.any() for image in band.images.values())
             found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:
@@ -115,110 +104,6 @@ def detect(
     if not has_data:
         warnings.warn(f"{product.scene.id} holds no data where it was searched: nothing was seen", ProductWarning, 2)
     return _joined(found, product.polarizations)
-
-
-def coverage(
-    product: GrdProduct,
-    waters: Mapping[str, BaseGeometry],
-    params: DetectionParams | None = None,
-    *,
-    land: BaseGeometry | None = None,
-    water: BaseGeometry | None = None,
-) -> gpd.GeoDataFrame:
-    """How much of each pier's waters a product shows, and how short a vessel would have been a hit there.
-
-    `seen` is the part of the waters' area with data in any polarization.
-    `detectable_length_m` is `shortest_vessel_m` at the median threshold of the waters, the smallest over the
-    polarizations, and not under `params.min_length_m`; it is missing where nothing was seen, and where no pixel had
-    enough sea around it to decide.
-
-    Parameters
-    ----------
-    product, params, land, water
-        As for `detect`.
-    waters
-        Name of a pier → its waters, longitude and latitude in degrees.
-
-    Returns
-    -------
-    geopandas.GeoDataFrame
-        `schema.COVERAGE`, one row a pier in the order given; `seen` is 0 and the geometry empty for those
-        outside the image. The geometry of a row is the part of the waters that was imaged.
-    """
-    params = params or DetectionParams()
-    ring = _ring(product, params)
-    mask = Mask.of(product, land, water)
-    rows = [_look(product, area, ring, mask) for area in waters.values()]
-    columns = {
-        "scene": [product.scene.id] * len(rows),
-        "pier": list(waters),
-        "seen": [row.seen for row in rows],
-        "detectable_length_m": np.maximum([row.length_m for row in rows], params.min_length_m),  # missing stays missing
-        "incidence_deg": [row.incidence_deg for row in rows],
-        "n_reference_dates": [0] * len(rows),
-    }
-    return schema.COVERAGE.make(columns, [row.geometry for row in rows])
-
-
-def shortest_vessel_m(
-    sigma0: float, incidence_deg: float, polarization: str, resolution_m: tuple[float, float]
-) -> float:
-    """Length of the shortest vessel whose own brightness reaches a threshold, metres.
-
-    A vessel of length l has a radar cross-section of 0.08 · l^(7/3) · (0.78 + 0.11 · incidence in degrees) m² in VV
-    (P. W. Vachon et al., "Ship detection by the RADARSAT SAR", Canadian Journal of Remote Sensing 23, 1997; on 162
-    Sentinel-1 vessels of known length it is right to 0.6 dB on average, with 3.6 dB of scatter). HH is taken as VV;
-    VH and HV lie 11 dB below. The cross-section is spread evenly over the resolution cells along its length, and
-    at least one; its beam is within one cell. The cell then has sigma0 = cross-section / (cells · area of a cell).
-    Evenly is the worst case, since the brightest cell, which decides, is never below the average; the sea and noise
-    under the vessel, which would help it, are left out. So half of the vessels of this length or more are hits.
-    The shortest of those 162 vessels has 36 m: shorter ones follow the law by faith.
-
-    Parameters
-    ----------
-    sigma0
-        Threshold with the noise in, linear.
-    incidence_deg
-        Angle of incidence.
-    polarization
-        `VV`, `VH`, `HH` or `HV`.
-    resolution_m
-        Resolution along azimuth and ground range.
-
-    Examples
-    --------
-    >>> round(shortest_vessel_m(0.2, 38.0, "VV", (22.0, 20.0)), 1)
-    10.1
-    """
-    cell = resolution_m[0] * resolution_m[1]
-    along = math.sqrt(cell)
-    loss = 10**-1.1 if polarization in {"VH", "HV"} else 1.0
-    law = 0.08 * (0.78 + 0.11 * incidence_deg) * loss
-    one_cell = (sigma0 * cell / law) ** (3 / 7)
-    return float(one_cell if one_cell <= along else (sigma0 * cell / (law * along)) ** (3 / 4))
-
-
-def _ring(product: GrdProduct, params: DetectionParams) -> CfarParams:
-    """Parameters in pixels, with the looks and the resolution of the product."""
-    spacing = (product.line_spacing_m, product.pixel_spacing_m)
-    guard = [round(params.guard_m / step) for step in spacing]
-    training = [max(round(params.training_m / step), 1) for step in spacing]
-    outer = (2 * (inner + band) + 1 for inner, band in zip(guard, training, strict=True))
-    n_ring = math.prod(outer) - math.prod(2 * side + 1 for side in guard)
-    if n_ring > MAX_RING:
-        raise ProductError(
-            f"a ring of guard_m={params.guard_m:g} and training_m={params.training_m:g} has {n_ring:,} pixels of "
-            f"{product.scene.id}, at most {MAX_RING:,} are allowed: make it narrower"
-        )
-    return CfarParams(
-        pfa=params.pfa,
-        guard=(guard[0], guard[1]),
-        training=(training[0], training[1]),
-        enl=product.enl,
-        effective_sample_ratio=min(1.0, math.prod(spacing) / math.prod(product.resolution_m)),
-        min_ring=math.ceil(params.min_ring * n_ring),
-        max_hits=MAX_HITS,
-    )
 
 
 def _remedy(mask: Mask) -> str:
@@ -282,119 +167,3 @@ def _joined(parts: Sequence[Hits], polarizations: Sequence[str]) -> Hits:
         sigma0={name: np.concatenate([part.sigma0[name] for part in parts]) for name in polarizations},
         is_edge=np.concatenate([part.is_edge for part in parts if part.is_edge is not None]),
     )
-
-
-class _Look(NamedTuple):
-    """One row of the coverage."""
-
-    seen: float
-    length_m: float
-    incidence_deg: float
-    geometry: BaseGeometry
-
-
-UNSEEN: Final = _Look(0.0, math.nan, math.nan, shapely.Polygon())
-
-
-def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask) -> _Look:
-    """What a product shows of one pier's waters."""
-    n_lines, n_pixels = product.shape
-    frame = shapely.box(-0.5, -0.5, n_pixels - 0.5, n_lines - 0.5)
-    whole = product.geometry.to_image_polygon(area)
-    inside = shapely.intersection(whole, frame)
-    if not inside.area > 0:
-        return UNSEEN
-    waters = Area.of(inside, n_pixels)
-    window = _around(inside, product.shape)
-    touched = not waters.covers(window).any()
-    parts = [
-        _tally(product, band, ring, mask, waters.covers(band.core, touched))
-        for band in bands_of(product, window, ring.outer_shape)
-    ]
-    imaged = area
-    if not (frame.covers(whole) and all(part.is_complete for part in parts)):
-        imaged = _imaged(product, area, shapely.union_all([part.imaged for part in parts]))
-    seen = min(_flat_area(imaged) / _flat_area(area), 1.0)
-    if not seen > 0:
-        return UNSEEN
-    point = inside.representative_point()
-    incidence = float(product.geometry.incidence_deg(point.y, point.x))
-    return _Look(seen, _detectable_m(product, parts, incidence), incidence, imaged)
-
-
-def _around(inside: BaseGeometry, shape: tuple[int, int]) -> Window:
-    """The smallest window of the image whose pixels the area touches."""
-    left, top, right, bottom = (math.floor(edge + 0.5) for edge in inside.bounds)
-    top, left = min(max(top, 0), shape[0] - 1), min(max(left, 0), shape[1] - 1)
-    return Window(top, min(max(bottom, top) + 1, shape[0]), left, min(max(right, left) + 1, shape[1]))
-
-
-class _Tally(NamedTuple):
-    """What one band shows of a pier's waters."""
-
-    is_complete: bool
-    """Whether every pixel of the waters has data."""
-    levels: Mapping[str, NDArray[np.float64]]
-    """Thresholds in sigma0 by polarization."""
-    imaged: BaseGeometry
-    """Where the band has data, in image coordinates."""
-
-
-def _tally(product: GrdProduct, band: Band, ring: CfarParams, mask: Mask, waters: NDArray[np.bool_]) -> _Tally:
-    """Look for missing data in a band's part of the waters, and take thresholds there."""
-    data = band.has_data(*band.inner)
-    rows, columns = band.inner
-    valid = mask.valid(band.read)
-    share = replace(ring, pfa=ring.pfa / len(band.images))
-    levels = {}
-    for name, image in band.images.items():
-        score = cfar.score(image, share, valid, lines=(rows.start, rows.stop))[:, columns]
-        row, column = np.nonzero(waters & (score > 0))
-        step = max(row.size // SAMPLES, 1)
-        row, column = row[::step], column[::step]
-        threshold = image[band.inner][row, column].astype(np.float64) ** 2 / score[row, column]
-        line, pixel = row + band.core.line_start, column + band.core.pixel_start
-        levels[name] = product.sigma0_at(name, line, pixel, threshold, denoise=False)
-    return _Tally(not (waters & ~data).any(), levels, _outline(band.core, data))
-
-
-def _outline(core: Window, data: NDArray[np.bool_]) -> BaseGeometry:
-    """The pixels with data as an area in image coordinates."""
-    if data.all():
-        left, top = core.pixel_start - 0.5, core.line_start - 0.5
-        return shapely.box(left, top, core.pixel_stop - 0.5, core.line_stop - 0.5)
-    corner = Affine.translation(core.pixel_start - 0.5, core.line_start - 0.5)
-    found = features.shapes(data.view(np.uint8), mask=data, transform=corner)
-    return shapely.union_all([shapely.geometry.shape(part) for part, _ in found])
-
-
-def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: float) -> float:
-    """The shortest vessel over the polarizations, each at its median threshold."""
-    lengths = []
-    for name in product.polarizations:
-        levels = np.concatenate([part.levels[name] for part in parts])
-        if levels.size:
-            level = float(np.median(levels))
-            lengths.append(shortest_vessel_m(level, incidence_deg, name, product.resolution_m))
-    return min(lengths, default=math.nan)
-
-
-def _imaged(product: GrdProduct, area: BaseGeometry, region: BaseGeometry) -> BaseGeometry:
-    """The part of an area (longitude, latitude) that lies in a region of the image.
-
-    The region's longitudes are counted on from the area's, so that both may lie across the antimeridian.
-    """
-    near = area.representative_point().x
-
-    def placed(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        longitude, latitude = product.geometry.to_map(xy[:, 1], xy[:, 0])
-        return np.column_stack([near + (longitude - near + 180) % 360 - 180, latitude])
-
-    there = shapely.transform(shapely.segmentize(region, OUTLINE_STEP), placed)
-    turns = [affinity.translate(there, turn) for turn in (-360.0, 0.0, 360.0)]
-    return shapely.union_all([shapely.intersection(area, turn) for turn in turns])
-
-
-def _flat_area(area: BaseGeometry) -> float:
-    """Area in an equal-area projection of the sphere, in a unit of its own."""
-    return float(shapely.transform(area, lambda xy: np.column_stack([xy[:, 0], np.sin(np.radians(xy[:, 1]))])).area)

@@ -1,7 +1,7 @@
 """Whole files onto disk: resumed where they stopped, verified, and put under their final name only when right.
 
 A file arrives as `NAME.part`, with what the server said of it in `NAME.part.json`; whatever ends the program, the next
-run goes on from the bytes that are there, if the server still has the same file. No byte is fetched twice but after the
+run goes on from the bytes that are there, if the server still has the same file. No byte is fetched twice unless the
 file changed, a server sent it from the start, or its checksum was wrong.
 """
 
@@ -10,46 +10,35 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import urllib3
 
-from sarship._package import __version__
-from sarship.download.http import (
-    Denied,
-    FileRequest,
-    Hiccup,
-    Pace,
-    Progress,
-    RetryPolicy,
-    Run,
-    ask,
-    check_status,
-    describe,
-    public_url,
-)
+from sarship.download.addresses import public_url
+from sarship.download.http import Attempts, Denied, Hiccup, Session, StallDetector, interruptions
+from sarship.download.parallel import TotalProgress, side_by_side
 from sarship.download.partial import (
     PartFile,
     Version,
     check_space,
     file_digest,
     hash_name,
-    inside,
     is_whole,
     open_part,
     remaining,
     tidy,
 )
-from sarship.errors import CredentialError, DownloadError
+from sarship.download.request import FileRequest, Progress, RetryPolicy
+from sarship.errors import DownloadError
 
-__all__ = ["FileRequest", "Progress", "RetryPolicy", "fetch_file", "fetch_files", "inside", "public_url"]
+__all__ = ["fetch_file", "fetch_files", "fetch_request"]
 
 _CHUNK: Final = 2**18
 """Bytes read at once; far below what a kill may cost."""
@@ -57,7 +46,6 @@ _PROGRESS: Final = 2**16
 """Bytes after which failures are counted anew: a server that sends one byte a connection is no good."""
 _N_WHOLE: Final = 3
 """Times that a file is fetched from its start because its checksum is wrong."""
-_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": f"sarship/{__version__}"}
 
 
 def fetch_file(
@@ -99,7 +87,14 @@ def fetch_file(
     request = FileRequest(
         url=url, target=Path(target), size=size, checksum=checksum, authorize=authorize, sign=sign, hosts=hosts
     )
-    return _fetch(request, Run(retry_policy or RetryPolicy()), progress or _quiet)
+    return fetch_request(request, progress, retry_policy)
+
+
+def fetch_request(
+    request: FileRequest, progress: Progress | None = None, retry_policy: RetryPolicy | None = None
+) -> Path:
+    """Fetch one file as `fetch_file` does."""
+    return _fetch(request, Session(retry_policy or RetryPolicy()), progress or (lambda *_: None))
 
 
 def fetch_files(
@@ -139,22 +134,11 @@ def fetch_files(
     if twice := [path for path, n in Counter(request.target for request in wanted).items() if n > 1]:
         raise ValueError(f"two requests are for the same file {twice[0]}")
     _check_space_for_all(wanted)
-    run = Run(retry_policy or RetryPolicy())
-    total = _Total(wanted, progress or _quiet)
-    pool = ThreadPoolExecutor(max_workers=n_parallel, thread_name_prefix="sarship-download")
-    try:
-        jobs = [pool.submit(_fetch, request, run, total.of(i)) for i, request in enumerate(wanted)]
-        return _gather(jobs)
-    finally:  # also on Ctrl-C: what has arrived stays for the next run
-        run.stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _gather(jobs: list[Future[Path]]) -> list[Path]:
-    waiting = set(jobs)
-    while waiting:
-        done, waiting = wait(waiting, return_when=FIRST_EXCEPTION)
-        for job in done:
+    session = Session(retry_policy or RetryPolicy())
+    total = TotalProgress([request.size for request in wanted], progress)
+    calls = [partial(_fetch, request, session, total.of(k)) for k, request in enumerate(wanted)]
+    with side_by_side(calls, n_parallel, session.stop.set) as jobs:
+        for job in as_completed(jobs):
             if (error := job.exception()) is not None and not isinstance(error, DownloadError):
                 raise error
     return [job.result() for job in jobs]
@@ -176,29 +160,30 @@ def _existing(folder: Path) -> Path:
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
-def _fetch(request: FileRequest, run: Run, progress: Progress) -> Path:
+def _fetch(request: FileRequest, session: Session, progress: Progress) -> Path:
     target = request.target
     if request.checksum is not None:
         hash_name(request.checksum[0])
-    run.check()
+    session.check()
     if is_whole(target, request.size, request.checksum):
         tidy(target)
         progress(target.stat().st_size, target.stat().st_size)
         return target
-    with open_part(target, run.sleep) as part:
+    with open_part(target, session.sleep) as part:
         if is_whole(target, request.size, request.checksum):  # another process was quicker
             part.discard()
             return target
         _prepare(part, request)
         for _ in range(_N_WHOLE):
-            if _fill(part, request, run, progress):
+            if _fill(part, request, session, progress):
                 part.discard()
                 return target
             if not (wrong := _wrong(part, request)):
                 part.finish()
                 return target
             part.restart()
-        raise DownloadError(f"{public_url(request.url)}: {wrong}, {_N_WHOLE} times over; try another catalogue")
+        where = public_url(request.url)
+        raise DownloadError(f"{where}: {wrong}, {_N_WHOLE} times over; try another catalogue", file=where)
 
 
 def _prepare(part: PartFile, request: FileRequest) -> None:
@@ -211,30 +196,21 @@ def _prepare(part: PartFile, request: FileRequest) -> None:
         check_space(part.target.parent, request.size - part.n_bytes)
 
 
-def _fill(part: PartFile, request: FileRequest, run: Run, progress: Progress) -> bool:
+def _fill(part: PartFile, request: FileRequest, session: Session, progress: Progress) -> bool:
     """Fetch what is missing, trying again as long as there is hope; True when the file in place is the server's."""
-    n_failures, renew, has_renewed, where = 0, False, False, public_url(request.url)
+    attempts = Attempts(request, session)
     while not _is_complete(part, request):
-        run.check()
+        session.check()
         before = part.n_bytes
         try:
-            response = _ask_rest(part, request, run, renew=renew)
-            renew = has_renewed = False
-            with closing(response):
-                if _pour(response, part, request, run, progress):
+            with closing(_ask_rest(part, request, session, renew=attempts.renew)) as response:
+                attempts.accepted()
+                if _pour(response, part, request, session, progress):
                     return True
-        except Denied as denied:
-            if has_renewed or not (request.authorize or request.sign):
-                raise CredentialError(f"{denied}; look whether the account's credentials are right") from None
-            renew = has_renewed = True
-        except Hiccup as hiccup:
-            renew = False
-            n_failures = 1 if part.n_bytes - before >= _PROGRESS else n_failures + 1
-            if n_failures >= run.retry_policy.n_attempts:
-                raise DownloadError(
-                    f"{where}: {hiccup}, {n_failures} times in a row; run the download again to go on from here"
-                ) from None
-            run.sleep(run.retry_policy.wait_s(n_failures) if hiccup.wait_s is None else hiccup.wait_s)
+        except (Denied, Hiccup) as error:
+            if part.n_bytes - before >= _PROGRESS:
+                attempts.moved()
+            attempts.after(error)
     progress(part.n_bytes, part.n_bytes)
     return False
 
@@ -244,24 +220,18 @@ def _is_complete(part: PartFile, request: FileRequest) -> bool:
     return size is not None and part.n_bytes == size and (part.version is not None or part.n_bytes > 0)
 
 
-def _ask_rest(part: PartFile, request: FileRequest, run: Run, *, renew: bool) -> urllib3.BaseHTTPResponse:
-    headers = dict(_HEADERS)
+def _ask_rest(part: PartFile, request: FileRequest, session: Session, *, renew: bool) -> urllib3.BaseHTTPResponse:
+    headers = {}
     if part.n_bytes:
         headers["Range"] = f"bytes={part.n_bytes}-"
         if part.version and part.version.condition:
             headers["If-Range"] = part.version.condition
-    response = ask(request, headers, run, renew=renew)
     try:
-        check_status(response, request, run)
-    except Hiccup:
-        if response.status == 416:
-            _settle(part, response.headers.get("Content-Range", ""))
-        response.close()
+        return session.ask(request, headers, renew=renew)
+    except Hiccup as hiccup:
+        if hiccup.status == 416:
+            _settle(part, hiccup.length)
         raise
-    except BaseException:
-        response.close()
-        raise
-    return response
 
 
 def _settle(part: PartFile, content_range: str) -> None:
@@ -273,7 +243,7 @@ def _settle(part: PartFile, content_range: str) -> None:
 
 
 def _pour(
-    response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest, run: Run, progress: Progress
+    response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest, session: Session, progress: Progress
 ) -> bool:
     """Take the answer's bytes; True when there is no need to, for the file in place is the server's."""
     version = _version(response, part, request)
@@ -286,19 +256,17 @@ def _pour(
     if version.size is not None:
         check_space(part.target.parent, version.size - part.n_bytes)
     left = None if version.size is None else version.size - part.n_bytes
-    pace = Pace(run.retry_policy)
+    stalls = StallDetector(session.retry_policy)
     while left is None or left > 0:
-        run.check()
-        try:
+        session.check()
+        with interruptions():
             data = response.read1(_CHUNK if left is None else min(left, _CHUNK))
-        except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Hiccup(describe(error)) from None
         if not data:
             break
         part.write(data)
         left = None if left is None else left - len(data)
         progress(part.n_bytes, version.size)
-        pace.check(len(data))
+        stalls.check(len(data))
     if left:
         raise Hiccup("the connection ended early")
     if left is None:
@@ -318,9 +286,11 @@ def _version(response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRe
             raise Hiccup("the server sent another part of the file than it was asked for")
         total = None if span[3] == "*" else int(span[3])
     elif total is None and headers.get("Transfer-Encoding", "").lower() != "chunked" and request.size is None:
+        where = public_url(request.url)
         raise DownloadError(
-            f"{public_url(request.url)}: neither the server nor the catalogue says how long the file is, so that it "
-            "cannot be told whether it is whole; try another catalogue"
+            f"{where}: neither the server nor the catalogue says how long the file is, so that it "
+            "cannot be told whether it is whole; try another catalogue",
+            file=where,
         )
     if total is not None and request.size is not None and total != request.size:
         raise Hiccup(f"the server says {total} bytes where the catalogue says {request.size}")
@@ -362,27 +332,3 @@ def _wrong(part: PartFile, request: FileRequest) -> str:
     if found == checksum[1].lower():
         return ""
     return f"the {checksum[0]} of what arrived is {found} where {who} says {checksum[1]}"
-
-
-class _Total:
-    """Adds up the progress of several files."""
-
-    def __init__(self, requests: list[FileRequest], progress: Progress) -> None:
-        self._done = [0] * len(requests)
-        self._sizes = [request.size for request in requests]
-        self._progress, self._lock = progress, threading.Lock()
-
-    def of(self, index: int) -> Progress:
-        """The callback of one file."""
-
-        def report(done: int, size: int | None) -> None:
-            with self._lock:
-                self._done[index], self._sizes[index] = done, size
-                known = [s for s in self._sizes if s is not None]
-                self._progress(sum(self._done), sum(known) if len(known) == len(self._sizes) else None)
-
-        return report
-
-
-def _quiet(_done: int, _total: int | None) -> None:
-    """No progress is wanted."""

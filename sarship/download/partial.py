@@ -220,7 +220,9 @@ def inside(folder: str | Path, name: str) -> Path:
     is_plain = not ({"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", name))
     path = folder.joinpath(*PurePosixPath(name).parts) if is_plain else folder
     if not is_plain or not path.resolve().is_relative_to(folder.resolve()):
-        raise DownloadError(f"the server names a file {name!r}, which is not inside {folder}; it was not fetched")
+        raise DownloadError(
+            f"the server names a file {name!r}, which is not inside {folder}; it was not fetched", file=name
+        )
     return path
 
 

@@ -1,74 +1,90 @@
-"""What a survey keeps of each scene that is done, so that the next run need not search it again."""
+"""Checkpoints of a survey: the tables of each scene that was searched, which the next run then need not search."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, TypedDict, cast
 
 import geopandas as gpd
 
 from sarship.errors import OutputError
-from sarship.pipeline.results import read_table, table_bytes, write_file
+from sarship.files import atomic_folder, write_file
+from sarship.pipeline.results import read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
-__all__ = ["CONTRACTS", "Kept", "Tables", "digest", "files_mark", "keep", "recall"]
+__all__ = ["CONTRACTS", "Tables", "digest", "resume"]
 
-Tables = dict[str, gpd.GeoDataFrame]
-"""Vessels, scenes and coverage of one scene, by name."""
 CONTRACTS: Final[dict[str, Table]] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE}
-"""The tables."""
+"""The tables of a scene, by name."""
 
 
-class Kept(NamedTuple):
-    """What is kept of a scene."""
+class Tables(TypedDict):
+    """Findings of one scene."""
 
-    tables: Tables
+    vessels: gpd.GeoDataFrame
+    scenes: gpd.GeoDataFrame
+    coverage: gpd.GeoDataFrame
     is_simulated: bool
-    """Whether the product was made up."""
 
 
-def keep(place: Path, fingerprint: str, kept: Kept) -> None:
-    """Store a scene's tables in a folder that gets its name only when it is complete."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
-        note = {"fingerprint": fingerprint, "is_simulated": kept.is_simulated}
-        for name, frame in kept.tables.items():
-            write_file(part / f"{name}.parquet", table_bytes(frame, note))
-        if place.exists():
-            shutil.rmtree(place)
-        part.rename(place)
-    except BaseException as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if isinstance(error, OSError) and not isinstance(error, OutputError):
-            raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
-        raise
+def resume(place: Path | None, fingerprint: str, search: Callable[[], Tables]) -> tuple[Tables, bool]:
+    """Return the tables of a scene from its checkpoint; else search, and write one.
+
+    Parameters
+    ----------
+    place
+        Folder of the checkpoint; None for none.
+    fingerprint
+        Digest of all that the tables depend on: a checkpoint of another is not used.
+    search
+        Makes the tables.
+
+    Returns
+    -------
+    tables
+        Of the scene.
+    is_resumed
+        True if they come from the checkpoint.
+
+    Raises
+    ------
+    OutputError
+        The checkpoint cannot be written.
+    """
+    tables = None if place is None else _read(place, fingerprint)
+    if tables is not None:
+        return tables, True
+    tables = search()
+    if place is not None:
+        _write(place, fingerprint, tables)
+    return tables, False
 
 
-def recall(place: Path, fingerprint: str) -> Kept | None:
-    """What an earlier run kept of a scene, or None where it must be searched (again)."""
-    tables, is_simulated = {}, False
+def _read(place: Path, fingerprint: str) -> Tables | None:
+    """Return the tables of a checkpoint; None where there is none, or a damaged one, or one of another fingerprint."""
+    found: dict[str, object] = {}
     for name, contract in CONTRACTS.items():
         try:
-            tables[name], written = read_table(place / f"{name}.parquet", contract)
+            found[name], note = read_table(place / f"{name}.parquet", contract)
         except OutputError:
             return None
-        if written.get("fingerprint") != fingerprint or "is_simulated" not in written:
+        if note.get("fingerprint") != fingerprint or "is_simulated" not in note:
             return None
-        is_simulated = bool(written["is_simulated"])
-    return Kept(tables, is_simulated)
+        found["is_simulated"] = bool(note["is_simulated"])
+    return cast("Tables", found)
 
 
-def files_mark(path: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of every file of a product: enough to notice one that was replaced."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+def _write(place: Path, fingerprint: str, tables: Tables) -> None:
+    """Write the tables to a folder that gets its name only when it is complete."""
+    note = {"fingerprint": fingerprint, "is_simulated": tables["is_simulated"]}
+    with atomic_folder(place) as part:
+        for name in CONTRACTS:
+            write_file(part / f"{name}.parquet", table_bytes(cast("dict[str, gpd.GeoDataFrame]", tables)[name], note))
 
 
 def digest(values: object) -> str:
-    """A fingerprint of plain JSON values."""
+    """Return the fingerprint of plain JSON values."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -14,10 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.errors import OutputError
-from sarship.pipeline.first_pass import Progress, survey
+from sarship.files import make_folder
+from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
-from sarship.pipeline.results import SIMULATED, make_folder
-from sarship.port.piers import read_port
+from sarship.pipeline.results import SIMULATED
+from sarship.pipeline.surveys import survey
+from sarship.port.port_file import read_port
 from sarship.simulate import Harbour, simulate_harbour
 
 __all__ = ["DemoOutcome", "run_demo"]
@@ -114,7 +116,7 @@ _OWN: Final = frozenset(
         "scenes",
         "stack",
         "references",
-        "compared",
+        "second_pass",
         "quicklooks",
         "pages",
         "counts.png",

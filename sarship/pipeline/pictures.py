@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, TypedDict
 
 from sarship._package import __version__
 from sarship.catalog.query import Catalog
+from sarship.files import make_folder, safe_name, write_file
 from sarship.model import Scene
-from sarship.pipeline.results import Results, make_folder, safe_name, write_file
+from sarship.pipeline.plan import Plan
+from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.sources import PRODUCTS, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import Port
+from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import open_grd
 
@@ -88,14 +90,15 @@ def write_pictures(
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
-    compared = results.coverage.groupby("scene")["n_reference_dates"].max()
+    n_dates = results.coverage.groupby("scene")["n_reference_dates"].max()
+    plan = Plan(port=port, params=replace(provenance.parameters, gpu=False), area=port.area, more_land=land)
     for done, scene in enumerate(shown, start=1):
         if progress is not None:
             progress(done, len(shown) + 1)
         product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
         is_simulated = product.container.manifest.is_simulated
-        if compared[scene] > 0:
-            look = look_again(product, port, folder, replace(provenance.parameters, gpu=False), land=land)
+        if n_dates[scene] > 0:
+            look = look_again(product, plan, folder)
             kind, figure = (
                 "pages",
                 plot_port_page(

@@ -6,13 +6,9 @@ of GeoJSON, as schema metadata of Parquet, as attributes of NetCDF and as leadin
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -30,22 +26,19 @@ from shapely.errors import ShapelyError
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.visits import find_visits
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
-from sarship.files import netcdf_bytes
-from sarship.model import DetectionParams
-from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table
+from sarship.files import make_folder, reason, write_file
+from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table, netcdf_bytes
 
 __all__ = [
     "Failure",
     "Provenance",
     "Results",
-    "make_folder",
     "read_results",
     "read_table",
-    "safe_name",
     "table_bytes",
     "vessels_bytes",
-    "write_file",
     "write_results",
 ]
 
@@ -130,65 +123,6 @@ class Results:
         return find_visits(self.vessels, self.piers, self.scenes, self.coverage)
 
 
-def safe_name(text: str) -> str:
-    """A file name that cannot leave its folder; different texts give different names.
-
-    >>> safe_name("S1A_IW_GRDH_1SDV_0664")
-    'S1A_IW_GRDH_1SDV_0664'
-    >>> safe_name("../../etc/passwd")
-    '_etc_passwd-...'
-    """
-    name = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:100]
-    if name and name == text:
-        return name
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-
-
-def make_folder(folder: str | Path) -> Path:
-    """Make the folder, and prove before hours of work that files can be written to it.
-
-    Raises
-    ------
-    OutputError
-        A file is in the way, or the folder is read-only or full.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(f"{folder}: a file is in the way of this folder; move it or choose another folder") from error
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot make this folder ({_reason(error)}); choose another one") from error
-    write_file(folder / ".sarship-probe", b"sarship").unlink()
-    return folder
-
-
-def write_file(path: str | Path, content: bytes) -> Path:
-    """Write the file whole, or leave what was there: under a temporary name beside it, then renamed.
-
-    Raises
-    ------
-    OutputError
-        The disk is full, the folder cannot be written to, or a folder has the file's name.
-    """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            hint = "free some space or choose another place"
-            raise OutputError(f"{path}: cannot write this file ({_reason(error)}); {hint}") from error
-        raise
-    return path
-
-
 def table_bytes(frame: gpd.GeoDataFrame, provenance: Mapping[str, Any]) -> bytes:
     """The table as a GeoParquet file that carries the provenance in its schema metadata."""
     plain = io.BytesIO()
@@ -214,7 +148,7 @@ def read_table(path: Path, contract: Table | None = None) -> tuple[gpd.GeoDataFr
         if contract is not None:
             frame = contract.check(frame)
     except _DAMAGED as error:
-        message = f"{path}: not a table that sarship wrote, or damaged ({_reason(error)}); run the survey again"
+        message = f"{path}: not a table that sarship wrote, or damaged ({reason(error)}); run the survey again"
         raise OutputError(message) from error
     return frame, provenance
 
@@ -305,7 +239,7 @@ def read_results(folder: str | Path) -> Results:
         sources = dict(summary["sources"])
         completeness = summary["completeness"] and Completeness.from_dict(summary["completeness"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"{folder}: no results of sarship here ({_reason(error)}); give the folder that a survey wrote"
+        message = f"{folder}: no results of sarship here ({reason(error)}); give the folder that a survey wrote"
         raise OutputError(message) from error
     frames = {}
     for name, contract in _TABLES.items():
@@ -322,7 +256,3 @@ _TABLES: dict[str, Table | None] = {"vessels": VESSELS, "scenes": SCENES, "cover
 
 def _json_bytes(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""What a survey is given, one by one: a product on disk, or a scene of a catalogue that is opened only when needed."""
+"""Sources of a survey, one by one: a product on disk, or a scene of a catalogue that is opened only when needed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 
-__all__ = ["PRODUCTS", "Source", "sources_of"]
+__all__ = ["PRODUCTS", "Bytes", "Source", "sources_of"]
 
 PRODUCTS: Final = "products"
-"""Where, in the folder of a survey, products are put that cannot be read in place."""
+"""Folder, in that of a survey, of products that cannot be read in place."""
 
 Bytes = Callable[[int, int | None], None]
 """Told the bytes of a product that have arrived and, where it is known, the bytes in all."""
@@ -28,26 +28,32 @@ class Source:
     name: str
     """The path as it was given, or the scene's id."""
     scene: Scene | None = None
-    """What the catalogue says of it; None for a product on disk, which must be opened to tell."""
+    """The scene as the catalogue describes it; None for a product on disk, which must be opened to tell."""
     catalog: Catalog | None = None
-    """Where the scene comes from."""
+    """The catalogue that has the scene."""
     folder: Path = Path(PRODUCTS)
-    """Where a product is put that cannot be read in place."""
+    """Folder for a product that cannot be read in place."""
 
     @property
     def place(self) -> str:
-        """Where it is, for results: a path or an address."""
+        """Path or address, for results."""
         return self.name if self.scene is None else self.scene.assets.get("product", self.name)
 
-    @property
-    def mark(self) -> list[str | None]:
-        """What identifies a catalogue's scene without opening it: a new processing is another."""
-        assert self.scene is not None
-        processed = self.scene.processed
-        return [self.scene.id, None if processed is None else processed.isoformat()]
+    def mark(self, product: GrdProduct | None) -> list[object]:
+        """Return what identifies the files: of a catalogue's scene that need not be opened, else of the open product.
+
+        A new processing of a scene is another, and so is a file whose name, size or time changed.
+        """
+        if self.scene is not None:
+            processed = self.scene.processed
+            return [self.scene.id, None if processed is None else processed.isoformat()]
+        assert product is not None
+        path = product.path
+        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
     def open(self, progress: Bytes | None = None) -> GrdProduct:
-        """The product: in place where its catalogue allows, else fetched whole first.
+        """Open the product: in place where its catalogue allows, else fetched whole first.
 
         Raises
         ------
@@ -72,16 +78,16 @@ class Source:
 def sources_of(
     given: Iterable[str | Path | Scene], catalog: Catalog | None = None, folder: Path = Path(PRODUCTS)
 ) -> list[Source]:
-    """Sources of paths and scenes.
+    """Return the sources of paths and scenes.
 
     Parameters
     ----------
     given
         Paths of products, scenes, or both.
     catalog
-        Where the scenes come from. Those of products on disk need none.
+        The catalogue of the scenes. Those of products on disk need none.
     folder
-        Where products are put that cannot be read in place.
+        Folder for products that cannot be read in place.
 
     Raises
     ------

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.model import Hits
-    from sarship.port.piers import Port
+    from sarship.port.port_file import Port
 
 __all__ = ["plot_port_page"]
 

@@ -30,7 +30,7 @@ from sarship.schema import VESSELS
 if TYPE_CHECKING:
     import xarray as xr
 
-    from sarship.port.piers import Port
+    from sarship.port.port_file import Port
 
 __all__ = ["plot_preview"]
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.port.piers import Port
+    from sarship.port.port_file import Port
     from sarship.sentinel1.product import GrdProduct
 
 __all__ = ["plot_scene"]

@@ -225,8 +225,8 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     -------
     xarray.DataArray
         `sigma0(polarization, y, x)`, float32 linear power with the thermal noise left in, NaN where nothing was
-        imaged; `y` and `x` are the cells' middles in metres. Scalar coordinates: `time` (the scene's first line),
-        `scene`, `platform`, `relative_orbit`, `orbit_pass` and `incidence` (degrees, middle of the grid).
+        imaged; `y` and `x` are the cells' middles in metres. Scalar coordinates: `time` and `stop` (the scene's first
+        and last line), `scene`, `platform`, `relative_orbit`, `orbit_pass` and `incidence` (degrees, grid's middle).
 
     Raises
     ------
@@ -249,6 +249,7 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
         "y": grid.y,
         "x": grid.x,
         "time": np.datetime64(scene.start.replace(tzinfo=None), "ns"),
+        "stop": np.datetime64(scene.stop.replace(tzinfo=None), "ns"),
         "scene": scene.id,
         "platform": scene.platform,
         "relative_orbit": scene.relative_orbit,

@@ -7,9 +7,8 @@ adds to it without touching them, in any order.
 
 from __future__ import annotations
 
-import shutil
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,15 +17,15 @@ import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
-from sarship.errors import OutputError, ReferenceImageError
-from sarship.files import netcdf_bytes, read_netcdf
+from sarship.errors import ReferenceImageError
+from sarship.files import atomic_folder, write_file
 from sarship.port.grid import PortGrid
-from sarship.schema import PORT_SIGMA0, REFERENCE
+from sarship.schema import PORT_SIGMA0, REFERENCE, netcdf_bytes, read_netcdf
+from sarship.sentinel1.passes import number_passes
 
 __all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]
 
-SAME_PASS: Final = np.timedelta64(60, "s")
-"""Slices of one satellite that begin within this are one pass, and one date."""
+TIMES: Final = ("time", "stop")
 SCALARS: Final = ("scene", "platform", "relative_orbit", "orbit_pass", "incidence")
 
 
@@ -49,13 +48,13 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     OutputError
         The folder cannot be written to.
     """
-    folder = Path(folder)
-    place, part = folder / f"{name}.zarr", folder / f".{name}.part"
+    place = Path(folder) / f"{name}.zarr"
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
-    attrs |= {"time": str(image["time"].to_numpy()), "fingerprint": fingerprint}
+    attrs |= {name: str(image[name].to_numpy()) for name in TIMES if name in image.coords} | {
+        "fingerprint": fingerprint
+    }
     attrs |= {"polarizations": [str(each) for each in image["polarization"].to_numpy()]}
-    try:
-        shutil.rmtree(part, ignore_errors=True)
+    with atomic_folder(place, parents=True) as part:
         group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
         for polarization in attrs["polarizations"]:
             values = image.sel(polarization=polarization).to_numpy()
@@ -63,11 +62,6 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
                 polarization, shape=values.shape, dtype="float32", fill_value=np.nan, dimension_names=("y", "x")
             )
             array[:] = values
-        shutil.rmtree(place, ignore_errors=True)
-        part.rename(place)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise OutputError(f"{place}: cannot keep this scene ({error.strerror}); choose another folder") from error
     return place
 
 
@@ -92,7 +86,8 @@ def read_scene(folder: str | Path, name: str) -> xr.DataArray:
     names = _names(group)
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
     _fill(values, group, names)
-    coords: dict[str, Any] = {"polarization": names, "y": grid.y, "x": grid.x, "time": _time(group)}
+    coords: dict[str, Any] = {"polarization": names, "y": grid.y, "x": grid.x}
+    coords |= {name: _time(group, name) for name in TIMES}
     coords |= {key: group.attrs[key] for key in SCALARS}
     return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
 
@@ -136,7 +131,7 @@ def read_stack(
         raise ReferenceImageError(f"{folder} holds no date{which}; grid some scenes of this port first")
     groups.sort(key=lambda group: (str(group.attrs["time"]), str(group.attrs["scene"])))
     grid = _common_grid(folder, groups)
-    passes = list(_passes(groups))
+    passes = _passes(groups)
     names = sorted({str(p) for group in groups for p in _names(group)}, key=("VV", "HH", "VH", "HV").index)
     values = np.full((len(passes), len(names), *grid.shape), np.nan, np.float32)
     for date, slices in zip(values, passes, strict=True):
@@ -162,15 +157,7 @@ def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
     OutputError
         The file cannot be written.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: cannot write this file ({error.strerror}); choose another place") from error
-    return path
+    return write_file(path, netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
 
 
 def read_reference(path: str | Path) -> xr.Dataset:
@@ -205,8 +192,8 @@ def _names(group: zarr.Group) -> list[str]:
     return [str(name) for name in group.attrs["polarizations"]]  # type: ignore[union-attr]
 
 
-def _time(group: zarr.Group) -> np.datetime64:
-    return np.datetime64(str(group.attrs["time"]), "ns")
+def _time(group: zarr.Group, name: str = "time") -> np.datetime64:
+    return np.datetime64(str(group.attrs.get(name, group.attrs["time"])), "ns")  # who has no `stop` took no time
 
 
 def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
@@ -221,17 +208,14 @@ def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
     return grids[0]
 
 
-def _passes(groups: list[zarr.Group]) -> Iterator[list[zarr.Group]]:
+def _passes(groups: list[zarr.Group]) -> list[list[zarr.Group]]:
     """Groups in order of time, slices of one pass together."""
-    current: list[zarr.Group] = []
-    for group in groups:
-        if current and not (
-            group.attrs["platform"] == current[-1].attrs["platform"] and _time(group) - _time(current[-1]) <= SAME_PASS
-        ):
-            yield current
-            current = []
-        current.append(group)
-    yield current
+    start, stop = ([_time(group, name) for group in groups] for name in TIMES)
+    numbers = number_passes([str(group.attrs["platform"]) for group in groups], start, stop)
+    passes: list[list[zarr.Group]] = [[] for _ in np.unique(numbers)]
+    for group, number in zip(groups, numbers, strict=True):
+        passes[number].append(group)
+    return passes
 
 
 def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> None:

@@ -1,7 +1,7 @@
-"""What the annotation of one polarisation says: when, how and with which geometry the image was made.
+"""The annotation of one polarisation: time, geometry, resolution and processing of the image.
 
 The file is 1.8 MB of XML, most of it antenna patterns, Doppler estimates and tie points that a reader of images
-never needs. Those sections are cut out before parsing; tie points are parsed when they are asked for.
+does not need. Those sections are cut out before parsing; tie points are parsed on request.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Final, get_args
-from xml.etree.ElementTree import Element
+from datetime import datetime
+from typing import Final, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from sarship.model import OrbitPass, Polarization
 from sarship.sentinel1.geolocation import ImageGeometry
 from sarship.sentinel1.ground_range import GroundRange
 from sarship.sentinel1.orbit import Orbit
-from sarship.sentinel1.xml import parse_xml
+from sarship.sentinel1.xml import Node, read_xml
 
 __all__ = ["Annotation", "nominal_enl", "read_annotation"]
 
@@ -29,7 +28,7 @@ Floats = NDArray[np.float64]
 
 SPEED_OF_LIGHT: Final = 299_792_458.0
 SKIPPED: Final = (b"antennaPattern", b"dopplerCentroid", b"geolocationGrid", b"qualityInformation")
-"""Sections of a product's annotation that are not parsed on opening."""
+"""Sections of the annotation that are not parsed on opening."""
 IMAGE: Final = "imageAnnotation/imageInformation"
 DOWNLINKS: Final = "generalAnnotation/downlinkInformationList/downlinkInformation"
 ORBITS: Final = "generalAnnotation/orbitList/orbit"
@@ -44,34 +43,23 @@ ENL: Final[Mapping[tuple[int, int], float]] = {
     (6, 6): 29.7,  # stripmap GRDH
     (22, 22): 398.4,  # stripmap GRDM
 }
-"""Equivalent number of looks by looks in range and azimuth: Sentinel-1 Product Definition, S1-RS-MDA-52-7440,
-table 5-1 (the looks overlap and are weighted, so fewer than their product)."""
+"""ENL by numbers of looks in range and azimuth: Sentinel-1 Product Definition, S1-RS-MDA-52-7440, table 5-1 (the looks
+overlap and are weighted, so it is less than their product)."""
 MIN_ORBIT_M: Final = 6.5e6
 MAX_ORBIT_M: Final = 8.5e6
 LOOK_EFFICIENCY: Final = 0.88
-"""Equivalent looks over looks of IW GRDH; stands in for combinations the table does not have."""
-TIE_POINT: Final = np.dtype(
-    [
-        ("azimuth_time", "datetime64[ns]"),
-        ("slant_range_time_s", "f8"),
-        ("line", "f8"),
-        ("pixel", "f8"),
-        ("longitude", "f8"),
-        ("latitude", "f8"),
-        ("height_m", "f8"),
-        ("incidence_deg", "f8"),
-    ]
-)
-TIE_POINT_TAGS: Final = (
-    "azimuthTime",
-    "slantRangeTime",
-    "line",
-    "pixel",
-    "longitude",
-    "latitude",
-    "height",
-    "incidenceAngle",
-)
+"""ENL over number of looks of IW GRDH, for combinations that the table does not have."""
+TIE_POINT: Final[Mapping[str, tuple[str, str]]] = {
+    "azimuth_time": ("azimuthTime", "datetime64[ns]"),
+    "slant_range_time_s": ("slantRangeTime", "f8"),
+    "line": ("line", "f8"),
+    "pixel": ("pixel", "f8"),
+    "longitude": ("longitude", "f8"),
+    "latitude": ("latitude", "f8"),
+    "height_m": ("height", "f8"),
+    "incidence_deg": ("incidenceAngle", "f8"),
+}
+"""Fields of a tie point: tag in the file, and data type."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -79,11 +67,9 @@ class Annotation:
     """The annotation of one polarisation of a GRD product."""
 
     source: str
-    """File it was read from, for messages."""
+    """Name of the file, for messages."""
     platform: str
     """`S1A` … `S1D`."""
-    product_type: str
-    """Always `GRD`; the resolution class stands in the product's name only."""
     mode: str
     """`IW`, `EW`, or a stripmap beam `S1` … `S6`."""
     polarization: Polarization
@@ -99,22 +85,18 @@ class Annotation:
     geometry: ImageGeometry
     """Image to map and back."""
     enl: float
-    """Equivalent number of looks; where swaths differ (EW1), that of the swath with the fewest."""
+    """Equivalent number of looks; where swaths differ (EW1), the lowest."""
     resolution_m: tuple[float, float]
-    """Half-power width of a point along azimuth and along ground range, mean of the swaths, metres."""
+    """Half-power width of the response along azimuth and ground range, mean of the swaths, metres."""
     prf_hz: Mapping[str, float]
     """Pulse repetition frequency by swath, e.g. `{"IW1": 1717.1, …}`."""
     radar_frequency_hz: float
     """Carrier frequency."""
-    n_lines: int
-    """Lines of the image."""
-    n_pixels: int
-    """Pixels of a line."""
     grid: bytes = field(repr=False)
-    """The section with the tie points, not parsed."""
+    """Section `geolocationGrid` of the file, not parsed; empty where the file has none."""
 
     def tie_points(self) -> NDArray[np.void]:
-        """The product's geolocation grid as a structured array with the fields of `TIE_POINT`.
+        """Return the product's geolocation grid as a structured array with the fields of `TIE_POINT`.
 
         At sea these points lie on the ellipsoid, on land on a terrain model; `ImageGeometry` does not use them.
 
@@ -124,22 +106,18 @@ class Annotation:
             If the annotation has none, or they are damaged.
         """
         if not self.grid:
-            raise ProductError(f"{self.source} has no geolocationGrid")
-        root = parse_xml(self.grid, self.source)
-        points = root.findall("geolocationGridPointList/geolocationGridPoint")
-        table = np.empty(len(points), TIE_POINT)
-        for name, tag in zip(TIE_POINT.names or (), TIE_POINT_TAGS, strict=True):
-            if tag == "azimuthTime":
-                table[name] = [_time(_text(point, tag, self.source), tag, self.source) for point in points]
-            else:
-                table[name] = [_number(point, tag, self.source) for point in points]
+            raise ProductError(f"{self.source} has no geolocationGrid", path=self.source)
+        points = read_xml(self.grid, self.source).find("geolocationGridPointList/geolocationGridPoint")
+        table = np.empty(len(points), [(name, kind) for name, (_, kind) in TIE_POINT.items()])
+        for name, (tag, kind) in TIE_POINT.items():
+            table[name] = [point.number(tag) if kind == "f8" else _nanoseconds(point.time(tag)) for point in points]
         return table
 
 
 def nominal_enl(n_range: int, n_azimuth: int) -> float:
-    """Equivalent number of looks of a product with so many looks in range and azimuth.
+    """Return the equivalent number of looks of a product with so many looks in range and azimuth.
 
-    From the product definition's table; other combinations get 0.88 of the product of the two.
+    It is the product definition's; for combinations not in its table, 0.88 of the product of the two.
 
     >>> nominal_enl(5, 1)
     4.4
@@ -163,106 +141,92 @@ def read_annotation(data: bytes, source: str) -> Annotation:
         If the file is damaged, lacks something, or belongs to a product that is not GRD.
     """
     body, cut = _cut(data)
-    root = parse_xml(body, source)
-    if root.tag != "product":
-        raise ProductError(f"{source} is not the annotation of a product: its root is <{root.tag}>, not <product>")
-    kind = _text(root, "adsHeader/productType", source)
+    root = read_xml(body, source)
+    if root.element.tag != "product":
+        raise root.error(f"is not the annotation of a product: its root is <{root.element.tag}>, not <product>")
+    kind = root.text("adsHeader/productType")
     if kind != "GRD":
-        raise ProductError(f"{source} belongs to a product of type {kind}; sarship reads GRD only")
+        raise root.error(f"belongs to a product of type {kind}; sarship reads GRD only")
     try:
-        return _annotation(root, cut.get(b"geolocationGrid", b""), source)
+        return _annotation(root, cut.get(b"geolocationGrid", b""))
+    except ProductError:
+        raise
     except ValueError as error:
-        if isinstance(error, ProductError):
-            raise
-        raise ProductError(f"{source} cannot be used: {error}; fetch the product again") from error
+        raise root.error(f"cannot be used: {error}; fetch the product again") from error
 
 
-def _annotation(root: Element, grid: bytes, source: str) -> Annotation:
-    header, image = "adsHeader", IMAGE
-    orbit_pass = _text(root, "generalAnnotation/productInformation/pass", source).lower()
-    polarization = _text(root, f"{header}/polarisation", source)
+def _annotation(root: Node, grid: bytes) -> Annotation:
+    orbit_pass = root.text("generalAnnotation/productInformation/pass").lower()
+    polarization = root.text("adsHeader/polarisation")
     if polarization not in get_args(Polarization) or orbit_pass not in get_args(OrbitPass):
-        raise ProductError(f"{source} names the polarisation {polarization!r} and the pass {orbit_pass!r}")
-    geometry = _geometry(root, source)
-    swaths = [_swath(each, source) for each in _all(root, SWATHS, source)]
+        raise root.error(f"names the polarisation {polarization!r} and the pass {orbit_pass!r}")
+    geometry = _geometry(root)
+    swaths = [_swath(each) for each in root.find_some(SWATHS)]
     return Annotation(
-        source=source,
-        platform=_text(root, f"{header}/missionId", source),
-        product_type="GRD",
-        mode=_text(root, f"{header}/mode", source),
-        polarization=polarization,  # type: ignore[arg-type]  # checked above
-        start=_datetime(root, f"{image}/productFirstLineUtcTime", source),
-        stop=_datetime(root, f"{image}/productLastLineUtcTime", source),
-        absolute_orbit=_whole(root, f"{header}/absoluteOrbitNumber", source),
-        orbit_pass=orbit_pass,  # type: ignore[arg-type]  # checked above
+        source=root.source,
+        platform=root.text("adsHeader/missionId"),
+        mode=root.text("adsHeader/mode"),
+        polarization=cast("Polarization", polarization),
+        start=root.time(f"{IMAGE}/productFirstLineUtcTime"),
+        stop=root.time(f"{IMAGE}/productLastLineUtcTime"),
+        absolute_orbit=root.whole("adsHeader/absoluteOrbitNumber"),
+        orbit_pass=cast("OrbitPass", orbit_pass),
         geometry=geometry,
         enl=min(nominal_enl(swath.n_range, swath.n_azimuth) for swath in swaths),
-        resolution_m=_resolution(root, swaths, geometry, source),
-        prf_hz={
-            _text(downlink, "swath", source): _positive(downlink, "prf", source)
-            for downlink in _all(root, DOWNLINKS, source)
-        },
-        radar_frequency_hz=_positive(root, "generalAnnotation/productInformation/radarFrequency", source),
-        n_lines=geometry.shape[0],
-        n_pixels=geometry.shape[1],
+        resolution_m=_resolution(root, swaths, geometry),
+        prf_hz={downlink.text("swath"): downlink.positive("prf") for downlink in root.find_some(DOWNLINKS)},
+        radar_frequency_hz=root.positive("generalAnnotation/productInformation/radarFrequency"),
         grid=grid,
     )
 
 
-def _geometry(root: Element, source: str) -> ImageGeometry:
-    """Clock, orbit and range law of the image."""
-    first = _time(_text(root, f"{IMAGE}/productFirstLineUtcTime", source), "productFirstLineUtcTime", source)
-    last = _time(_text(root, f"{IMAGE}/productLastLineUtcTime", source), "productLastLineUtcTime", source)
-    n_lines = _whole(root, f"{IMAGE}/numberOfLines", source)
-    n_pixels = _whole(root, f"{IMAGE}/numberOfSamples", source)
+def _geometry(root: Node) -> ImageGeometry:
+    """Return the geometry of the image: its time axis, orbit and slant-range polynomials."""
+    first, last = (_nanoseconds(root.time(f"{IMAGE}/product{end}LineUtcTime")) for end in ("First", "Last"))
+    n_lines, n_pixels = root.whole(f"{IMAGE}/numberOfLines"), root.whole(f"{IMAGE}/numberOfSamples")
     if n_lines < 2 or n_pixels < 2 or last <= first:
-        raise ProductError(f"{source} describes an image of {n_lines} lines by {n_pixels} from {first} to {last}")
+        raise root.error(f"describes an image of {n_lines} lines by {n_pixels} from {first} to {last}")
     interval = _seconds(last - first) / (n_lines - 1)
-    spacing = _positive(root, f"{IMAGE}/rangePixelSpacing", source)
-    conversions = _all(root, CONVERSIONS, source)
+    spacing = root.positive(f"{IMAGE}/rangePixelSpacing")
+    conversions = root.find_some(CONVERSIONS)
     return ImageGeometry(
         shape=(n_lines, n_pixels),
-        line_spacing_m=_positive(root, f"{IMAGE}/azimuthPixelSpacing", source),
+        line_spacing_m=root.positive(f"{IMAGE}/azimuthPixelSpacing"),
         pixel_spacing_m=spacing,
         first_line=first,
         line_interval_s=interval,
-        orbit=_orbit(_all(root, ORBITS, source), first, source),
+        orbit=_orbit(root, first),
         ground_range=GroundRange(
-            lines=_since(first, conversions, "azimuthTime", source) / interval,
-            origins_m=np.array([_number(each, "gr0", source) for each in conversions]),
-            coefficients=_coefficients(conversions, source),
+            lines=_since(first, conversions, "azimuthTime") / interval,
+            origins_m=np.array([each.number("gr0") for each in conversions]),
+            coefficients=_coefficients(conversions),
             spacing_m=spacing,
             n_pixels=n_pixels,
         ),
     )
 
 
-def _orbit(vectors: list[Element], first: np.datetime64, source: str) -> Orbit:
-    frames = {_text(vector, "frame", source) for vector in vectors}
+def _orbit(root: Node, first: np.datetime64) -> Orbit:
+    vectors = root.find_some(ORBITS)
+    frames = {vector.text("frame") for vector in vectors}
     if frames != {"Earth Fixed"}:
-        raise ProductError(f"{source} gives its orbit in the frame {sorted(frames)}; sarship knows 'Earth Fixed'")
-    position = np.array([[_number(vector, f"position/{axis}", source) for axis in "xyz"] for vector in vectors])
+        raise root.error(f"gives its orbit in the frame {sorted(frames)}; sarship knows 'Earth Fixed'")
+    position = np.array([[vector.number(f"position/{axis}") for axis in "xyz"] for vector in vectors])
     for radius in (math.hypot(*each) for each in position):
         if not MIN_ORBIT_M < radius < MAX_ORBIT_M:
-            message = f"{source} puts the satellite {radius:.0f} m from the Earth's centre; fetch the product again"
-            raise ProductError(message)
-    return Orbit.fit(_since(first, vectors, "time", source), position)
+            raise root.error(f"puts the satellite {radius:.0f} m from the Earth's centre; fetch the product again")
+    return Orbit.fit(_since(first, vectors, "time"), position)
 
 
-def _coefficients(conversions: list[Element], source: str) -> Floats:
-    """Ground range to slant range, one row a polynomial, short ones filled with zeros."""
-    rows = [np.array(_text(each, "grsrCoefficients", source).split(), np.float64) for each in conversions]
-    table = np.zeros((len(rows), max(row.size for row in rows)))
-    for filled, row in zip(table, rows, strict=True):
-        filled[: row.size] = row
-    if not np.all(np.isfinite(table)):
-        raise ProductError(f"{source} has grsrCoefficients that are not numbers; fetch the product again")
-    return table
+def _coefficients(conversions: list[Node]) -> Floats:
+    """Return the polynomials from ground range to slant range, a row each, short ones filled with zeros."""
+    rows = [each.numbers("grsrCoefficients") for each in conversions]
+    return np.stack([np.pad(row, (0, max(map(len, rows)) - len(row))) for row in rows])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Swath:
-    """How one swath was focused."""
+    """Processing of one swath."""
 
     name: str
     n_range: int
@@ -273,23 +237,23 @@ class _Swath:
     """Half-power width of the azimuth response, seconds of flight."""
 
 
-def _swath(element: Element, source: str) -> _Swath:
+def _swath(node: Node) -> _Swath:
     def width(axis: str) -> float:
-        window = _text(element, f"{axis}/windowType", source)
-        coefficient = _positive(element, f"{axis}/windowCoefficient", source) if window == "Hamming" else 1.0
-        return half_power_width(coefficient) / _positive(element, f"{axis}/lookBandwidth", source)
+        is_hamming = node.text(f"{axis}/windowType") == "Hamming"
+        coefficient = node.positive(f"{axis}/windowCoefficient") if is_hamming else 1.0
+        return half_power_width(coefficient) / node.positive(f"{axis}/lookBandwidth")
 
     return _Swath(
-        name=_text(element, "swath", source),
-        n_range=_whole(element, "rangeProcessing/numberOfLooks", source),
-        n_azimuth=_whole(element, "azimuthProcessing/numberOfLooks", source),
+        name=node.text("swath"),
+        n_range=node.whole("rangeProcessing/numberOfLooks"),
+        n_azimuth=node.whole("azimuthProcessing/numberOfLooks"),
         range_width=width("rangeProcessing"),
         azimuth_width=width("azimuthProcessing"),
     )
 
 
 def half_power_width(coefficient: float) -> float:
-    """Half-power width, times the bandwidth, of the response to a band weighted a + (1 - a) cos(2πf/B).
+    """Return half-power width times bandwidth of the response to a band weighted a + (1 - a) cos(2πf/B).
 
     The response is a sinc(x) + (1 - a)/2 · (sinc(x - 1) + sinc(x + 1)), whose peak is a.
 
@@ -302,23 +266,20 @@ def half_power_width(coefficient: float) -> float:
     return float(2 * np.interp(-np.sqrt(0.5), -response, x))
 
 
-def _resolution(root: Element, swaths: list[_Swath], geometry: ImageGeometry, source: str) -> tuple[float, float]:
-    """Half-power widths along azimuth and ground range, metres: the mean over the swaths, each at its middle.
+def _resolution(root: Node, swaths: list[_Swath], geometry: ImageGeometry) -> tuple[float, float]:
+    """Return the half-power widths along azimuth and ground range, metres: mean of the swaths, each at its middle.
 
     Within 6 % of the product definition's (IW GRDH 22.5 by 20.4, stripmap GRDH 23 by 23, EW GRDM 87 by 93).
     """
     n_lines, n_pixels = geometry.shape
     centres = {swath.name: (n_pixels - 1) / 2 for swath in swaths}
-    for merge in root.findall("swathMerging/swathMergeList/swathMerge"):
-        bounds = [
-            _number(each, tag, source)
-            for each in _all(merge, "swathBoundsList/swathBounds", source)
-            for tag in ("firstRangeSample", "lastRangeSample")
-        ]
-        centres[_text(merge, "swath", source)] = float(np.mean(bounds))
+    for merge in root.find("swathMerging/swathMergeList/swathMerge"):
+        bounds = merge.find_some("swathBoundsList/swathBounds")
+        ends = [each.number(tag) for each in bounds for tag in ("firstRangeSample", "lastRangeSample")]
+        centres[merge.text("swath")] = float(np.mean(ends))
     incidence = geometry.incidence_deg((n_lines - 1) / 2, [centres[swath.name] for swath in swaths])
     if not np.all(np.isfinite(incidence)):
-        raise ProductError(f"{source} describes rays that do not meet the Earth; fetch the product again")
+        raise root.error("describes rays that do not meet the Earth; fetch the product again")
     delay = np.array([swath.range_width for swath in swaths])
     across = SPEED_OF_LIGHT / 2 * delay / np.sin(np.radians(incidence))
     along = geometry.line_spacing_m / geometry.line_interval_s * np.array([swath.azimuth_width for swath in swaths])
@@ -326,7 +287,7 @@ def _resolution(root: Element, swaths: list[_Swath], geometry: ImageGeometry, so
 
 
 def _cut(data: bytes) -> tuple[bytes, dict[bytes, bytes]]:
-    """The document without the sections of `SKIPPED`, and those sections; damage in one is then not noticed."""
+    """Return the document without the sections of `SKIPPED`, and those sections; damage in one is not noticed."""
     cut: dict[bytes, bytes] = {}
     for tag in SKIPPED:
         start, end = data.find(b"<" + tag + b">"), data.rfind(b"</" + tag + b">")
@@ -337,60 +298,13 @@ def _cut(data: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     return data, cut
 
 
-def _all(parent: Element, path: str, source: str) -> list[Element]:
-    found = parent.findall(path)
-    if not found:
-        raise ProductError(f"{source} lacks {path}; fetch the product again")
-    return found
+def _since(first: np.datetime64, nodes: list[Node], path: str) -> Floats:
+    """Return times of elements, seconds after the first line."""
+    return np.array([_seconds(_nanoseconds(each.time(path)) - first) for each in nodes])
 
 
-def _text(parent: Element, path: str, source: str) -> str:
-    text = (parent.findtext(path) or "").strip()
-    if not text:
-        raise ProductError(f"{source} lacks {path}; fetch the product again")
-    return text
-
-
-def _number(parent: Element, path: str, source: str) -> float:
-    text = _text(parent, path, source)
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
-    if not np.isfinite(value):
-        raise ProductError(f"{source} gives {path} as {text!r}, which is not a number; fetch the product again")
-    return value
-
-
-def _whole(parent: Element, path: str, source: str) -> int:
-    value = _number(parent, path, source)
-    if value % 1 or abs(value) >= 2**31:
-        raise ProductError(f"{source} gives {path} as {value:g}, which is no whole number; fetch the product again")
-    return int(value)
-
-
-def _positive(parent: Element, path: str, source: str) -> float:
-    value = _number(parent, path, source)
-    if value <= 0:
-        raise ProductError(f"{source} gives {path} as {value}, which must be positive; fetch the product again")
-    return value
-
-
-def _time(text: str, path: str, source: str) -> np.datetime64:
-    try:
-        return np.datetime64(datetime.fromisoformat(text).replace(tzinfo=None), "ns")
-    except ValueError as error:
-        raise ProductError(f"{source} gives {path} as {text!r}, which is not a time; fetch it again") from error
-
-
-def _datetime(root: Element, path: str, source: str) -> datetime:
-    _time(text := _text(root, path, source), path, source)
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _since(first: np.datetime64, elements: list[Element], path: str, source: str) -> Floats:
-    """Times of elements, seconds after the first line."""
-    return np.array([_seconds(_time(_text(each, path, source), path, source) - first) for each in elements])
+def _nanoseconds(moment: datetime) -> np.datetime64:
+    return np.datetime64(moment.replace(tzinfo=None), "ns")
 
 
 def _seconds(span: np.timedelta64) -> float:

@@ -1,8 +1,8 @@
-"""The radiometric tables of a product: what digital numbers mean, and how much of them is thermal noise.
+"""Radiometric calibration and thermal noise of a product.
 
 `sigma0 = max(DN² - noise, 0) / A²`, with the gain A from the calibration vectors, bilinear in line and pixel, and the
-noise from the noise vectors (Sentinel-1 Product Specification, S1-RS-MDA-52-7441; thermal denoising as in
-MPC-0392). Both are kept as the vectors that the product lists, and evaluated for a window or for scattered points.
+noise from the noise vectors (Sentinel-1 Product Specification, S1-RS-MDA-52-7441; thermal denoising as in MPC-0392).
+Both are held as the vectors that the product lists, and evaluated for a window or for scattered points.
 
 Noise comes in two formats. Before IPF 2.9 one list of range vectors holds for the whole image. Later, range vectors
 are multiplied by azimuth vectors, each of which holds in one block of one swath. A range vector runs across all swaths:
@@ -15,17 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sarship.errors import ProductError
 from sarship.model import Window
-from sarship.sentinel1.xml import parse_xml
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+from sarship.sentinel1.xml import Node, read_xml
 
 __all__ = ["Calibration", "Noise", "Quantity", "border_power_at", "read_calibration", "read_noise"]
 
@@ -33,10 +29,10 @@ Quantity = Literal["sigma0", "beta0", "gamma0"]
 Floats = NDArray[np.float64]
 
 _BELOW_NOISE: Final = 0.25
-"""Part of the thermal noise that hardly any imaged cell stays under. Of VH at the noise floor a level of a half takes
+"""Fraction of the thermal noise that hardly any imaged cell stays under. Of VH at the NESZ a level of a half takes
 6 pixels in a thousand for border, a quarter 7 in a hundred thousand; both clear the border itself."""
 _DARKEST_SIGMA0: Final = 10 ** (-35 / 10)
-"""Stands in where a product carries no noise: the quietest swath measured (EW, HV) has its floor at -34 dB."""
+"""Level where a product carries no noise: the quietest swath measured (EW, HV) has its NESZ at -34 dB."""
 _LUTS: Final[Mapping[Quantity, str]] = {"sigma0": "sigmaNought", "beta0": "betaNought", "gamma0": "gamma"}
 
 
@@ -52,7 +48,7 @@ class _Vectors:
     """Samples of each vector."""
 
     def grid(self, lines: Floats, pixels: Floats) -> Floats:
-        """Values on the grid of some lines (increasing) and some pixels."""
+        """Return values on the grid of some lines (increasing) and some pixels, (lines, pixels)."""
         index, weight = self._between(lines)
         out = np.empty((lines.size, pixels.size))
         for k in np.unique(index):
@@ -63,7 +59,7 @@ class _Vectors:
         return out
 
     def at(self, line: Floats, pixel: Floats) -> Floats:
-        """Values at scattered points; both arrays have one dimension."""
+        """Return values at scattered points, (n,)."""
         index, weight = self._between(line)
         out = np.empty(line.size)
         for k in np.unique(index):
@@ -73,7 +69,7 @@ class _Vectors:
         return out
 
     def _between(self, line: Floats) -> tuple[NDArray[np.intp], Floats]:
-        """Which vector comes before each line, and how far the line is towards the next, 0 … 1."""
+        """Return the vector before each line, and the fraction of the way to the next, 0 … 1."""
         if self.lines.size == 1:
             return np.zeros(line.size, np.intp), np.zeros(line.size)
         index = np.clip(np.searchsorted(self.lines, line, side="right") - 1, 0, self.lines.size - 2)
@@ -105,22 +101,22 @@ class _Block:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Gains A of a product: amplitude in digital numbers over the square root of the calibrated power."""
+    """Gains A of one polarisation: digital number over the square root of the calibrated power."""
 
     _tables: Mapping[Quantity, _Vectors]
 
     def gain(self, quantity: Quantity, window: Window) -> Floats:
-        """Gain A on every pixel of a window, float64 (lines, pixels): the calibrated power is `DN² / A²`."""
+        """Return the gain A of every pixel of a window, float64 (lines, pixels): the calibrated power is `DN² / A²`."""
         return self._tables[quantity].grid(*_axes(window))
 
     def gain_at(self, quantity: Quantity, line: ArrayLike, pixel: ArrayLike) -> Floats:
-        """Gain A at scattered points, float64, in the shape of `line` and `pixel` together."""
+        """Return the gain A at scattered points, float64, in the shape of `line` and `pixel` together."""
         return _at_points(self._tables[quantity].at, line, pixel)
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Thermal noise of a product, in squared digital numbers."""
+    """Thermal noise of one polarisation, in squared digital numbers."""
 
     _range: _Vectors
     _blocks: tuple[_Block, ...]
@@ -128,11 +124,11 @@ class Noise:
 
     @property
     def is_zero(self) -> bool:
-        """Whether every noise sample is zero, as in some products of 2014 and 2015: then nothing can be subtracted."""
+        """True if every sample is zero, as in some products of 2014 and 2015: then nothing can be subtracted."""
         return not any(values.any() for values in self._range.values)
 
     def power(self, window: Window) -> Floats:
-        """Noise power on every pixel of a window, float64 (lines, pixels), DN² units."""
+        """Return the noise power of every pixel of a window, float64 (lines, pixels), DN²."""
         lines, pixels = _axes(window)
         parts = [(b, _span(lines, b.lines), _span(pixels, b.pixels)) for b in self._blocks]
         inside = sum(lines[rows].size * pixels[columns].size for _, rows, columns in parts)
@@ -145,7 +141,7 @@ class Noise:
         return out
 
     def power_at(self, line: ArrayLike, pixel: ArrayLike) -> Floats:
-        """Noise power at scattered points, float64, DN² units, in the shape of `line` and `pixel` together."""
+        """Return the noise power at scattered points, float64, DN², in the shape of `line` and `pixel` together."""
         return _at_points(self._at, line, pixel)
 
     def _at(self, line: Floats, pixel: Floats) -> Floats:
@@ -167,19 +163,18 @@ def read_calibration(data: bytes, source: str) -> Calibration:
     data
         The XML document.
     source
-        File name for messages.
+        Name of the file, for messages.
 
     Raises
     ------
     ProductError
         If the document is damaged, has no vectors, or holds a gain that is not above zero.
     """
-    root = parse_xml(data, source)
-    items = list(root.iter("calibrationVector"))
-    tables = {quantity: _vectors(items, lut, source) for quantity, lut in _LUTS.items()}
+    root = read_xml(data, source)
+    tables = {quantity: _vectors(root, "calibrationVector", lut) for quantity, lut in _LUTS.items()}
     for quantity, table in tables.items():
         if not all((values > 0).all() for values in table.values):
-            raise ProductError(f"{source} holds a {_LUTS[quantity]} that is not above zero; fetch the product again")
+            raise root.error(f"holds a {_LUTS[quantity]} that is not above zero; fetch the product again")
     return Calibration(tables)
 
 
@@ -191,29 +186,29 @@ def read_noise(data: bytes, source: str) -> Noise:
     data
         The XML document.
     source
-        File name for messages.
+        Name of the file, for messages.
 
     Raises
     ------
     ProductError
         If the document is damaged or has no vectors.
     """
-    root = parse_xml(data, source)
-    if old := list(root.iter("noiseVector")):
-        return Noise(_vectors(old, "noiseLut", source), (), {})
-    vectors = _vectors(list(root.iter("noiseRangeVector")), "noiseRangeLut", source)
-    blocks = tuple(_block(item, source) for item in root.iter("noiseAzimuthVector"))
+    root = read_xml(data, source)
+    if root.find(".//noiseVector"):
+        return Noise(_vectors(root, "noiseVector", "noiseLut"), (), {})
+    vectors = _vectors(root, "noiseRangeVector", "noiseRangeLut")
+    blocks = tuple(map(_block, root.find(".//noiseAzimuthVector")))
     return Noise(vectors, blocks, {block.swath: _of_swath(vectors, blocks, block.swath) for block in blocks})
 
 
 def border_power_at(calibration: Calibration, noise: Noise | None, line: ArrayLike, pixel: ArrayLike) -> Floats:
-    """Power below which nothing imaged lies, float64, DN² units: a quarter of the thermal noise, -35 dB at least."""
+    """Return the power that everything imaged exceeds, float64, DN²: a quarter of the noise, -35 dB at least."""
     darkest = _DARKEST_SIGMA0 * calibration.gain_at("sigma0", line, pixel) ** 2
     return darkest if noise is None else np.maximum(darkest, _BELOW_NOISE * noise.power_at(line, pixel))
 
 
 def _of_swath(vectors: _Vectors, blocks: tuple[_Block, ...], swath: str) -> _Vectors:
-    """The vectors of lines on which a swath is imaged, each cut to the pixels that the swath has on that line.
+    """Return the vectors of lines on which a swath is imaged, each cut to the pixels that the swath has on that line.
 
     Vectors may lie past the image; those speak for its first or last line. A swath that no vector meets takes them all.
     """
@@ -230,46 +225,30 @@ def _of_swath(vectors: _Vectors, blocks: tuple[_Block, ...], swath: str) -> _Vec
     return _Vectors(np.array(lines), tuple(pixels), tuple(values)) if lines else vectors
 
 
-def _vectors(items: list[Element], lut: str, source: str) -> _Vectors:
-    """Vectors of a list, sorted by line; of several for one line, the first."""
+def _vectors(root: Node, tag: str, lut: str) -> _Vectors:
+    """Return the vectors of a list, sorted by line; of several for one line, the first."""
     found: dict[float, tuple[Floats, Floats]] = {}
-    for item in items:
-        line = _numbers(item, "line", source)
-        if line.size != 1:
-            raise ProductError(f"{source} has a vector with {line.size} lines instead of one; fetch the product again")
-        found.setdefault(float(line[0]), _samples(item, "pixel", lut, source))
+    for item in root.find(f".//{tag}"):
+        found.setdefault(item.number("line"), _samples(item, "pixel", lut))
     if not found:
-        raise ProductError(f"{source} has no vector with a {lut}; fetch the product again")
+        raise root.error(f"has no vector with a {lut}; fetch the product again")
     lines = sorted(found)
     return _Vectors(np.array(lines), tuple(found[k][0] for k in lines), tuple(found[k][1] for k in lines))
 
 
-def _block(item: Element, source: str) -> _Block:
-    names = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-    bounds = [int(number) for name in names for number in _numbers(item, name, source)]
-    if len(bounds) != len(names):
-        raise ProductError(f"{source} has an azimuth noise vector without one each of {', '.join(names)}")
-    position, factor = _samples(item, "line", "noiseAzimuthLut", source)
-    lines, pixels = (bounds[0], bounds[1] + 1), (bounds[2], bounds[3] + 1)
-    return _Block(item.findtext("swath", ""), lines, pixels, position, factor)
+def _block(item: Node) -> _Block:
+    position, factor = _samples(item, "line", "noiseAzimuthLut")
+    lines = item.whole("firstAzimuthLine"), item.whole("lastAzimuthLine") + 1
+    pixels = item.whole("firstRangeSample"), item.whole("lastRangeSample") + 1
+    return _Block(item.text("swath", ""), lines, pixels, position, factor)
 
 
-def _samples(item: Element, position: str, lut: str, source: str) -> tuple[Floats, Floats]:
-    where, what = _numbers(item, position, source), _numbers(item, lut, source)
-    if where.size != what.size or where.size == 0 or not (np.diff(where) > 0).all():
-        message = f"has a {lut} of {what.size} samples at {where.size} positions, or out of order"
-        raise ProductError(f"{source} {message}; fetch the product again")
-    return where, what
-
-
-def _numbers(item: Element, name: str, source: str) -> Floats:
-    try:
-        numbers = np.array(item.findtext(name, "").split(), dtype=np.float64)
-    except ValueError as error:
-        raise ProductError(f"{source} has a {name} that is not numbers: {error}; fetch the product again") from error
-    if not np.isfinite(numbers).all():
-        raise ProductError(f"{source} has a {name} that is not finite; fetch the product again")
-    return numbers
+def _samples(item: Node, position: str, lut: str) -> tuple[Floats, Floats]:
+    where, values = item.numbers(position), item.numbers(lut)
+    if where.size != values.size or where.size == 0 or not (np.diff(where) > 0).all():
+        message = f"has a {lut} of {values.size} samples at {where.size} positions, or out of order"
+        raise item.error(f"{message}; fetch the product again")
+    return where, values
 
 
 def _axes(window: Window) -> tuple[Floats, Floats]:
@@ -278,7 +257,7 @@ def _axes(window: Window) -> tuple[Floats, Floats]:
 
 
 def _span(axis: Floats, bounds: tuple[int, int]) -> slice:
-    """The part of an increasing axis inside bounds."""
+    """Return the part of an increasing axis inside bounds."""
     start, stop = np.searchsorted(axis, bounds)
     return slice(int(start), int(stop))
 

@@ -1,4 +1,4 @@
-"""Digital numbers out of a measurement TIFF, by windows and by bands, with the noise at the borders set to no data.
+"""Digital numbers of a measurement TIFF, by windows and by bands, with border noise set to no data.
 
 A band is the same rows as in the whole image, whatever the bands: nothing here looks beyond the line it works on.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import rasterio
@@ -21,19 +21,14 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from sarship.errors import ProductError
 from sarship.model import Window
-
-if TYPE_CHECKING:
-    from sarship.sentinel1.safe import SafeContainer
+from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
 __all__ = ["Measurement", "clean_borders", "clean_window"]
 
-Pixels = NDArray[np.uint16]
-Keep = Callable[[Window, Callable[[Window], Pixels]], Pixels]
-"""Gives a window that was kept, or calls what reads it and keeps that."""
 Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
-"""Entered to read a file; gives GDAL's options for it."""
+"""Function that returns the context in which GDAL reads a file, and its options."""
 Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
-"""Squared digital numbers, as a function of line and pixel."""
+"""Function of line and pixel that returns squared digital numbers."""
 
 _OPTIONS: Final = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
@@ -46,62 +41,62 @@ _OPENING: Final = threading.Lock()
 _WITNESS: Final = 64
 """Pixels read on either side of a window of an old image, to see there that the image has begun."""
 CELL: Final = 32
-"""Pixels whose mean power is judged together when the border of a line is sought."""
+"""Pixels whose mean power is compared with the level when the border of a line is sought."""
 _STEP: Final = 64
-"""Cells looked at in one go."""
-_KEPT: Final = 2**26
-"""Largest window that is kept, pixels; a larger one is read band by band each time."""
+"""Cells compared at a time."""
+_MAX_CACHED: Final = 2**26
+"""Pixels of the largest window that is cached; a larger one is read band by band each time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The image of one polarisation: where it is, how large it must be, and what tells its borders from it."""
+    """The image of one polarisation: its file, its size and the level of its border noise."""
 
     gdal_path: str
     """Path that GDAL opens."""
     source: str
-    """File name for messages."""
+    """Name of the file, for messages."""
     shape: tuple[int, int]
     """Lines and pixels that the annotation promises."""
     level: Level | None = None
-    """What noise in the border stays below, and no image; None where the processor set it to zero itself."""
+    """Power above border noise and below the image; None where the processor set the border to zero itself."""
     access: Access = field(default=nullcontext, repr=False)
-    """Entered to read the file; gives GDAL's options for it. Waits where a server limits requests."""
-    keep: Keep | None = field(default=None, repr=False)
-    """Gives a window that was kept, or calls what reads it and keeps that; None where reading is cheap."""
+    """Context in which GDAL reads the file. Waits where a server limits requests."""
+    cache: WindowCache | None = field(default=None, repr=False)
+    """Cache of windows; None where reading is cheap."""
 
     @classmethod
     def of(cls, container: SafeContainer, name: str, shape: tuple[int, int], level: Level | None) -> Measurement:
-        """The image that the manifest of a product calls `name`."""
+        """Return the image that the manifest of a product calls `name`."""
         where = container.gdal_path(name), container.describe(name)
-        return cls(*where, shape, level, container.access, container.keeper(name))
+        return cls(*where, shape, level, container.access, container.window_cache(name))
 
     def read(self, window: Window) -> Pixels:
-        """Digital numbers of a window, uint16 (lines, pixels), 0 = no data.
+        """Return the digital numbers of a window, uint16 (lines, pixels), 0 = no data.
 
         Raises
         ------
         ProductError
             If the file is not an image of the right size and type, or cannot be decoded.
         """
-        return self._read_window(window) if self.keep is None else self.keep(window, self._read_window)
+        return self._read_window(window) if self.cache is None else self.cache(window, self._read_window)
 
     def _read_window(self, window: Window) -> Pixels:
         with self._open() as dataset:
             return self._read(dataset, window)
 
     def is_compressed(self) -> bool:
-        """Whether the image is stored compressed, as mirrors do and the producer's plain product does not."""
+        """Return True if the image is stored compressed, as by mirrors; the producer's is not."""
         with self._open() as dataset:
             return dataset.compression is not None
 
     def bands(self, window: Window, n_lines: int, halo: int = 0) -> Iterator[tuple[Window, Pixels, Window]]:
-        """Bands of a window from top to bottom; the next is read while the caller works on this one.
+        """Yield the bands of a window from top to bottom; the next is read while the caller works on this one.
 
         Parameters
         ----------
         window
-            What to read.
+            Part of the image.
         n_lines
             Lines of a band's core; the last may have fewer.
         halo
@@ -114,8 +109,8 @@ class Measurement:
             caller's to change.
         """
         if n_lines < 1 or halo < 0:
-            raise ValueError(f"need n_lines >= 1 and halo >= 0, got {n_lines=} {halo=}")
-        if self.keep is not None and math.prod(window.shape) <= _KEPT:
+            raise ValueError(f"n_lines must be 1 at least and halo 0 at least, got {n_lines} and {halo}")
+        if self.cache is not None and math.prod(window.shape) <= _MAX_CACHED:
             yield from _cut(self.read(window), window, n_lines, halo)
             return
         bands = self._bands(window, n_lines, halo)
@@ -147,7 +142,7 @@ class Measurement:
                 yield Window(start, stop, *columns), pixels, Window(top, bottom, *columns)
 
     def _read(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
-        """Read a window, cleaned: with a little on either side, and whole lines only where that does not tell."""
+        """Read a window without border noise; of whole lines only where a margin on either side is not enough."""
         if self.level is None:
             return self._decode(dataset, window, out)
         n_pixels = self.shape[1]
@@ -171,9 +166,7 @@ class Measurement:
             dataset.read(1, window=((window.line_start, window.line_stop), columns), out=pixels)
         except (RasterioError, OSError) as error:
             lines = f"lines {window.line_start} to {window.line_stop}"
-            raise ProductError(
-                f"{self.source}: {lines} cannot be decoded ({error.__cause__ or error}); fetch the product again"
-            ) from error
+            raise self._error(f": {lines} cannot be decoded ({error.__cause__ or error})") from error
         return pixels
 
     @contextmanager
@@ -184,21 +177,19 @@ class Measurement:
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     dataset = rasterio.open(self.gdal_path, driver="GTiff")
             except (RasterioError, OSError) as error:
-                raise ProductError(
-                    f"{self.source} is not a readable TIFF ({error}); fetch the product again"
-                ) from error
+                raise self._error(f" is not a readable TIFF ({error})") from error
             with dataset:
-                found = dataset.shape, dataset.count, dataset.dtypes[0]
-                if found != (self.shape, 1, "uint16"):
-                    message = (
-                        f"{self.source} is an image of {found}, where the annotation has {(self.shape, 1, 'uint16')}"
-                    )
-                    raise ProductError(f"{message}; fetch the product again")
+                found, wanted = (dataset.shape, dataset.count, dataset.dtypes[0]), (self.shape, 1, "uint16")
+                if found != wanted:
+                    raise self._error(f" is an image of {found}, where the annotation has {wanted}")
                 yield dataset
+
+    def _error(self, message: str) -> ProductError:
+        return ProductError(f"{self.source}{message}; fetch the product again", path=self.source)
 
 
 def _cut(pixels: Pixels, window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Pixels, Window]]:
-    """Bands of a window that is in memory."""
+    """Yield the bands of a window that is in memory."""
     columns = window.pixel_start, window.pixel_stop
     for start in range(window.line_start, window.line_stop, n_lines):
         stop = min(start + n_lines, window.line_stop)
@@ -208,12 +199,12 @@ def _cut(pixels: Pixels, window: Window, n_lines: int, halo: int) -> Iterator[tu
 
 
 def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:
-    """Set the noise at both ends of each line to zero, in place.
+    """Set border noise, at both ends of each line, to zero in place.
 
     Before IPF 2.9 the empty borders of an image hold low values among the zeros. From each end of a line, the image
     begins in the first cell of `CELL` pixels whose mean squared digital number reaches the level, at the first pixel
     of that cell that does. The level must be lower than anything that can be imaged, so calm sea at the border stays.
-    Nothing but the line itself and the level decides, so bands give what the whole image gives.
+    It depends on the line and the level alone, so bands give the same as the whole image.
 
     Parameters
     ----------
@@ -222,7 +213,7 @@ def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:
     first_line
         Number of the first of them.
     level
-        Squared digital numbers at a line and pixel.
+        Function of line and pixel that returns squared digital numbers.
     """
     last = pixels.shape[1] - 1
     _clean_left(pixels, first_line, level)
@@ -230,27 +221,28 @@ def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:
 
 
 def clean_window(pixels: Pixels, corner: tuple[int, int], window: Window, n_pixels: int, level: Level) -> bool:
-    """Set border noise to zero in a part of some lines as `clean_borders` does in whole ones, where the part can tell.
+    """Set border noise to zero in a part of some lines, as `clean_borders` does in whole ones, where the part suffices.
 
-    On a side that does not reach the edge of the image it can when each line shows the image in a cell between there
+    On a side that does not reach the edge of the image it does if each line shows the image in a cell between there
     and the window, so that the border ends before it. `pixels` begins and ends where a cell of its side does.
 
     Parameters
     ----------
     pixels
-        uint16, the window with something on either side; changed in place.
+        uint16, the window with a margin on either side; changed in place.
     corner
-        Line and pixel of its first.
+        Line and pixel of its first element.
     window
-        What is wanted of it.
+        The part to be cleaned.
     n_pixels
         Width of the image.
     level
-        Squared digital numbers at a line and pixel.
+        Function of line and pixel that returns squared digital numbers.
 
     Returns
     -------
-    Whether the window is now what it would be out of whole lines.
+    bool
+        True if the window is now the same as from whole lines.
     """
     line, left = corner
     right, last = left + pixels.shape[1], n_pixels - 1
@@ -271,7 +263,7 @@ def clean_window(pixels: Pixels, corner: tuple[int, int], window: Window, n_pixe
 
 
 def _shows_image(pixels: Pixels, corner: tuple[int, int], level: Level) -> bool:
-    """Whether each line has a cell that reaches the level; not asked at an edge of the image, which settles it."""
+    """Return True if each line has a cell that reaches the level, or if the edge of the image is here."""
     (first_line, first_pixel), n_cells = corner, pixels.shape[1] // CELL
     if first_pixel == 0:
         return True
@@ -290,11 +282,11 @@ def _clean_left(pixels: Pixels, first_line: int, level: Level) -> None:
         edges = np.arange(0, power.shape[1], CELL)
         widths = np.diff(edges, append=power.shape[1])
         centres = left + edges + (widths - 1) / 2
-        least = level((first_line + pending).astype(np.float64)[:, None], centres[None, :])
-        is_image = np.add.reduceat(power, edges, axis=1) >= least * widths
+        minimum = level((first_line + pending).astype(np.float64)[:, None], centres[None, :])
+        is_image = np.add.reduceat(power, edges, axis=1) >= minimum * widths
         found = is_image.any(axis=1)
         cell = edges[is_image[found].argmax(axis=1)]
-        is_bright = power[found] >= np.repeat(least[found], widths, axis=1)
+        is_bright = power[found] >= np.repeat(minimum[found], widths, axis=1)
         is_bright &= np.arange(power.shape[1]) >= cell[:, None]
         starts[pending[found]] = left + is_bright.argmax(axis=1)
         pending = pending[~found]

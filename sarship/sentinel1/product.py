@@ -24,8 +24,9 @@ from sarship.schema import SIGMA0
 from sarship.sentinel1.annotation import Annotation, read_annotation
 from sarship.sentinel1.calibration import Calibration, Noise, Quantity, border_power_at, read_calibration, read_noise
 from sarship.sentinel1.geolocation import ImageGeometry
+from sarship.sentinel1.manifest import Role
 from sarship.sentinel1.measurement import Measurement
-from sarship.sentinel1.safe import Role, SafeContainer, open_safe
+from sarship.sentinel1.safe import SafeContainer, open_safe
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry

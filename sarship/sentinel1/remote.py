@@ -1,7 +1,7 @@
-"""A product on a server, read in place: its XML is fetched once and kept on disk, its images are read by windows.
+"""A product on a server, read in place: its XML is fetched once into a cache, its images are read by windows.
 
-The folder of the cache is laid out like the product. What is in it was checked against the manifest's MD5s when it
-came, so that a later run needs no request for it.
+The folder of the cache is laid out like the product. Its files were verified by the manifest's MD5s on arrival, so that
+a later run needs no request for them.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ import json
 import math
 import os
 import re
-import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Protocol
+from typing import IO, Final, Protocol
 
 import numpy as np
 
-from sarship.errors import OutputError, ProductError
+from sarship.errors import ProductError
+from sarship.files import atomic_file, write_file
 from sarship.model import Window
-from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, SafeContainer, filename_map, locate, read_manifest
+from sarship.sentinel1.manifest import read_manifest
+from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Pixels, SafeContainer, WindowCache, filename_map, locate
 
-if TYPE_CHECKING:
-    from sarship.sentinel1.measurement import Keep, Pixels
-
-__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "write_atomically"]
+__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
 
 GDAL_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
@@ -40,16 +40,17 @@ GDAL_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_HTTP_LOW_SPEED_TIME": 60,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 1_024,
 }
-"""How GDAL reads windows from any server."""
+"""Options with which GDAL reads windows from any server."""
 
 _LISTING: Final = "listing.json"
-"""What the server listed, where it lists."""
+"""Cached listing of the server, if it lists."""
 _WINDOW: Final = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)\.npz")
-"""File name of a window that is kept: its lines and pixels."""
+"""File name of a cached window: its lines and pixels."""
+_REMEDY: Final = "make room, or name another folder with SARSHIP_CACHE"
 _N_XML: Final = 4
 """XML files fetched at once; no provider allows fewer."""
 _N_TRIES: Final = 5
-"""For a window, each after the server was seen to give the file."""
+"""Attempts to read a window, each after the server was seen to give the file."""
 
 
 class RemoteFiles(Protocol):
@@ -57,27 +58,27 @@ class RemoteFiles(Protocol):
 
     @property
     def address(self) -> str:
-        """Where they are, for messages; holds no credential."""
+        """Address of the product, for messages; holds no credential."""
         ...
 
     def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
-        """Put a small file on disk, verified; raises `DownloadError` where that cannot be."""
+        """Fetch a small file to disk and verify it; raise `DownloadError` if that fails."""
         ...
 
     def probe(self, name: str) -> None:
-        """Wait until the server gives a file, after it did not; raises `DownloadError` where it does not at all."""
+        """Wait until the server gives a file again; raise `DownloadError` if it never does."""
         ...
 
     def listing(self) -> dict[str, int] | None:
-        """Names and sizes of all files; None where the server does not list."""
+        """Return names and sizes of all files; None where the server does not list."""
         ...
 
     def gdal_path(self, name: str) -> str:
-        """Path that GDAL opens; holds no credential."""
+        """Return the path that GDAL opens; holds no credential."""
         ...
 
     def access(self) -> AbstractContextManager[Mapping[str, object]]:
-        """Entered while GDAL reads: waits for a turn, gives the options, credentials among them."""
+        """Return the context in which GDAL reads: it waits for a turn and gives the options, credentials among them."""
         ...
 
 
@@ -88,62 +89,62 @@ class RemoteContainer(SafeContainer):
     files: RemoteFiles = field(kw_only=True)
 
     def describe(self, name: str) -> str:
-        """Full address of a file for messages."""
+        """Return the full address of a file, for messages."""
         return f"{self.files.address}/{self.stored_name(name)}"
 
     @contextmanager
     def open_binary(self, name: str) -> Iterator[IO[bytes]]:
-        """Open one of the XML files; fetched on first use."""
+        """Open one of the XML files; fetch it on first use."""
         self.fetch(name)
         with SafeContainer.open_binary(self, name) as stream:
             yield stream
 
     def fetch(self, name: str) -> None:
-        """Have one of the XML files in the cache, verified."""
+        """Fetch one of the XML files into the cache and verify it, unless it is there."""
         stored = self._present(name)
         if not (self.path / stored).is_file():
             listed = next(file for file in self.manifest.files if file.name == name)
             self.files.fetch(stored, self.path / stored, listed.size, listed.md5)
 
     def gdal_path(self, name: str) -> str:
-        """Path that GDAL opens, on the server."""
+        """Return the path that GDAL opens, on the server."""
         return self.files.gdal_path(self._present(name))
 
     def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
-        """Entered while GDAL reads an image."""
+        """Return the context in which GDAL reads an image, and its options."""
         return self.files.access()
 
-    def keeper(self, name: str) -> Keep:
-        """What keeps windows of an image on disk."""
+    def window_cache(self, name: str) -> WindowCache:
+        """Return the cache of an image's windows, on disk."""
         stored = self._present(name)
-        return partial(_keep, self.path / "windows" / Path(stored).stem, partial(self.files.probe, stored))
+        return partial(_cached, self.path / "windows" / Path(stored).stem, partial(self.files.probe, stored))
 
 
 def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContainer:
-    """Open a product on a server; manifest and listing are fetched on first use.
+    """Open a product on a server; fetch manifest and listing on first use.
 
     Parameters
     ----------
     files
-        Where it is.
+        The product's files on the server.
     scene_id
-        Its name.
+        Name of the product.
     folder
         Folder of the cache; the product gets one of its own in it.
 
     Raises
     ------
     ProductError
-        If it is not there, or its manifest is damaged.
+        If the manifest is damaged.
     DownloadError, CredentialError
         If the server refuses or cannot be reached.
     """
     path = folder.resolve() / scene_id
-    manifest = read_manifest(_kept(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
+    manifest = read_manifest(_metadata(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
     sizes = _listing(files, path)
     renamed: dict[str, str] = {}
     if sizes is None or PRODUCT_INFO in sizes:
-        renamed = filename_map(_kept(files, path, PRODUCT_INFO), Path(files.address))
+        renamed = filename_map(_metadata(files, path, PRODUCT_INFO), files.address)
     if sizes is None:
         sizes = {renamed.get(file.name, file.name): file.size or 1 for file in manifest.files}
     container = RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
@@ -152,7 +153,7 @@ def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContai
 
 
 def _fetch_tables(container: RemoteContainer) -> None:
-    """Fetch the XML that counting reads, side by side: one after the other would take as many round trips."""
+    """Fetch the XML that counting reads, in parallel: in sequence it would take as many round trips."""
     files = container.manifest.files
     geometry = [file for file in files if file.role == "annotation"][:1]  # the same in all polarisations
     wanted = [file.name for file in [*geometry, *(f for f in files if f.role in {"calibration", "noise"})]]
@@ -160,34 +161,34 @@ def _fetch_tables(container: RemoteContainer) -> None:
         list(pool.map(container.fetch, [name for name in wanted if container.exists(name)]))
 
 
-def _kept(files: RemoteFiles, path: Path, name: str) -> bytes:
-    """A file from the cache, fetched into it on first use."""
+def _metadata(files: RemoteFiles, path: Path, name: str) -> bytes:
+    """Return a file from the cache, fetched into it on first use."""
     if not (path / name).is_file():
         files.fetch(name, path / name)
     return (path / name).read_bytes()
 
 
 def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
-    kept = path / _LISTING
+    cached = path / _LISTING
     try:
-        listed: dict[str, int] = json.loads(kept.read_bytes())
+        listed: dict[str, int] = json.loads(cached.read_bytes())
     except (OSError, ValueError):
         sizes = files.listing()
         if sizes is not None:
-            write_atomically(kept, json.dumps(sizes).encode())
+            write_file(cached, json.dumps(sizes).encode(), parents=True, remedy=_REMEDY)
         return sizes
     return listed
 
 
-def _keep(folder: Path, probe: Callable[[], None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
-    """A window from the cache, cut out of a larger one where there is one, or read and kept there."""
-    for kept in _holding(folder, window):
-        image = _load(_file_of(folder, kept), kept.shape)
+def _cached(folder: Path, probe: Callable[[], None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
+    """Return a window from the cache, cut out of a larger one where there is one, or read it into the cache."""
+    for cached in _holding(folder, window):
+        image = _load(_file_of(folder, cached), cached.shape)
         if image is not None:
-            top, left = window.line_start - kept.line_start, window.pixel_start - kept.pixel_start
+            top, left = window.line_start - cached.line_start, window.pixel_start - cached.pixel_start
             return image[top : top + window.shape[0], left : left + window.shape[1]].copy()
     image = _read_patiently(probe, partial(read, window))
-    with _beside(_file_of(folder, window)) as temporary, temporary.open("wb") as stream:
+    with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
         np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
     return image
 
@@ -198,36 +199,32 @@ def _file_of(folder: Path, window: Window) -> Path:
 
 
 def _holding(folder: Path, window: Window) -> list[Window]:
-    """The windows that are kept and hold this one, smallest first."""
-    names = [_WINDOW.fullmatch(path.name) for path in folder.glob("*.npz")]
-    kept = [Window(*map(int, name.groups())) for name in names if name is not None]
+    """Return the cached windows that hold this one, smallest first."""
+    names = (_WINDOW.fullmatch(path.name) for path in folder.glob("*.npz"))
+    cached = (Window(*map(int, name.groups())) for name in names if name is not None)
     holding = [
-        one
-        for one in kept
-        if one.line_start <= window.line_start
-        and one.line_stop >= window.line_stop
-        and one.pixel_start <= window.pixel_start
-        and one.pixel_stop >= window.pixel_stop
+        each
+        for each in cached
+        if each.line_start <= window.line_start
+        and each.line_stop >= window.line_stop
+        and each.pixel_start <= window.pixel_start
+        and each.pixel_stop >= window.pixel_stop
     ]
-    return sorted(holding, key=lambda one: math.prod(one.shape))
+    return sorted(holding, key=lambda each: math.prod(each.shape))
 
 
 def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:
-    """A window's pixels; None where the file is damaged or gone."""
+    """Return a window's pixels; None where the file is damaged or gone."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as kept:
-            image: Pixels = kept["pixels"]
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-    except Exception as error:  # a damaged zip has many faces; the window is read again
-        if type(error).__module__ not in {"zipfile", "zlib"}:
-            raise
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            image: Pixels = archive["pixels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
     return image if image.shape == shape and image.dtype == np.uint16 else None
 
 
 def _read_patiently(probe: Callable[[], None], read: Callable[[], Pixels]) -> Pixels:
-    """Read, and where that fails find out whether the server is at fault, wait for it, and read again."""
+    """Read; where that fails wait until the server gives the file, and read again."""
     for _ in range(_N_TRIES - 1):
         try:
             return read()
@@ -236,35 +233,8 @@ def _read_patiently(probe: Callable[[], None], read: Callable[[], Pixels]) -> Pi
     return read()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; making its folder.
-
-    Raises
-    ------
-    OutputError
-        If the disk is full or the folder cannot be written.
-    """
-    with _beside(path) as temporary:
-        temporary.write_bytes(data)
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A temporary name beside a file, renamed to it at the end."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        hint = "make room, or name another folder with SARSHIP_CACHE"
-        raise OutputError(f"{path} cannot be written ({error.strerror}); {hint}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def cache_folder() -> Path:
-    """Where XML and windows are kept: `SARSHIP_CACHE`, or `sarship` in the user's cache folder."""
+    """Return the folder of the cache: `SARSHIP_CACHE`, or `sarship` in the user's cache folder."""
     if given := os.environ.get("SARSHIP_CACHE"):
         return Path(given)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sarship"

@@ -10,114 +10,33 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import IO, TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import IO, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sarship.errors import ProductError
-from sarship.model import OrbitPass, Polarization
-from sarship.sentinel1.xml import find_all, parse_xml
+from sarship.model import Window
+from sarship.sentinel1.manifest import Manifest, Role, SafeFile, classify, plain_name, read_manifest
 
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
+__all__ = ["Pixels", "SafeContainer", "WindowCache", "open_safe"]
 
-    from sarship.sentinel1.measurement import Keep
-
-__all__ = ["Manifest", "Role", "SafeContainer", "SafeFile", "open_safe", "read_manifest"]
-
-Role = Literal["annotation", "calibration", "noise", "rfi", "measurement", "other"]
+Pixels: TypeAlias = NDArray[np.uint16]
+"""Digital numbers, (lines, pixels)."""
+WindowCache: TypeAlias = Callable[[Window, Callable[[Window], Pixels]], Pixels]
+"""Function that returns a window from a cache, or reads it with the function given and puts it there."""
 
 MANIFEST: Final = "manifest.safe"
 PRODUCT_INFO: Final = "productInfo.json"
 _LARGEST_XML: Final = 256 * 2**20
 """Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
 _PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
-_POLARIZATION: Final = re.compile(r"[-_](vv|vh|hh|hv)(?=[-_.])")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
-"""What reading a damaged, encrypted or unreadable member raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class SafeFile:
-    """One file of a product as its manifest lists it."""
-
-    name: str
-    """Path within the product as the manifest spells it."""
-    role: Role
-    """What it holds."""
-    polarization: Polarization | None
-    """Which channel it belongs to, where it belongs to one."""
-    size: int | None
-    """Bytes, as the manifest says."""
-    md5: str | None
-    """Checksum, as the manifest says."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """What `manifest.safe` says of a product."""
-
-    platform: str
-    """`S1A` … `S1D`."""
-    product_type: str
-    """`GRD`, `SLC`, `OCN`, or `""` where the manifest has none."""
-    mode: str
-    """`IW`, `EW`, or a stripmap beam `S1` … `S6`."""
-    polarizations: tuple[Polarization, ...]
-    """Channels of the acquisition, co-polarisation first."""
-    ipf_version: str
-    """Version of the processor, as in `"003.52"`; `""` where the manifest has none."""
-    absolute_orbit: int
-    relative_orbit: int
-    orbit_pass: OrbitPass
-    start: datetime
-    """First line, UTC."""
-    stop: datetime
-    """Last line, UTC."""
-    corners: tuple[tuple[float, float], ...]
-    """Longitude and latitude of the corners in degrees, in the manifest's order; may straddle the antimeridian."""
-    files: tuple[SafeFile, ...]
-    processed: datetime | None = None
-    """When the product was made, UTC."""
-    is_simulated: bool = False
-    """Whether `sarship.simulate` made the product up."""
-
-
-def read_manifest(data: bytes, source: str) -> Manifest:
-    """Read a `manifest.safe`.
-
-    Raises
-    ------
-    ProductError
-        If the document is damaged, lacks an element, is not of Sentinel-1, or lists a path outside the product.
-    """
-    root = parse_xml(data, source)
-    family = _first(root, "platform/familyName", source)
-    if family.upper() != "SENTINEL-1":
-        raise ProductError(f"{source} is of a {family} product; sarship reads Sentinel-1 GRD products")
-    start, stop = (
-        _time(_first(root, f"acquisitionPeriod/{name}", source), source) for name in ("startTime", "stopTime")
-    )
-    mode, swath = (_first(root, f"instrumentMode/{name}", source, default="") for name in ("mode", "swath"))
-    return Manifest(
-        platform="S1" + _first(root, "platform/number", source),
-        product_type=_first(root, "productType", source, default=""),
-        mode=swath if mode == "SM" else mode,
-        polarizations=_polarizations(root, source),
-        ipf_version=_ipf_version(root),
-        absolute_orbit=_whole(_first(root, "orbitReference/orbitNumber", source), source),
-        relative_orbit=_whole(_first(root, "orbitReference/relativeOrbitNumber", source), source),
-        orbit_pass=_orbit_pass(_first(root, "orbitProperties/pass", source, default="ASCENDING"), source),
-        start=start,
-        stop=stop,
-        corners=_corners(_first(root, "footPrint/coordinates", source, default=""), source),
-        files=tuple(_files(root, source)),
-        processed=_processed(root, source),
-        is_simulated=_first(root, "productClassDescription", source, default="").startswith("SIMULATED"),
-    )
+"""Errors of a damaged, encrypted or unreadable member."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,28 +56,28 @@ class SafeContainer:
     """Name in the listing → bytes."""
 
     def stored_name(self, name: str) -> str:
-        """Where the file that the manifest calls `name` is, relative to the product; itself where it is absent."""
+        """Return the path, in the product, of the file that the manifest calls `name`; `name` where it is absent."""
         return self._stored.get(name, name)
 
     def exists(self, name: str) -> bool:
-        """Whether the file that the manifest calls `name` is there."""
+        """Return True if the file that the manifest calls `name` is there."""
         return name in self._stored
 
     def size(self, name: str) -> int:
-        """Bytes of the file that the manifest calls `name`."""
+        """Return the bytes of the file that the manifest calls `name`."""
         return self._sizes[self._present(name)]
 
     def find(self, role: Role, polarization: str | None = None) -> SafeFile | None:
-        """The listed file of a role and channel; None where the manifest lists none."""
+        """Return the listed file of a role and channel; None where the manifest lists none."""
         wanted = (f for f in self.manifest.files if f.role == role and f.polarization == polarization)
         return next(wanted, None)
 
     def describe(self, name: str) -> str:
-        """Full address of a file for messages."""
+        """Return the full path of a file, for messages."""
         return f"{self.path}/{self._prefix or ''}{self.stored_name(name)}"
 
     def read_bytes(self, name: str) -> bytes:
-        """Content of one of the product's XML or JSON files.
+        """Return the content of one of the product's XML or JSON files.
 
         Raises
         ------
@@ -166,13 +85,13 @@ class SafeContainer:
             If the file is absent, damaged, larger than any such file, or a link that leaves the product.
         """
         if self.size(name) > _LARGEST_XML:
-            raise ProductError(f"{self.describe(name)} is {self.size(name)} bytes, far too large for product metadata")
+            raise self._error(name, f"is {self.size(name)} bytes, far too large for product metadata")
         with self.open_binary(name) as stream:
             return stream.read()
 
     @contextmanager
     def open_binary(self, name: str) -> Iterator[IO[bytes]]:
-        """Open a file for reading; damage found while reading raises `ProductError` as well."""
+        """Open a file to read; damage found while reading raises `ProductError` as well."""
         stored = self._present(name)
         try:
             if self._prefix is None:
@@ -182,65 +101,81 @@ class SafeContainer:
                 with zipfile.ZipFile(self.path) as archive, archive.open(self._prefix + stored) as stream:
                     yield stream
         except _DAMAGED as error:
-            raise ProductError(f"{self.describe(name)} cannot be read: {error}; fetch the product again") from error
+            raise self._error(name, f"cannot be read: {error}; fetch the product again") from error
 
     def gdal_path(self, name: str) -> str:
-        """Path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
+        """Return the path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
         stored = self._present(name)
         if self._prefix is None:
             return str(_inside(self.path, stored))
         return f"/vsizip/{{{self.path.resolve()}}}/{self._prefix}{stored}"
 
     def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
-        """Entered while GDAL reads an image; gives options that it needs, of which a file on disk has none."""
+        """Return the context in which GDAL reads an image, and its options; a file on disk needs none."""
         return nullcontext()
 
-    def keeper(self, name: str) -> Keep | None:
-        """What keeps windows of an image; None, as they are on disk already."""
+    def window_cache(self, name: str) -> WindowCache | None:
+        """Return the cache of an image's windows; None, as they are on disk already."""
 
     def _present(self, name: str) -> str:
         if name not in self._stored:
-            raise ProductError(f"{self.describe(name)} is missing; fetch the product again")
+            raise self._error(name, "is missing; fetch the product again")
         return self._stored[name]
+
+    def _error(self, name: str, message: str) -> ProductError:
+        source = self.describe(name)
+        return ProductError(f"{source} {message}", path=source)
 
 
 def open_safe(path: str | Path) -> SafeContainer:
-    """Open a `.SAFE` folder, a zip of one, or the `manifest.safe` inside a folder. Reads the manifest and the listing.
+    """Open a `.SAFE` folder, a zip of one, or the `manifest.safe` inside a folder; read the manifest and the listing.
+
+    Parameters
+    ----------
+    path
+        The folder or file.
+
+    Returns
+    -------
+    SafeContainer
+        The package, from which files are read by their names in the manifest.
 
     Raises
     ------
     ProductError
         If there is no Sentinel-1 product there, or the zip or the manifest is damaged.
+
+    Examples
+    --------
+    >>> open_safe("nowhere.SAFE")
+    Traceback (most recent call last):
+    sarship.errors.ProductError: nowhere.SAFE does not exist; give a .SAFE folder, a zip of one, or its manifest.safe
     """
     path = Path(path)
     if path.name == MANIFEST and path.is_file():
         path = path.parent
     if path.is_dir():
         return _open_folder(path.resolve())
-    if not path.exists():
-        raise ProductError(f"{path} does not exist; give a .SAFE folder, a zip of one, or its manifest.safe")
-    if not path.is_file() or path.suffix.lower() != ".zip":
-        raise ProductError(
-            f"{path} is not a Sentinel-1 product; give a .SAFE folder, a zip of one, or its manifest.safe"
-        )
-    return _open_zip(path)
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return _open_zip(path)
+    problem = "is not a Sentinel-1 product" if path.exists() else "does not exist"
+    raise ProductError(f"{path} {problem}; give a .SAFE folder, a zip of one, or its manifest.safe", path=path)
 
 
 def _open_folder(path: Path) -> SafeContainer:
     if not (path / MANIFEST).is_file():
-        raise ProductError(
-            f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
-        )
+        message = f"{path} holds no {MANIFEST}, so it is not a Sentinel-1 product; give the .SAFE folder itself"
+        raise ProductError(message, path=path)
     sizes = {f.relative_to(path).as_posix(): f.stat().st_size for f in path.rglob("*") if f.is_file()}
 
     def read(name: str) -> bytes:
         try:
             return _inside(path, name).read_bytes()
         except OSError as error:
-            raise ProductError(f"{path / name} cannot be read: {error.strerror}") from error
+            raise ProductError(f"{path / name} cannot be read: {error.strerror}", path=path / name) from error
 
     manifest = read_manifest(read(MANIFEST), str(path / MANIFEST))
-    renamed = filename_map(read(PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+    renamed = filename_map(read(PRODUCT_INFO), str(path)) if PRODUCT_INFO in sizes else {}
     return SafeContainer(path, _product_id(path.name), manifest, None, locate(manifest, sizes, renamed), sizes)
 
 
@@ -252,24 +187,26 @@ def _open_zip(path: Path) -> SafeContainer:
             sizes = {m.filename[len(prefix) :]: m.file_size for m in members}
             for name in {MANIFEST, PRODUCT_INFO} & set(sizes):
                 if sizes[name] > _LARGEST_XML:
-                    raise ProductError(f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata")
+                    message = f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata"
+                    raise ProductError(message, path=path)
             manifest = read_manifest(archive.read(prefix + MANIFEST), f"{path}/{prefix}{MANIFEST}")
-            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), path) if PRODUCT_INFO in sizes else {}
+            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), str(path)) if PRODUCT_INFO in sizes else {}
     except _DAMAGED as error:
-        raise ProductError(f"{path} is not a readable zip, or is cut short: {error}; fetch it again") from error
+        message = f"{path} is not a readable zip, or is cut short: {error}; fetch it again"
+        raise ProductError(message, path=path) from error
     inner = _product_id(PurePosixPath(prefix).name)
     name = inner if _PRODUCT_NAME.fullmatch(inner) else _product_id(path.name)
     return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
 
 
 def _product_prefix(archive: zipfile.ZipFile, path: Path) -> str:
-    """Folder of the one product in a zip, with its slash; `""` at the top."""
+    """Return the folder of the one product in a zip, with its slash; `""` at the top."""
     found = [n.removesuffix(MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == MANIFEST]
     found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
     if not found:
-        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product")
+        raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product", path=path)
     if len(found) > 1:
-        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder")
+        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder", path=path)
     return found[0]
 
 
@@ -278,10 +215,10 @@ def _product_id(name: str) -> str:
 
 
 def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -> dict[str, str]:
-    """Manifest's names → names in the listing: as they are, as `productInfo.json` maps them, or by role and channel."""
+    """Return name in the listing by name in the manifest: the same, by `productInfo.json`, or by role and channel."""
     stored = {f.name: name for f in manifest.files for name in (f.name, renamed.get(f.name, "")) if name in sizes}
     free = [name for name in sizes if name not in set(stored.values())]
-    kinds = {name: _classify(name, "") for name in free}
+    kinds = {name: classify(name, "") for name in free}
     for file in manifest.files:
         if file.name not in stored and file.role != "other":
             alike = [name for name in free if kinds[name] == (file.role, file.polarization)]
@@ -290,110 +227,22 @@ def locate(manifest: Manifest, sizes: dict[str, int], renamed: dict[str, str]) -
     return stored
 
 
-def filename_map(data: bytes, path: Path) -> dict[str, str]:
-    """`filenameMap` of a `productInfo.json`: the manifest's names → the mirror's."""
+def filename_map(data: bytes, folder: str) -> dict[str, str]:
+    """Return the `filenameMap` of a `productInfo.json`: a mirror's names by those of the manifest."""
+    source = f"{folder}/{PRODUCT_INFO}"
     try:
         mapping = json.loads(data).get("filenameMap", {})
-        return {str(k): _safe_name(str(v), f"{path}/{PRODUCT_INFO}") for k, v in mapping.items()}
+        return {str(k): plain_name(str(v), source) for k, v in mapping.items()}
+    except ProductError:
+        raise
     except (ValueError, AttributeError, RecursionError) as error:
-        if isinstance(error, ProductError):
-            raise
-        raise ProductError(f"{path}/{PRODUCT_INFO} is damaged: {error}; fetch the product again") from error
-
-
-def _classify(name: str, schema: str) -> tuple[Role, Polarization | None]:
-    """Role and channel of a file from its folder and, where that says nothing, from the manifest's schema name."""
-    path = PurePosixPath(name)
-    stem = path.name.lower()
-    by_folder = {
-        "annotation": "annotation",
-        "annotation/rfi": "rfi",
-        "annotation/calibration": stem.partition("-")[0],
-        "measurement": "measurement",
-    }
-    by_schema = {"Product": "annotation", "Calibration": "calibration", "Noise": "noise", "Measurement": "measurement"}
-    known = by_schema.get(schema.removeprefix("s1Level1").removesuffix("Schema"), "other")
-    role = by_folder.get(str(path.parent), known)
-    channel = _POLARIZATION.search(stem)
-    if role not in get_args(Role) or role == "other" or channel is None:
-        return "other", None
-    return cast("Role", role), cast("Polarization", channel[1].upper())
-
-
-def _files(root: Element, source: str) -> Iterator[SafeFile]:
-    for item in find_all(root, "dataObject"):
-        href = next((e.get("href", "") for e in find_all(item, "fileLocation")), "")
-        name = _safe_name(href, source)
-        role, channel = _classify(name, item.get("repID", "").split(" ")[0])
-        size = next((e.get("size") for e in find_all(item, "byteStream")), None)
-        md5 = next((e.text for e in find_all(item, "checksum") if e.get("checksumName", "").upper() == "MD5"), None)
-        yield SafeFile(name, role, channel, None if size is None else _whole(size, source), md5 and md5.strip().lower())
-
-
-def _safe_name(href: str, source: str) -> str:
-    """A listed path in plain form, refused when it could lead outside the product."""
-    name = href.removeprefix("./")
-    parts = name.split("/")
-    if not name or {"", ".", ".."} & set(parts) or re.search(r"[\\:\x00-\x1f]", name):
-        raise ProductError(f"{source} lists the path {href!r}, which is not inside the product; it was not opened")
-    return name
+        raise ProductError(f"{source} is damaged: {error}; fetch the product again", path=source) from error
 
 
 def _inside(root: Path, name: str) -> Path:
-    """A file of a product folder, refused when a symbolic link leads outside the folder."""
+    """Return the path of a file in a product's folder; refuse one that a symbolic link leads out of it."""
     path = (root / name).resolve()
     if not path.is_relative_to(root):
-        raise ProductError(f"{root / name} is a link to {path}, outside the product; copy the file into the product")
+        message = f"{root / name} is a link to {path}, outside the product; copy the file into the product"
+        raise ProductError(message, path=root / name)
     return path
-
-
-def _first(root: Element, path: str, source: str, default: str | None = None) -> str:
-    if (text := next((e.text.strip() for e in find_all(root, path) if e.text and e.text.strip()), default)) is None:
-        raise ProductError(f"{source} has no {path}, so it is not the manifest of a Sentinel-1 image; fetch it again")
-    return text
-
-
-def _time(text: str, source: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a time; fetch the product again") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def _whole(text: str, source: str) -> int:
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ProductError(f"{source} has {text!r} for a whole number; fetch the product again") from error
-
-
-def _orbit_pass(text: str, source: str) -> OrbitPass:
-    if text.lower() not in get_args(OrbitPass):
-        raise ProductError(f"{source} has the orbit pass {text!r}, neither ascending nor descending")
-    return cast("OrbitPass", text.lower())
-
-
-def _polarizations(root: Element, source: str) -> tuple[Polarization, ...]:
-    found = {(e.text or "").strip() for e in find_all(root, "transmitterReceiverPolarisation")}
-    if unknown := found - set(get_args(Polarization)):
-        raise ProductError(f"{source} has the polarisations {sorted(unknown)}, which Sentinel-1 does not make")
-    return cast("tuple[Polarization, ...]", tuple(sorted(found, key=lambda p: (p[0] != p[1], p))))
-
-
-def _processed(root: Element, source: str) -> datetime | None:
-    return max((_time(e.get("stop", ""), source) for e in find_all(root, "processing") if e.get("stop")), default=None)
-
-
-def _ipf_version(root: Element) -> str:
-    """Version of the last processing step, which the manifest gives first."""
-    software = (e for e in find_all(root, "processing/software") if "IPF" in e.get("name", ""))
-    return next((e.get("version", "") for e in software), "")
-
-
-def _corners(text: str, source: str) -> tuple[tuple[float, float], ...]:
-    try:
-        pairs = [pair.split(",") for pair in text.split()]
-        return tuple((float(longitude), float(latitude)) for latitude, longitude in pairs)
-    except ValueError as error:
-        raise ProductError(f"{source} has the footprint {text!r}; fetch the product again") from error

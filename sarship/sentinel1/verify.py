@@ -12,8 +12,9 @@ from sarship.errors import ProductError
 from sarship.model import Window
 from sarship.sentinel1.annotation import read_annotation
 from sarship.sentinel1.calibration import read_calibration, read_noise
+from sarship.sentinel1.manifest import Role, SafeFile
 from sarship.sentinel1.measurement import Measurement
-from sarship.sentinel1.safe import Role, SafeContainer, SafeFile, open_safe
+from sarship.sentinel1.safe import SafeContainer, open_safe
 
 __all__ = ["Finding", "Status", "check_product"]
 

@@ -21,7 +21,8 @@ from sarship.errors import ProductError
 from sarship.model import Polarization
 from sarship.sentinel1.annotation import Annotation, read_annotation
 from sarship.sentinel1.calibration import Calibration, Noise, read_calibration, read_noise
-from sarship.sentinel1.safe import Role, SafeContainer, open_safe
+from sarship.sentinel1.manifest import Role
+from sarship.sentinel1.safe import SafeContainer, open_safe
 from sarship.simulate.params import MODES, Mode, ProductParams
 from sarship.simulate.product import write_source
 from sarship.simulate.render import Canvas, Land, paint

@@ -20,7 +20,8 @@ from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from sarship.detection.grouping import Labels, group_hits, largest
-from sarship.model import DetectionParams, Hits
+from sarship.detection.params import DetectionParams
+from sarship.model import Hits
 from sarship.schema import VESSELS
 from sarship.vessels.boxes import fit_boxes, weigh_hits
 from sarship.vessels.image import SearchedImage

@@ -26,6 +26,7 @@ from scipy.constants import speed_of_light
 
 from sarship.geo.local_plane import Plane
 from sarship.schema import SCENES, VESSELS
+from sarship.sentinel1.passes import number_passes
 
 if TYPE_CHECKING:
     from sarship.sentinel1.product import GrdProduct
@@ -152,8 +153,7 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     vessels
         All vessels of all scenes, after `assign_piers`; rows with a flag are passed over.
     scenes
-        `schema.SCENES`; their outlines say which passes saw a place. Scenes of one satellite on one day of one track
-        are one pass.
+        `schema.SCENES`; their outlines say which passes saw a place (`sentinel1/passes.py` says what a pass is).
 
     Returns
     -------
@@ -167,8 +167,8 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     if not rows.size:
         return vessels
     chosen = vessels.iloc[rows]
-    names = scenes["platform"] + scenes["start"].dt.strftime("%Y%m%d") + scenes["relative_orbit"].astype(str)
-    passes = pd.Series(pd.factorize(names)[0], index=scenes["scene"])
+    numbers = number_passes(scenes["platform"], scenes["start"], scenes["stop"])
+    passes = pd.Series(numbers, index=scenes["scene"])
     seen_in = passes[~passes.index.duplicated()].reindex(chosen["scene"]).to_numpy(float)
     n_seen = _n_passes_with(chosen, seen_in)
     n_passes = _n_passes_over(chosen, scenes.geometry.to_numpy(), np.asarray(passes, np.int64))

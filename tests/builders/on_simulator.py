@@ -19,9 +19,8 @@ from numba import cuda
 from numba.cuda.simulator import kernel as simulated
 
 from sarship import cfar
-from sarship.cfar import CfarParams
-from sarship.cfar import selftest as checkup
-from sarship.cfar.gpu import launch as gpu_job
+from sarship.cfar import CfarParams, selftest
+from sarship.cfar.gpu import job, launch, search
 from sarship.errors import FloodError
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -199,7 +198,7 @@ def full_room():
     """More found pixels than there is room for: the lines are searched in halves; and a flood is one sentence."""
     image = sea((16, 6), np.uint16, 7)
     params = CfarParams(pfa=0.2, guard=0, training=2, enl=2, min_ring=2)
-    gpu_job._ROOM = 4
+    job._ROOM = 4
     hits = assert_hits(image, params)
     assert len(hits) > 8
     few = replace(params, max_hits=len(hits) - 1)
@@ -257,14 +256,14 @@ def averages():
 
 def iterations():
     """Hits are taken out of the rings of their neighbours, for each kind of sums."""
-    gpu_job.BLOCK = 5
+    job.BLOCK = search.BLOCK = 5
     params = CfarParams(pfa=1e-2, guard=(0, 1), training=2, enl=2, min_ring=4, iterations=3)
     image = sea((8, 13), np.uint16, 13)
     image[4, 2], image[4, 5] = 9000, 900  # the second is hidden by the first
     assert_twins(image, params, valid=np.random.default_rng(1).random(image.shape) > 0.1, lines=(1, 7))
     assert len(assert_hits(image, params)) > len(cfar.detect(image, replace(params, iterations=1)))
     assert_twins(sea((5, 10), np.float32, 13), replace(params, iterations=2, clutter_model="gaussian"))
-    gpu_job._LEVEL_BYTES = 1  # levels in several bands
+    launch._LEVEL_BYTES = 1  # levels in several bands
     flat = replace(params, guard=0, training=(1, 3), iterations=2, clutter_model="lognormal", pfa=0.05)
     image = sea((19, 9), np.uint16, 15)
     image[2::5, 4] = 9000
@@ -319,12 +318,12 @@ def command():
 
 def over_time():
     """So are the thresholds over a port's grid, to the last bit of a float32."""
-    from sarship.change import detection as overtime
+    from sarship.change import detection
 
     power = sea((9, 14), np.float32, 12)
     water = np.random.default_rng(3).random(power.shape) > 0.2
     params = CfarParams(pfa=1e-3, guard=1, training=2, enl=2, min_ring=8)
-    here, there = (overtime._cleaned(power, water, params, gpu) for gpu in (False, True))
+    here, there = (detection._cleaned(power, water, params, gpu) for gpu in (False, True))
     for ours, theirs in zip(there, here, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=3e-7)
         assert np.isfinite(theirs[water]).any()
@@ -335,10 +334,10 @@ def checked():
     rng = np.random.default_rng(0)
     small = (rng.gamma(4.4, 20, (9, 12))).astype(np.uint16)
     small[4, 5] = 3000
-    checkup._image = lambda: small
-    found = checkup.check_up()
+    selftest._image = lambda: small
+    found = selftest.check_up()
     assert found["card"] == "numba's CUDA simulator"
-    assert found["card against CPU"] == f"{checkup.EQUAL}: 1 hits"
+    assert found["card against CPU"] == f"{selftest.EQUAL}: 1 hits"
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end
 def quick(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sarship.download.http.RetryPolicy.wait_s", lambda *_: 0.01)
-    monkeypatch.setattr("sarship.catalog.asf._N_TRIES", 1)
+    monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 1)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from contextlib import suppress
 from dataclasses import replace
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 import rasterio
@@ -13,7 +14,8 @@ from servers.http import Served, serve
 from shapely import box
 
 from sarship.catalog.query import SceneQuery
-from sarship.catalog.s3 import S3Files, Store
+from sarship.catalog.s3 import S3Files, Store, _session
+from sarship.download.http import Session
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
 from sarship.model import Window
 
@@ -25,7 +27,7 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setattr("sarship.download.http.RetryPolicy.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_product_in_the_archive_is_one_sentence(cdse, copernicus, scene, tmp_pat
         ((200, {}, b'{"oops": 1}'), CatalogError, "gives no token"),
         ((200, {}, b"[]"), CatalogError, "cannot be read"),
         ((200, {"Content-Type": "text/html"}, b"<html>"), CatalogError, "cannot be read"),
-        ((503, {}, b"busy"), CatalogError, "answered 503; try again later"),
+        ((503, {}, b"busy"), CatalogError, "answered 503, 5 times in a row; try again later"),
     ],
 )
 def test_token_that_is_not_given_is_one_sentence(cdse, copernicus, tmp_path, reply, error, words):
@@ -155,18 +157,55 @@ def test_product_may_be_pickled_and_holds_no_key(cdse, scene):
 
 
 def test_listing_that_leads_out_of_the_product_is_refused(cdse, scene, monkeypatch):
-    pages = [{"Contents": [{"Key": f"{scene.assets['product'].removeprefix('s3://eodata/')}/../../x", "Size": 1}]}]
-
-    class Client:
-        def get_paginator(self, _):
-            return self
-
-        def paginate(self, **_):
-            return pages
-
-    monkeypatch.setattr("sarship.catalog.s3._client", lambda _: Client())
+    key = f"{scene.assets['product'].removeprefix('s3://eodata/')}/../../x"
+    page = f"<ListBucketResult><Contents><Key>{key}</Key><Size>1</Size></Contents></ListBucketResult>"
+    monkeypatch.setattr("sarship.download.http.Session.read", lambda *_: page.encode())
     with pytest.raises(DownloadError, match="not inside"):
         S3Files(scene.assets["product"], Store(account="cdse-s3", region="default")).listing()
+
+
+def test_long_listing_comes_in_pages(scene, cdse, store, monkeypatch):
+    files = S3Files(scene.assets["product"], Store(account="cdse-s3", region="default", endpoint=store))
+    whole, asked = files.listing(), []
+    read = Session.read
+
+    def in_pages(self, request, headers):
+        parts = urlsplit(request.url)
+        query = urlencode(sorted(parse_qsl(f"{parts.query}&max-keys=3")), quote_via=quote)
+        asked.append(query)
+        return read(self, files._signed(f"?{query}"), headers)
+
+    monkeypatch.setattr("sarship.download.http.Session.read", in_pages)
+    assert files.listing() == whole
+    assert len(asked) == -(-len(whole) // 3) > 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error", "words"),
+    [
+        ("InvalidAccessKeyId", CredentialError, r"403 \(InvalidAccessKeyId\).* look at CDSE_S3_ACCESS_KEY"),
+        ("SignatureDoesNotMatch", CredentialError, r"403 \(SignatureDoesNotMatch\).* look at CDSE_S3_ACCESS_KEY"),
+        ("AccessDenied", DownloadError, "the keys are taken, but may not read this"),
+        ("RequestTimeTooSkewed", DownloadError, "the clock of this computer is wrong; set it"),
+    ],
+)
+def test_keys_are_blamed_only_where_they_are_at_fault(cdse, scene, code, error, words):
+    with serve() as other:
+        path = f"/eodata/{scene.assets['product'].removeprefix('s3://eodata/')}/manifest.safe"
+        other.files[path] = Served(b"", refusal=f"<Error><Code>{code}</Code></Error>")
+        with pytest.raises(error, match=words) as caught:
+            replace(cdse, store=other.url).open(scene)
+    assert caught.value.status == 403
+    assert ("CDSE_S3" in str(caught.value)) == (error is CredentialError)
+
+
+def test_signature_is_in_the_headers(cdse, scene, monkeypatch):
+    assert cdse.open(scene).polarizations == ("VV", "VH")
+    monkeypatch.setenv("CDSE_S3_SECRET_KEY", "wrong")
+    _session.cache_clear()
+    with pytest.raises(CredentialError, match="SignatureDoesNotMatch"):
+        cdse.open(replace(scene, id=scene.id.replace("_COG", "")))
+    _session.cache_clear()
 
 
 def test_token_of_another_service_is_not_sent_along(cdse, copernicus, monkeypatch):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import parse_qs, urlsplit
+from pathlib import Path
 
 import pytest
 from shapely import box
@@ -11,7 +11,6 @@ from shapely import box
 from sarship.catalog import open_catalog
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
-from sarship.download.fetch import FileRequest
 from sarship.errors import CatalogError, CredentialError, ProductWarning
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
@@ -37,19 +36,14 @@ def test_nobody_pays_unasked(earth_search, amazon, monkeypatch):
 
 
 def test_who_pays_says_so_with_each_request(earth_search, store, monkeypatch):
-    scene, asked = next(earth_search.search(QUERY)), []
-
-    def fetch(url, target, sign, authorize, **options):
-        asked.append(FileRequest(url=url, target=target, sign=sign, authorize=authorize))
-
+    scene = next(earth_search.search(QUERY))
     files = S3Files(
         scene.assets["product"], Store(account="earth-search", region="eu-central-1", endpoint=store, is_paid=True)
     )
-    monkeypatch.setattr("sarship.catalog.s3.fetch_file", fetch)
-    files.fetch("manifest.safe", "nowhere")
-    signed = parse_qs(urlsplit(asked[0].sign(asked[0].url, False)).query)
-    assert signed["X-Amz-SignedHeaders"] == ["host;x-amz-request-payer"]
-    assert asked[0].authorize(False) == {"x-amz-request-payer": "requester"}
+    asked = files.request("manifest.safe", Path("nowhere"))
+    headers = asked.authorize(False)
+    assert "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-request-payer," in headers["Authorization"]
+    assert headers["x-amz-request-payer"] == "requester"
     with files.access() as options:
         assert options["session"].get_credential_options()["AWS_REQUEST_PAYER"] == "requester"
 

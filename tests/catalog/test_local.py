@@ -143,5 +143,5 @@ def test_missing_folder_is_one_sentence(tmp_path):
 
 def test_copy_into_a_folder_that_cannot_be_is_one_sentence(local, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write this"):
         local.fetch(next(local.search(query())), tmp_path / "file")

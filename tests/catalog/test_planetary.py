@@ -15,8 +15,8 @@ from shapely import box
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
-from sarship.catalog.planetary import _tokens
 from sarship.catalog.query import SceneQuery
+from sarship.catalog.tokens import shared_tokens
 from sarship.errors import CatalogError, DownloadError, ProductWarning, SarshipError
 from sarship.model import Window
 from sarship.simulate import ProductParams
@@ -186,7 +186,7 @@ def test_empty_answer_is_no_scene(server):
 
 
 def test_service_that_is_not_there_is_one_sentence(server, monkeypatch):
-    monkeypatch.setattr("sarship.catalog.stac._N_TRIES", 0)
+    monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 0)
     with pytest.raises(CatalogError, match="cannot be reached"):
         list(open_catalog("planetary", "http://127.0.0.1:9/api/stac/v1").search(QUERY))
 
@@ -246,6 +246,6 @@ def test_image_that_is_cut_is_not_put_in_place(server, small, tmp_path):
 
 def test_token_that_is_none_is_one_sentence(server):
     server.replies[TOKENS] = 200, {}, b'{"oops": 1}'
-    _tokens.cache_clear()
+    shared_tokens.cache_clear()
     with pytest.raises(CatalogError, match="gives no token"):
         opened(server)

@@ -43,7 +43,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setattr("sarship.download.http.RetryPolicy.wait_s", lambda *_: 0.01)
+    monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
 
 
 @pytest.fixture(params=PROVIDERS)
@@ -107,8 +107,7 @@ def test_nothing_secret_shows_when_all_goes_wrong(name, request, tmp_path, caplo
     caplog.set_level(logging.DEBUG)
     catalog = request.getfixturevalue(name)
     server = request.getfixturevalue({"planetary": "stac", "cdse": "copernicus", "asf": "alaska", "dhus": "hub"}[name])
-    for library in ("asf", "dhus", "stac"):
-        monkeypatch.setattr(f"sarship.catalog.{library}._N_TRIES", 1)
+    monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 1)
     scene, shown = next(catalog.search(QUERY)), []
     good = server.items
     for reply in ((500, {}, b"broken"), (200, {"Content-Type": "text/html"}, b"<html>"), (403, {}, b"no")):

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from sarship import cfar
-from sarship.cfar import device
-from sarship.cfar import selftest as checkup
+from sarship.cfar import device, selftest
 from sarship.errors import DeviceError
 from sarship.model import Hits
 
@@ -144,11 +143,11 @@ def test_what_is_found_always_has_the_same_names(monkeypatch):
 
 
 def test_the_checkup_compares_the_cpu_with_plain_sums(monkeypatch):
-    found = checkup.check_up()
-    assert found["CPU against plain sums"].startswith(f"{checkup.EQUAL}: ")
+    found = selftest.check_up()
+    assert found["CPU against plain sums"].startswith(f"{selftest.EQUAL}: ")
     assert int(found["CPU threads"]) >= 1
     monkeypatch.setattr(cfar, "detect", lambda image, params: Hits.empty())
-    assert checkup.check_up()["CPU against plain sums"].startswith("DIFFERENT: 0 hits where ")
+    assert selftest.check_up()["CPU against plain sums"].startswith("DIFFERENT: 0 hits where ")
 
 
 def test_a_mask_on_a_card_needs_an_image_there():

@@ -10,13 +10,14 @@ import shapely
 import xarray as xr
 from scipy import ndimage
 
-from sarship import open_grd
-from sarship.change.detection import detect_change, port_masks
+from sarship import cfar, open_grd
+from sarship.cfar.params import CfarParams
+from sarship.change.detection import BRIGHT, CEILING, NEAR_CELLS, detect_change, port_masks
 from sarship.change.reference import fit_reference
+from sarship.detection.params import DetectionParams
 from sarship.errors import ReferenceImageError
-from sarship.model import DetectionParams
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.schema import PORT_SIGMA0
 
 N_DATES = 15
@@ -154,6 +155,53 @@ def test_vessels_are_hit_with_their_evidence(empties, reference, place):
     assert set(hits.sigma0) == {"VV", "VH"}
     assert seen.shift == (0.0, 0.0)
     assert not hits.is_edge[at_quay].any()
+
+
+CHOICES = [
+    {"clutter_model": "lognormal"},
+    {"clutter_model": "weibull"},
+    {"clutter_model": "k"},
+    {"clutter_model": "k", "clutter_shape": 4.0},
+    {"clutter_model": "gaussian"},
+    {"average": "goca"},
+    {"average": "soca"},
+    {"average": "os"},
+    {"iterations": 3},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda choice: " ".join(map(str, choice.values())))
+def test_choices_are_those_of_the_bare_detector_in_open_water(empties, reference, place, choice):
+    """Near piers only the average has a say: the cells' spread over the dates stands for the clutter model."""
+    *_, masks, product = place
+    image = empties[13].isel(polarization=[0]).copy()
+    for brightness, (row, column) in enumerate(np.argwhere(masks.open_water & ~masks.near)[9_000::9_000]):
+        image[0, row : row + 3, column : column + 3] += 0.03 * (1 + brightness % 10)
+    params = {"pfa": 1e-3, "pier_pfa": 1e-2}
+    hits, _ = detect_change(image, product, reference, masks, DetectionParams(**params, **choice))
+    default, _ = detect_change(image, product, reference, masks, DetectionParams(**params))
+    one = reference.isel(relative_orbit=0, polarization=0)
+    ring = CfarParams(
+        pfa=1e-3, guard=20, training=20, enl=one["enl"].item(),
+        effective_sample_ratio=one["effective_sample_ratio"].item(), **choice,
+    )  # fmt: skip
+    level = one["level"].to_numpy() > BRIGHT * one["sea"].item()
+    far = masks.water & ~masks.near & ~ndimage.binary_dilation(level, iterations=NEAR_CELLS)
+    power = image.to_numpy()[0]
+    dimmed = np.minimum(power, CEILING * np.median(power[far]))
+    expected = (power / dimmed * cfar.score(dimmed, ring, far))[hits.line, hits.pixel]
+    is_far = far[hits.line, hits.pixel]
+    assert is_far.sum() > 50
+    np.testing.assert_allclose(hits.score[is_far], expected[is_far], rtol=1e-5)
+    assert _scores_at(default, far) != _scores_at(hits, far)
+    assert (_scores_at(default, ~far) != _scores_at(hits, ~far)) == ("average" in choice)
+
+
+def _scores_at(hits, where) -> dict[tuple[int, int], float]:
+    """Scores of groups may go with a sidelobe's group, so only cells of one kind are compared."""
+    here = where[hits.line, hits.pixel]
+    cells = zip(hits.line[here].tolist(), hits.pixel[here].tolist(), strict=True)
+    return dict(zip(cells, hits.score[here].tolist(), strict=True))
 
 
 def test_one_thread_finds_the_same(reference, empties, place):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import zipfile
+from dataclasses import asdict
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,13 +18,16 @@ from click.testing import CliRunner
 from sarship import __version__, cfar
 from sarship.cfar.device import found_on_this_machine
 from sarship.cli import main
+from sarship.detection.params import DetectionParams
+from sarship.detection.single_image import detect
 from sarship.errors import OutputError
 from sarship.model import Hits
-from sarship.pipeline import checkpoints as store
-from sarship.pipeline import first_pass as pipeline
+from sarship.pipeline import checkpoints, one_scene
 from sarship.pipeline.results import read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
+from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, simulate_product
+from sarship.vessels.find import find_vessels
 
 COMMAND = Path(sys.executable).with_name("sarship")
 """As installed beside the interpreter."""
@@ -179,6 +183,30 @@ def test_detect_json_and_area(small):
     collection = json.loads(outcome.stdout)
     assert len(collection["features"]) >= 1
     assert collection["sarship"]["version"] == __version__
+
+
+@pytest.mark.parametrize("choice", [("k", "ca"), ("lognormal", "ca"), ("gamma", "goca")], ids="-".join)
+def test_detect_searches_as_chosen_and_says_so(small, choice):
+    model, average = choice
+    outcome = run(
+        "detect", small[0], "--clutter-model", model, "--average", average, "--iterations", 2, "--pfa", 1e-5, "--json"
+    )
+    collection = json.loads(outcome.stdout)
+    params = DetectionParams(clutter_model=model, average=average, iterations=2, pfa=1e-5)
+    assert collection["sarship"]["parameters"] == asdict(params)
+    product = open_grd(small[0])
+    expected = find_vessels(detect(product, params), product, params)
+    assert [each["properties"]["score"] for each in collection["features"]] == pytest.approx(
+        expected["score"], rel=1e-4
+    )
+
+
+def test_count_keeps_its_choices_with_the_results(small, tmp_path):
+    options = ["--clutter-model", "weibull", "--iterations", 2, "--pier-pfa", 1e-4, "--no-pictures"]
+    outcome = run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out", *options)
+    assert outcome.exit_code == 0, outcome.stderr
+    expected = DetectionParams(clutter_model="weibull", iterations=2, pier_pfa=1e-4)
+    assert read_results(tmp_path / "out").provenance.parameters == expected
 
 
 def test_count_writes_results_that_read_back(small, tmp_path):
@@ -385,10 +413,25 @@ def test_bad_area(small, area):
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--pfa", 0), ("--pfa", 0.7), ("--training-m", 0), ("--min-length-m", -1)]
+    "options",
+    [
+        ("--pfa", 0),
+        ("--pfa", 0.7),
+        ("--training-m", 0),
+        ("--min-length-m", -1),
+        ("--iterations", 0),
+        ("--clutter-model", "k", "--average", "os"),
+    ],
 )
-def test_bad_parameters(small, option, value):
-    assert "got" in refused(run("detect", small[0], option, value))
+def test_bad_parameters(small, options):
+    assert "got" in refused(run("detect", small[0], *options))
+
+
+@pytest.mark.parametrize("option", ["--clutter-model", "--average"])
+def test_a_choice_that_there_is_not_lists_those_that_there_are(small, option):
+    stderr = refused(run("detect", small[0], option, "rayleigh"))
+    assert "'rayleigh' is not one of" in stderr
+    assert ("'k'" if option == "--clutter-model" else "'goca'") in stderr
 
 
 def test_bad_land_file(small, tmp_path):
@@ -426,7 +469,7 @@ def test_full_disk(small, tmp_path, monkeypatch):
     def full(path, content):
         raise OutputError(f"{path}: cannot write this file (No space left on device)")
 
-    monkeypatch.setattr(store, "write_file", full)
+    monkeypatch.setattr(checkpoints, "write_file", full)
     stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"))
     assert "No space left" in stderr
     assert not (tmp_path / "out" / "results.json").exists()
@@ -451,7 +494,7 @@ def test_interrupted_says_how_to_go_on(small, tmp_path, monkeypatch):
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "detect", stop)
+    monkeypatch.setattr(one_scene, "detect", stop)
     stderr = refused(run("count", write_port(tmp_path / "p.geojson"), small[0], "--out", tmp_path / "out"), code=130)
     assert "run the same command to go on" in stderr
 

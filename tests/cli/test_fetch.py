@@ -15,8 +15,8 @@ from servers.stac import STORE, TOKEN, StacServer, serve_stac
 from sarship import open_grd, read_results
 from sarship.catalog.credentials import Account, credentials_file, find_credentials
 from sarship.cli import main
-from sarship.download.http import RetryPolicy
-from sarship.pipeline import first_pass as pipeline
+from sarship.download import RetryPolicy
+from sarship.pipeline import one_scene
 
 SECRET = TOKEN.partition("=")[2]
 MONTH = ("--from", "2024-12-01", "--to", "2024-12-31")
@@ -194,7 +194,7 @@ def test_folder_in_the_way_is_one_sentence(server, port, tmp_path):
 
 
 def test_interrupted_count_goes_on(server, port, tmp_path, monkeypatch):
-    calls, detect = [], pipeline.detect
+    calls, detect = [], one_scene.detect
 
     def stopped(product, *arguments, **options):
         calls.append(product.scene.id)
@@ -202,7 +202,7 @@ def test_interrupted_count_goes_on(server, port, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return detect(product, *arguments, **options)
 
-    monkeypatch.setattr(pipeline, "detect", stopped)
+    monkeypatch.setattr(one_scene, "detect", stopped)
     arguments = ("count", port, *MONTH, "--out", tmp_path / "out", "--no-pictures")
     assert "run the same command to go on" in refused(run(*arguments, server=server), code=130)
     assert run(*arguments, server=server).exit_code == 0

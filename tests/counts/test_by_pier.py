@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from sarship.counts.by_pier import count_by_pier
-from sarship.files import netcdf_bytes
-from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84
+from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84, netcdf_bytes
 
 GEOD = Geod(ellps="WGS84")
 

@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 from servers.http import FAULTS, FileServer, Served, serve
 
-from sarship.download.fetch import FileRequest, RetryPolicy, fetch_file, fetch_files, inside, public_url
-from sarship.download.partial import PartFile
+from sarship.download import FileRequest, RetryPolicy, fetch_file, fetch_files, public_url
+from sarship.download.partial import PartFile, inside
 from sarship.errors import CredentialError, DownloadError, OutputError, SarshipError
 
 QUICK = RetryPolicy(base_s=0.001, cap_s=0.01, longest_wait_s=1.0, connect_s=2.0, read_s=0.15, min_rate=2000.0)

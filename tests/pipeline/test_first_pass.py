@@ -15,13 +15,11 @@ import pytest
 import shapely
 
 from sarship.counts.passes import are_counted
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
-from sarship.model import DetectionParams
-from sarship.pipeline import first_pass as pipeline
-from sarship.pipeline import sources
-from sarship.pipeline.first_pass import search, survey
+from sarship.pipeline import one_scene, search, sources, survey
 from sarship.pipeline.results import Results, read_results
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
@@ -69,8 +67,8 @@ def searched(monkeypatch):
         calls.append(product.scene.id)
         return detect(product, *arguments, **options)
 
-    detect = pipeline.detect
-    monkeypatch.setattr(pipeline, "detect", counted)
+    detect = one_scene.detect
+    monkeypatch.setattr(one_scene, "detect", counted)
     return calls
 
 
@@ -186,7 +184,7 @@ def test_second_run_searches_nothing(trio, port, tmp_path, searched):
     steps = []
     second = survey(trio, port, tmp_path, progress=steps.append)
     assert len(searched) == 3
-    assert states(steps) == ["kept"] * 3
+    assert states(steps) == ["checkpoint"] * 3
     assert second.vessels.equals(first.vessels)
     assert second.counts["n_vessels"].equals(first.counts["n_vessels"])
     survey([*trio[1:], trio[0]], port, tmp_path)  # nor in another order
@@ -217,41 +215,42 @@ def test_what_changes_a_result_makes_it_new(trio, port, tmp_path, searched):
 
 def test_new_version_makes_all_new(trio, port, tmp_path, searched, monkeypatch):
     survey(trio[:1], port, tmp_path)
-    monkeypatch.setattr(pipeline, "__version__", "99.0")
+    for module in ("plan", "surveys"):
+        monkeypatch.setattr(f"sarship.pipeline.{module}.__version__", "99.0")
     assert survey(trio[:1], port, tmp_path).provenance.version == "99.0"
     assert len(searched) == 2
 
 
 def test_stopped_run_goes_on(trio, port, tmp_path, searched, monkeypatch):
-    counted = pipeline.detect
+    counted = one_scene.detect
 
     def stop(product, *arguments, **options):
         if len(searched) == 2:
             raise KeyboardInterrupt
         return counted(product, *arguments, **options)
 
-    monkeypatch.setattr(pipeline, "detect", stop)
+    monkeypatch.setattr(one_scene, "detect", stop)
     with pytest.raises(KeyboardInterrupt):
         survey(trio, port, tmp_path)
     assert not (tmp_path / "results.json").exists()
     assert {path.name for path in (tmp_path / "scenes").iterdir()} == {path.stem for path in trio[:2]}
-    monkeypatch.setattr(pipeline, "detect", counted)
+    monkeypatch.setattr(one_scene, "detect", counted)
     steps = []
     survey(trio, port, tmp_path, progress=steps.append)
     assert searched == [path.stem for path in trio]
-    assert states(steps) == ["kept", "kept", "searched"]
+    assert states(steps) == ["checkpoint", "checkpoint", "searched"]
 
 
 @pytest.mark.parametrize("harm", ["cut", "empty", "gone", "other"])
-def test_damaged_kept_scene_is_searched_again(trio, port, tmp_path, searched, harm):
+def test_scene_of_a_damaged_checkpoint_is_searched_again(trio, port, tmp_path, searched, harm):
     expected = survey(trio[:2], port, tmp_path)
-    kept = tmp_path / "scenes" / trio[0].stem / "vessels.parquet"
+    checkpoint = tmp_path / "scenes" / trio[0].stem / "vessels.parquet"
     if harm == "gone":
-        kept.unlink()
+        checkpoint.unlink()
     elif harm == "other":
-        shutil.copy(tmp_path / "scenes" / trio[1].stem / "vessels.parquet", kept)
+        shutil.copy(tmp_path / "scenes" / trio[1].stem / "vessels.parquet", checkpoint)
     else:
-        kept.write_bytes(kept.read_bytes()[: 1000 if harm == "cut" else 0])
+        checkpoint.write_bytes(checkpoint.read_bytes()[: 1000 if harm == "cut" else 0])
     again = survey(trio[:2], port, tmp_path)
     assert searched == [trio[0].stem, trio[1].stem, trio[0].stem]
     assert again.vessels.equals(expected.vessels)
@@ -317,14 +316,14 @@ def test_swapped_port_says_so(trio, tmp_path):
 
 
 def test_a_fault_of_our_own_does_not_take_the_others_with_it(trio, port, tmp_path, monkeypatch):
-    find_vessels = pipeline.find_vessels
+    find_vessels = one_scene.find_vessels
 
     def fail(hits, product, params, **more):
         if product.scene.id == trio[0].stem:
             raise ZeroDivisionError("by\nzero")
         return find_vessels(hits, product, params, **more)
 
-    monkeypatch.setattr(pipeline, "find_vessels", fail)
+    monkeypatch.setattr(one_scene, "find_vessels", fail)
     results = survey(trio[:2], port, tmp_path)
     (failure,) = results.failures
     assert failure.message.startswith("unexpected ZeroDivisionError: by zero; please report")
@@ -427,10 +426,10 @@ def test_file_in_the_way(trio, port, tmp_path, searched):
     assert (tmp_path / "out").read_text() == (tmp_path / "half" / "scenes").read_text() == "mine"
 
 
-def test_file_in_the_place_of_a_kept_scene(trio, port, tmp_path):
+def test_file_in_the_place_of_a_checkpoint(trio, port, tmp_path):
     (tmp_path / "scenes").mkdir()
     (tmp_path / "scenes" / trio[0].stem).write_text("mine")
-    with pytest.raises(OutputError, match="cannot keep this scene"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         survey(trio[:1], port, tmp_path)
     assert [path.name for path in (tmp_path / "scenes").iterdir()] == [trio[0].stem]
 

@@ -5,7 +5,6 @@ import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -14,22 +13,18 @@ import pytest
 import shapely
 import xarray as xr
 from builders.tables import BLANK
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sarship import __version__
+from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
-from sarship.model import DetectionParams
+from sarship.files import write_file
 from sarship.pipeline import results
 from sarship.pipeline.results import (
     Failure,
     Provenance,
     Results,
-    make_folder,
     read_results,
     read_table,
-    safe_name,
-    write_file,
     write_results,
 )
 from sarship.schema import COVERAGE, SCENES, VESSELS
@@ -229,49 +224,11 @@ def test_full_disk_leaves_the_old_files_and_no_parts(tmp_path, monkeypatch):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = write_file(tmp_path / "a", b"old")
-
-    def stop(_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", stop)
-    with pytest.raises(KeyboardInterrupt):
-        write_file(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_something_in_the_way(tmp_path):
-    (tmp_path / "file").write_text("mine")
-    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(OutputError, match="in the way"):
-            make_folder(folder)
-    assert (tmp_path / "file").read_text() == "mine"
     (tmp_path / "out" / "counts.nc").mkdir(parents=True)
     with pytest.raises(OutputError, match=r"counts\.nc: cannot write this file \(Is a directory\)"):
         write_results(make_results(), tmp_path / "out")
     assert not list((tmp_path / "out").glob(".*"))
-
-
-def test_probe_leaves_nothing(tmp_path):
-    assert list(make_folder(tmp_path / "a" / "b").iterdir()) == []
-
-
-@given(st.text(max_size=150), st.text(max_size=150))
-def test_safe_names_stay_in_their_folder_and_apart(one, other):
-    folder = Path("/some/folder")
-    name = safe_name(one)
-    assert (folder / name).parent == folder
-    assert (folder / name).resolve() == folder / name
-    assert name.isascii()
-    assert 0 < len(name) < 120
-    assert (safe_name(other) == name) == (other == one)
-
-
-@pytest.mark.parametrize("evil", ["../../etc/passwd", "..", ".", "", "/etc/passwd", "a\\b", "a\x00b", "C:x", "-rf/*"])
-def test_safe_name_of_evil(evil):
-    assert not set(safe_name(evil)) & set("./\\:\x00*")
 
 
 def test_provenance_round_trip():

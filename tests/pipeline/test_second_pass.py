@@ -14,13 +14,13 @@ from sarship.port.stack import read_reference, read_scene, read_stack, write_ref
 
 @pytest.fixture(scope="module")
 def surveyed(harbour, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compared") / "out"
+    folder = tmp_path_factory.mktemp("second_pass") / "out"
     port = read_port(harbour.port_file)
     return folder, port, survey(harbour.products, port, folder)
 
 
 def _times(folder):
-    files = [path for kind in ("stack", "references", "compared") for path in (folder / kind).rglob("*")]
+    files = [path for kind in ("stack", "references", "second_pass") for path in (folder / kind).rglob("*")]
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
@@ -61,7 +61,7 @@ def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, surveyed):
     steps = []
     again = survey(reversed(harbour.products), port, folder, progress=steps.append)
     assert _times(folder) == before
-    assert {step.state for step in steps if step.state != "searching"} == {"kept", "comparing"}
+    assert {step.state for step in steps if step.state != "searching"} == {"checkpoint", "second_pass"}
     np.testing.assert_array_equal(again.counts["n_vessels"], results.counts["n_vessels"])
 
 
@@ -81,14 +81,14 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
     out = shutil.copytree(folder, tmp_path / "out")
     (path,) = (out / "references").iterdir()
     path.write_bytes(path.read_bytes()[:1000])
-    shutil.rmtree(out / "compared" / harbour.products[0].stem)
+    shutil.rmtree(out / "second_pass" / harbour.products[0].stem)
     again = survey(harbour.products, port, out)
     assert again.counts["n_vessels"].equals(results.counts["n_vessels"])
     reference = read_reference(path)
     strange = reference["is_coregistered"].copy()
     strange[1] = False
     write_reference(reference.assign(is_coregistered=strange), path)
-    shutil.rmtree(out / "compared" / harbour.products[1].stem)
+    shutil.rmtree(out / "second_pass" / harbour.products[1].stem)
     with pytest.warns(ProductWarning, match="cannot be laid on the other dates .* by the image alone"):
         told = survey(harbour.products, port, out)
     assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
@@ -148,7 +148,7 @@ def test_interference_is_said(harbour, surveyed, tmp_path):
         values = array[1][:]
         values[::40] += 0.5
         array[1][:] = values
-    shutil.rmtree(out / "compared" / name)
+    shutil.rmtree(out / "second_pass" / name)
     with pytest.warns(ProductWarning, match=rf"{name} stands out over \d.* of the open water"):
         told = survey(harbour.products, port, out)
     others = [0, 2, 3]

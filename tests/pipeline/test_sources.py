@@ -12,9 +12,9 @@ from servers.stac import STORE, StacServer, serve_stac
 from sarship import read_port, read_results, survey
 from sarship.catalog import completeness, open_catalog
 from sarship.catalog.query import Catalog, SceneQuery
-from sarship.download.http import RetryPolicy
+from sarship.download import RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductWarning
-from sarship.pipeline import first_pass as pipeline
+from sarship.pipeline import one_scene
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_scenes_in_place_give_what_products_on_disk_give_and_are_kept(
     assert list(found.vessels["length_m"]) == list(disk.vessels["length_m"])
     assert all(place.startswith("http") for place in found.sources.values())
     server.take()
-    monkeypatch.setattr(pipeline, "detect", lambda *_, **__: pytest.fail("searched again"))
+    monkeypatch.setattr(one_scene, "detect", lambda *_, **__: pytest.fail("searched again"))
     steps = []
     again = survey(scenes, port, tmp_path / "place", catalog=catalog, progress=steps.append)
     assert server.take() == []
-    assert [step.state for step in steps] == ["kept"] * 2
+    assert [step.state for step in steps] == ["checkpoint"] * 2
     assert again.counts["n_vessels"].equals(found.counts["n_vessels"])
     assert again.provenance.is_simulated
 
@@ -94,7 +94,7 @@ def test_new_processing_is_searched(catalog, query, port, tmp_path):
 
 
 def test_stopped_survey_goes_on_where_it_was(catalog, query, port, tmp_path, monkeypatch):
-    scenes, calls, detect = list(catalog.search(query)), [], pipeline.detect
+    scenes, calls, detect = list(catalog.search(query)), [], one_scene.detect
 
     def stopped(product, *arguments, **options):
         calls.append(product.scene.id)
@@ -102,7 +102,7 @@ def test_stopped_survey_goes_on_where_it_was(catalog, query, port, tmp_path, mon
             raise KeyboardInterrupt
         return detect(product, *arguments, **options)
 
-    monkeypatch.setattr(pipeline, "detect", stopped)
+    monkeypatch.setattr(one_scene, "detect", stopped)
     with pytest.raises(KeyboardInterrupt):
         survey(scenes, port, tmp_path / "out", catalog=catalog)
     results = survey(scenes, port, tmp_path / "out", catalog=catalog)

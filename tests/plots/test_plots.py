@@ -13,9 +13,9 @@ import xarray as xr
 from PIL import Image
 
 from sarship.counts.passes import are_counted
-from sarship.pipeline.first_pass import search
+from sarship.pipeline import search
 from sarship.plots import picture_bytes, plot_counts, plot_scene
-from sarship.port.piers import Port, read_port
+from sarship.port.port_file import Port, read_port
 from sarship.sentinel1.product import open_grd
 
 

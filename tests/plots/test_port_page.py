@@ -8,10 +8,10 @@ from matplotlib.text import Text
 
 from sarship.counts.passes import are_counted
 from sarship.model import Hits
-from sarship.pipeline.first_pass import search
+from sarship.pipeline import search
 from sarship.plots import plot_port_page
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
 
 

@@ -9,7 +9,7 @@ from sarship.errors import OutputError, ProductError
 from sarship.pipeline.pictures import write_preview
 from sarship.plots import plot_preview
 from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import open_grd
 

@@ -15,7 +15,7 @@ from sarship import cfar, open_grd
 from sarship.change.coregistration import correct_shift, measure_shifts
 from sarship.errors import OutputError, PortError, ReferenceImageError
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.port.resample import interpolate_power
 from sarship.port.stack import add_scene, has_scene, read_stack
 from sarship.simulate.params import MODES
@@ -244,7 +244,7 @@ def test_stack_says_what_is_wrong(tmp_path, dates):
         read_stack(tmp_path)
     shutil.rmtree(tmp_path / "b.zarr")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot keep"):
+    with pytest.raises(OutputError, match="cannot write this folder"):
         add_scene(tmp_path / "file", "a", dates[0])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from sarship.errors import PortError
 from sarship.port.index import PortEntry, find_port, new_port, port_index
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 
 
 def test_the_index_is_whole_and_plausible():

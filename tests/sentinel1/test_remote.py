@@ -16,7 +16,7 @@ from shapely import box
 from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.catalog.query import SceneQuery
-from sarship.download.http import RetryPolicy
+from sarship.download import RetryPolicy
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.remote import GDAL_OPTIONS
@@ -146,13 +146,13 @@ from functools import partial
 from pathlib import Path
 import numpy as np
 from sarship.model import Window
-from sarship.sentinel1.remote import _keep
+from sarship.sentinel1.remote import _cached
 image = np.arange(900 * 900, dtype=np.uint32).astype(np.uint16).reshape(900, 900)
 def read(window):
     return image[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]
 for start in [*range(0, 600, 100), *range(0, 600, 50)]:
     window = Window(start, start + 300, start // 2, start // 2 + 300)
-    assert (_keep(Path(sys.argv[1]), None, window, read) == read(window)).all()
+    assert (_cached(Path(sys.argv[1]), None, window, read) == read(window)).all()
 """
 
 

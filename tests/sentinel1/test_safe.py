@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sarship.errors import ProductError
-from sarship.sentinel1.safe import open_safe, read_manifest
+from sarship.sentinel1.manifest import read_manifest
+from sarship.sentinel1.safe import open_safe
 
 NAME = "S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664"
 STEM = "s1a-iw-grd-{}-20221002t205126-20221002t205156-045268-056950-00{}"
@@ -230,9 +231,9 @@ def test_a_manifest_cut_short_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b">45268<", b"><", "has no orbitReference/orbitNumber"),
-        (b">45268<", b">many<", "'many' for a whole number"),
-        (b"2022-10-02T20:51:26.995649", b"yesterday", "'yesterday' for a time"),
+        (b">45268<", b"><", "lacks orbitReference/orbitNumber"),
+        (b">45268<", b">many<", "orbitNumber as 'many', which is not a number"),
+        (b"2022-10-02T20:51:26.995649", b"yesterday", "startTime as 'yesterday', which is not a time"),
         (b">DESCENDING<", b">SIDEWAYS<", "neither ascending nor descending"),
         (b">VH<", b">RH<", "polarisations .'RH'."),
         (b"6.55,134.94", b"6.55", "footprint"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +17,16 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import boto3
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 
 from servers.stac import Answer, Handler, StacServer, as_json, make_item, run, scene_of
 
 USER, PASSWORD = "anna@example.org", "PLANTED-SECRET-password"
 KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"
+KEYS = {KEY: SECRET, "a": "b"}
 TOKEN = "PLANTED-SECRET-token"
 IDENTITY, ODATA = "/auth/token", "/odata/v1"
 
@@ -124,11 +129,43 @@ def serve_cdse() -> Iterator[CdseServer]:
         yield server
 
 
+class SigningStore:
+    """A store that takes signatures in headers only, as Copernicus' does, and only those of its keys."""
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        if code := self._refusal(environ):
+            start_response("403 Forbidden", [("Content-Type", "application/xml")])
+            return [f"<?xml version='1.0'?><Error><Code>{code}</Code></Error>".encode()]
+        return self.store(environ, start_response)
+
+    def _refusal(self, environ: dict[str, Any]) -> str:
+        given = dict(re.findall(r"(\w+)=([^,]+)", environ.get("HTTP_AUTHORIZATION", "")))
+        if "X-Amz-Signature" in environ["QUERY_STRING"] or not given:
+            return "InvalidAccessKeyId"
+        key, _, region, _, _ = given["Credential"].split("/")
+        if key not in KEYS:
+            return "InvalidAccessKeyId"
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:  # the tests fill the store
+            return ""
+        names = given["SignedHeaders"].split(";")
+        asked = AWSRequest(environ["REQUEST_METHOD"], f"http://{environ['HTTP_HOST']}{environ['RAW_URI']}")
+        asked.context["timestamp"] = environ["HTTP_X_AMZ_DATE"]
+        for name in names:
+            asked.headers[name] = environ[f"HTTP_{name.upper().replace('-', '_')}"]
+        auth = S3SigV4Auth(Credentials(key, KEYS[key]), "s3", region)
+        signed = auth.signature(auth.string_to_sign(asked, auth.canonical_request(asked)), asked)
+        return "" if signed == given["Signature"] else "SignatureDoesNotMatch"
+
+
 @contextmanager
 def serve_s3(folders: dict[str, dict[str, Path]]) -> Iterator[str]:
     """A store with the products of each bucket by their prefixes; gives its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    server._server.app = SigningStore(server._server.app)
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     try:

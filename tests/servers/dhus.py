@@ -126,6 +126,8 @@ class DhusHandler(Handler):
     def _zip(self, body: bytes) -> Answer:
         start = int(re.fullmatch(r"bytes=(\d+)-\d*", self.headers.get("Range", "bytes=0-"))[1])
         headers = {"Content-Disposition": 'inline;filename="../../evil.zip"', "Content-Length": str(len(body) - start)}
+        if "Range" in self.headers:
+            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
         stop = len(body)
         if self.server.n_cut:
             self.server.n_cut -= 1

@@ -60,6 +60,8 @@ class Served:
     location: str | None = None
     token: str | None = None
     """The only token that opens the file; a fault `unauthorized` replaces it."""
+    refusal: str | None = None
+    """Body of a 403, as stores say why."""
     headers: dict[str, str] = field(default_factory=dict)
     bytes_per_second: float | None = None
     retry_after: str = "0.02"
@@ -142,6 +144,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, file: Served, fault: str) -> None:
         if file.token is not None and self.headers.get("Authorization") != f"Bearer {file.token}":
             self._plain(401, file)
+        elif file.refusal is not None:
+            self._plain(403, file, body=file.refusal.encode())
         elif file.location is not None:
             self._plain(302, file, {"Location": file.location})
         elif fault == "busy":
@@ -153,15 +157,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(file, fault)
 
-    def _plain(self, status: int, file: Served | None = None, headers: dict[str, str] | None = None) -> None:
+    def _plain(
+        self, status: int, file: Served | None = None, headers: dict[str, str] | None = None, body: bytes = b"none"
+    ) -> None:
         if file is not None:
             file.answers.append(status)
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", "4")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"none")
+        self.wfile.write(body)
 
     def _send(self, file: Served, fault: str) -> None:
         total, start, is_range = len(file.content), 0, False

@@ -14,7 +14,7 @@ import pytest
 import shapely
 
 from benchmarks import port_scores, ship_looks
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
 from sarship.simulate.ambiguities import find_ambiguities, moved_lines

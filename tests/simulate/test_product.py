@@ -24,7 +24,7 @@ from scipy.spatial import cKDTree
 
 from sarship.errors import ProductWarning
 from sarship.model import Window
-from sarship.port.piers import read_port
+from sarship.port.port_file import read_port
 from sarship.sentinel1.calibration import read_noise
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import Harbour, ProductParams, Vessel, fill_product, simulate_harbour, simulate_product

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sarship.detection.grouping import group_hits
-from sarship.model import DetectionParams, Hits
+from sarship.detection.params import DetectionParams
+from sarship.model import Hits
 from sarship.schema import VESSELS
 from sarship.vessels.find import find_vessels
 

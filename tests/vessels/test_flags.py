@@ -154,7 +154,8 @@ def test_passes_that_did_not_see_the_place_do_not_count():
 def test_slices_of_a_pass_are_one():
     """Two slices that meet show a vessel twice on each of three days: three passes are too few."""
     scenes = passes(6)
-    scenes["start"] = scenes["start"].iloc[[0, 0, 1, 1, 2, 2]].to_numpy()
+    for name in ("start", "stop"):
+        scenes[name] = scenes[name].iloc[[0, 0, 1, 1, 2, 2]].to_numpy()
     assert set(flag_lasting(table(seen_on(range(6))), scenes)["flag"]) == {""}
 
 

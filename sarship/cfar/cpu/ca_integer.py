@@ -32,7 +32,7 @@ from sarship.cfar.cpu.rows import (
 )  # fmt: skip
 from sarship.cfar.jit import ABOVE_ONE, compiled
 
-__all__ = ["block_of", "search_tile"]
+__all__ = ["block_of", "search_tile", "threshold_of"]
 
 _SUM_BITS = np.uint64((1 << 48) - 1)
 _SUM_LEFT = np.uint64(16)
@@ -65,7 +65,7 @@ def _survey_blocks(change: U64, fall: NDArray[np.int64], peak: U32, edges: Quad,
 
 
 @compiled
-def _threshold(ring: np.uint64, table: F64) -> float:
+def threshold_of(ring: np.uint64, table: F64) -> float:
     """Threshold from the packed sum and count; infinite or NaN where the count allows no decision."""
     return float(table[np.int64(ring >> COUNT_SHIFT)] * np.float64(ring & _SUM_BITS))
 
@@ -73,7 +73,7 @@ def _threshold(ring: np.uint64, table: F64) -> float:
 @compiled
 def _score_line(out: NDArray[np.float32], ring: U64, values: U32, table: F64) -> None:
     for i in range(out.size):
-        threshold, value = _threshold(ring[i], table), np.float64(values[i])
+        threshold, value = threshold_of(ring[i], table), np.float64(values[i])
         if value == 0 or not threshold < np.inf:
             out[i] = np.nan
         elif value > threshold:
@@ -124,7 +124,7 @@ def search_tile(tile: Tile, table: F64, block: int) -> HitList:
                 continue
             for i in range(k * block, min((k + 1) * block, width)):
                 total += (edges[0][i] - edges[1][i]) - (edges[2][i] - edges[3][i])
-                value, threshold = np.float64(values[i]), _threshold(total, table)
+                value, threshold = np.float64(values[i]), threshold_of(total, table)
                 if not value > threshold:
                     continue
                 if n_hits == tile.cap:

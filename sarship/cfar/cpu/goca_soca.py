@@ -10,7 +10,7 @@ from sarship.cfar.cpu.rows import HitList, Quad, Tile, append, cut, load_rows, n
 from sarship.cfar.cpu.strips import new_rooms, search_strips
 from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
 
-__all__ = ["search_tile"]
+__all__ = ["deciding_side", "search_tile"]
 
 _BLOCK = 64
 
@@ -19,7 +19,7 @@ I32 = NDArray[np.int32]
 
 
 @compiled
-def _deciding(
+def deciding_side(
     sums: tuple[np.float64, np.float64, np.float64, np.float64],
     counts: tuple[np.int64, np.int64, np.int64, np.int64],
     table: F64,
@@ -103,7 +103,7 @@ def _search_strip(
                     np.float64(sides[2][i]),
                     np.float64(sides[3][i]),
                 )
-                threshold, total, count, _, n_ring = _deciding(sums, n, table, is_goca)
+                threshold, total, count, _, n_ring = deciding_side(sums, n, table, is_goca)
                 can_decide = value > 0 and n_ring >= min_ring and threshold < np.inf
                 if tile.out.size > 0:
                     score = np.float32(min(value / threshold, LARGEST_SCORE)) if can_decide else np.float32(np.nan)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.log_levels import Levels, Rule
+from sarship.cfar.cpu.log_levels import Levels
+from sarship.cfar.cpu.moments import SAFE, Limits, Sums, may_be_hit, moment_score, square_of_need
 from sarship.cfar.cpu.rows import (
     COUNT_SHIFT,
     HitList,
@@ -30,9 +31,9 @@ from sarship.cfar.cpu.rows import (
     run_across,
     slide_packed,
 )  # fmt: skip
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
+from sarship.cfar.jit import LARGEST_SCORE, compiled
 
-__all__ = ["BLOCK", "LONG_AGO", "Limits", "Running", "Sums", "moment_score", "new_running", "search_rows"]
+__all__ = ["BLOCK", "Running", "new_running", "search_rows"]
 
 _SUM_LEFT = np.uint64(16)
 _HALF = np.uint64(32)
@@ -40,11 +41,7 @@ _HALF_COUNT = np.uint64(1 << 47)
 _TO_TOP = np.uint64(24)
 _TO_UNITS = np.uint64(8)
 _ROUNDING = float(1 << 16)
-_LOW = np.uint64((1 << 32) - 1)
 _ONE = np.uint64(1)
-_WORD_BITS = np.uint64(64)
-_WORD = 2.0**64
-_SAFE = 1e-12
 BLOCK = 32
 """Pixels of a block."""
 LONG_AGO = 1 << 40
@@ -55,29 +52,6 @@ U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 Row = NDArray[np.integer]
-
-
-class Limits(NamedTuple):
-    """Numbers that levels and sums are compared with."""
-
-    table: F64
-    """By the ring's count: factors over the spread; rows of the surface where there is one."""
-    surface: F64
-    """Thresholds by count and variance; empty for none."""
-    rule: Rule
-    bright: int
-    """Size of level from which on it is bright."""
-
-
-class Sums(NamedTuple):
-    """Sums over a ring, and its number of pixels."""
-
-    n: int
-    total: int
-    low: np.uint64
-    """Sum of squares without what overflows 64 bits."""
-    top: np.uint64
-    """Sum of the bright levels' squares without their lower bits."""
 
 
 class Running(NamedTuple):
@@ -199,81 +173,10 @@ def _brightest(peak: I64, values: Row, block: int) -> None:
 
 
 @compiled
-def _spread(count: int, total: int, low: np.uint64, top: np.uint64, shift: np.uint64) -> float:
-    """Count × sum of squares − square of the sum, exact in 128 bits and then rounded, high word and low word."""
-    n, size = np.uint64(count), np.uint64(abs(total))
-    # the sum of squares lies in [top, top + count) · 2^shift, less than one overflow wide, and ends in `low`
-    high = (top >> (_WORD_BITS - shift)) + np.uint64(low < np.uint64(top << shift))
-    first = (low & _LOW) * n
-    second = (low >> _HALF) * n + (first >> _HALF)
-    product_low, product_high = (second << _HALF) | (first & _LOW), high * n + (second >> _HALF)
-    right, left = size & _LOW, size >> _HALF
-    square, middle = right * right, np.uint64((right * left) << _ONE)
-    square_low = square + (middle << _HALF)
-    square_high = left * left + (middle >> _HALF) + np.uint64(square_low < square)
-    high_word = product_high - square_high - np.uint64(product_low < square_low)
-    return float(np.float64(high_word) * _WORD + np.float64(np.uint64(product_low - square_low)))
-
-
-@compiled
 def _unpacked(packed: np.uint64, bias: np.uint64) -> tuple[int, int]:
     """Count and sum of levels."""
     count = (packed + bias) >> COUNT_SHIFT
     return int(np.int64(count)), int(np.int64(packed - (count << COUNT_SHIFT)))
-
-
-@compiled
-def _square(count: int, spread: float, limits: Limits) -> float:
-    """Square of how far above its sum count · level must be."""
-    table, surface, rule = limits.table, limits.surface, limits.rule
-    if surface.size == 0 or not table[count] < np.inf:
-        return float(table[count] * spread)
-    row, n_entries = int(table[count]), surface.shape[1]
-    weight = table[count] - row
-    below = min(row + 1, surface.shape[0] - 1)
-    variance = spread / (np.float64(count) * (np.float64(count) - 1))
-    place, beyond = 0.0, 1.0
-    if variance > rule.variance:
-        place = np.log(variance / rule.variance) * rule.steps
-    if place > n_entries - 1:
-        beyond = np.exp(0.5 * (place - (n_entries - 1)) / rule.steps)
-        place = np.float64(n_entries - 1)
-    entry = min(int(place), n_entries - 2)
-    part = place - entry
-    near = surface[row, entry] * (1 - part) + surface[row, entry + 1] * part
-    far = surface[below, entry] * (1 - part) + surface[below, entry + 1] * part
-    need = (near * (1 - weight) + far * weight) * beyond * rule.scale * np.float64(count)
-    return float(need * need)
-
-
-@compiled
-def moment_score(level: int, sums: Sums, limits: Limits) -> float:
-    """Power over its threshold: above 1 for a hit and at most 1 for none, whatever rounds; NaN for no decision."""
-    rule, count = limits.rule, sums.n
-    if level == 0 or not limits.table[count] < np.inf:
-        return np.nan
-    above = np.float64(count * level - sums.total)
-    square = _square(count, _spread(count, sums.total, sums.low, sums.top, rule.shift), limits)
-    if rule.scale > 0:
-        score = np.exp((above - np.sqrt(square)) / np.float64(count) / rule.scale)
-    else:
-        n = np.float64(count)
-        score = np.float64(level + rule.centre) * n / (np.float64(sums.total + rule.centre * count) + np.sqrt(square))
-    if above > 0 and above * above > square:
-        return float(max(score, np.float64(ABOVE_ONE)))
-    return float(min(score, 1.0))
-
-
-@compiled
-def _may_be_hit(level: int, sums: Sums, limits: Limits) -> bool:
-    """Return True if a pixel could be a hit, by a comparison in floats that never misses one."""
-    shift, n, base = limits.rule.shift, np.float64(sums.n), np.uint64(sums.top << limits.rule.shift)
-    above = n * np.float64(level) - np.float64(sums.total)
-    if level == 0 or above <= 0 or above < limits.rule.least * n:
-        return False
-    square = np.float64(sums.top) * np.float64(_ONE << shift) + np.float64(np.uint64(sums.low - base))
-    spread = n * square * (1 - _SAFE) - np.float64(sums.total) * np.float64(sums.total)
-    return bool(above * above * (1 + _SAFE) >= _square(sums.n, spread, limits))
 
 
 @compiled
@@ -282,18 +185,18 @@ def _least_square(count: int, lowest: float, highest: float, square: float, limi
     if not limits.table[count] < np.inf:
         return np.inf
     spread = max(np.float64(count) * square - max(lowest * lowest, highest * highest), 0.0)
-    return _square(count, spread, limits) * (1 - _SAFE)
+    return square_of_need(count, spread, limits) * (1 - SAFE)
 
 
 @compiled
-def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64, limits: Limits) -> None:
+def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64, limits: Limits, bright: int) -> None:
     """For each block of a line the sums before it, and a level below which it holds no hit; infinite where none at all.
 
     Nowhere in the block is a sum smaller than at its start plus its falls. `near` is 128th parts of a level that the
     block's are near.
     """
     starts, change, falls, floors = survey.starts, survey.change, survey.falls, survey.floors
-    rule, farthest = limits.rule, min(limits.bright // 128, 1 << 18)
+    rule, farthest = limits.rule, min(bright // 128, 1 << 18)
     for k in range(floors.size):
         starts[0, k], starts[1, k] = packed, low
         count, total = _unpacked(packed, rule.bias)
@@ -314,7 +217,7 @@ def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64,
             continue
         square = here + centre * (n * centre - 2 * np.float64(total))
         square -= 256 * np.float64(falls[1, k] + BLOCK) + BLOCK * _ROUNDING * abs(np.float64(near[k]))
-        square -= _SAFE * (here + centre * centre * n)
+        square -= SAFE * (here + centre * centre * n)
         need = _least_square(count, lowest, highest, square, limits)
         if above * above < need:
             continue
@@ -335,7 +238,7 @@ def _floor_of_bright_block(
     n, unit = np.float64(count), np.float64(_ONE << limits.rule.shift)
     centre = np.float64(total) / n
     here = square = np.float64(top) * unit - np.float64(total) * centre
-    error = _SAFE * (np.float64(top) * unit + np.float64(total) * centre)
+    error = SAFE * (np.float64(top) * unit + np.float64(total) * centre)
     lowest = highest = level = 0.0
     for i in range(start, start + BLOCK):
         step = (edges[0][i] - edges[1][i]) - (edges[2][i] - edges[3][i])
@@ -362,18 +265,18 @@ def _slide_bright(
 
 @compiled
 def search_rows(
-    tile: Tile, levels: Levels, running: Running, lines: tuple[int, int], limits: Limits, block: int
+    tile: Tile, levels: Levels, running: Running, lines: tuple[int, int], limits: Limits, bright: int, block: int
 ) -> HitList:
     """Return the hits among rows of levels, their clutter a mean level; or fill their scores.
 
     `lines` enter, counted from the first of the tile's halo. A row begins `outer_p + 1` pixels to the left of the first
-    that is decided, and goes on past the last by `outer_p` and as many as make whole blocks. `block` is `BLOCK`: a loop
-    whose length the compiler does not know is one it does well.
+    that is decided, and goes on past the last by `outer_p` and as many as make whole blocks. A level of size `bright`
+    is bright. `block` is `BLOCK`: a loop whose length the compiler does not know is one it does well.
     """
     outer_l, outer_p, guard_l, _ = tile.half
     rows, sizes, is_full = levels
     outer, inner, near, last_bright = running
-    bright, rule, width = limits.bright, limits.rule, tile.pixels[1] - tile.pixels[0]
+    rule, width = limits.rule, tile.pixels[1] - tile.pixels[0]
     n_rows, n_columns = rows.shape
     wide = n_columns - 2 * outer_p - 1
     tall, n_blocks = 2 * outer_l + 2, wide // BLOCK
@@ -405,7 +308,7 @@ def search_rows(
         _survey_blocks(survey, near, edges, squares, block)
         _brightest(survey.peak, values, block)
         packed, low = first_sum(outer[0], inner[0], tile.half), first_sum(outer[1], inner[1], tile.half)
-        _decide_blocks(survey, near, packed, low, limits)
+        _decide_blocks(survey, near, packed, low, limits, bright)
         for k in range(n_blocks):
             first, floor = k * BLOCK, survey.floors[k] if tile.out.size == 0 else -np.inf
             is_bright = entering - latest < tall and entering - last_bright[k : k + reach].max() < tall
@@ -422,7 +325,7 @@ def search_rows(
                     continue
                 count, total = _unpacked(ring[0, i], rule.bias)
                 sums = Sums(count, total, ring[1, i], ring[2, i] if is_bright else np.uint64(0))
-                if tile.out.size == 0 and not _may_be_hit(level, sums, limits):
+                if tile.out.size == 0 and not may_be_hit(level, sums, limits):
                     continue
                 score = moment_score(level, sums, limits)
                 if tile.out.size > 0:

@@ -1,4 +1,4 @@
-"""The last step of the device's search, on the host: clutter and scores of what was found, by the CPU's formulas."""
+"""The last step of the device's search, on the host: clutter and scores of found pixels, by the CPU's formulas."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.censoring import Found
-from sarship.cfar.cpu import two_parameter_integer as cpu_moments
 from sarship.cfar.cpu.log_levels import LN_SCALE, Rule
+from sarship.cfar.cpu.moments import Limits, Sums, moment_score
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.gpu.rules_integer import COUNT_SHIFT, LN_ZERO, SUM_BITS, TOP_SHIFT
 from sarship.cfar.jit import ABOVE_ONE, compiled
@@ -31,13 +31,11 @@ def _moment_scores(
 ) -> None:
     """Decide found pixels as the CPU does, from the exact sums of their rings."""
     for i in range(score.size):
-        score[i] = cpu_moments.moment_score(
-            level[i], cpu_moments.Sums(count[i], total[i], low[i], top[i]), cpu_moments.Limits(table, surface, rule, 0)
-        )
+        score[i] = moment_score(level[i], Sums(count[i], total[i], low[i], top[i]), Limits(table, surface, rule))
 
 
 def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64, value: F64) -> Found:
-    """Hits among found pixels, from their places and levels, the words of their rings and the image's values."""
+    """Return the hits among found pixels, from their places and levels, their rings' words and the image's values."""
     line, pixel, level = places.T
     first, second, third = words.T
     if is_number:
@@ -76,7 +74,7 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
 
 
 def sorted_hits(found: Found, origin: int) -> Hits:
-    """Hits sorted by line then pixel, with lines from `origin` on."""
+    """Return hits sorted by line then pixel, with lines from `origin` on."""
     line, pixel, value, clutter, score = found
     order = np.lexsort((pixel, line))
     single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)

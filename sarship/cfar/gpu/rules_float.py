@@ -1,16 +1,19 @@
-"""What the device does with float power: running sums find the candidates, direct sums decide them."""
+"""Rules for float power: running sums find the candidates, direct sums decide them."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import rows
-from sarship.cfar.cpu import two_parameter_float as cpu_float_moments
-from sarship.cfar.gpu.parts import Device, Running, made_once, make_centred, make_direct, on_device
-from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, any_level, same_words
+from sarship.cfar.cpu import rows, two_parameter_float
+from sarship.cfar.gpu.arguments import Thresholds
+from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
+from sarship.cfar.gpu.ring_sums import make_centred
+from sarship.cfar.gpu.rule import RunningRule
+from sarship.cfar.gpu.rules_integer import ABOVE_ONE, GAMMA_NUMBER, LARGEST_SCORE, any_level
 
 __all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_score"]
 
@@ -32,7 +35,7 @@ def _float_may_be(
 
 @on_device
 def sum_and_count(level: Any, k: int) -> Any:
-    """What a level adds to the sum and to the count."""
+    """Return the part of a level in the sum (k 0) or in the count (k 1)."""
     return np.float64(level) if k == 0 else np.float64(level > 0)
 
 
@@ -49,22 +52,20 @@ def _float_change(change: Any) -> Any:
 
 
 @on_device
-def _sum_may_hold(brightest: Any, before: float, least: float, factor: float, error: float) -> Any:
-    return brightest > 0 and np.float64(brightest) >= factor * (before + least - error)
+def _sum_may_hold(brightest: Any, before: float, lowest: float, min_factor: float, error: float) -> Any:
+    return brightest > 0 and np.float64(brightest) >= min_factor * (before + lowest - error)
 
 
 @on_device
-def _sum_may_be(
-    level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any, error: float, _peak: float
-) -> Any:
+def _sum_may_be_hit(level: Any, words: Any, thresholds: Thresholds, error: float, _peak: float) -> Any:
     # a whole ring has the smallest factor, so the count need not be known
-    return level > 0 and np.float64(level) >= table[table.size - 1] * (words[0] - error)
+    return level > 0 and np.float64(level) >= thresholds.table[thresholds.table.size - 1] * (words[0] - error)
 
 
 @on_device
-def sum_score(level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any) -> Any:
-    """Score over the table's factor times the first word."""
-    factor, value = table[np.int64(words[1])], np.float64(level)
+def sum_score(level: Any, words: Any, thresholds: Thresholds) -> Any:
+    """Score over the table's factor times the first word; the second is the count."""
+    factor, value = thresholds.table[np.int64(words[1])], np.float64(level)
     if value == 0 or not factor < np.inf:
         return -1.0
     threshold = factor * words[0]
@@ -78,10 +79,8 @@ def _sum_is_doubtful(score: float, words: Any, error: float, _peak: float) -> An
 
 
 @on_device
-def _centred_may_be(
-    level: Any, words: Any, table: Any, _surface: Any, _clutter_model: Any, error: float, peak: float
-) -> Any:
-    factor = table[table.size - 1]
+def _centred_may_be_hit(level: Any, words: Any, thresholds: Thresholds, error: float, peak: float) -> Any:
+    factor = thresholds.table[thresholds.table.size - 1]
     return level > 0 and _float_may_be(np.float64(level), words[2], words[0], words[1], factor, error, error * peak)
 
 
@@ -92,8 +91,8 @@ def _centred(words: Any) -> Any:
 
 
 @on_device
-def _centred_score(level: Any, statistics: Any, table: Any, _surface: Any, _clutter_model: Any) -> Any:
-    factor, value = table[np.int64(statistics[2])], np.float64(level)
+def _centred_score(level: Any, statistics: Any, thresholds: Thresholds) -> Any:
+    factor, value = thresholds.table[np.int64(statistics[2])], np.float64(level)
     if value == 0 or not factor < np.inf:
         return -1.0
     score = value / (statistics[0] + math.sqrt(factor * max(statistics[1], 0.0)))
@@ -107,8 +106,9 @@ def _centred_is_doubtful(score: float, statistics: Any, error: float, peak: floa
     return doubt > _SCORE_ERROR * spread or error > _SCORE_ERROR * mean * count or score > 1 - 4 * _SCORE_ERROR
 
 
-def finite(real: type, largest: float) -> Device:
-    """Power as it is, 0 for what is not a number or would overflow in sums."""
+@made_once
+def finite(real: type, largest: float) -> DeviceFunction:
+    """Make the power of a pixel: as it is, 0 for what is not a number or would overflow in sums."""
 
     def power(value: Any) -> Any:
         return value if value < largest else real(0)
@@ -117,40 +117,20 @@ def finite(real: type, largest: float) -> Device:
 
 
 @made_once
-def gamma_float(real: type) -> Running:
-    """The rule of gamma on power of type `np.float32` or `np.float64`."""
-    return Running(
-        word=np.float64,
-        n_words=2,
-        n_sought=1,
-        ring=make_direct,
-        level=real,
-        power=finite(real, rows.LARGEST),
-        lift=sum_and_count,
-        change=_float_change,
-        may_hold=_sum_may_hold,
-        may_be=_sum_may_be,
-        statistics=same_words,
-        score=sum_score,
+def gamma_float(real: type) -> RunningRule:
+    """Return the rule of the gamma model on power of type `np.float32` or `np.float64`."""
+    return replace(
+        GAMMA_NUMBER, word=np.float64, level=real, power=finite(real, rows.LARGEST), lift=sum_and_count, n_words=2,
+        change=_float_change, may_hold=_sum_may_hold, may_be_hit=_sum_may_be_hit, score=sum_score,
         is_doubtful=_sum_is_doubtful,
-    )
+    )  # fmt: skip
 
 
 @made_once
-def gaussian_float(real: type) -> Running:
-    """The rule of gaussian on power of type `np.float32` or `np.float64`."""
-    return Running(
-        word=np.float64,
-        n_words=3,
-        n_sought=3,
-        ring=make_centred,
-        level=real,
-        power=finite(real, cpu_float_moments.LARGEST),
-        lift=_sum_square_and_count,
-        change=_float_change,
-        may_hold=any_level,
-        may_be=_centred_may_be,
-        statistics=_centred,
-        score=_centred_score,
-        is_doubtful=_centred_is_doubtful,
-    )
+def gaussian_float(real: type) -> RunningRule:
+    """Return the rule of the Gaussian model on power of type `np.float32` or `np.float64`."""
+    return replace(
+        gamma_float(real), power=finite(real, two_parameter_float.LARGEST), lift=_sum_square_and_count, n_words=3,
+        n_sought=3, ring=make_centred, may_hold=any_level, may_be_hit=_centred_may_be_hit, statistics=_centred,
+        score=_centred_score, is_doubtful=_centred_is_doubtful,
+    )  # fmt: skip

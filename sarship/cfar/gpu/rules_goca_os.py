@@ -1,4 +1,4 @@
-"""What the device does with averages other than the mean: rules of the four sides, and of the ordered ring.
+"""Rules of the averages other than the mean: GOCA and SOCA over a ring's four sides, and OS-CFAR.
 
 Sides of whole numbers are exact sums, and the CPU's own function says which of them decides. Those of floats are added
 up line by line, which the CPU does otherwise: they agree to the last bits. The ordered pixel is found by halving the
@@ -8,42 +8,38 @@ range in which it lies, between values of the ring, until one is left: no sum is
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import goca_soca as cpu_sides
-from sarship.cfar.cpu import rows
-from sarship.cfar.gpu.parts import Device, Rule, made_once, on_device
+from sarship.cfar.cpu import goca_soca, rows
+from sarship.cfar.gpu.arguments import Pixels, RingShape, Thresholds
+from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
+from sarship.cfar.gpu.rule import Rule
 from sarship.cfar.gpu.rules_float import finite, sum_and_count, sum_score
 from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, packed, squared
 
-__all__ = ["deciding", "ordered", "side_score", "sides"]
+__all__ = ["goca_soca_rule", "os_rule"]
 
-deciding = on_device(cpu_sides._deciding)
+_SAFE = 1 + 1e-12
+"""More than the rounding of a quotient."""
 
-
-@made_once
-def _make_goca(rule: Rule, load: Device) -> Device:
-    return _make_sides(rule, load, True)
+_deciding = on_device(goca_soca.deciding_side)
 
 
-@made_once
-def _make_soca(rule: Rule, load: Device) -> Device:
-    return _make_sides(rule, load, False)
-
-
-def _make_sides(rule: Rule, load: Device, is_goca: bool) -> Device:
-    """Sum and count of the side that decides, and the number of sides; none where `table[0]` pixels are not met."""
+def _make_sides(rule: Rule, load: DeviceFunction, *, is_goca: bool) -> DeviceFunction:
+    """Make the sum and count of the side that decides, and the number of sides; none below the ring's minimum count."""
     word = rule.word
 
     @on_device
-    def box(image: Any, keep: Any, size: Any, top: int, left: int, height: int, width: int) -> Any:
+    def side(pixels: Pixels, top: int, left: int, height: int, width: int) -> Any:
+        n_lines, n_pixels = pixels.image.shape
         total, count = word(0), 0
-        for y in range(max(top, 0), min(top + height, size[0])):
+        for y in range(max(top, 0), min(top + height, n_lines)):
             subtotal = word(0)
-            for x in range(max(left, 0), min(left + width, size[1])):
-                level = load(image, keep, size, y, x)
+            for x in range(max(left, 0), min(left + width, n_pixels)):
+                level = load(pixels, y, x)
                 if level > 0:
                     subtotal = word(subtotal + word(level))
                     count += 1
@@ -51,17 +47,18 @@ def _make_sides(rule: Rule, load: Device, is_goca: bool) -> Device:
         return np.float64(total), np.int64(count)
 
     @on_device
-    def ring(image: Any, keep: Any, size: Any, line: int, pixel: int, window: Any, table: Any, surface: Any) -> Any:
-        back_l, back_p, guard_l, guard_p = window
+    def ring(_level: Any, pixels: Pixels, line: int, pixel: int, shape: RingShape, thresholds: Thresholds) -> Any:
+        back_l, back_p, guard_l, guard_p = shape
+        # each side takes one corner
         high, broad = back_l - guard_l, back_p + guard_p + 1
         tall, wide = back_l + guard_l + 1, back_p - guard_p
-        above, n_above = box(image, keep, size, line - back_l, pixel - back_p, high, broad)
-        below, n_below = box(image, keep, size, line + guard_l + 1, pixel - guard_p, high, broad)
-        right, n_right = box(image, keep, size, line - back_l, pixel + guard_p + 1, tall, wide)
-        left, n_left = box(image, keep, size, line - guard_l, pixel - back_p, tall, wide)
+        above, n_above = side(pixels, line - back_l, pixel - back_p, high, broad)
+        below, n_below = side(pixels, line + guard_l + 1, pixel - guard_p, high, broad)
+        right, n_right = side(pixels, line - back_l, pixel + guard_p + 1, tall, wide)
+        left, n_left = side(pixels, line - guard_l, pixel - back_p, tall, wide)
         sums, counts = (above, below, right, left), (n_above, n_below, n_right, n_left)
-        _, total, count, n_sides, n_ring = deciding(sums, counts, surface, is_goca)
-        if n_ring < table[0]:
+        _, total, count, n_sides, n_ring = _deciding(sums, counts, thresholds.surface, is_goca)
+        if n_ring < thresholds.table[0]:
             return word(0), word(0), word(0)
         return word(total), word(count), word(n_sides)
 
@@ -69,9 +66,9 @@ def _make_sides(rule: Rule, load: Device, is_goca: bool) -> Device:
 
 
 @on_device
-def side_score(level: Any, words: Any, _table: Any, surface: Any, _clutter_model: Any) -> Any:
-    """Score over the deciding side's threshold; `surface` is the table of the sides."""
-    threshold, value = surface[np.int64(words[2]), np.int64(words[1])] * np.float64(words[0]), np.float64(level)
+def _side_score(level: Any, words: Any, thresholds: Thresholds) -> Any:
+    factor, value = thresholds.surface[np.int64(words[2]), np.int64(words[1])], np.float64(level)
+    threshold = factor * np.float64(words[0])
     if value == 0 or not threshold < np.inf:
         return -1.0
     score = min(value / threshold, LARGEST_SCORE)
@@ -79,8 +76,8 @@ def side_score(level: Any, words: Any, _table: Any, surface: Any, _clutter_model
 
 
 @made_once
-def sides(kind: type, is_goca: bool) -> Rule:
-    """The rule of the greatest or the smallest side, on an image of a type."""
+def goca_soca_rule(kind: type, is_goca: bool) -> Rule:
+    """Return the rule of GOCA or SOCA on an image of a type."""
     is_number = kind is np.uint16
     return Rule(
         word=np.uint64 if is_number else np.float64,
@@ -88,26 +85,25 @@ def sides(kind: type, is_goca: bool) -> Rule:
         power=squared if is_number else finite(kind, rows.LARGEST),
         lift=packed if is_number else sum_and_count,
         n_words=3,
-        ring=_make_goca if is_goca else _make_soca,
-        score=side_score,
+        ring=partial(_make_sides, is_goca=is_goca),
+        score=_side_score,
     )
 
 
-@made_once
-def _make_os(_rule: Rule, load: Device) -> Device:
-    """The ordered pixel and the ring's count; `surface[0]` is the place of every count."""
+def _make_ordered(_rule: Rule, load: DeviceFunction, *, is_search: bool) -> DeviceFunction:
+    """Make the ordered pixel and the ring's count; for a search infinity where the pixel is no hit."""
 
     @on_device
-    def counted(image: Any, keep: Any, size: Any, line: int, pixel: int, window: Any, middle: float) -> Any:
-        """How many of the ring are not above `middle`, the largest of those, and the smallest of the others."""
-        back_l, back_p, guard_l, guard_p = window
+    def counted(pixels: Pixels, line: int, pixel: int, shape: RingShape, middle: float) -> Any:
+        """Return the number of the ring's pixels up to `middle`, their largest, and the smallest of the others."""
+        n_lines, n_pixels = pixels.image.shape
         n, below, above = 0, 0.0, np.inf
-        for y in range(max(line - back_l, 0), min(line + back_l + 1, size[0])):
-            is_near = abs(y - line) <= guard_l
-            for x in range(max(pixel - back_p, 0), min(pixel + back_p + 1, size[1])):
-                if is_near and abs(x - pixel) <= guard_p:
+        for y in range(max(line - shape.outer_lines, 0), min(line + shape.outer_lines + 1, n_lines)):
+            is_near = abs(y - line) <= shape.guard_lines
+            for x in range(max(pixel - shape.outer_pixels, 0), min(pixel + shape.outer_pixels + 1, n_pixels)):
+                if is_near and abs(x - pixel) <= shape.guard_pixels:
                     continue
-                level = load(image, keep, size, y, x)
+                level = load(pixels, y, x)
                 if not level > 0:
                     continue
                 if level <= middle:
@@ -118,23 +114,29 @@ def _make_os(_rule: Rule, load: Device) -> Device:
         return n, below, above
 
     @on_device
-    def ring(image: Any, keep: Any, size: Any, line: int, pixel: int, window: Any, table: Any, surface: Any) -> Any:
-        n, most, _ = counted(image, keep, size, line, pixel, window, np.inf)
-        if not table[n] < np.inf:
+    def ring(level: float, pixels: Pixels, line: int, pixel: int, shape: RingShape, thresholds: Thresholds) -> Any:
+        n, high, _ = counted(pixels, line, pixel, shape, np.inf)
+        factor = thresholds.table[n]
+        if not factor < np.inf:
             return 0.0, np.float64(n), 0.0
-        place = surface[0, n]
-        _, _, least = counted(image, keep, size, line, pixel, window, 0.0)
+        place = thresholds.surface[0, n]
+        if is_search:
+            # most pixels are no hits, and one count says so where the ordered pixel takes ten
+            n_below, _, _ = counted(pixels, line, pixel, shape, level / factor * _SAFE)
+            if n_below < place:
+                return np.inf, np.float64(n), 0.0
+        _, _, low = counted(pixels, line, pixel, shape, 0.0)
         # both are pixels of the ring, and so is the one between them that is looked for
-        while least < most:
-            middle = math.sqrt(least) * math.sqrt(most)
-            if not (middle >= least and middle < most):
-                middle = least
-            below, largest, smallest = counted(image, keep, size, line, pixel, window, middle)
-            if below >= place:
-                most = largest
+        while low < high:
+            middle = math.sqrt(low) * math.sqrt(high)
+            if not (middle >= low and middle < high):
+                middle = low
+            n_below, largest, smallest = counted(pixels, line, pixel, shape, middle)
+            if n_below >= place:
+                high = largest
             else:
-                least = smallest
-        return least, np.float64(n), 0.0
+                low = smallest
+        return low, np.float64(n), 0.0
 
     return ring
 
@@ -145,14 +147,14 @@ def _wide_square(number: Any) -> Any:
 
 
 @made_once
-def ordered(kind: type) -> Rule:
-    """The rule of the ordered ring, on an image of a type."""
+def os_rule(kind: type, is_search: bool) -> Rule:
+    """Return the rule of OS-CFAR on an image of a type."""
     return Rule(
         word=np.float64,
         level=np.float64,
         power=_wide_square if kind is np.uint16 else finite(kind, rows.LARGEST),
         lift=sum_and_count,
         n_words=2,
-        ring=_make_os,
+        ring=partial(_make_ordered, is_search=is_search),
         score=sum_score,
     )

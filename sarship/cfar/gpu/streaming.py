@@ -1,4 +1,4 @@
-"""From host memory to the device and back: whole images, hits, and images that go through it in bands."""
+"""Copies between host memory and the device, and the search of images that go through it in bands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.device import device_of, new_device
-from sarship.cfar.gpu import search as gpu
+from sarship.cfar.gpu.search import search
 from sarship.cfar.inputs import check_image, check_valid
 from sarship.cfar.params import CfarParams
 from sarship.errors import FloodError
@@ -32,12 +32,27 @@ def to_device(data: Hits) -> Hits: ...
 @overload
 def to_device(data: ArrayLike) -> Any: ...
 def to_device(data: ArrayLike | Hits) -> Any:
-    """Copy an image, a mask or hits to the graphics card: an array of CuPy's, or `Hits` whose columns are.
+    """Copy an image, a mask or hits to the graphics card.
+
+    Parameters
+    ----------
+    data
+        Any array, or `Hits`.
+
+    Returns
+    -------
+    cupy.ndarray or Hits
+        The array on the card; or `Hits` with such columns.
 
     Raises
     ------
     DeviceError
         No card that can be used, or packages missing.
+
+    Examples
+    --------
+    >>> there = cfar.to_device(image)  # doctest: +SKIP
+    >>> cfar.detect(there, params)  # doctest: +SKIP
     """
     device = new_device()
     if isinstance(data, Hits):
@@ -48,12 +63,26 @@ def to_device(data: ArrayLike | Hits) -> Any:
 
 
 def to_host(array: Any) -> NDArray[Any]:
-    """Copy an array, such as what `score` makes of an image there, from the graphics card to NumPy.
+    """Copy an array, such as the scores of an image there, from the graphics card to NumPy.
+
+    Parameters
+    ----------
+    array
+        An array of CuPy's or numba's.
+
+    Returns
+    -------
+    ndarray
+        The same values in host memory.
 
     Raises
     ------
     DeviceError
         No card that can be used, or packages missing.
+
+    Examples
+    --------
+    >>> cfar.to_host(cfar.score(cfar.to_device(image)))  # doctest: +SKIP
     """
     return device_of(array).to_host(array)
 
@@ -61,12 +90,11 @@ def to_host(array: Any) -> NDArray[Any]:
 def detect_streamed(
     image: ArrayLike, params: CfarParams | None = None, valid: ArrayLike | None = None, *, band_lines: int | None = None
 ) -> Hits:
-    """Search an image in host memory on the graphics card, in bands: copying one while another is searched.
+    """Search an image in host memory on the graphics card, in bands: one is copied while another is searched.
 
-    The hits are those of `detect`, bit for bit, and so are the errors. An image may be larger than the card's memory;
-    in pinned memory (`cupyx.empty_pinned`) it is copied from where it is, in any other through pinned buffers.
-    This is a function of its own because an array in host memory is otherwise searched by the CPU: which of the
-    two is faster depends on the bus, and is for the caller to say.
+    The image may be larger than the card's memory. In pinned memory (`cupyx.empty_pinned`) it is copied from where it
+    is, in any other through pinned buffers. This is a function of its own because an array in host memory is otherwise
+    searched by the CPU: which of the two is faster depends on the bus, and is for the caller to say.
 
     Parameters
     ----------
@@ -75,12 +103,21 @@ def detect_streamed(
     band_lines
         Lines of a band besides its halo of `params.halo` lines on either side; about 32 MB for None.
 
+    Returns
+    -------
+    Hits
+        Those of `detect`, bit for bit, in host memory.
+
     Raises
     ------
     DeviceError
         No card that can be used, or packages missing.
     TypeError, ValueError, FloodError
         As `detect`.
+
+    Examples
+    --------
+    >>> hits = cfar.detect_streamed(image, cfar.CfarParams(pfa=1e-6))  # doctest: +SKIP
     """
     params = CfarParams() if params is None else params
     array = _plain(check_image(np.asarray(image)))
@@ -95,7 +132,7 @@ def detect_streamed(
     for _ in range(device.n_streams):
         streams.put(device.new_stream())
 
-    def search(start: int) -> Hits:
+    def searched(start: int) -> Hits:
         first, last = max(start - params.halo, 0), min(start + band_lines + params.halo, n_lines)
         stream = streams.get()
         try:
@@ -103,7 +140,7 @@ def detect_streamed(
                 part, held = device.upload(array[first:last])
                 mask, held_too = device.upload(keep[first:last]) if keep.size else (keep, None)
                 lines = (start - first, min(start + band_lines, n_lines) - first)
-                hits = gpu.search(part, mask, params, lines, cap=params.max_hits, origin=first)
+                hits = search(part, mask, params, lines, cap=params.max_hits, origin=first)
                 # the stream has been waited for, so the buffers that were copied from may go
                 del held, held_too
         finally:
@@ -112,7 +149,7 @@ def detect_streamed(
 
     found, n_hits = [], 0
     with ThreadPoolExecutor(device.n_streams, thread_name_prefix="sarship-stream") as pool:
-        futures = [pool.submit(search, start) for start in range(0, n_lines, band_lines)]
+        futures = [pool.submit(searched, start) for start in range(0, n_lines, band_lines)]
         try:
             for future in futures:
                 found.append(future.result())
@@ -132,5 +169,5 @@ def detect_streamed(
 
 
 def _plain(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    """The array, contiguous and in the machine's byte order; a copy only if it is not."""
+    """Return the array, contiguous and in the machine's byte order; a copy only if it is not."""
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False))

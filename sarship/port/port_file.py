@@ -1,4 +1,4 @@
-"""Read a port file, and give each vessel its pier.
+"""Port files: read, and checked.
 
 A port file is a GeoJSON FeatureCollection. Each feature has a `name` and a `kind`:
 
@@ -16,7 +16,6 @@ they hold at any latitude and across the antimeridian.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -24,19 +23,17 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
-from pyproj import Geod
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
-from sarship.schema import VESSELS, WGS84
+from sarship.port.polygons import POLYGONS, check_coordinates
+from sarship.schema import WGS84
 
-__all__ = ["DEFAULT_MAX_DISTANCE_M", "Port", "assign_piers", "read_polygons", "read_port", "vessel_axes"]
+__all__ = ["DEFAULT_MAX_DISTANCE_M", "Port", "read_port"]
 
 DEFAULT_MAX_DISTANCE_M: Final = {"Polygon": 50.0, "LineString": 50.0, "Point": 100.0, "anchorage": 0.0}
 """How far from a pier the axis of a vessel counted there may lie, where the port file does not say, metres.
@@ -47,14 +44,11 @@ which touches the hull: the hawser of a buoy alone is 50 m or more."""
 
 KINDS: Final = ("pier", "anchorage", "water", "land", "exclude")
 PLACES: Final = ("pier", "anchorage")
-POLYGONS: Final = ("Polygon", "MultiPolygon")
 SHAPES: Final = (*POLYGONS, "LineString", "MultiLineString", "Point", "MultiPoint")
 SAME_PLACE_M: Final = 5.0
 """Two sides of the narrowest pier lie farther apart than this."""
 MAX_SHARED: Final = 0.5
 LARGEST_DISTANCE_M: Final = 20_000.0
-AXIS_POINTS: Final = 11
-"""Points along a vessel's axis whose mean distance ranks the piers; odd, so the centre is one of them."""
 
 Sketch: TypeAlias = tuple[str, str, float, BaseGeometry]
 """Name, kind, max_distance_m and geometry of a feature."""
@@ -145,113 +139,6 @@ def read_port(path: str | Path) -> Port:
     return port
 
 
-def read_polygons(path: str | Path) -> BaseGeometry:
-    """All polygons of a vector file (GeoJSON, GeoPackage, Shapefile, …) as one geometry in longitude and latitude.
-
-    Polygons that cross themselves, common in coastline files, are repaired.
-
-    Raises
-    ------
-    PortError
-        If the file is missing, cannot be read, holds something other than polygons, or lacks a coordinate system.
-    """
-    if not Path(path).exists():
-        raise PortError(f"{path} does not exist; a vector file with polygons of the land is needed")
-    try:
-        frame = gpd.read_file(Path(path))
-    except Exception as error:  # drivers raise whatever they like
-        raise PortError(f"{path} cannot be read as a vector file: {str(error).splitlines()[0]}") from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.isna().all():
-        raise PortError(f"{path} holds no geometry; polygons are needed")
-    if frame.crs is None:
-        raise PortError(f"{path} has no coordinate reference system; write one into it (a .prj for a Shapefile)")
-    shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    others = sorted(set(shapes.geom_type) - set(POLYGONS))
-    if others or shapes.empty:
-        found = " and ".join(others) or "nothing"
-        raise PortError(f"{path} holds {found} where polygons are needed; turn a coastline's lines into polygons first")
-    try:
-        degrees = shapes.to_crs(WGS84)
-    except Exception as error:  # pyproj's errors share no useful base
-        raise PortError(f"{path} cannot be brought to WGS 84 from {frame.crs.name}: {error}") from error
-    for polygon in degrees:
-        _check_coordinates(polygon, str(path))
-    repaired = shapely.make_valid(shapely.force_2d(np.asarray(degrees.array)), method="structure")
-    return shapely.union_all(repaired)
-
-
-def assign_piers(vessels: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The vessels with the pier each is counted at; a new table, in the same order.
-
-    A vessel's axis is the line through its centre along its heading, as long as the vessel. A pier may have the
-    vessel if the axis comes within the pier's `max_distance_m` (inside a polygon the distance is zero), an anchorage
-    if the centre does. Of several, the vessel goes
-
-    1. to a pier rather than an anchorage: a berth inside a roadstead is the closer description;
-    2. to the one nearest **on the average along the axis**, so that a vessel alongside one pier whose bow comes
-       close to another's head stays with the first;
-    3. to the one of the lesser name, so that neither the order of the vessels nor that of the piers matters.
-
-    Parameters
-    ----------
-    vessels
-        Table after `schema.VESSELS`.
-    piers
-        `Port.piers`: columns `name`, `kind`, `max_distance_m`, geometry.
-
-    Returns
-    -------
-    GeoDataFrame
-        The vessels with `pier`, and `distance_m` from the axis to that pier; both missing for a vessel at no pier.
-    """
-    VESSELS.check(vessels)
-    best = [(math.inf, math.inf, "")] * len(vessels)
-    names: list[str | None] = [None] * len(vessels)
-    distances = np.full(len(vessels), np.nan)
-    axes = vessel_axes(vessels, AXIS_POINTS)
-    for pier in piers.itertuples():
-        is_anchorage = pier.kind == "anchorage"
-        for row, nearest, mean, centre in _distances(axes, vessels["length_m"], pier.geometry, pier.max_distance_m):
-            rank = (float(is_anchorage), mean, str(pier.name))
-            if (centre if is_anchorage else nearest) <= pier.max_distance_m and rank < best[row]:
-                best[row], names[row], distances[row] = rank, str(pier.name), nearest
-    return vessels.assign(
-        pier=pd.Series(names, index=vessels.index, dtype="str"), distance_m=pd.Series(distances, index=vessels.index)
-    )
-
-
-def vessel_axes(vessels: gpd.GeoDataFrame, n_points: int = 2) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points along each vessel's axis, from one end to the other.
-
-    Returns
-    -------
-    tuple of array
-        Longitude and latitude, degrees, each (n_vessels, n_points).
-    """
-    along = np.linspace(-0.5, 0.5, n_points) * vessels["length_m"].to_numpy(float)[:, None]
-    longitude, latitude, heading = (
-        np.broadcast_to(vessels[name].to_numpy(float)[:, None], along.shape)
-        for name in ("longitude", "latitude", "heading_deg")
-    )
-    ends = Geod(ellps="WGS84").fwd(longitude, latitude, heading, along)
-    return np.asarray(ends[0]), np.asarray(ends[1])
-
-
-def _distances(
-    axes: tuple[NDArray[np.float64], NDArray[np.float64]], lengths_m: pd.Series, pier: BaseGeometry, reach_m: float
-) -> list[tuple[int, float, float, float]]:
-    """Row, distance of axis, mean distance along it and distance of the centre, of each vessel that may be in reach."""
-    plane = Plane.around(pier)
-    flat = plane.flatten_geometry(pier)
-    shapely.prepare(flat)
-    x, y = plane.flatten(*axes)
-    centres = np.asarray(shapely.distance(flat, shapely.points(x[:, AXIS_POINTS // 2], y[:, AXIS_POINTS // 2])))
-    rows = np.flatnonzero(centres <= reach_m + lengths_m.to_numpy(float))
-    nearest = np.asarray(shapely.distance(flat, shapely.linestrings(np.stack([x[rows], y[rows]], axis=-1))))
-    means = np.mean(shapely.distance(flat, shapely.points(x[rows], y[rows])), axis=1)
-    return list(zip(rows.tolist(), nearest, means, centres[rows], strict=True))
-
-
 def _load_collection(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise PortError(f"{path} {'is not a file' if path.exists() else 'does not exist'}; a port file is GeoJSON")
@@ -313,30 +200,12 @@ def _read_geometry(member: object, kind: str, where: str) -> BaseGeometry:
         ) from error
     if geometry.is_empty:
         raise PortError(f"{where} has an empty geometry")
-    _check_coordinates(geometry, where)
+    check_coordinates(geometry, where)
     if not geometry.is_valid:
         raise PortError(f"{where} has an invalid geometry: {shapely.is_valid_reason(geometry)}; redraw it there")
     if (member["type"] in POLYGONS and geometry.area == 0) or ("Line" in member["type"] and geometry.length == 0):
         raise PortError(f"{where} is a {member['type']} without any size; draw its outline")
     return mend_antimeridian(geometry)
-
-
-def _check_coordinates(geometry: BaseGeometry, where: str) -> None:
-    """Refuse what is not a number, not in degrees, or off the world."""
-    coordinates = shapely.get_coordinates(geometry)
-    off = ~((np.abs(coordinates[:, 0]) <= 180) & (np.abs(coordinates[:, 1]) <= 90))
-    if not off.any():
-        return
-    longitude, latitude = coordinates[off][0]
-    if not (math.isfinite(longitude) and math.isfinite(latitude)):
-        hint = "every coordinate must be a number"
-    elif max(abs(longitude), abs(latitude)) > 400:
-        hint = "these look like metres: reproject to longitude, latitude in degrees (EPSG:4326)"
-    elif abs(longitude) <= 90 and abs(latitude) <= 180:
-        hint = "latitude and longitude seem swapped: GeoJSON has longitude first"
-    else:
-        hint = "longitude is within ±180, latitude within ±90; what crosses the antimeridian is split there"
-    raise PortError(f"{where} has a point at ({longitude:g}, {latitude:g}), off the world; {hint}")
 
 
 def _read_distance(value: object, kind: str, geometry: BaseGeometry, where: str) -> float:

@@ -1,0 +1,10 @@
+from sarship.catalog.fetch_many import Fetched as Fetched
+from sarship.catalog.fetch_many import fetch_scenes as fetch_scenes
+from sarship.catalog.gaps import Completeness as Completeness
+from sarship.catalog.gaps import MissingPass as MissingPass
+from sarship.catalog.gaps import completeness as completeness
+from sarship.catalog.providers import CATALOGS as CATALOGS
+from sarship.catalog.providers import open_catalog as open_catalog
+from sarship.catalog.query import Catalog as Catalog
+from sarship.catalog.query import SceneQuery as SceneQuery
+from sarship.catalog.scenes import group_passes as group_passes

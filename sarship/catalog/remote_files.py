@@ -1,0 +1,39 @@
+"""Files of one product in a store: requests for them, sent and checked the same way whoever signs them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from sarship.catalog.credentials import Account
+from sarship.catalog.tokens import says_where
+from sarship.download.fetch import fetch_request
+from sarship.download.probe import wait_until_served
+from sarship.download.request import FileRequest
+
+__all__ = ["StoreFiles"]
+
+
+class StoreFiles(ABC):
+    """Files of one product in a store."""
+
+    __slots__ = ()
+
+    @property
+    def account(self) -> Account | None:
+        """Account whose credentials open the files, for messages; None for a store without."""
+        return None
+
+    @abstractmethod
+    def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
+        """Return the request for a file."""
+
+    def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
+        """Put a file on disk, verified."""
+        with says_where(self.account):
+            fetch_request(self.request(name, target, size, md5))
+
+    def probe(self, name: str) -> None:
+        """Wait until the store gives a file."""
+        with says_where(self.account):
+            wait_until_served(self.request(name, Path(name)))

@@ -1,0 +1,158 @@
+"""Sessions of the libraries that ask catalogues: held to one host, patient, and answers checked before belief."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+from sarship.download.addresses import public_url
+from sarship.errors import CatalogError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["Pages", "hold_to", "import_extra", "is_own", "no_list", "no_reply", "one_sentence"]
+
+N_ATTEMPTS: Final = 5
+"""After a failure that may pass."""
+BACKOFF_S: Final = 0.5
+TIMEOUT_S: Final = (20.0, 60.0)
+"""For a connection, and between bytes."""
+
+
+def import_extra(name: str, user: str, extra: str) -> ModuleType:
+    """Import a library that is not always installed.
+
+    Parameters
+    ----------
+    name
+        The library.
+    user
+        The part of sarship that needs it, for the message.
+    extra
+        The extra of sarship that installs it.
+
+    Raises
+    ------
+    CatalogError
+        If it is not installed.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        raise CatalogError(f"{user} needs {name}: pip install 'sarship[{extra}]'") from None
+
+
+def hold_to(session: requests.Session, address: str) -> None:
+    """Have a session speak to the host of an address alone, with timeouts, and try again what may pass."""
+    retries = Retry(
+        total=N_ATTEMPTS,
+        connect=1,  # a host that is not there: most likely there is no network
+        backoff_factor=BACKOFF_S,
+        status_forcelist=(429, 500, 502, 503, 504),
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, _OneHost(address, max_retries=retries))
+    if session.auth is None:
+        session.auth = lambda request: request  # requests would else send what `~/.netrc` has
+
+
+class _OneHost(HTTPAdapter):
+    """Speaks to one host: requests would send the account to whatever host an answer names."""
+
+    def __init__(self, address: str, **options: Any) -> None:
+        self._address = address
+        super().__init__(**options)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        other = urlsplit(request.url or "")
+        if other[:2] != urlsplit(self._address)[:2]:
+            source, host = public_url(self._address), other.netloc.rpartition("@")[2]
+            raise CatalogError(f"{source} sends on to another host, {host}; it was not followed", catalog=source)
+        response: requests.Response = super().send(request, *args, **{**options, "timeout": TIMEOUT_S})
+        return response
+
+
+class Pages:
+    """Pages of one search, refused when one repeats or one is missing."""
+
+    def __init__(self, source: str) -> None:
+        self._source, self._seen = source, set[str]()
+
+    def check(self, names: set[str], *, has_more: bool, n_all: int | None = None) -> None:
+        """Take the names of the items of a page.
+
+        Parameters
+        ----------
+        names
+            The names.
+        has_more
+            True if the catalogue says that more pages follow.
+        n_all
+            Number of items on all pages, if the catalogue says.
+        """
+        if names and names <= self._seen:
+            raise self._lost("sent the same page twice")
+        self._seen |= names
+        if has_more and not names and n_all is None:
+            raise self._lost("sent an empty page with more to follow")
+        if n_all is not None and len(self._seen) < n_all and not (names and has_more):
+            raise self._lost(f"sent {len(self._seen)} of {n_all} scenes")
+
+    def _lost(self, what: str) -> CatalogError:
+        return CatalogError(f"{self._source} {what}, so that scenes may be lost; ask again", catalog=self._source)
+
+
+def no_reply(source: str, status: int | None = None) -> CatalogError:
+    """Return the error for a service that answers with such a status, or not at all."""
+    reason = "cannot be reached" if status is None else f"answered {status}"
+    return CatalogError(f"{source} {reason}; try again later, or another catalogue", status=status, catalog=source)
+
+
+def no_list(source: str) -> CatalogError:
+    """Return the error for an answer that is no list of scenes."""
+    reason = "answered something else than a list of scenes; look whether it is up"
+    return CatalogError(f"{source} {reason}", catalog=source)
+
+
+@contextmanager
+def one_sentence(source: str, library: str, error_kind: type[Exception] = ValueError) -> Iterator[None]:
+    """Turn the errors of a library that asks a catalogue, or cannot read its answer, into one sentence.
+
+    Parameters
+    ----------
+    source
+        The catalogue.
+    library
+        Name of the library.
+    error_kind
+        Its own errors.
+    """
+    try:
+        yield
+    except CatalogError:
+        raise
+    except requests.RequestException:
+        raise no_reply(source) from None
+    except (error_kind, LookupError, TypeError, AttributeError, ValueError) as error:
+        raise CatalogError(
+            f"{source} gave an answer that {library} cannot read ({type(error).__name__}); try again later, "
+            "or another catalogue",
+            catalog=source,
+        ) from None
+
+
+def is_own(url: str, domain: str, address: str) -> bool:
+    """Return True if a file lies at a provider: encrypted on a host of its domain, or where its service is."""
+    parts = urlsplit(url)
+    is_listed = parts.scheme == "https" and (parts.hostname or "").endswith(domain)
+    return is_listed or (bool(parts.netloc) and parts[:2] == urlsplit(address)[:2])

@@ -1,0 +1,107 @@
+"""Plans of a survey: a port, or an area, and how it is searched; all that results depend on besides the products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Final
+
+import geopandas as gpd
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from sarship._package import __version__
+from sarship.change.detection import PortMasks, port_masks
+from sarship.detection.params import DetectionParams
+from sarship.pipeline.checkpoints import digest
+from sarship.port.grid import PortGrid
+from sarship.port.port_file import Port
+
+__all__ = ["NO_PORT", "Plan"]
+
+NO_PORT: Final = Port(name="", piers=gpd.GeoDataFrame({"name": [], "kind": [], "max_distance_m": []}, geometry=[]))
+"""No piers and no masks: vessels are looked for and not counted."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Plan:
+    """A port and how to search it. All geometry is longitude and latitude in degrees."""
+
+    port: Port
+    """Piers and masks."""
+    params: DetectionParams
+    """How to look for vessels."""
+    area: BaseGeometry | None
+    """Where to look; everywhere for None."""
+    more_land: BaseGeometry | None = None
+    """Land to mask besides the port's own."""
+
+    @cached_property
+    def land(self) -> BaseGeometry | None:
+        """All that is masked in the image: land and excluded places."""
+        return _union(self.port.masked_land, self.more_land)
+
+    @cached_property
+    def waters(self) -> Mapping[str, BaseGeometry]:
+        """Waters of each pier, by its name."""
+        return self.port.waters()
+
+    @cached_property
+    def alongside(self) -> BaseGeometry | None:
+        """Waters of the piers together, without those of the anchorages."""
+        piers = self.port.piers
+        return _union(*(self.waters[name] for name in piers["name"][piers["kind"] == "pier"]))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of all that the first pass depends on besides the product."""
+        piers = self.port.piers
+        columns = piers.drop(columns="geometry").to_json(orient="records")
+        shapes = _outlines(self.area, self.land, self.port.water, *self.waters.values(), *piers.geometry)
+        return digest([__version__, asdict(replace(self.params, gpu=False)), shapes, list(self.waters), columns])
+
+    # ---- the port on its grid, for the second pass
+
+    @cached_property
+    def grid(self) -> PortGrid:
+        """The port's grid.
+
+        Raises
+        ------
+        PortError
+            When the port is too large for one.
+        """
+        return PortGrid.around(self.port.area)
+
+    @cached_property
+    def ground(self) -> BaseGeometry | None:
+        """What stands there on every date: land, without the places that are only excluded."""
+        return _union(self.port.land, self.more_land)
+
+    @cached_property
+    def berths(self) -> BaseGeometry:
+        """The piers together; the anchorages where there are no others."""
+        piers = self.port.piers
+        return shapely.union_all(list(piers.geometry[piers["kind"] == "pier"]) or list(piers.geometry))
+
+    @cached_property
+    def masks(self) -> PortMasks:
+        """Cells of the grid that change detection searches, and those that it measures the sea on."""
+        port = self.port
+        return port_masks(self.grid, piers=self.berths, land=self.ground, exclude=port.exclude, water=port.water)
+
+    @cached_property
+    def grid_fingerprint(self) -> str:
+        """Digest of all that a reference depends on besides its dates."""
+        shapes = _outlines(self.ground, self.port.exclude, self.port.water, self.berths)
+        return digest([__version__, repr(self.grid), shapes])
+
+
+def _union(*areas: BaseGeometry | None) -> BaseGeometry | None:
+    given = [area for area in areas if area is not None]
+    return shapely.union_all(given) if given else None
+
+
+def _outlines(*areas: BaseGeometry | None) -> list[str]:
+    return ["" if area is None else area.wkb_hex for area in areas]

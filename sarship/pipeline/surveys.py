@@ -1,0 +1,161 @@
+"""Surveys: products in, results on disk, in two passes over the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import xarray as xr
+from shapely.geometry.base import BaseGeometry
+
+from sarship._package import __version__
+from sarship.catalog import Completeness
+from sarship.catalog.query import Catalog
+from sarship.detection.params import DetectionParams
+from sarship.files import make_folder
+from sarship.model import Scene
+from sarship.pipeline.checkpoints import CONTRACTS
+from sarship.pipeline.first_pass import Progress, run_first_pass
+from sarship.pipeline.one_scene import SearchedScene
+from sarship.pipeline.plan import NO_PORT, Plan
+from sarship.pipeline.results import Failure, Provenance, Results, write_results
+from sarship.pipeline.second_pass import check_saved, run_second_pass
+from sarship.pipeline.sources import PRODUCTS, sources_of
+from sarship.port.port_file import Port
+from sarship.vessels.flags import flag_lasting
+
+__all__ = ["search", "survey"]
+
+
+def survey(
+    products: Iterable[str | Path | Scene],
+    port: Port,
+    folder: str | Path,
+    *,
+    catalog: Catalog | None = None,
+    completeness: Completeness | None = None,
+    params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
+    land: BaseGeometry | None = None,
+    reference: bool = True,
+    saved: Sequence[xr.Dataset] = (),
+    progress: Progress | None = None,
+) -> Results:
+    """Count the vessels at a port's piers in every product, and write the results to a folder.
+
+    Scenes that an earlier run finished with the same version, parameters, port and product files are not searched
+    again. A product that cannot be read becomes a `Failure` and the others are counted. A product that does not touch
+    the port is a scene in which no pier was seen. Two packagings of one acquisition are one scene.
+
+    Where an orbit has four dates or more its piers are counted against the empty port that those dates show (see
+    `fit_reference`); the counts' `n_reference_dates` says of how many, and is 0 where the image alone decided.
+
+    Parameters
+    ----------
+    products
+        Paths of GRD products, `.SAFE` folders or zips of them; or the scenes that a catalogue found.
+    port
+        Piers, and the masks of land and water.
+    folder
+        Where results go; made if need be. Whole products that cannot be read in place are put in `products/` of it.
+    catalog
+        Which catalogue the scenes are of. Where it can, only the port's window is read, and kept.
+    completeness
+        What the catalogue has of the period, from `sarship.completeness`; it is kept beside the counts.
+    params
+        How to look for vessels.
+    land
+        Land to mask besides the port's own, longitude and latitude in degrees.
+    reference
+        Whether to compare with the empty port at all.
+    saved
+        References from `read_reference`, at most one an orbit: they serve the dates of their orbits, however few, and
+        nothing is fitted there.
+    progress
+        Called after every product, and before each that is compared.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written to. Scenes that were done stay.
+    ReferenceImageError
+        A saved reference is of another port or grid, or all of them are of other orbits than the products.
+    CatalogError
+        A scene is on a server and no catalogue was given.
+    CredentialError
+        The catalogue wants an account.
+    DeviceError
+        `params.gpu` where no graphics card can be used.
+    """
+    folder = Path(folder)
+    plan = Plan(port=port, params=params, area=port.area, more_land=land)
+    check_saved(saved, port)
+    sources = sources_of(products, catalog, folder / PRODUCTS)
+    make_folder(folder)
+    searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
+    if reference:
+        searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
+    results = replace(_results(searched, failures, plan), completeness=completeness)
+    write_results(results, folder)
+    return results
+
+
+def search(
+    products: Iterable[str | Path],
+    *,
+    area: BaseGeometry | None = None,
+    port: Port | None = None,
+    land: BaseGeometry | None = None,
+    params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
+    progress: Progress | None = None,
+) -> Results:
+    """Find the vessels in products, without counting: in an area, around a port with its masks, or everywhere.
+
+    Nothing is written. A product that the area does not touch is a `Failure`.
+
+    Parameters
+    ----------
+    products
+        Paths of GRD products.
+    area
+        Where to look, longitude and latitude in degrees; None for around the port, or everywhere without one.
+    port, land, params, progress
+        As for `survey`.
+
+    Returns
+    -------
+    Results
+        With no second pass: by the image alone.
+
+    Raises
+    ------
+    DeviceError
+        `params.gpu` where no graphics card can be used.
+
+    Examples
+    --------
+    >>> len(search([]).vessels)
+    0
+    """
+    if area is None and port is not None:
+        area = port.area
+    plan = Plan(port=port or NO_PORT, params=params, area=area, more_land=land)
+    return _results(*run_first_pass(sources_of(products), plan, None, progress), plan)
+
+
+def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure], plan: Plan) -> Results:
+    """Put the tables of the scenes together."""
+    scenes = searched.values()
+    tables = {name: contract.concat([getattr(one, name) for one in scenes]) for name, contract in CONTRACTS.items()}
+    tables["vessels"] = flag_lasting(tables["vessels"], tables["scenes"])
+    provenance = Provenance(
+        version=__version__,
+        parameters=plan.params,
+        port=plan.port.name,
+        scenes=tuple(searched),
+        created=datetime.now(UTC),
+        is_simulated=any(one.is_simulated for one in scenes),
+    )
+    sources = {name: one.source.place for name, one in searched.items()}
+    return Results(**tables, piers=plan.port.piers, provenance=provenance, failures=tuple(failures), sources=sources)
