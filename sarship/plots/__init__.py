@@ -1,6 +1,6 @@
-"""Figures: counts and visits over time, a port in one scene and step by step, where scenes lie.
+"""Figures of counts, visits, scenes and ports.
 
-The only importer of matplotlib.
+The only importer of matplotlib. Figures belong to no global state: they need no display, and any thread may draw one.
 """
 
 from sarship._package import lazy_names

@@ -22,7 +22,7 @@ __all__ = ["plot_counts"]
 
 
 def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = False) -> Figure:
-    """Vessels at each pier over time, one panel a pier.
+    """Plot the number of vessels at each pier over time, one panel a pier.
 
     A filled dot is a count, a hollow dot a zero (looked and saw none), a grey cross below the axis a date on which the
     pier was not seen.
@@ -30,11 +30,29 @@ def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = Fal
     Parameters
     ----------
     counts
-        `schema.COUNTS`, as `count_by_pier` gives them.
+        `schema.COUNTS`, from `count_by_pier`.
     title
-        Heading, e.g. the name of the port.
+        Heading, such as the name of the port.
     is_simulated
-        Whether to mark the figure as SIMULATED.
+        True to mark the figure SIMULATED.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each pier.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import xarray as xr
+    >>> counts = xr.Dataset(
+    ...     {"n_vessels": (("time", "pier"), [[2.0, 0.0], [3.0, np.nan]])},
+    ...     {"time": pd.to_datetime(["2024-12-03", "2024-12-15"]), "pier": ["North quay", "Mole"]},
+    ... )
+    >>> figure = plot_counts(counts, title="Tartus")
+    >>> [ax.get_title(loc="left") for ax in figure.axes]
+    ['North quay', 'Mole']
     """
     piers = [str(name) for name in counts["pier"].to_numpy()]
     n_columns = 1 if len(piers) <= 5 else 2 if len(piers) <= 16 else 3

@@ -1,4 +1,4 @@
-"""Where the scenes of a search lie, and the port among them."""
+"""Footprints of the scenes of a search, with the port among them."""
 
 from __future__ import annotations
 
@@ -25,23 +25,34 @@ if TYPE_CHECKING:
 __all__ = ["plot_footprints"]
 
 _COLOURS: Final = (BLUE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#E69F00")
-"""After Okabe and Ito, one a track; more tracks than these begin again."""
+"""Colours after Okabe and Ito, one a track; more tracks than these begin again."""
 _SEA: Final = "#eef2f5"
 _N_NAMES: Final = 8
-"""Ports that are named, those next to the place apart."""
+"""Maximum number of ports whose names are written."""
 
 
 def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> Figure:
-    """Footprints of scenes, north up, one colour a track, with the place that was searched and the ports around.
+    """Plot footprints of scenes, north up, one colour a track, with the place that was searched and the ports around.
 
     Parameters
     ----------
     scenes
-        What was found; may be none.
+        Scenes that were found; may be none.
     area
-        Longitude and latitude of the place.
+        Outline of the place, longitude and latitude in degrees.
     name
-        What it is called.
+        Name of the place.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map.
+
+    Examples
+    --------
+    >>> figure = plot_footprints([], shapely.box(35.80, 34.88, 35.90, 34.94), "Tartus")
+    >>> figure.axes[0].get_title(loc="left")
+    'Tartus: 0 scenes'
     """
     local = map_of(shapely.union_all([area, *(scene.footprint for scene in scenes)]))
     figure = new_figure((8.6, 7.6 * local.height_m / local.width_m + 1.4))
@@ -76,7 +87,7 @@ def _draw_footprint(ax: Axes, local: LocalMap, footprint: BaseGeometry, colour: 
 
 
 def _draw_ports(ax: Axes, local: LocalMap) -> None:
-    """The ports of the packaged index, so that one sees where the coast runs; some of them by name."""
+    """Draw the ports of the packaged index, which show the coast; name some of them."""
     west, east, south, north = local.extent
     entries = port_index()
     x, y = local.plane.flatten([port.longitude for port in entries], [port.latitude for port in entries])

@@ -25,17 +25,17 @@ __all__ = ["LocalMap", "map_of", "map_of_grid", "sigma0_on_map"]
 
 Floats = NDArray[np.float64]
 MARGIN: Final = 0.12
-"""Room around the place, as a part of its longer side."""
+"""Margin around the place, as a part of its longer side."""
 EDGE_M: Final = 50.0
-"""How far outlines are drawn past the border, so that a cut through land is not taken for coast."""
+"""Distance that outlines are drawn past the border, so that a cut through land is not taken for coast."""
 MIN_M: Final = 1500.0
 """Shortest side of a map: a single berth is shown with its surroundings."""
 CELLS: Final = 800
-"""Most cells along the longer side."""
+"""Maximum number of cells along the longer side."""
 NODES: Final = 33
-"""Places along each side that are solved exactly; the cells between them are interpolated."""
+"""Number of places along each side that are solved exactly; the cells between them are interpolated."""
 BAND_LINES: Final = 2048
-"""Image lines that are read at once."""
+"""Number of image lines that are read at once."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,12 +58,12 @@ class LocalMap:
         return self.extent[3] - self.extent[2]
 
     def unproject(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Longitude and latitude in degrees of places on the map."""
+        """Return longitude and latitude in degrees of places on the map."""
         longitude, latitude = self.plane.transformer.transform(x, y, direction="INVERSE")
         return np.asarray(longitude), np.asarray(latitude)
 
     def lines(self, area: BaseGeometry) -> Iterator[tuple[Floats, Floats]]:
-        """Outlines, lines and single points of a longitude-latitude geometry, as x and y on the map."""
+        """Yield outlines, lines and single points of a longitude-latitude geometry, as x and y on the map."""
         west, east, south, north = self.extent
         flat = shapely.make_valid(self.plane.flatten_geometry(area))
         flat = shapely.intersection(flat, shapely.box(west - EDGE_M, south - EDGE_M, east + EDGE_M, north + EDGE_M))
@@ -74,7 +74,7 @@ class LocalMap:
 
 
 def map_of(area: BaseGeometry) -> LocalMap:
-    """The map that holds a longitude-latitude geometry with some room around it.
+    """Return the map that holds a longitude-latitude geometry with a margin around it.
 
     >>> from shapely import box
     >>> place = map_of(box(179.99, -18.01, 180.0, -18.0))
@@ -90,7 +90,7 @@ def map_of(area: BaseGeometry) -> LocalMap:
 
 
 def map_of_grid(grid: PortGrid) -> LocalMap:
-    """The map that a port's grid covers, so that its cells are drawn as they are."""
+    """Return the map that a port's grid covers, so that its cells are drawn without resampling."""
     middle = grid.to_map(*((size - 1) / 2 for size in grid.shape))
     plane = Plane((float(middle[0]), float(middle[1])), Transformer.from_crs(WORLD, grid.crs, always_xy=True))
     n_rows, n_columns = grid.shape
@@ -99,7 +99,7 @@ def map_of_grid(grid: PortGrid) -> LocalMap:
 
 
 def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Floats:
-    """Denoised sigma0 (linear) on the map, northernmost row first; NaN where the product shows nothing.
+    """Return denoised sigma0 (linear) on the map, northernmost row first; NaN where the product has no data.
 
     The image is averaged in blocks where the map is coarser than its pixels.
     """
@@ -121,7 +121,7 @@ def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Fl
 
 
 def _image_places(product: GrdProduct, local: LocalMap, step: float) -> tuple[Floats, Floats]:
-    """Line and pixel of every cell's centre; NaN where the satellite never looked."""
+    """Return line and pixel of every cell's centre; NaN where the satellite did not look."""
     west, east, south, north = local.extent
     x, y = np.linspace(west, east, NODES), np.linspace(north, south, NODES)
     nodes = product.geometry.to_image(*local.unproject(*np.meshgrid(x, y)))
@@ -134,7 +134,7 @@ def _image_places(product: GrdProduct, local: LocalMap, step: float) -> tuple[Fl
 
 
 def _window(line: Floats, pixel: Floats, shape: tuple[int, int], factor: int) -> Window | None:
-    """The rectangle of the image to read: whole blocks, with one block to spare."""
+    """Return the rectangle of the image to read: whole blocks, with one block to spare."""
     bounds = []
     for place, size in zip((line, pixel), shape, strict=True):
         if not np.isfinite(place).any():

@@ -24,7 +24,7 @@ __all__ = ["draw_frame", "draw_land", "draw_piers", "draw_reach", "draw_scale", 
 
 
 def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -> None:
-    """Outline land, or whatever areas are given (longitude, latitude)."""
+    """Outline land or other areas (longitude, latitude)."""
     for area in areas:
         if area is not None:
             for x, y in local.lines(area):
@@ -33,13 +33,13 @@ def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -
 
 
 def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
-    """Outline vessels (`schema.VESSELS`) as long, as wide and as they head; those not counted at a pier are dashed."""
+    """Outline vessels (`schema.VESSELS`) by length, width and heading; those not counted at a pier are dashed."""
     x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
     counted = are_counted(vessels)
     for k, vessel in enumerate(vessels.itertuples()):
         half_length, half_width = max(vessel.length_m, 20.0) / 2, max(vessel.width_m, 10.0) / 2
-        hull = box(-half_width, -half_length, half_width, half_length)
-        outline = affinity.translate(affinity.rotate(hull, -vessel.heading_deg, origin=(0, 0)), x[k], y[k])
+        upright = box(-half_width, -half_length, half_width, half_length)
+        outline = affinity.translate(affinity.rotate(upright, -vessel.heading_deg, origin=(0, 0)), x[k], y[k])
         is_counted = isinstance(vessel.pier, str) and counted[k]
         ax.plot(
             *outline.exterior.xy,
@@ -71,7 +71,7 @@ def label_piers(
     west, east, south, north = local.extent
     letter, line = (east - west) / 78, (east - west) / 42  # width and height of the text, in metres on the map
     n_vessels = vessels["pier"][are_counted(vessels)].value_counts()
-    taken = _drawn(local, piers, vessels, line)
+    taken = _occupied(local, piers, vessels, line)
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
         text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}" if is_counted else shorten(name, 24)
         centre = local.plane.flatten_geometry(shape).representative_point()
@@ -101,8 +101,8 @@ def label_piers(
         )
 
 
-def _drawn(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, line: float) -> list[BaseGeometry]:
-    """What labels must not cover: outlines of piers, vessels, the scale bar and the arrow to the north."""
+def _occupied(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, line: float) -> list[BaseGeometry]:
+    """Return the shapes that labels must not cover: piers, vessels, the scale bar and the arrow to the north."""
     west, east, south, north = local.extent
     width, height = east - west, north - south
     outlines = [np.column_stack(place) for shape in piers.geometry for place in local.lines(shape)]
@@ -118,14 +118,14 @@ def _drawn(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, 
 
 
 def _spiral() -> Iterator[tuple[float, float]]:
-    """Distances and angles at which to try a label."""
+    """Yield distances and angles at which to try a label."""
     for distance in (0.6, 1.5, 3.0, 5.0, 8.0, 12.0):
         for angle in np.deg2rad([0, 180, 45, 315, 135, 225, 90, 270]):
             yield distance, float(angle)
 
 
 def draw_frame(ax: Axes, local: LocalMap) -> None:
-    """Degrees along the borders, a scale bar, and an arrow to the north."""
+    """Draw degrees along the borders, a scale bar, and an arrow to the north."""
     west, east, south, north = local.extent
     ax.set(xlim=(west, east), ylim=(south, north), aspect="equal")
     x, y = np.linspace(west, east, 50), np.linspace(south, north, 50)
@@ -158,12 +158,12 @@ def draw_scale(ax: Axes, local: LocalMap) -> None:
 
 
 def _degrees(value: float, names: str) -> str:
-    """Latitude or longitude with its hemisphere: `_degrees(-70.5, "EW")` is `70.5°W`."""
+    """Return latitude or longitude with its hemisphere: `_degrees(-70.5, "EW")` is `70.5°W`."""
     wrapped = (value + 180) % 360 - 180 if names == "EW" else value
     return f"{abs(round(wrapped, 6)):g}°{names[0] if wrapped >= 0 else names[1]}"
 
 
 def _round_length(length: float) -> float:
-    """The largest of 1, 2, 5, 10, 20, … that is not longer."""
+    """Return the largest of 1, 2, 5, 10, 20, … that is not longer."""
     decade = 10.0 ** floor(log10(length))
     return max(step * decade for step in (1, 2, 5) if step * decade <= length)

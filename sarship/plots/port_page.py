@@ -1,6 +1,4 @@
-"""A port on one date: the whole of it, and each pier as the radar saw it, as it looks empty, their ratio, and what was
-counted there.
-"""
+"""Page of a port on one date: the whole of it, and of each pier the image, reference, ratio and count."""
 
 from __future__ import annotations
 
@@ -35,16 +33,16 @@ if TYPE_CHECKING:
 __all__ = ["plot_port_page"]
 
 RATIO_DB: Final = 15.0
-"""Ratios are drawn from minus to plus this."""
+"""Range of ratios, from minus to plus this."""
 DIMMED_DB: Final = 12.0
-"""The radar's picture is so much darker beneath hits and vessels."""
+"""Amount that the image is darkened beneath hits and vessels."""
 HIT: Final = "#CC79A7"
 MAX_LABELS: Final = 30
-"""More vessels than this at one pier are drawn without their lengths, which nobody could read."""
+"""Maximum number of vessels whose lengths are written in a close-up; more could not be read."""
 MIN_M: Final = 500.0
-"""Shortest side of a close-up."""
+"""Minimum side of a close-up."""
 AROUND_M: Final = 120.0
-"""Room around a pier."""
+"""Margin around a pier."""
 WHOLE, CROP, ROW, GAP, HEAD, FOOT = 5.0, 2.2, 2.55, 0.08, 1.0, 1.75
 """Inches: the width of the whole port's map, the side of a close-up, from one row to the next, between close-ups, and
 what is left above and below."""
@@ -52,7 +50,7 @@ what is left above and below."""
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Date:
-    """What the close-ups share."""
+    """A date of a port, as all close-ups show it."""
 
     grid: LocalMap
     pictures: dict[str, tuple[NDArray[np.float64], tuple[float, float], str]]
@@ -72,7 +70,7 @@ def plot_port_page(
     expected: NDArray[np.floating] | None = None,
     is_simulated: bool = False,
 ) -> Figure:
-    """One date of a port: the whole of it, and close-ups of each pier, north up.
+    """Plot one date of a port: the whole of it, and close-ups of each pier, north up.
 
     Parameters
     ----------
@@ -86,10 +84,36 @@ def plot_port_page(
     vessels
         `schema.VESSELS`; those of this scene are drawn, each with its length in metres and its flag.
     expected
-        What the empty port would show that day in the first polarization, (y, x); None where the date was counted from
-        the single image, which the page then says.
+        (y, x) linear power of the empty-port reference on that date, in the first polarization; None if the date was
+        counted from the single image, which the page then says.
     is_simulated
-        Whether to mark the figure as SIMULATED.
+        True to mark the figure SIMULATED.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map, and a row of close-ups for each pier.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> import xarray as xr
+    >>> from shapely import LineString
+    >>> import sarship as ss
+    >>> from sarship.schema import VESSELS
+    >>> quay = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
+    >>> piers = gpd.GeoDataFrame(quay, geometry=[LineString([(35.80, 34.90), (35.81, 34.90)])], crs="EPSG:4326")
+    >>> port = ss.Port(name="Tartus", piers=piers)
+    >>> grid = ss.PortGrid.around(port.area)
+    >>> image = xr.DataArray(
+    ...     np.full((1, *grid.shape), 0.02),
+    ...     {"polarization": ["VV"], "y": grid.y, "x": grid.x, "time": np.datetime64("2024-12-03T15:42", "ns"),
+    ...      "scene": "S1A", "relative_orbit": 14},
+    ...     ("polarization", "y", "x"),
+    ...     attrs=grid.attrs,
+    ... )
+    >>> plot_port_page(image, port, ss.Hits.empty(), VESSELS.empty()).get_suptitle()
+    'Tartus, 2024-12-03 15:42 UTC, relative orbit 14'
     """
     date = _date(image, port, hits, vessels, expected)
     whole = _view(date.grid, map_of(port.piers.union_all()))
@@ -111,7 +135,7 @@ def plot_port_page(
                 figure.text(*spot, title, fontsize=8.5, color="#444444")
     _bar(figure, shown, (0.65, HEAD + tall + 0.5), f"sigma0 {image['polarization'].to_numpy()[0]} (dB)")
     if expected is not None and places:
-        _bar(figure, drawn["over empty"], (0.75 + WHOLE / 2, HEAD + tall + 0.5), "over the empty port (dB)")
+        _bar(figure, drawn["ratio"], (0.75 + WHOLE / 2, HEAD + tall + 0.5), "ratio to the reference (dB)")
     _title(figure, image, port, date, is_simulated=is_simulated, alone=expected is None)
     _legend(figure, (0.55 / size[0], 1 - (HEAD + tall + 1.0) / size[1]))
     if is_simulated:
@@ -126,8 +150,8 @@ def _date(
     radar = decibel(power)
     pictures = {"radar": (radar, limits, "grey")}
     if expected is not None:
-        pictures["empty (reference)"] = (decibel(expected), limits, "grey")
-        pictures["over empty"] = (decibel(power / expected), (-RATIO_DB, RATIO_DB), "RdBu_r")
+        pictures["reference"] = (decibel(expected), limits, "grey")
+        pictures["ratio"] = (decibel(power / expected), (-RATIO_DB, RATIO_DB), "RdBu_r")
     pictures["hits and vessels, m"] = (radar, (limits[0], limits[1] + DIMMED_DB), "grey")
     here = vessels[vessels["scene"].isin(str(image["scene"].item()).split())]
     spots = image["x"].to_numpy()[hits.pixel], image["y"].to_numpy()[hits.line]
@@ -135,7 +159,7 @@ def _date(
 
 
 def _axes(figure: Figure, place: tuple[float, float, float, float]) -> Axes:
-    """Axes from the left, from the top, of a width and height, all in inches."""
+    """Add axes by their distance from the left and the top, their width and height, in inches."""
     left, top, width, height = place
     across, down = figure.get_size_inches()
     return figure.add_axes((left / across, 1 - (top + height) / down, width / across, height / down))
@@ -154,7 +178,7 @@ def _whole(ax: Axes, date: _Date, local: LocalMap) -> AxesImage:
 def _close_up(
     figure: Figure, date: _Date, corner: tuple[float, float], name: str, shape: BaseGeometry
 ) -> dict[str, AxesImage]:
-    """One row: the pier in each picture, beneath its name and count."""
+    """Draw one row: the pier in each picture, beneath its name and count."""
     local = _around(date.grid, shape)
     mine = date.vessels[date.vessels["pier"] == name]
     left, top = corner
@@ -197,7 +221,7 @@ def _picture(ax: Axes, date: _Date, title: str, local: LocalMap) -> AxesImage:
 
 
 def _around(grid: LocalMap, shape: BaseGeometry) -> LocalMap:
-    """A square about a pier, moved where it would reach over the grid."""
+    """Return a square around a pier, moved if it would reach over the grid."""
     west, south, east, north = grid.plane.flatten_geometry(shape).bounds
     side = max(east - west + 2 * AROUND_M, north - south + 2 * AROUND_M, MIN_M)
     x, y = (west + east) / 2 - side / 2, (south + north) / 2 - side / 2
@@ -207,7 +231,7 @@ def _around(grid: LocalMap, shape: BaseGeometry) -> LocalMap:
 
 
 def _view(grid: LocalMap, place: LocalMap) -> LocalMap:
-    """The part of the grid's map that shows the place."""
+    """Return the part of the grid's map that shows the place."""
     west, east, south, north = place.extent
     corners = place.unproject(np.array([west, west, east, east]), np.array([south, north, south, north]))
     x, y = grid.plane.flatten(*corners)
@@ -228,7 +252,7 @@ def _inside(vessels: gpd.GeoDataFrame, local: LocalMap) -> gpd.GeoDataFrame:
 
 
 def _count(vessels: gpd.GeoDataFrame) -> str:
-    """A count, and its interval where it is not sure."""
+    """Return a count, with its interval if that is wider."""
     counted = vessels[are_counted(vessels)]
     low, high = int(vessels["n_low"].sum()), int(vessels["n_high"].sum())
     return f"{len(counted)}" + (f" ({low} to {high})" if (low, high) != (len(counted),) * 2 else "")

@@ -1,4 +1,4 @@
-"""A port file over the mean of some dates, so that its piers can be put right before anything is counted."""
+"""Preview of a port file: its piers over the mean of some dates, to be corrected before anything is counted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["plot_preview"]
 
 
 def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -> Figure:
-    """Piers with their waters, land and anchorages over the mean brightness of some dates, north up.
+    """Plot piers with their waters, land and anchorages over the mean brightness of some dates, north up.
 
     Parameters
     ----------
@@ -45,7 +45,30 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     port
         Piers, land and water.
     is_simulated
-        Whether to mark the figure as SIMULATED.
+        True to mark the figure SIMULATED.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map.
+
+    Examples
+    --------
+    >>> import geopandas as gpd
+    >>> import xarray as xr
+    >>> from shapely import LineString
+    >>> import sarship as ss
+    >>> quay = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
+    >>> piers = gpd.GeoDataFrame(quay, geometry=[LineString([(35.80, 34.90), (35.81, 34.90)])], crs="EPSG:4326")
+    >>> port = ss.Port(name="Tartus", piers=piers)
+    >>> grid = ss.PortGrid.around(port.area)
+    >>> stack = xr.Dataset(
+    ...     {"sigma0": (("time", "polarization", "y", "x"), np.full((1, 1, *grid.shape), 0.02))},
+    ...     {"time": pd.to_datetime(["2024-12-03"]), "polarization": ["VV"], "relative_orbit": ("time", [14])},
+    ...     attrs=grid.attrs,
+    ... )
+    >>> plot_preview(stack, port).axes[0].get_title(loc="left").splitlines()
+    ['Tartus: piers over the mean of 1 date', 'relative orbit 14']
     """
     local = map_of_grid(PortGrid.of(stack))
     polarization = str(stack["polarization"].to_numpy()[0])
@@ -56,7 +79,7 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     image = ax.imshow(decibel(power), extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
     colour_bar(figure, image, ax, f"mean sigma0 {polarization} (dB)")
     draw_land(ax, local, [port.land, port.exclude])
-    draw_reach(ax, local, list(port.waters().values()))
+    draw_reach(ax, local, list(port.pier_waters().values()))
     draw_piers(ax, local, port.piers)
     label_piers(ax, local, port.piers, VESSELS.empty(), is_counted=False)
     draw_frame(ax, local)

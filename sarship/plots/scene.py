@@ -1,4 +1,4 @@
-"""A quick look of a port in one scene: brightness, coast, piers, and vessels with their outlines."""
+"""Quick look of a port in one scene: brightness, coast, piers, and outlines of vessels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plot_scene(
     polarization: str | None = None,
     land: BaseGeometry | None = None,
 ) -> Figure:
-    """A port as the radar saw it, north up: brightness, coast, piers and vessels with their outlines.
+    """Plot a port as the radar saw it, north up: brightness, coast, piers and outlines of vessels.
 
     Parameters
     ----------
@@ -54,14 +54,36 @@ def plot_scene(
     vessels
         `schema.VESSELS`; those of this scene are drawn.
     polarization
-        What to draw; by default the product's first.
+        Polarization to draw; by default the product's first.
     land
         Outline to draw besides the port's own land.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A map.
 
     Raises
     ------
     ProductError
-        The polarization cannot be read.
+        If the polarization cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import geopandas as gpd
+    >>> from shapely import LineString
+    >>> import sarship as ss
+    >>> from sarship.schema import VESSELS
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path, _ = simulate_product(folder.name, ProductParams(shape=(64, 80)), n_vessels=1)
+    >>> quay = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
+    >>> piers = gpd.GeoDataFrame(quay, geometry=[LineString([(35.80, 34.90), (35.81, 34.90)])], crs="EPSG:4326")
+    >>> figure = plot_scene(ss.open_grd(path), ss.Port(name="Tartus", piers=piers), VESSELS.empty())
+    >>> figure.axes[0].get_title(loc="left").splitlines()
+    ['SIMULATED: Tartus, 2024-12-03 15:42 UTC', '0 vessels at piers, 0 elsewhere']
+    >>> folder.cleanup()
     """
     polarization = polarization or product.check_polarizations()[0]
     is_simulated = product.container.manifest.is_simulated

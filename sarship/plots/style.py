@@ -1,6 +1,6 @@
-"""What all figures share: colours, marks, titles, and how a figure becomes a file.
+"""Colours, marks and titles of all figures, and their PNG files.
 
-Figures are made as objects that no global state holds, so they need no display and may be drawn in any thread.
+Figures belong to no global state, so they need no display and may be drawn in any thread.
 """
 
 from __future__ import annotations
@@ -44,20 +44,40 @@ __all__ = [
 
 BLUE, GREY = "#0072B2", "#8a8a8a"
 LAND, PIER, VESSEL, ELSEWHERE, UNSEEN = "#F0E442", "#56B4E9", "#FF7A33", "#ffffff", "#33475b"
-"""After Okabe and Ito, whose colours colour-blind readers tell apart."""
+"""Colours after Okabe and Ito, which colour-blind readers tell apart."""
 TICKS: Final = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
 TICKS_AT_ZERO: Final = ["", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%H:%M", "%H:%M"]
 """Ticks in whole years, months, days, hours, minutes and seconds. Each is a date by itself: an axis that goes over New
 Year has no one year to write beside it."""
 DPI: Final = 110
 RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
-"""The same grey levels on every date, so that pictures can be compared."""
+"""Range of grey levels, the same on every date, so that pictures can be compared."""
 LAND_TEXT: Final = "#b8ae1a"
 """The colour of land, dark enough for a white page."""
 
 
 def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
-    """The figure as a PNG file that carries the given texts."""
+    """Return a figure as a PNG file that carries the given texts.
+
+    It is drawn with Agg, whatever backend matplotlib is told to use.
+
+    Parameters
+    ----------
+    figure
+        From one of this room's functions.
+    provenance
+        Texts by keyword, such as `Software` and `Comment`.
+
+    Returns
+    -------
+    bytes
+        The file.
+
+    Examples
+    --------
+    >>> picture_bytes(new_figure((1.0, 1.0)), {"Software": "sarship"})[1:4]
+    b'PNG'
+    """
     stream = io.BytesIO()
     # `savefig` would lay the figure out and draw it twice
     canvas: Any = FigureCanvasAgg(figure)
@@ -66,7 +86,7 @@ def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
 
 
 def colour_bar(figure: Figure, image: AxesImage, axes: Axes | list[Axes], label: str, *, shrink: float = 0.75) -> None:
-    """Put a bar of the image's colours beside some axes; its ends are pointed, as values go on beyond them."""
+    """Put a bar of the image's colours beside some axes; its ends are pointed, as values continue beyond them."""
     bar = figure.colorbar(image, ax=axes, shrink=shrink, pad=0.012, extend="both", aspect=40 * shrink)
     bar.set_label(label, fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -86,12 +106,12 @@ def watermark(figure: Figure) -> None:
 
 
 def titled(text: str, is_simulated: bool) -> str:
-    """Put SIMULATED before the title of what is."""
+    """Return a title, after SIMULATED if the scenes are."""
     return f"SIMULATED: {text}" if is_simulated and not text.startswith("SIMULATED") else text
 
 
 def shorten(text: str, width: int) -> str:
-    """Cut a text at a word, or where it has none at the width in letters."""
+    """Cut a text at a word, or at the width in letters if it has none."""
     return textwrap.shorten(text, width, placeholder="…") or text[:width]
 
 
@@ -109,11 +129,11 @@ def date_axis(ax: Axes, times: pd.DatetimeIndex, max_ticks: int) -> None:
 
 
 def decibel(power: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Linear power in decibel; nothing is minus infinity, and what is missing stays missing."""
+    """Return linear power in decibel; 0 is minus infinity, and missing stays missing."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(10 * np.log10(power), np.float64)
 
 
 def grey() -> Colormap:
-    """Grey levels for brightness, with a colour of its own for what was not imaged."""
+    """Return grey levels for brightness, with a colour of its own for cells that were not imaged."""
     return colormaps["gray"].with_extremes(bad=UNSEEN)

@@ -1,4 +1,4 @@
-"""Who lay where from when to when: arrivals and departures, a lane a vessel."""
+"""Visits of vessels to piers over time: arrivals and departures, a lane a vessel."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LANE_INCHES: Final = 0.13
 
 
 def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = "", is_simulated: bool = False) -> Figure:
-    """Every vessel's stay as a bar, in lanes, a band of lanes for each pier.
+    """Plot every vessel's visit as a bar in a lane, a band of lanes for each pier.
 
     A bar goes from the first to the last pass that showed the vessel. A triangle at its left end is an arrival: the
     pass before saw the pier without it. A bar at its right end is a departure, and the thin line beyond reaches to the
@@ -36,11 +36,30 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     visits
         `schema.VISITS`, from `find_visits`.
     counts
-        `schema.COUNTS` of the same tables: times, piers, and what was seen.
+        `schema.COUNTS` of the same tables, for the times, the piers and the passes that did not see one.
     title
-        Heading, e.g. the name of the port.
+        Heading, such as the name of the port.
     is_simulated
-        Whether to mark the figure as SIMULATED.
+        True to mark the figure SIMULATED.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One axes with all piers, the first on top.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import xarray as xr
+    >>> from sarship.schema import VISITS
+    >>> counts = xr.Dataset(
+    ...     {"n_vessels": (("time", "pier"), [[2.0, 0.0], [3.0, np.nan]])},
+    ...     {"time": pd.to_datetime(["2024-12-03", "2024-12-15"]), "pier": ["North quay", "Mole"]},
+    ... )
+    >>> figure = plot_visits(VISITS.empty(), counts)
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['North quay', 'Mole']
     """
     piers = [str(name) for name in counts["pier"].to_numpy()]
     stays = [_lanes(_stays(visits[visits["pier"] == name])) for name in piers]
@@ -49,11 +68,11 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     figure = new_figure((9.5, 1.8 + LANE_INCHES * base[0]))
     ax = figure.subplots()
     times = pd.DatetimeIndex(counts["time"].to_numpy())
-    for name, frame, floor in zip(piers, stays, base[1:], strict=True):
-        _draw(ax, frame.assign(lane=frame["lane"] + floor))
+    for name, frame, lowest in zip(piers, stays, base[1:], strict=True):
+        _draw(ax, frame.assign(lane=frame["lane"] + lowest))
         unseen = times[np.isnan(counts["n_vessels"].sel(pier=name).to_numpy().astype(float))]
-        ax.plot(unseen, np.full(len(unseen), floor), "x", color=GREY, ms=4)
-        ax.axhline(floor - 1, color="#cccccc", lw=0.8)
+        ax.plot(unseen, np.full(len(unseen), lowest), "x", color=GREY, ms=4)
+        ax.axhline(lowest - 1, color="#cccccc", lw=0.8)
     ax.set_ylim(-1, base[0] - 1)
     ax.set_yticks(base[1:] + (np.array(sizes) - 1) / 2, [shorten(name, 26) for name in piers])
     ax.tick_params(axis="y", length=0)
@@ -73,7 +92,7 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
 
 
 def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
-    """One row a visit: when it was first and last seen, when it was found gone, and its median length."""
+    """Return one row a visit: first and last time seen, time found gone, median length."""
     visits = visits.assign(time=visits["time"].dt.tz_localize(None))
     there = visits[visits["status"] != "left"].groupby("visit")
     gone = visits[visits["status"] == "left"].set_index("visit")["time"]
@@ -90,7 +109,7 @@ def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
 
 
 def _lanes(stays: pd.DataFrame) -> pd.DataFrame:
-    """The stays with the lowest lane that is free from their start to the pass that found them gone."""
+    """Return the stays with the lowest lane that is free from their start to the pass that found them gone."""
     start, until = stays["start"].to_numpy(), stays["gone"].fillna(stays["stop"]).to_numpy()
     lanes = np.zeros(len(stays), np.int64)
     for k in range(len(stays)):
