@@ -11,7 +11,9 @@ HEAVY = ["pandas", "xarray", "geopandas", "shapely", "pyproj", "rasterio", "matp
 
 
 def run(code, **environment):
-    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, **environment).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, **environment
+    ).stdout
 
 
 def test_detectors_need_numpy_scipy_and_numba_alone():
