@@ -55,7 +55,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     from sarship.detection import single_image as detection
     from sarship.port import polygons
     from sarship.sentinel1 import product as grd
-    from sarship.vessels import find as vessels
+    from sarship.vessels.find import find_vessels
 
     spent["import"] = time.perf_counter() - begin
 
@@ -88,7 +88,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     product = timed("open", grd.open_grd)(package)
     area = timed("mask", polygons.read_polygons)(land)
     hits = detection.detect(product, land=area)
-    found = timed("group", vessels.find_vessels)(hits, product)
+    found = timed("group", find_vessels)(hits, product)
     total = time.perf_counter() - begin
     spent["rest"] = total - sum(spent.values())
     found.to_parquet(table)

@@ -1,8 +1,8 @@
 """The detector on a graphics card: is it the CPU's, how fast is it, and how near the card's limits.
 
 `python -m benchmarks.gpu` needs a card, numpy, scipy, numba, numba-cuda and CuPy, and no more of sarship's own
-requirements than `sarship.cfar`. It compares hits and scores with the CPU's for every law and average, and with passes,
-times them, times what CuPy offers for the same work, each in its best form, and saves all of it in
+requirements than `sarship.cfar`. It compares hits and scores with the CPU's for every clutter model and average, and
+iterated, times them, times what CuPy offers for the same work, each in its best form, and saves all of it in
 `benchmarks/gpu.json`. The table between the markers of README.md is written from that file, and says so where there is
 none. `--readme` writes the table alone; `--small` checks equality on small images alone, and is what compute-sanitizer
 is given.
@@ -45,19 +45,19 @@ CLUTTER_MODELS: Final = get_args(ClutterModel)
 WAYS: Final[dict[str, dict[str, Any]]] = (
     {clutter_model: {"clutter_model": clutter_model} for clutter_model in CLUTTER_MODELS}
     | {average: {"average": average} for average in get_args(RingAverage) if average != "ca"}
-    | {"gamma, two passes": {"iterations": 2}, "lognormal, two passes": {"clutter_model": "lognormal", "iterations": 2}}
+    | {"gamma, iterated": {"iterations": 2}, "lognormal, iterated": {"clutter_model": "lognormal", "iterations": 2}}
 )
-"""Every law, every average, and passes with and without levels."""
+"""Every clutter model, every average, and iterations with and without levels."""
 
 Call = Callable[[], object]
 
 
 def make_image(lines: int, pixels: int, seed: int = 0) -> NDArray[np.uint16]:
-    """Sea of 4.4 looks whose level rises across it, bright land over its last tenth, a ship every 120 pixels."""
+    """Make a sea of ENL 4.4 whose level rises across it, bright land over its last tenth, a ship every 120 pixels."""
     rng = np.random.default_rng(seed)
     level = np.linspace(1, 3, pixels, dtype=np.float32) * 1e4
     level[int(pixels * 0.9) :] = 4e8
-    # lines of speckle are drawn once for many, moved and turned: a whole image of it takes minutes to draw
+    # lines of random speckle serve many times, moved and turned: a whole image of it takes minutes
     tile = rng.standard_gamma(ENL, (min(1021, lines), pixels), dtype=np.float32) / np.float32(ENL)
     image = np.empty((lines, pixels), np.uint16)
     for start in range(0, lines, len(tile)):
@@ -69,7 +69,7 @@ def make_image(lines: int, pixels: int, seed: int = 0) -> NDArray[np.uint16]:
 
 
 def params_of(way: str, scale: int = 1) -> CfarParams:
-    """Ring 10/20 times `scale`."""
+    """Return parameters with 10 guard and 10 training cells on each side, times `scale`."""
     return CfarParams(
         pfa=PFA, guard=GUARD * scale, training=(OUTER - GUARD) * scale, enl=ENL, max_hits=100_000_000, **WAYS[way]
     )
@@ -78,7 +78,7 @@ def params_of(way: str, scale: int = 1) -> CfarParams:
 def differences(
     image: Any, there: Any, params: CfarParams, valid: Any = None, valid_there: Any = None
 ) -> dict[str, int]:
-    """How many hits there are, how many only one of the two has, and how many are not the same.
+    """Count the hits, those that only one of the two has, and those that are not the same.
 
     The same are values and scores in every bit, and clutter to 1e-12. Sums of floats that are taken in another order,
     of sides and of squares, may change the last bit of a score.

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.sentinel1.geolocation import geoid_height_m
+from sarship.geo.earth import geoid_height_m
 
 N_LATITUDE, N_LONGITUDE = 721, 1440
 

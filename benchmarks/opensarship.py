@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
-    from sarship.vessels.image import SearchedImage
+    from sarship.vessels.find import SearchedImage
 
 DATA: Final = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data")) / "opensarship"
 SPACING_M: Final = 10.0

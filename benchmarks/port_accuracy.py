@@ -137,7 +137,7 @@ class Case:
     @property
     def alongside(self) -> BaseGeometry:
         """Waters of the piers."""
-        waters = self.port.waters()
+        waters = self.port.pier_waters()
         return shapely.union_all([waters[name] for name in self.piers])
 
 

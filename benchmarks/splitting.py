@@ -1,12 +1,12 @@
-"""Fit the law that says whether a group of hits is several vessels (`sarship/splitting.py`), on real vessels.
+"""Fit the model that says if a group of hits is several vessels (`sarship/vessels/splitting.py`), on real vessels.
 
 `python -m benchmarks.splitting` lays the vessels of OpenSARShip out anew: their own pixels, sea taken away, added to
 speckle, alone, bow to stern with gaps of 5 to 60 m, or rafted two and three abreast; seven times in ten lays a quay
 along the first of them and searches over what lies beneath, else in open water by a ring; and follows each group of
 hits through the splits that tell its true vessels apart. It prints how often a group is told right in five folds
-grouped by MMSI, by a law fitted on the other folds and by the law that ships (which has seen the vessels of every fold,
-so its lines are not held out), and the law fitted on all of them. Draws are seeded, so two runs print the same; other
-draws move the coefficients, so judge a new law by the held-out lines. The chips are looked for in
+grouped by MMSI, by a model fitted on the other folds and by the model that ships (which has seen the vessels of every
+fold, so its lines are not held out), and the model fitted on all of them. Random numbers are seeded, so two runs print
+the same; another seed moves the coefficients, so judge a new model by the held-out lines. The chips are looked for in
 `$SARSHIP_DATA/opensarship`.
 """
 
@@ -40,13 +40,13 @@ KINDS: Final = {"one": 0.3, "bow 2": 0.2, "bow 3": 0.1, "bow 4": 0.1, "raft 2": 
 GAPS: Final = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 """Between bow and stern, pixels."""
 SMOOTH: Final = 1e-4
-"""Price of the square of a coefficient, of traits scaled to one."""
+"""Price of the square of a coefficient, of features scaled to one."""
 DEEPEST: Final = 4
 """Splits of splits that are followed."""
 AT_QUAYS: Final = 0.7
 """Part of the scenes that lie at a quay and are searched over what is beneath; the others lie in open water."""
 OVER_DB: Final = 7.5
-"""By how much hits must exceed what lies beneath: the gamma law's threshold at 1e-6 and 4.4 looks is 7.0."""
+"""By how much hits must exceed what lies beneath: the gamma model's threshold at 1e-6 and an ENL of 4.4 is 7.0."""
 RESOLUTION_M: Final = 21.0
 BLUR: Final = 0.85
 """Deviation of the blur of that resolution, pixels."""
@@ -104,7 +104,7 @@ def ships() -> list[Ship]:
 
 
 def speckle(shape: tuple[int, int], rng: np.random.Generator) -> Reals:
-    """Power of mean one, of about 4.4 looks, correlated as GRD products are."""
+    """Power of mean one and ENL about 4.4, correlated as GRD products are."""
     total = np.zeros(shape)
     for _ in range(6):
         field = [ndimage.gaussian_filter(rng.normal(size=shape), 0.75) for _ in range(2)]
@@ -139,7 +139,7 @@ def _add(power: Reals, ship: Ship, spot: Reals) -> None:
 class Case:
     """A group of hits, or a part of one."""
 
-    traits: Reals
+    features: Reals
     kind: int
     """0 for one vessel; else which pair of boxes tells its vessels apart best."""
     is_whole: bool
@@ -254,10 +254,15 @@ def _group_of(outline: Reals, places: HitPlaces) -> int:
 
 def _follow(part: splitting.Part, outlines: list[Reals], depth: int) -> Iterator[Case]:
     """The case of a part with so many true vessels, and of its halves where a pair of boxes tells them apart."""
-    if not outlines or part.box[3] < splitting.SHORTEST or part.where.size < splitting.FEWEST or depth > DEEPEST:
+    if (
+        not outlines
+        or part.box[3] < splitting.MIN_LENGTH_TO_SPLIT
+        or part.where.size < splitting.MIN_HITS_TO_SPLIT
+        or depth > DEEPEST
+    ):
         return
     pairs = splitting.pairs_of(part)
-    traits = splitting.traits(part.box, part.gain, pairs)
+    features = splitting.features(part.box, part.gain, pairs)
     best: tuple[float, int, list[splitting.Part], list[int]] | None = None
     for kind, pair in enumerate(pairs, 1):
         halves = splitting.halves_of(part, pair.boxes) if len(outlines) > 1 else []
@@ -270,7 +275,7 @@ def _follow(part: splitting.Part, outlines: list[Reals], depth: int) -> Iterator
         if len(set(side)) == 2 and (best is None or halves[1].gain > best[0]):
             best = halves[1].gain, kind, halves, side
     if len(outlines) == 1 or best is not None:  # vessels that no pair tells apart teach nothing
-        yield Case(traits, best[1] if best else 0, part.is_whole)
+        yield Case(features, best[1] if best else 0, part.is_whole)
     if best:
         for k, half in enumerate(best[2]):
             mine = [outline for outline, side in zip(outlines, best[3], strict=True) if side == k]
@@ -278,8 +283,8 @@ def _follow(part: splitting.Part, outlines: list[Reals], depth: int) -> Iterator
 
 
 def fit(known: Sequence[Case]) -> Reals:
-    """Coefficients of the logistic law of three kinds against one vessel, (3, n_traits)."""
-    table = np.array([case.traits for case in known])
+    """Coefficients of the logistic model of three kinds against one vessel, (3, n_features)."""
+    table = np.array([case.features for case in known])
     kind = np.array([case.kind for case in known])
     middle, scale = table.mean(axis=0), table.std(axis=0)
     middle[0], scale[0] = 0.0, 1.0
@@ -287,33 +292,33 @@ def fit(known: Sequence[Case]) -> Reals:
     true = np.eye(4)[kind]
 
     def cost(vector: Reals) -> tuple[float, Reals]:
-        law = vector.reshape(-1, 3)
-        odds = np.column_stack([np.zeros(len(table)), table @ law])
+        model = vector.reshape(-1, 3)
+        odds = np.column_stack([np.zeros(len(table)), table @ model])
         odds -= odds.max(axis=1, keepdims=True)
         chance = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
         slope = table.T @ (chance - true)[:, 1:] / len(table)
-        price = np.vstack([np.zeros((1, 3)), law[1:]])
+        price = np.vstack([np.zeros((1, 3)), model[1:]])
         worth = np.log((chance * true).sum(axis=1) + 1e-12).mean()
         return -worth + SMOOTH * (price**2).sum(), (slope + 2 * SMOOTH * price).ravel()
 
     start = np.zeros(table.shape[1] * 3)
-    law = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 3_000}).x.reshape(-1, 3)
-    law /= scale[:, None]
-    law[0] -= middle[1:] @ law[1:]
-    return np.asarray(law.T)
+    model = minimize(cost, start, jac=True, method="L-BFGS-B", options={"maxiter": 3_000}).x.reshape(-1, 3)
+    model /= scale[:, None]
+    model[0] -= middle[1:] @ model[1:]
+    return np.asarray(model.T)
 
 
-def laws(known: Sequence[Case]) -> Reals:
-    """The law of whole groups and that of parts, (2, 3, n_traits), as `splitting.LAW` is."""
+def fit_both(known: Sequence[Case]) -> Reals:
+    """The models of whole groups and of parts, (2, 3, n_features), as `splitting.COEFFICIENTS` is."""
     return np.array([fit([case for case in known if case.is_whole == is_whole]) for is_whole in (True, False)])
 
 
-def told(known: Sequence[Case], law: Reals) -> str:
+def told(known: Sequence[Case], model: Reals) -> str:
     """How often one vessel is told to be one, and several to be several."""
     parts = []
-    for name, is_whole, own in (("groups", True, law[0]), ("parts", False, law[1])):
+    for name, is_whole, own in (("groups", True, model[0]), ("parts", False, model[1])):
         mine = [case for case in known if case.is_whole == is_whole]
-        odds = np.exp(np.clip(np.array([own @ case.traits for case in mine]), -50, 50)).sum(axis=1)
+        odds = np.exp(np.clip(np.array([own @ case.features for case in mine]), -50, 50)).sum(axis=1)
         several = np.array([case.kind > 0 for case in mine])
         right = [f"{(odds[several == kind] > 1).mean():.0%} of {(several == kind).sum()}" for kind in (False, True)]
         parts.append(f"{name}: one cut {right[0]}, several cut {right[1]}")
@@ -321,9 +326,9 @@ def told(known: Sequence[Case], law: Reals) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is held out, and the law."""
+    """Print the held-out results, and the coefficients."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--scenes", type=int, default=3_000, help="scenes that a law is fitted to")
+    parser.add_argument("--scenes", type=int, default=3_000, help="scenes that a model is fitted to")
     parser.add_argument("--folds", type=int, default=N_FOLDS, help="folds that are held out; 0 to fit only")
     options = parser.parse_args(arguments)
     if not DATA.is_dir():
@@ -334,11 +339,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     order = np.random.default_rng(0).permutation(len(names)) % N_FOLDS
     for k in range(min(options.folds, N_FOLDS)):
         out = {name for name, fold in zip(names, order, strict=True) if fold == k}
-        law = laws(cases([ship for ship in fleet if ship.mmsi not in out], options.scenes, k))
+        model = fit_both(cases([ship for ship in fleet if ship.mmsi not in out], options.scenes, k))
         unseen = cases([ship for ship in fleet if ship.mmsi in out], options.scenes // 4, 100 + k)
-        print(f"fold {k}, shipped (not held out): {told(unseen, splitting.LAW)}")
-        print(f"fold {k}, refitted (held out): {told(unseen, law)}", flush=True)
-    print("LAW", np.array2string(laws(cases(fleet, options.scenes, 1_000)), precision=4, suppress_small=True))
+        print(f"fold {k}, shipped (not held out): {told(unseen, splitting.COEFFICIENTS)}")
+        print(f"fold {k}, refitted (held out): {told(unseen, model)}", flush=True)
+    print(
+        "COEFFICIENTS", np.array2string(fit_both(cases(fleet, options.scenes, 1_000)), precision=4, suppress_small=True)
+    )
     return 0
 
 

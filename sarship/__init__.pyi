@@ -13,8 +13,8 @@ from sarship.model import Hits as Hits
 from sarship.model import Scene as Scene
 from sarship.model import Window as Window
 from sarship.pipeline.pictures import write_pictures as write_pictures
+from sarship.pipeline.result_files import read_results as read_results
 from sarship.pipeline.results import Results as Results
-from sarship.pipeline.results import read_results as read_results
 from sarship.pipeline.surveys import survey as survey
 from sarship.port.grid import PortGrid as PortGrid
 from sarship.port.grid import to_port_grid as to_port_grid

@@ -60,9 +60,11 @@ def make_folder(folder: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(f"{folder}: a file is in the way of this folder; move it or choose another folder") from error
+        message = f"{folder}: a file is in the way of this folder; move it or choose another folder"
+        raise OutputError(message, path=folder) from error
     except OSError as error:
-        raise OutputError(f"{folder}: cannot make this folder ({reason(error)}); choose another one") from error
+        message = f"{folder}: cannot make this folder ({reason(error)}); choose another one"
+        raise OutputError(message, path=folder) from error
     write_file(folder / ".sarship-probe", b"sarship").unlink(missing_ok=True)  # another process may have removed it
     for path in folder.iterdir():
         with suppress(OSError):
@@ -154,7 +156,7 @@ def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Pa
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"{path}: cannot write this {kind} ({reason(error)}); {remedy}") from error
+        raise OutputError(f"{path}: cannot write this {kind} ({reason(error)}); {remedy}", path=path) from error
     finally:
         _remove(part)
 

@@ -63,8 +63,9 @@ def test_full_disk_leaves_the_old_folder(tmp_path):
 
 def test_a_file_in_the_place_of_a_folder_stays(tmp_path):
     (tmp_path / "a").write_text("mine")
-    with pytest.raises(OutputError, match="Not a directory"), atomic_folder(tmp_path / "a"):
+    with pytest.raises(OutputError, match="Not a directory") as caught, atomic_folder(tmp_path / "a"):
         pass
+    assert caught.value.path == str(tmp_path / "a")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 

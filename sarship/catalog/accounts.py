@@ -1,4 +1,4 @@
-"""The accounts that providers ask for: what `sarship login` stores and where else it is looked for."""
+"""The accounts that providers ask for: the fields that `sarship login` stores, and the other places they may be in."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ ACCOUNTS: Final[dict[str, Account]] = {
             provider="asf",
             variables={"user": "EARTHDATA_USERNAME", "password": "EARTHDATA_PASSWORD"},
             machine="urs.earthdata.nasa.gov",
+            bearer="EARTHDATA_TOKEN",
         ),
         Account(provider="earth-search", variables={"key": "AWS_ACCESS_KEY_ID", "secret": "AWS_SECRET_ACCESS_KEY"}),
         Account(provider="dhus", variables={"user": "DHUS_USER", "password": "DHUS_PASSWORD"}),
     )
 }
-"""Name, as in `sarship login NAME` → account. Two of one provider where it has keys of its own for another door."""
+"""Name, as in `sarship login NAME` → account. Two of one provider that has keys of their own for windows."""

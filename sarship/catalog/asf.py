@@ -5,7 +5,7 @@ Questions go through asf_search; files do not, for its downloader neither resume
 
 from __future__ import annotations
 
-import base64
+import os
 import threading
 import warnings
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,10 @@ import requests
 import shapely
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.catalog.credentials import find_credentials
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of, collect, make_scene, query_area, query_of
 from sarship.catalog.session import Pages, hold_to, import_extra, is_own, no_list, no_reply, one_sentence
-from sarship.catalog.tokens import ask_json, shared_tokens
+from sarship.catalog.tokens import ask_json, login_header, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
@@ -44,7 +43,7 @@ _COLLECTIONS: Final = [
 ]
 _HOSTS: Final = ".asf.alaska.edu"
 _STORES: Final = frozenset({".cloudfront.net", ".amazonaws.com", "urs.earthdata.nasa.gov"})
-"""Hosts that its own redirect to: stores with the leave in the address, and the page that wants a log-in."""
+"""Hosts that its own redirect to: stores with a signature in the address, and the login page."""
 _TOKEN_LIFE_S: Final = 43_200.0
 """Tokens last two months; after half a day one is asked for again."""
 _REPORTS: Final = threading.Lock()
@@ -52,7 +51,7 @@ _REPORTS: Final = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AsfCatalog:
-    """The plain GRD products."""
+    """The plain GRD products of the Alaska Satellite Facility, as zips."""
 
     address: str = "https://cmr.earthdata.nasa.gov"
     """Of NASA's catalogue, which asf_search asks."""
@@ -62,31 +61,31 @@ class AsfCatalog:
     n_parallel: ClassVar[int] = 4
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time. Needs no account.
+        """Return the scenes that meet a query, each acquisition once, by time. Needs no account.
 
         Warns
         -----
         ProductWarning
-            For each answer that makes no sense; the others are kept.
+            For each answer that makes no sense; the others are taken.
 
         Raises
         ------
         CatalogError
-            If the service cannot be reached, refuses, or answers nonsense, or asf_search is not there.
+            If the service cannot be reached, refuses, or answers nonsense, or asf_search is not installed.
         """
         yield from collect(self._ask(query), self._scene, query, public_url(self.address))
 
     def open(self, scene: Scene) -> GrdProduct:
-        """Refused with a `CatalogError`: nothing can be read out of a zip in place."""
+        """Raise `CatalogError`: nothing can be read out of a zip in place."""
         raise CatalogError(
             f"asf gives whole products only: fetch {scene.id} first, or take planetary, which has windows"
         )
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The whole product as a zip: resumed, verified, complete under its name."""
+        """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url = asset_of(scene, "zip")
         if not is_own(url, _HOSTS, self.address):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
         named = (found for found in self._ask(query_of(scene.id)) if found["url"] == url)
         known: Mapping[str, Any] = next(named, {})
         return fetch_zip(
@@ -103,20 +102,18 @@ class AsfCatalog:
         )
 
     def _scene(self, found: Mapping[str, Any]) -> Scene | None:
-        source, name = public_url(self.address), str(found["sceneName"])
-        if not is_own(str(found["url"]), _HOSTS, self.address):
-            raise CatalogError(f"{source} says of {name} no place where its files are")
+        url = str(found["url"])
         return make_scene(
-            name,
+            str(found["sceneName"]),
             found["geometry"],
-            source=source,
+            source=public_url(self.address),
             start=found["startTime"],
             stop=found["stopTime"],
             relative_orbit=found["pathNumber"],
             orbit_pass=found["flightDirection"],
             processed=found["processed"],
             polarizations=str(found["polarization"]).split("+"),
-            assets={"zip": public_url(str(found["url"]))},
+            assets={"zip": public_url(url)} if is_own(url, _HOSTS, self.address) else {},
         )
 
     def _ask(self, query: SceneQuery) -> list[dict[str, Any]]:
@@ -140,7 +137,7 @@ class AsfCatalog:
 
 
 def _plain(product: Any) -> dict[str, Any]:
-    """The properties of a product, and two that asf_search leaves aside."""
+    """Properties of a product, and two that asf_search leaves out."""
     listed = product.umm.get("AdditionalAttributes") or ()
     processed = [value for one in listed if one.get("Name") == "PROCESSING_DATE" for value in one.get("Values", ())]
     return {**product.properties, "geometry": product.geometry, "processed": processed[0] if processed else None}
@@ -148,9 +145,9 @@ def _plain(product: Any) -> dict[str, Any]:
 
 @contextmanager
 def _no_reports(library: ModuleType) -> Iterator[None]:
-    """asf_search sends what was asked to its makers when an answer is incomplete; it is not ours to send.
+    """Switch off the reports that asf_search sends to its makers when an answer is incomplete: queries are private.
 
-    Nor is it our caller's to hear how it uses its own libraries.
+    Its deprecation warnings are no concern of our caller either.
     """
     with _REPORTS, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -163,7 +160,7 @@ def _no_reports(library: ModuleType) -> Iterator[None]:
 
 
 def _session(library: ModuleType, address: str) -> requests.Session:
-    """A session for asf_search that speaks to one host and believes only lists of products."""
+    """Session for asf_search that speaks to one host and believes only lists of products."""
     source = public_url(address)
     seen = Pages(source)
 
@@ -190,7 +187,7 @@ def _session(library: ModuleType, address: str) -> requests.Session:
 
 def _ask_token(identity: str) -> tuple[object, object]:
     account = ACCOUNTS["asf"]
-    known = find_credentials(account)
-    both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
-    header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
-    return ask_json(identity, account, headers=header, form={}).get("access_token"), _TOKEN_LIFE_S
+    if token := os.environ.get(account.bearer):
+        return token, _TOKEN_LIFE_S
+    answer = ask_json(identity, account, headers=login_header(account), form={})
+    return answer.get("access_token"), _TOKEN_LIFE_S

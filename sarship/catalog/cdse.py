@@ -39,7 +39,7 @@ _CLIENT: Final = "cdse-public"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CdseCatalog:
-    """The collection `sentinel-1-grd`."""
+    """The collection `sentinel-1-grd` of the Copernicus Data Space."""
 
     address: str = "https://stac.dataspace.copernicus.eu/v1"
     """Of the STAC API."""
@@ -54,21 +54,21 @@ class CdseCatalog:
     """As many connections as the service allows an account."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`. Needs no account."""
+        """Return the scenes that meet a query, each acquisition once, by time. Needs no account."""
         yield from search_stac(self.address, _COLLECTION, query, self._assets)
 
     def open(self, scene: Scene) -> GrdProduct:
-        """A scene to read windows of, with S3 keys. Its XML is fetched once and kept on disk; windows as well."""
+        """Open a scene to read windows of it, with S3 keys. XML and windows stay on disk, and are fetched once."""
         store = Store(account="cdse-s3", region="default", endpoint=self.store)
         files = S3Files(asset_of(scene, "product", "s3://eodata/"), store)
         return open_grd(open_remote(files, scene.id, cache_folder() / "cdse"))
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The whole product as a zip: resumed, verified, complete under its name."""
+        """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url = scene.assets.get("zip", "")
         found = _PRODUCT.search(url)
         if found is None:
-            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search it there")
+            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search for it here first")
         known = ask_json(f"{self.odata}/Products({found[1]})")
         if known.get("Online") is False:
             raise DownloadError(
@@ -93,7 +93,7 @@ class CdseCatalog:
         hrefs = [str(asset.get("href", "")) for asset in (item.get("assets") or {}).values()]
         folders = {found[1] for href in hrefs if (found := _FOLDER.match(href))}
         if len(folders) != 1:
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
+            return {}
         zips = [public_url(href) for href in hrefs if _PRODUCT.search(href) and is_own(href, _HOSTS, self.odata)]
         return {"product": folders.pop(), **({"zip": zips[0]} if zips else {})}
 

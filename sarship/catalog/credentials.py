@@ -37,7 +37,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value, for the call that sends it."""
+        """Return the value, for the call that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -55,18 +55,20 @@ class Secret:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Account:
-    """What a provider wants to know, and where it may be found."""
+    """Fields of a provider's account, and the places where they may be found."""
 
     provider: str
     """Name of the provider, as in `sarship login PROVIDER`."""
     variables: Mapping[str, str]
     """Field → environment variable, e.g. `{"user": "CDSE_USER", "password": "CDSE_PASSWORD"}`."""
     machine: str = ""
-    """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty where there is none."""
+    """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty if there is none."""
+    bearer: str = ""
+    """Environment variable that may hold a token of the account instead; empty if there is none."""
 
 
 def credentials_file() -> Path:
-    """The file that `store_credentials` writes, in the user's folder for configuration."""
+    """Return the file that `store_credentials` writes, in the user's folder for configuration."""
     if sys.platform == "win32":
         home = os.environ.get("APPDATA") or str(Path.home() / "AppData" / "Roaming")
     else:
@@ -75,16 +77,17 @@ def credentials_file() -> Path:
 
 
 def find_credentials(account: Account) -> dict[str, Secret]:
-    """The credentials of an account: all fields from one place, never mixed.
+    """Return the credentials of an account: all fields from one place, never mixed.
 
     Returns
     -------
-    Field → value, for every field of `account.variables`.
+    dict
+        Field → value, for every field of `account.variables`.
 
     Raises
     ------
     CredentialError
-        They are nowhere to be found, only some variables are set, or a file of them can be read by others.
+        If they are nowhere to be found, only some variables are set, or a file of them can be read by others.
     """
     found = {field: os.environ.get(name, "") for field, name in account.variables.items()}
     missing = [name for field, name in account.variables.items() if not found[field]]
@@ -110,19 +113,20 @@ def store_credentials(provider: str, values: Mapping[str, Secret]) -> Path:
 
     Returns
     -------
-    The file.
+    Path
+        The file.
 
     Raises
     ------
     CredentialError
-        The file cannot be written, or is damaged.
+        If the file cannot be written, or is damaged.
     """
     path = credentials_file()
     return _write(path, _read(path) | {provider: {field: value.reveal() for field, value in values.items()}})
 
 
 def forget_credentials(provider: str) -> bool:
-    """Remove the stored credentials of a provider; returns whether there were any."""
+    """Remove the stored credentials of a provider; return True if there were any."""
     path = credentials_file()
     stored = _read(path)
     if provider not in stored:

@@ -5,7 +5,6 @@ Copernicus closed its own hub, sentinelsat's default, in 2023, so the address ha
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -22,7 +21,7 @@ from sarship.catalog.credentials import Account, find_credentials
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of, collect, make_scene, query_area
 from sarship.catalog.session import Pages, hold_to, import_extra, no_list, no_reply, one_sentence
-from sarship.catalog.tokens import ask_json, refused
+from sarship.catalog.tokens import ask_json, login_header, refused
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
@@ -48,34 +47,32 @@ class DhusCatalog:
     """As many downloads as most hubs allow an account."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time. Hubs want an account even for that.
+        """Return the scenes that meet a query, each acquisition once, by time. Hubs want an account even for that.
 
         Warns
         -----
         ProductWarning
-            For each answer that makes no sense; the others are kept.
+            For each answer that makes no sense; the others are taken.
 
         Raises
         ------
         CatalogError
-            If the hub cannot be reached, refuses, or answers nonsense, or sentinelsat is not there.
+            If the hub cannot be reached, refuses, or answers nonsense, or sentinelsat is not installed.
         CredentialError
             If there is no account, or the hub refuses it.
         """
         yield from collect(self._ask(query).items(), self._scene, query, public_url(self.address))
 
     def open(self, scene: Scene) -> GrdProduct:
-        """Refused with a `CatalogError`: nothing can be read out of a zip in place."""
+        """Raise `CatalogError`: nothing can be read out of a zip in place."""
         raise CatalogError(f"a hub gives whole products only: fetch {scene.id} first, or take planetary for windows")
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The whole product as a zip: resumed, verified, complete under its name."""
+        """Fetch the whole product as a zip: resumed, verified, complete under its name."""
         url, account = asset_of(scene, "zip", self.address), self._account
         if not _UUID.search(url):
-            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
-        known = find_credentials(account)
-        both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
-        header = {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
+            raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
+        header = login_header(account)
         told = ask_json(f"{url.removesuffix('/$value')}?$format=json", account, headers=header).get("d") or {}
         return fetch_zip(
             scene.id,
@@ -96,7 +93,7 @@ class DhusCatalog:
         number, found = entry
         source, url = public_url(self.address), f"{self.address}/odata/v1/Products('{number}')/$value"
         if not _UUID.search(url):
-            raise CatalogError(f"{source} gives {found.get('title')} the number {number!r}, which is none")
+            raise CatalogError(f"{source} gives {found.get('title')} the number {number!r}, which is no UUID")
         return make_scene(
             str(found.get("title")),
             found.get("footprint"),

@@ -13,7 +13,6 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.s3 import S3Files, Store
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.stac import manifest_address, search_stac
-from sarship.download.addresses import public_url
 from sarship.download.request import Progress
 from sarship.errors import CatalogError
 from sarship.model import Scene
@@ -34,7 +33,7 @@ def _says_pays() -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EarthSearchCatalog:
-    """The collection `sentinel-1-grd`."""
+    """The collection `sentinel-1-grd` of Earth Search."""
 
     address: str = "https://earth-search.aws.element84.com/v1"
     """Of the STAC API."""
@@ -46,11 +45,11 @@ class EarthSearchCatalog:
     n_parallel: ClassVar[int] = 4
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`. Costs nothing."""
+        """Return the scenes that meet a query, each acquisition once, by time; raises `CatalogError`. Costs nothing."""
         yield from search_stac(self.address, _COLLECTION, query, self._assets)
 
     def open(self, scene: Scene) -> GrdProduct:
-        """A scene to read windows of; raises `CatalogError` unless the reader has agreed to pay."""
+        """Open a scene to read windows of it; raises `CatalogError` unless the reader has agreed to pay."""
         place = asset_of(scene, "product", "s3://sentinel-s1-l1c/")
         if not self.requester_pays:
             raise CatalogError(
@@ -63,13 +62,11 @@ class EarthSearchCatalog:
         return open_grd(open_remote(S3Files(place, store), scene.id, cache_folder() / "earth-search"))
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """Refused with a `CatalogError`: a whole product is a gigabyte to pay for that others give for nothing."""
+        """Raise `CatalogError`: a whole product is a gigabyte to pay for that others give for nothing."""
         raise CatalogError(
             f"earth-search gives no whole products, so {scene.id} was not fetched; take planetary, cdse or asf"
         )
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         found = _MANIFEST.fullmatch(manifest_address(item))
-        if found is None:
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
-        return {"product": found[1]}
+        return {"product": found[1]} if found else {}

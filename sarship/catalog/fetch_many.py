@@ -1,4 +1,4 @@
-"""Several whole products at once, as many as their provider allows, each with its own fate."""
+"""Whole products fetched side by side, as many as their provider allows; one that fails stops no other."""
 
 from __future__ import annotations
 
@@ -19,13 +19,23 @@ __all__ = ["Fetched", "fetch_scenes"]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one scene."""
+    """Outcome for one scene of `fetch_scenes`.
+
+    Examples
+    --------
+    >>> from shapely import box
+    >>> from sarship.catalog.scenes import make_scene
+    >>> name = "S1A_IW_GRDH_1SDV_20241203T154211_20241203T154236_056821_06D21F_1A2B"
+    >>> scene = make_scene(name, box(34, 34, 37, 36), source="example", orbit_pass="ascending")
+    >>> Fetched(scene, None, "there is no such file").message
+    'there is no such file'
+    """
 
     scene: Scene
     path: Path | None
-    """The product; None where it could not be fetched."""
+    """The product; None if it could not be fetched."""
     message: str = ""
-    """Why it could not."""
+    """Reason why it could not; empty if it could."""
 
 
 def fetch_scenes(
@@ -38,29 +48,40 @@ def fetch_scenes(
 ) -> list[Fetched]:
     """Fetch scenes whole. One that fails does not keep the others from coming, but a full disk or a refusal does.
 
-    Whatever ends it, the next call goes on from what has arrived.
+    Whatever ends it, the next call goes on from the bytes that have arrived.
 
     Parameters
     ----------
     catalog
-        Where they come from.
+        Catalogue that found the scenes.
     scenes
-        Which.
+        The scenes.
     folder
-        Where the products are put; made if need be.
+        Folder that the products are put in; made if need be.
     progress
-        Called with the bytes that are there and a guess at those in all, from several threads, one at a time.
+        Called with the bytes on disk and an estimate of those in all, from several threads, one at a time.
     done
-        Called for each scene that is through with.
+        Called with the outcome of each scene as soon as it is known.
 
     Returns
     -------
-    What became of each, in the order of the scenes.
+    list of Fetched
+        The outcomes, in the order of the scenes.
 
     Raises
     ------
     OutputError, CredentialError
-        The folder cannot be written to, or the account is refused.
+        If the folder cannot be written to, or the account is refused.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from shapely import box
+    >>> from sarship.catalog import SceneQuery, open_catalog
+    >>> catalog = open_catalog("local", tempfile.mkdtemp())
+    >>> query = SceneQuery(area=box(35.8, 34.8, 35.9, 34.9), start="2024-12-01", end="2024-12-31")
+    >>> fetch_scenes(catalog, catalog.search(query), "products")
+    []
     """
     wanted, folder = list(scenes), Path(folder)
     total = TotalProgress([None] * len(wanted), progress, guesses=True)

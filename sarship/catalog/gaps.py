@@ -109,22 +109,24 @@ def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Sce
     known = [scene for scene in other if matches(scene, query)]
     found = group_passes(scene for scene in scenes if matches(scene, query))
     seconds = group_passes(known)
-    tracks: list[Scene] = []  # the latest scene of each, if the catalogue has one
+    tracks: list[Scene] = []  # the latest scene of each, from the second catalogue where the first has none
     for group in reversed([*seconds, *found]):
         if not any(_repeats(group[0], other) for other in tracks):
             tracks.append(group[0])
-    missing = [
-        MissingPass(
-            platform=track.platform,
-            relative_orbit=track.relative_orbit,
-            orbit_pass=track.orbit_pass,
-            time=time,
-            elsewhere=_at(time, track.platform, seconds),
-        )
-        for track in tracks
-        for time in _expected(track, query)
-        if not _at(time, track.platform, found)
-    ]
+    missing: list[MissingPass] = []
+    for track in tracks:
+        here, there = ([one for one in passes if _repeats(one[0], track)] for passes in (found, seconds))
+        missing += [
+            MissingPass(
+                platform=track.platform,
+                relative_orbit=track.relative_orbit,
+                orbit_pass=track.orbit_pass,
+                time=time,
+                elsewhere=_at(time, there),
+            )
+            for time in _expected(track, query)
+            if not _at(time, here)
+        ]
     missing.sort(key=lambda gap: gap.time)
     return Completeness(n_found=len(found), n_expected=len(found) + len(missing), missing=tuple(missing))
 
@@ -135,10 +137,9 @@ def _repeats(scene: Scene, other: Scene) -> bool:
     return scene.platform == other.platform and min(apart, REPEAT - apart) < _TOLERANCE
 
 
-def _at(time: datetime, platform: str, passes: Iterable[tuple[Scene, ...]]) -> tuple[Scene, ...]:
-    """Return the scenes of a satellite's pass at about a time; none if there is no such pass."""
-    near = (one for one in passes if one[0].platform == platform and abs(one[0].start - time) < _TOLERANCE)
-    return next(near, ())
+def _at(time: datetime, passes: Iterable[tuple[Scene, ...]]) -> tuple[Scene, ...]:
+    """Return the scenes of the pass at about a time; none if there is no such pass."""
+    return next((one for one in passes if abs(one[0].start - time) < _TOLERANCE), ())
 
 
 def _expected(track: Scene, query: SceneQuery) -> Iterable[datetime]:

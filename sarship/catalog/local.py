@@ -1,4 +1,4 @@
-"""Products in a folder as a catalogue. What was read of them is kept, so that a second look opens only new ones."""
+"""Products in a folder as a catalogue, with an index on disk, so that a second search opens only new products."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class LocalCatalog:
     """Every product in a folder and the folders in it."""
 
     folder: Path
-    """Where the `.SAFE` folders and zips are."""
+    """Folder of the `.SAFE` folders and zips."""
     reads_windows: ClassVar[bool] = True
     n_parallel: ClassVar[int] = 1
     """A disk is copied from no faster by two."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time.
+        """Return the scenes that meet a query, each acquisition once, by time.
 
         Warns
         -----
@@ -55,11 +55,11 @@ class LocalCatalog:
         yield from arrange(scene for scene in self._scenes() if matches(scene, query))
 
     def open(self, scene: Scene) -> GrdProduct:
-        """A scene to read windows of."""
+        """Open a scene to read windows of it."""
         return open_grd(_place(scene))
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """A copy of the product in a folder; nothing is copied when it is there already."""
+        """Copy the product into a folder, unless it is there already."""
         source, folder = Path(_place(scene)).resolve(), Path(folder).resolve()
         target = folder / source.name
         if target.exists():
@@ -75,15 +75,15 @@ class LocalCatalog:
         return target
 
     def _scenes(self) -> list[Scene]:
-        """All of the folder's scenes, from the index where a product has not changed since."""
+        """Scenes of the folder, from the index if a product has not changed since."""
         root = self.folder.resolve()
         if not root.is_dir():
             raise CatalogError(f"{self.folder} is not a folder; give one that holds .SAFE folders or zips of them")
         index = cache_folder() / "index" / f"{hashlib.sha256(str(root).encode()).hexdigest()[:16]}.json"
-        kept, found = _read_index(index), {}
+        indexed, found = _read_index(index), {}
         for path in _products(root):
             mark = _mark(path)
-            entry = kept.get(str(path))
+            entry = indexed.get(str(path))
             if entry is None or entry["mark"] != mark:
                 try:
                     entry = {"mark": mark, "scene": scene_as_dict(_read(path))}
@@ -91,7 +91,7 @@ class LocalCatalog:
                     warnings.warn(f"left out: {error}", ProductWarning, stacklevel=3)
                     continue
             found[str(path)] = entry
-        if found != kept:
+        if found != indexed:
             with suppress(OutputError):  # without the index a search is slower, not wrong
                 write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode(), parents=True)
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
@@ -104,7 +104,7 @@ def _place(scene: Scene) -> str:
 
 
 def _read(path: Path) -> Scene:
-    with warnings.catch_warnings():  # what is missing is said when the product is opened to be used
+    with warnings.catch_warnings():  # missing files are reported when the product is opened to be used
         warnings.simplefilter("ignore", ProductWarning)
         return open_grd(path).scene
 
@@ -124,13 +124,13 @@ def _products(root: Path) -> Iterator[Path]:
 
 
 def _mark(path: Path) -> list[int]:
-    """What changes when a product does."""
+    """Size and time of a product, which change when it does."""
     status = (path / "manifest.safe" if path.is_dir() else path).stat()
     return [status.st_size, status.st_mtime_ns]
 
 
 def _read_index(path: Path) -> dict[str, Any]:
-    """What an earlier search kept; empty where that is absent, damaged or of another version."""
+    """Entries of an earlier search; empty if that is absent, damaged or of another version."""
     try:
         content = json.loads(path.read_bytes())
         entries: dict[str, Any] = content["scenes"] if content["version"] == _VERSION else {}

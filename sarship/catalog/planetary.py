@@ -23,7 +23,6 @@ from sarship.catalog.tokens import ask_json, shared_tokens, turns
 from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import FileRequest, Progress
-from sarship.errors import CatalogError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
@@ -33,14 +32,14 @@ __all__ = ["PlanetaryCatalog"]
 _ADDRESS: Final = "https://planetarycomputer.microsoft.com/api/stac/v1"
 _COLLECTION: Final = "sentinel-1-grd"
 _STORES: Final = ".blob.core.windows.net"
-"""Where the files are; a token goes nowhere else."""
+"""Hosts of the files; a token goes nowhere else."""
 _N_PARALLEL: Final = 8
-"""Most reads at once; the service asks for restraint and gives no number."""
+"""Maximum number of reads at once; the service asks for restraint and gives no number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanetaryCatalog:
-    """The collection `sentinel-1-grd`."""
+    """The collection `sentinel-1-grd` of the Planetary Computer."""
 
     address: str = _ADDRESS
     """Of the STAC API; tokens come from the same host."""
@@ -49,23 +48,22 @@ class PlanetaryCatalog:
     """A scene's two images come side by side, so that twice as many files are under way."""
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time; raises `CatalogError`."""
+        """Return the scenes that meet a query, each acquisition once, by time; raises `CatalogError`."""
         yield from search_stac(self.address, _COLLECTION, query, self._assets)
 
     def open(self, scene: Scene) -> GrdProduct:
-        """A scene to read windows of. Its XML is fetched once and kept on disk; windows that were read as well."""
+        """Open a scene to read windows of it. XML and windows stay on disk, and are fetched once."""
         return open_grd(self._open(scene)[0])
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
-        """The product's files that sarship reads, as a `.SAFE` folder: resumed, verified, complete under its name."""
+        """Fetch the files that sarship reads, as a `.SAFE` folder: resumed, verified, complete under its name."""
         n_parallel = _N_PARALLEL // self.n_parallel
         return fetch_folder(*self._open(scene), Path(folder), n_parallel=n_parallel, progress=progress)
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         href = manifest_address(item)
-        if not is_own(href, _STORES, self.address) or not urlsplit(href).path.endswith("/manifest.safe"):
-            raise CatalogError(f"{public_url(self.address)} says of {item.get('id')} no place where its files are")
-        return {"product": public_url(href).removesuffix("/manifest.safe")}
+        is_good = is_own(href, _STORES, self.address) and urlsplit(href).path.endswith("/manifest.safe")
+        return {"product": public_url(href).removesuffix("/manifest.safe")} if is_good else {}
 
     def _open(self, scene: Scene) -> tuple[RemoteContainer, StoreFiles]:
         signer = re.sub(r"/stac/v1/?$", "/sas/v1/token/" + _COLLECTION, self.address)

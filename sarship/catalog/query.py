@@ -1,4 +1,4 @@
-"""What is asked of a catalogue, and what every catalogue can do."""
+"""The question to a catalogue, and the protocol that every catalogue follows."""
 
 from __future__ import annotations
 
@@ -23,15 +23,24 @@ __all__ = ["Catalog", "SceneQuery"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SceneQuery:
-    """What to ask a catalogue for.
+    """A question to a catalogue: area, period, and filters.
 
+    Raises
+    ------
+    CatalogError
+        If the question cannot be asked: an area outside the world, a period that ends before it starts, an unknown
+        polarisation.
+
+    Examples
+    --------
     >>> from shapely import box
-    >>> SceneQuery(area=box(35.8, 34.8, 35.9, 34.9), start="2024-12-01", end="2024-12-31").period[1].isoformat()
+    >>> query = SceneQuery(area=box(35.8, 34.8, 35.9, 34.9), start="2024-12-01", end="2024-12-31")
+    >>> query.period[1].isoformat()
     '2025-01-01T00:00:00+00:00'
     """
 
     area: BaseGeometry | None
-    """Longitude and latitude in degrees; scenes that touch it are wanted. A port, not a sea: 20 degrees at most. None
+    """Longitude and latitude in degrees; scenes that touch it are found. A port, not a sea: 20 degrees at most. None
     for anywhere on Earth, within an hour at most: a scene whose name is known is found by its time."""
     start: datetime | str
     """First moment, UTC: timezone-aware, or a date such as `"2024-12-01"`."""
@@ -40,7 +49,7 @@ class SceneQuery:
     polarizations: tuple[Polarization, ...] = ()
     """Polarisations that a scene must have; empty for any."""
     orbit_pass: OrbitPass | None = None
-    """Going north or south; None for both."""
+    """Northbound (ascending) or southbound (descending); None for both."""
     relative_orbit: int | None = None
     """Track, 1 … 175; None for all."""
     platform: str | None = None
@@ -70,7 +79,7 @@ class SceneQuery:
 
 
 def _moment(value: datetime | str, name: str, days: int) -> datetime:
-    """A time of a query; a date alone is midnight, some days later."""
+    """Time of a query; a date alone is midnight, so many days later."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else value
         if isinstance(value, str) and re.fullmatch(r"\d{4}-?\d\d-?\d\d", value):
@@ -99,30 +108,38 @@ def _check_area(area: BaseGeometry) -> None:
 
 
 class Catalog(Protocol):
-    """Where scenes come from."""
+    """A catalogue of scenes, as `open_catalog` gives it; any object with these members is one.
+
+    Examples
+    --------
+    >>> from sarship.catalog import open_catalog
+    >>> catalog: Catalog = open_catalog("asf")
+    >>> catalog.reads_windows, catalog.n_parallel
+    (False, 4)
+    """
 
     @property
     def reads_windows(self) -> bool:
-        """Whether `open` reads windows in place; where not, the whole product is fetched first."""
+        """True if `open` reads windows in place; else the whole product is fetched first."""
         ...
 
     @property
     def n_parallel(self) -> int:
-        """Most scenes that may be fetched at once."""
+        """Maximum number of scenes that may be fetched at once."""
         ...
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
-        """Scenes that meet a query, each acquisition once, by time."""
+        """Return the scenes that meet a query, each acquisition once, by time."""
         ...
 
     def open(self, scene: Scene) -> GrdProduct:
-        """A scene to read windows of, in place where the provider allows."""
+        """Open a scene to read windows of it, in place where the provider allows."""
         ...
 
     def fetch(
         self, scene: Scene, folder: str | Path, progress: Callable[[int, int | None], None] | None = None
     ) -> Path:
-        """The whole product in a folder; resumed where it was left, verified, complete under its name.
+        """Fetch the whole product into a folder: resumed where it stopped, verified, complete under its name.
 
         `progress` gets the bytes on disk and, where it is known, the bytes in all.
         """

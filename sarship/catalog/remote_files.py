@@ -1,4 +1,4 @@
-"""Files of one product in a store: requests for them, sent and checked the same way whoever signs them."""
+"""Files of one product in a store, requested the same way whoever signs the requests."""
 
 from __future__ import annotations
 

@@ -36,16 +36,16 @@ class Store:
     """An S3 service."""
 
     account: str
-    """Whose keys open it; a name in `ACCOUNTS`."""
+    """Account of the keys that open it; a name in `ACCOUNTS`."""
     region: str
     endpoint: str = ""
     """Its address; empty for Amazon's own."""
     n_parallel: int = 4
-    """Most reads at once."""
+    """Maximum number of reads at once."""
     is_paid: bool = False
-    """Whether the reader pays for what is read, and says so with each request."""
+    """True if the reader pays for what is read, and says so with each request."""
     has_listing: bool = True
-    """Whether products are listed; else their `productInfo.json` tells the names."""
+    """True if products are listed; else their `productInfo.json` tells the names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Answers of catalogues as `Scene`s, one for each acquisition: what every provider shares."""
+"""Scenes out of the answers of catalogues, one for each acquisition; shared by all providers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ __all__ = [
 Found = TypeVar("Found")
 
 _POLARIZATIONS: Final = frozenset(get_args(Polarization))
-"""Those that the radar has; catalogues may name others, of other satellites."""
+"""Polarisations of the radar; catalogues may name others, of other satellites."""
 _NAME: Final = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
     r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_[0-9A-F]{6}(?:_[0-9A-F]{4})?(?P<cog>_COG)?"
@@ -54,13 +54,15 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
     "VH": ("VH",),
     "HV": ("HV",),
 }
+_RESOLUTIONS: Final = "MHF"
+"""Last letter of a product's type, from medium to full."""
 _TIMES: Final = ("start", "stop", "processed")
 _FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
 """Offset between the absolute and the relative orbit, where it is known."""
 
 
 def query_of(scene_id: str) -> SceneQuery:
-    """The question to which a scene is an answer, from its name alone.
+    """Return the question to which a scene is an answer, from its name alone.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def query_of(scene_id: str) -> SceneQuery:
 
 
 def is_name(text: str) -> bool:
-    """Whether a text is the name of a Sentinel-1 GRD product."""
+    """Return True if a text is the name of a Sentinel-1 GRD product."""
     return _parsed(text) is not None
 
 
@@ -97,7 +99,7 @@ def make_scene(
     polarizations: Collection[object] | None = None,
     assets: Mapping[str, str] | None = None,
 ) -> Scene | None:
-    """A scene from what a catalogue says of a product.
+    """Return a scene from a catalogue's entry of a product.
 
     Platform, mode, type, polarisations and orbit are read off the product name, which is the same in every catalogue.
 
@@ -118,11 +120,12 @@ def make_scene(
     polarizations
         As the catalogue spells them; None if it does not say. The name decides, but one of them has to be known.
     assets
-        Where its files are.
+        Addresses of its files; empty if the catalogue gives none that can be believed, None if they do not matter.
 
     Returns
     -------
-    None for a product that is not a Sentinel-1 GRD.
+    Scene or None
+        None for a product that is not a Sentinel-1 GRD.
 
     Raises
     ------
@@ -133,6 +136,8 @@ def make_scene(
     if found is None:
         return None
     platform, orbit = found["platform"], int(found["orbit"])
+    if assets is not None and not assets:
+        raise CatalogError(f"{source} does not say where the files of {name} are")
     if polarizations is not None and not _POLARIZATIONS & set(map(str, polarizations)):
         told = "+".join(map(str, polarizations))
         raise CatalogError(f"{source} gives {name} the polarisations {told!r}, none of which the radar has")
@@ -142,7 +147,7 @@ def make_scene(
     direction = str(orbit_pass or "").lower()
     if direction not in {"ascending", "descending"} or not str(track).isdigit() or not 1 <= int(str(track)) <= 175:
         told = f"the pass {orbit_pass!r} and the relative orbit {track!r}"
-        raise CatalogError(f"{source} gives {name} {told}, which cannot be; ask it again")
+        raise CatalogError(f"{source} gives {name} {told}, which cannot be right; ask it again")
     return Scene(
         id=found[0],
         platform=platform,
@@ -161,7 +166,7 @@ def make_scene(
 
 
 def _named_or(named: str, told: object, source: str) -> datetime:
-    """The time as told, when it agrees with the name to the second; else the name's."""
+    """Time as the catalogue tells it, if it agrees with the name to the second; else the name's."""
     moment = datetime.strptime(named, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     if told is None:
         return moment
@@ -170,7 +175,7 @@ def _named_or(named: str, told: object, source: str) -> datetime:
 
 
 def parse_time(text: object, source: str) -> datetime:
-    """A catalogue's time; UTC where it names no zone.
+    """Return a catalogue's time; UTC if it names no zone.
 
     Raises
     ------
@@ -185,7 +190,7 @@ def parse_time(text: object, source: str) -> datetime:
 
 
 def footprint_of(footprint: object, source: str) -> BaseGeometry:
-    """A footprint in longitude and latitude, split at the antimeridian.
+    """Return a footprint in longitude and latitude, split at the antimeridian.
 
     Raises
     ------
@@ -218,14 +223,14 @@ def _unwrapped(polygon: BaseGeometry) -> BaseGeometry:
 
 
 def query_area(query: SceneQuery) -> BaseGeometry:
-    """The area of a query as catalogues take it: two-dimensional, within ±180°, split at the antimeridian."""
+    """Return the area of a query as catalogues take it: two-dimensional, within ±180°, split at the antimeridian."""
     if query.area is None:
         return shapely.box(-180, -90, 180, 90)
     return recentred(shapely.force_2d(query.area))
 
 
 def matches(scene: Scene, query: SceneQuery) -> bool:
-    """Whether a scene meets a query; what the server did not sift, this does."""
+    """Return True if a scene meets a query: not every server applies all filters."""
     start, end = query.period
     return (
         start <= scene.stop
@@ -239,10 +244,10 @@ def matches(scene: Scene, query: SceneQuery) -> bool:
 
 
 def arrange(scenes: Iterable[Scene]) -> list[Scene]:
-    """Each acquisition once, by time.
+    """Return each acquisition once, by time.
 
-    Of a plain product and its cloud-optimised twin the latter is kept, since it is read in place for less; of several
-    processings the newest.
+    Of two resolutions the finer is taken (EW comes as GRDH and GRDM), of several processings the newest, of a plain
+    product and its cloud-optimised twin the latter, which is read in place for less.
     """
     best: dict[object, Scene] = {}
     for scene in scenes:
@@ -288,13 +293,13 @@ def asset_of(scene: Scene, name: str, start: str = "") -> str:
     """Return the address of an asset; raise `CatalogError` for a scene of another catalogue."""
     address = scene.assets.get(name, "")
     if not address or not address.startswith(start):
-        raise CatalogError(f"{scene.id} is not a scene of this catalogue; search it there")
+        raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
     return address
 
 
-def _rank(scene: Scene) -> tuple[datetime, bool, str]:
+def _rank(scene: Scene) -> tuple[int, datetime, bool, str]:
     processed = scene.processed or datetime.min.replace(tzinfo=UTC)
-    return processed, scene.id.endswith("_COG"), scene.id
+    return _RESOLUTIONS.index(scene.product_type[-1]), processed, scene.id.endswith("_COG"), scene.id
 
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
@@ -309,7 +314,7 @@ def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
 
 
 def scene_as_dict(scene: Scene) -> dict[str, Any]:
-    """A scene as plain JSON values."""
+    """Return a scene as plain JSON values."""
     plain = {name: value for name, value in asdict(scene).items() if name != "footprint"}
     for name in _TIMES:
         plain[name] = None if plain[name] is None else plain[name].isoformat()
@@ -317,7 +322,7 @@ def scene_as_dict(scene: Scene) -> dict[str, Any]:
 
 
 def as_features(scenes: Iterable[Scene]) -> dict[str, Any]:
-    """Scenes as a GeoJSON FeatureCollection of their footprints."""
+    """Return scenes as a GeoJSON FeatureCollection of their footprints."""
     features = []
     for scene in scenes:
         plain = scene_as_dict(scene)
@@ -328,7 +333,7 @@ def as_features(scenes: Iterable[Scene]) -> dict[str, Any]:
 
 
 def scene_from_dict(plain: Mapping[str, Any]) -> Scene:
-    """The scene that `scene_as_dict` gave."""
+    """Return the scene that `scene_as_dict` gave."""
     times = {name: None if plain[name] is None else datetime.fromisoformat(plain[name]) for name in _TIMES}
     footprint = shapely.from_wkb(plain["footprint"])
     return Scene(**{**plain, **times, "polarizations": tuple(plain["polarizations"]), "footprint": footprint})

@@ -1,4 +1,4 @@
-"""Sessions of the libraries that ask catalogues: held to one host, patient, and answers checked before belief."""
+"""HTTP sessions of the libraries that ask catalogues: held to one host, with timeouts and retries; pages checked."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def import_extra(name: str, user: str, extra: str) -> ModuleType:
 
 
 def hold_to(session: requests.Session, address: str) -> None:
-    """Have a session speak to the host of an address alone, with timeouts, and try again what may pass."""
+    """Hold a session to the host of an address, with timeouts, and retries of failures that may pass."""
     retries = Retry(
         total=N_ATTEMPTS,
         connect=1,  # a host that is not there: most likely there is no network
@@ -77,7 +77,7 @@ class _OneHost(HTTPAdapter):
         other = urlsplit(request.url or "")
         if other[:2] != urlsplit(self._address)[:2]:
             source, host = public_url(self._address), other.netloc.rpartition("@")[2]
-            raise CatalogError(f"{source} sends on to another host, {host}; it was not followed", catalog=source)
+            raise CatalogError(f"{source} redirects to another host, {host}; it was not followed", catalog=source)
         response: requests.Response = super().send(request, *args, **{**options, "timeout": TIMEOUT_S})
         return response
 
@@ -120,7 +120,7 @@ def no_reply(source: str, status: int | None = None) -> CatalogError:
 
 def no_list(source: str) -> CatalogError:
     """Return the error for an answer that is no list of scenes."""
-    reason = "answered something else than a list of scenes; look whether it is up"
+    reason = "answered something other than a list of scenes; check that it is up"
     return CatalogError(f"{source} {reason}", catalog=source)
 
 

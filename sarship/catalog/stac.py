@@ -1,4 +1,4 @@
-"""Questions to a STAC API through pystac-client, and its answers looked at before they are believed."""
+"""Searches of a STAC API through pystac-client, with answers checked before they are believed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def search_stac(
     query
         The question.
     assets_of
-        Addresses of the files of an item; raises `CatalogError` for an item without.
+        Addresses of the files of an item; empty if it gives none that can be believed.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def search_stac(
     Warns
     -----
     ProductWarning
-        For each item that makes no sense; the others are kept.
+        For each item that makes no sense; the others are taken.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def manifest_address(item: dict[str, Any]) -> str:
 
 
 class _CarefulIO(StacApiIO):
-    """Speaks to one host, and believes only answers that are pages of a search."""
+    """I/O of pystac-client that speaks to one host and believes only pages of a search."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class _CarefulIO(StacApiIO):
         self._pages = Pages(self._source)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self.session.close()
 
     def read_json(self, source: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:

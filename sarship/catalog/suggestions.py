@@ -1,4 +1,4 @@
-"""What to say when a search finds nothing: which other question would find something."""
+"""Suggestions after a search that found nothing: another question that would find something."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AROUND: Final = timedelta(days=24)
 
 
 def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
-    """One sentence about a question that found nothing; asks the catalogue up to twice more.
+    """Return one sentence about a question that found nothing; asks the catalogue up to twice more.
 
     Raises
     ------
@@ -40,13 +40,13 @@ def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
         listed = ", ".join(dates[:6])
         return f"with {_AROUND.days} days more on either side there are {_kinds(near)}, on {listed}"
     return (
-        f"there is none within {_AROUND.days} days on either side either; try another catalogue, and look whether the "
-        f"place is right: {_place(query)}"
+        f"there is none within {_AROUND.days} days on either side either; try another catalogue, and check the "
+        f"place: {_place(query)}"
     )
 
 
 def _filters(query: SceneQuery) -> Iterator[tuple[str, str]]:
-    """What was asked for besides place and time, as the command spells it."""
+    """Filters of a query besides place and time, as the command spells them."""
     if query.polarizations:
         yield "polarizations", f"--polarization {' '.join(query.polarizations)}"
     for name, option in (("orbit_pass", "--pass"), ("relative_orbit", "--orbit"), ("platform", "--platform")):

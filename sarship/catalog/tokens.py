@@ -1,8 +1,10 @@
-"""Tokens that providers give for an account, small questions to their services, and messages when they refuse."""
+"""Tokens of providers, small requests to their services, and messages when they refuse an account."""
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +14,16 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from sarship.catalog.credentials import Account
+from sarship.catalog.credentials import Account, find_credentials
 from sarship.download.addresses import public_url
 from sarship.download.http import Session
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
-__all__ = ["Tokens", "ask_json", "refused", "says_where", "shared_tokens", "turns"]
+__all__ = ["Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
 
 _MARGIN: Final = timedelta(minutes=5)
-"""Left of a token's life when a new one is asked for."""
+"""Left of a token's life when a new one is asked for; at most a third of its life."""
 _RETRY_POLICY: Final = RetryPolicy(n_attempts=5, cap_s=10)
 
 Ask = Callable[[str], tuple[object, object]]
@@ -33,12 +35,12 @@ class Tokens:
 
     def __init__(self, ask: Ask, address: str) -> None:
         self._ask, self._address, self._guard = ask, address, threading.Lock()
-        self._token, self._expiry = "", datetime.fromtimestamp(0, UTC)
+        self._token, self._renewal = "", datetime.fromtimestamp(0, UTC)
 
     def current(self, renew: bool = False) -> str:
         """Return the token, valid for a while; a new one if wanted."""
         with self._guard:
-            if renew or datetime.now(UTC) > self._expiry - _MARGIN:
+            if renew or datetime.now(UTC) > self._renewal:
                 self._take(*self._ask(self._address))
             return self._token
 
@@ -54,7 +56,7 @@ class Tokens:
         if not isinstance(token, str) or not token:
             where = public_url(self._address)
             raise CatalogError(f"{where} gives no token to read with; try again later", catalog=where)
-        self._token, self._expiry = token, expiry
+        self._token, self._renewal = token, expiry - min(_MARGIN, (expiry - datetime.now(UTC)) / 3)
 
 
 def _moment(end: object) -> datetime:
@@ -73,7 +75,7 @@ def shared_tokens(ask: Ask, address: str) -> Tokens:
 
 @cache
 def turns(_store: object, n_parallel: int) -> threading.BoundedSemaphore:
-    """Return the turns of a store, the same for everyone in this process: as many as it may be read by at once."""
+    """Return the semaphore of a store, the same for everyone in this process: so many may read at once."""
     return threading.BoundedSemaphore(n_parallel)
 
 
@@ -84,14 +86,14 @@ def ask_json(
     headers: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Ask a provider's service something small.
+    """Return the JSON object that a provider's service answers to a small request.
 
     Parameters
     ----------
     url
         Its address.
     account
-        Whose credentials the question holds, for messages; None where it holds none.
+        Account whose credentials the request holds, for messages; None if it holds none.
     headers
         Of the request.
     form
@@ -122,6 +124,13 @@ def ask_json(
     return answer
 
 
+def login_header(account: Account) -> dict[str, str]:
+    """Return user and password of an account as a server wants them."""
+    known = find_credentials(account)
+    both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
+
+
 def refused(account: Account | None, where: str, status: int | None = None) -> CredentialError | CatalogError:
     """Return the error for a server that does not take the credentials of an account, or refuses without any."""
     if account is None:
@@ -132,7 +141,7 @@ def refused(account: Account | None, where: str, status: int | None = None) -> C
 
 @contextmanager
 def says_where(account: Account | None) -> Iterator[None]:
-    """Have a refusal say where the credentials came from."""
+    """Add to a refusal the places that the credentials may have come from."""
     try:
         yield
     except CredentialError as error:
@@ -142,6 +151,8 @@ def says_where(account: Account | None) -> Iterator[None]:
 
 
 def _places(account: Account) -> str:
+    if account.bearer and os.environ.get(account.bearer):
+        return f"look at {account.bearer}, which may have expired, or unset it to log in with user and password"
     netrc = f", the entry {account.machine} in ~/.netrc" if account.machine else ""
     names = " and ".join(account.variables.values())
     return f"look at {names}{netrc}, or run `sarship login {account.provider}`"

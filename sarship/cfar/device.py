@@ -10,7 +10,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -22,6 +22,8 @@ from sarship.errors import DeviceError
 __all__ = ["Device", "device_of", "found_on_this_machine", "is_on_device", "is_simulated", "new_device"]
 
 INSTALL = "pip install 'sarship[cuda13]' (driver 580 or newer) or 'sarship[cuda12]'"
+_SIMULATED = {"n_processors": 1, "shared_bytes": 1 << 16, "warp": 2, "max_threads": 18}
+"""A small card, because the simulator runs every thread as one of the operating system's."""
 _PACKAGES = ("cupy-cuda11x", "cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 
@@ -68,11 +70,9 @@ def device_of(array: object) -> Device:
         No card or driver that can be used, or packages missing or overwriting each other.
     """
     cuda = _cuda()
-    if is_simulated():
-        return _simulated(cuda)
     if type(array).__module__.partition(".")[0] == "cupy":
         return _cupy(cuda)
-    return _numba(cuda, _properties(cuda))
+    return _numba(cuda)
 
 
 def new_device() -> Device:
@@ -84,7 +84,7 @@ def new_device() -> Device:
         As `device_of`.
     """
     cuda = _cuda()
-    return _simulated(cuda) if is_simulated() else _cupy(cuda)
+    return _numba(cuda) if is_simulated() else _cupy(cuda)
 
 
 def is_simulated() -> bool:
@@ -189,18 +189,19 @@ def _upload(cupy: Any, array: np.ndarray) -> tuple[Any, Any]:
     return there, pinned
 
 
-def _numba(cuda: Any, properties: dict[str, int]) -> Device:
+def _numba(cuda: Any) -> Device:
+    view = (lambda array: array) if is_simulated() else cuda.as_cuda_array
     return Device(
         empty=cuda.device_array,
         zeros=lambda shape, dtype: cuda.to_device(np.zeros(shape, dtype)),
-        view=cuda.as_cuda_array,
-        to_host=lambda array: np.asarray(cuda.as_cuda_array(array).copy_to_host()),
+        view=view,
+        to_host=lambda array: np.asarray(view(array).copy_to_host()),
         from_host=cuda.to_device,
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
         new_stream=lambda: nullcontext,
         n_streams=1,
-        **properties,
+        **(_SIMULATED if is_simulated() else _properties(cuda)),
     )
 
 
@@ -212,14 +213,6 @@ def _properties(cuda: Any) -> dict[str, int]:
         "warp": 32,
         "max_threads": 160,
     }
-
-
-def _simulated(cuda: Any) -> Device:
-    """Return a small device, because the simulator runs every thread as one of the operating system's."""
-    small = {"n_processors": 1, "shared_bytes": 1 << 16, "warp": 2, "max_threads": 18}
-    return replace(
-        _numba(cuda, small), view=lambda array: array, to_host=lambda array: np.asarray(array.copy_to_host())
-    )
 
 
 def found_on_this_machine() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Change detection: one date of a port against what the port looks like empty."""
+"""Change detection: one date of a port against the reference of its empty piers."""
 
 from sarship._package import lazy_names
 

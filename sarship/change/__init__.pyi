@@ -1,4 +1,6 @@
+from sarship.change.coregistration import measure_shifts as measure_shifts
 from sarship.change.detection import PortMasks as PortMasks
 from sarship.change.detection import detect_change as detect_change
 from sarship.change.detection import port_masks as port_masks
+from sarship.change.port_check import doubtful_piers as doubtful_piers
 from sarship.change.reference import fit_reference as fit_reference

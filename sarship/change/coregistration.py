@@ -1,9 +1,15 @@
-"""How far each date of a port lies off the others, measured on what stands still: land, quays and piers.
+"""Coregistration of a port's dates on land, quays and piers.
 
-Through the range-Doppler geometry dates of one orbit lie on each other to a fraction of a cell. What is left (an orbit
-that was restituted badly, a clock) is measured here by correlating the phases of the spectra of each date and of the
-mean of the others (Kuglin & Hines 1975), refined to a twentieth of a cell by a discrete Fourier transform around the
-peak (Guizar-Sicairos et al., Optics Letters 33, 2008).
+The range-Doppler geometry coregisters dates of one orbit to a fraction of a cell. The residual shift (a poor restituted
+orbit, a clock) is measured by phase correlation [1]_ of each date with the mean of the others, refined to a twentieth
+of a cell by a discrete Fourier transform around the peak [2]_.
+
+References
+----------
+.. [1] C. D. Kuglin and D. C. Hines, "The phase correlation image alignment method", IEEE Conference on Cybernetics and
+   Society, 1975.
+.. [2] M. Guizar-Sicairos, S. T. Thurman and J. R. Fienup, "Efficient subpixel image registration algorithms", Optics
+   Letters 33, 2008.
 """
 
 from __future__ import annotations
@@ -25,53 +31,73 @@ Power = NDArray[np.float32]
 Spectrum = NDArray[np.complex64]
 
 MIN_SHIFT: Final = 0.5
-"""Cells: a date that lies less off is left as it is, since resampling it again would cost more than it gains."""
+"""Minimum shift, in cells, that is corrected: to resample a date again costs more than a smaller one."""
 MAX_SHIFT: Final = 12.0
-"""Cells: farther off is no residual shift but another place."""
+"""Maximum shift that is searched, in cells."""
 CLEAR_PEAK: Final = 7.0
-"""A peak this many deviations above the rest of the correlation is no accident; of 10,000 independent places the
-highest lies 4 deviations up."""
+"""Minimum height of a peak, in deviations of the correlation: of 10,000 independent places the highest lies at 4."""
 FINEST: Final = 20
-"""Steps a cell in the search around the peak."""
+"""Steps a cell around the peak."""
 HIGH_PASS: Final = 12.0
-"""Cells: what is smoother than this is weather, or the coast's own ramp."""
+"""Scale of the high-pass filter, in cells: what is smoother is weather, or the slope of the coast."""
 BAND: Final = 0.3
-"""Cycles a cell: above this there is only speckle."""
+"""Maximum frequency, in cycles a cell: above there is only speckle."""
 N_ROUNDS: Final = 2
+"""Measurements of every date; the second is against the others after their first shifts."""
 MIN_STEADY: Final = 400
-"""Cells of land and piers that are needed to measure a shift on."""
+"""Minimum number of cells of land and piers for a measurement."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Shifts:
-    """What was measured of some dates, in their order."""
+    """Shifts of some dates, in their order.
+
+    Examples
+    --------
+    >>> shifts = Shifts(np.array([0.0, 2.0]), np.array([0.1, 0.0]), np.array([True, True]))
+    >>> shifts.needs_correction.tolist()
+    [False, True]
+    """
 
     rows: Floats
     """Rows by which each date lies to the south of the others; NaN where it could not be measured."""
     columns: Floats
     """Columns by which each lies to the east; NaN where it could not be measured."""
     is_coregistered: NDArray[np.bool_]
-    """Whether a date lies on the others, or does once its shift is taken out."""
+    """True for a date that is coregistered with the others, or is once its shift is corrected."""
 
     @property
     def needs_correction(self) -> NDArray[np.bool_]:
-        """Whether a date is to be moved: it lies more than half a cell off, and one knows how far."""
+        """True for a date whose shift is known and longer than half a cell."""
         return self.is_coregistered & (np.hypot(np.nan_to_num(self.rows), np.nan_to_num(self.columns)) > MIN_SHIFT)
 
 
 def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
-    """Shift of each date against the mean of the others.
+    """Return the shift of each date against the mean of the others.
 
-    Shifts are counted from their median over the dates, so that a single date that lies off, be it the first, does not
-    move the others. A date whose correlation has no clear peak within 12 cells cannot be aligned, unless that holds
-    for most dates: then there is nothing to see (no land, no pier, a single date), and all are taken as they lie.
+    Shifts are counted from their median over the dates, so that one shifted date, be it the first, does not move the
+    others. A date whose correlation has no clear peak within 12 cells cannot be coregistered, unless that holds for
+    most dates: then there is nothing to measure (no land, no pier, a single date), and all are taken as they are.
 
     Parameters
     ----------
     power
-        Dates of one relative orbit and polarisation, (time, y, x), NaN where nothing was imaged.
+        Linear power of the dates of one relative orbit and polarisation, (time, y, x), NaN where nothing was imaged.
     steady
-        Where something stands still, (y, x).
+        True on land and piers, (y, x).
+
+    Returns
+    -------
+    Shifts
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> ground = rng.lognormal(0, 1, (64, 64))
+    >>> dates = (ground * rng.gamma(4.4, 1 / 4.4, (5, 64, 64))).astype(np.float32)
+    >>> dates[3] = np.roll(dates[3], 2, axis=0)
+    >>> measure_shifts(dates, np.ones((64, 64), bool)).needs_correction.tolist()
+    [False, False, False, True, False]
     """
     n_dates = power.shape[0]
     unknown = Shifts(np.full(n_dates, np.nan), np.full(n_dates, np.nan), np.ones(n_dates, np.bool_))
@@ -86,7 +112,7 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
         total = np.zeros_like(spectra[0])
         for spectrum, ramp in zip(spectra, ramps, strict=True):
             total += _moved(spectrum, ramp)
-        # moved once more rather than kept: sixty dates of a port are a hundred megabytes of spectra
+        # moved once more rather than held: sixty dates of a port are a hundred megabytes of spectra
         peaks = [_peak(own, total - _moved(own, ramp), shape) for own, ramp in zip(spectra, ramps, strict=True)]
         clear = np.array([peak[2] for peak in peaks]) >= CLEAR_PEAK
         if 2 * clear.sum() < n_dates:
@@ -94,24 +120,22 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
         found = np.where(clear[:, None], np.array([peak[:2] for peak in peaks]), 0.0)
         found[clear] -= np.median(found[clear], axis=0)
         if turn == 0:
-            found *= (
-                1 - 1 / n_dates
-            )  # the others do not hold the date itself, so against them it lies that much farther off
+            found *= 1 - 1 / n_dates  # against the others, without the date itself, it lies that much farther off
     rows, columns = np.where(clear, found.T, np.nan)
     return Shifts(rows, columns, clear)
 
 
 def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tuple[float, float, bool]:
-    """Rows and columns by which one date lies off what is known of the others, and whether that is clear.
+    """Return the rows and columns by which one date lies off a reference, and True if the correlation's peak is clear.
 
-    Where too little stands still to tell, rows and columns are NaN and the date is taken as it lies.
+    With too few cells of land and piers, rows and columns are NaN and the date is taken as it is.
 
     Parameters
     ----------
     power, level
-        The date and what the port shows without anybody, (y, x), NaN where nothing was imaged.
+        Date and empty level, (y, x), NaN where nothing was imaged.
     steady
-        Where something stands still, (y, x).
+        True on land and piers, (y, x).
     """
     if steady.sum() < MIN_STEADY:
         return np.nan, np.nan, True
@@ -123,7 +147,7 @@ def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tupl
 
 
 def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
-    """A date, (…, y, x), moved back by the rows and columns that it lies off."""
+    """Return a date, (…, y, x), resampled so that a shift in rows and columns is taken out."""
     n_y, n_x = power.shape[-2:]
     row, column = np.meshgrid(np.arange(n_y) + shift[0], np.arange(n_x) + shift[1], indexing="ij")
     images = power.reshape(-1, n_y, n_x)
@@ -132,19 +156,19 @@ def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
 
 
 def _near(steady: NDArray[np.bool_]) -> tuple[tuple[slice, ...], Power]:
-    """Where something stands still, and the window, soft at its edges, that shows only that."""
+    """Part of the grid around land and piers, and the window, soft at its edges, that shows only those."""
     near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
     return near, ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
 
 
 def _around(found: NDArray[np.bool_]) -> slice:
-    """From the first to the last that is there, and the reach of a shift around it."""
+    """Slice from the first to the last that is True, and the maximum shift around it."""
     places = np.flatnonzero(found)
     return slice(max(0, int(places[0]) - int(MAX_SHIFT)), int(places[-1]) + int(MAX_SHIFT) + 1)
 
 
 def _spectrum(power: Power, window: Power) -> Spectrum:
-    """Spectrum of ln power less what is smooth, within a window, as far across as `BAND`; what has no data is level."""
+    """Spectrum of high-passed ln power within a window, up to `BAND` across; cells without data are 0."""
     seen = np.isfinite(power) & (power > 0)
     level = np.log(np.where(seen, power, 1)).astype(np.float32)
     weight = window * seen
@@ -153,18 +177,18 @@ def _spectrum(power: Power, window: Power) -> Spectrum:
     shape = [fft.next_fast_len(n, real=True) for n in power.shape]
     _, across = _frequencies(power.shape)
     whole = fft.rfft2((level - smooth) * weight, shape)
-    return np.array(whole[:, : across.size], np.complex64)  # a copy, so that the rest is let go
+    return np.array(whole[:, : across.size], np.complex64)  # a copy, so that the rest is freed
 
 
 def _frequencies(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
-    """Cycles a cell down, a column of all, and across, a row of those in the band."""
+    """Frequencies in cycles a cell: down, a column of all, and across, a row of those in the band."""
     n_y, n_x = (fft.next_fast_len(n, real=True) for n in shape)
     down, across = np.fft.fftfreq(n_y), np.fft.rfftfreq(n_x)
     return np.asarray(down[:, None], np.float64), np.asarray(across[None, across < BAND], np.float64)
 
 
 def _ramp(shift: Floats, shape: tuple[int, ...]) -> tuple[Spectrum, Spectrum]:
-    """What the rows and columns of a spectrum are multiplied with to move its image by rows and columns."""
+    """Phase ramps of a spectrum whose image is moved by rows and columns."""
     down, across = (np.exp(-2j * np.pi * cycles * by) for cycles, by in zip(_frequencies(shape), shift, strict=True))
     return np.asarray(down, np.complex64), np.asarray(across, np.complex64)
 
@@ -174,10 +198,10 @@ def _moved(spectrum: Spectrum, ramp: tuple[Spectrum, Spectrum]) -> Spectrum:
 
 
 def _peak(own: Spectrum, others: Spectrum, shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Rows and columns that a date lies off the others, and how many deviations its peak stands out."""
+    """Rows and columns by which a date lies off the others, and the height of the peak in deviations."""
     down, across = _frequencies(shape)
     cross = own * others.conj()
-    # whitened by the others alone: they are many, so theirs is the spectrum of what stands still, with little speckle
+    # whitened by the others alone: they are many, so their spectrum has little speckle
     cross *= (down**2 + across**2 < BAND**2) / np.maximum(np.abs(others), np.float32(1e-6))
     size = [fft.next_fast_len(n, real=True) for n in shape]
     surface = fft.irfft2(cross, size)
@@ -188,7 +212,7 @@ def _peak(own: Spectrum, others: Spectrum, shape: tuple[int, ...]) -> tuple[floa
     top = np.array([lags[at[0]], lags[at[1]]], np.float64)
     clear = near[tuple(at)] / max(float(surface.std()), 1e-12)
     fine = np.arange(-FINEST, FINEST + 1) / FINEST
-    double = np.where(across == 0, 1, 2).astype(np.float32)  # the half of the spectrum that is not kept mirrors this
+    double = np.where(across == 0, 1, 2).astype(np.float32)  # the other half of the spectrum mirrors this one
     rows = np.exp(2j * np.pi * (top[0] + fine)[:, None] * down[:, 0]).astype(np.complex64)
     columns = np.exp(2j * np.pi * across[0][:, None] * (top[1] + fine)).astype(np.complex64)
     detail = (rows @ (cross * double) @ columns).real

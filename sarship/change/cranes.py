@@ -1,13 +1,13 @@
-"""Short rows at a pier that are a crane, or what else moved on the quay, and not a boat.
+"""Cranes among the short vessels at a pier.
 
 A crane that moved, or lowered its boom over the water, is as bright as a small vessel and as long. Two things tell:
 
-- **It stands ashore.** What is high is imaged nearer to the satellite than it stands, by its height over the tangent of
-  the angle of incidence, at the same azimuth (layover). So behind a crane's blob, on land at its azimuth and up to that
-  much farther in range, its legs are new as well: brighter than the empty port, and not as dim beside the brightest hit
-  around as sidelobes and late echoes of a hull are.
-- **It is not alongside.** Farther off the edge than half a small boat's beam, its layover and the error of its place
-  reach, with nobody between it and the edge, no boat is moored: it is a boom, or somebody who passes by.
+- **It stands ashore.** A high target is imaged nearer to the satellite than it stands, by its height over the tangent
+  of the angle of incidence, at the same azimuth (layover). So behind a crane's hits, on land at their azimuth and up to
+  that much farther in range, its legs are new as well: brighter than the empty port, and not as dim beside the
+  brightest hit around as sidelobes and late echoes of a vessel are.
+- **It is not alongside.** No boat is moored farther off the edge than half a small boat's beam, its layover and the
+  error of its place reach, with no vessel between it and the edge: it is a boom, or a vessel that passes by.
 
 Such a row gets the flag `crane`. It counts as 0, and as 1 in `n_high`.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sarship.change.coregistration import correct_shift
 from sarship.change.detection import PortMasks
-from sarship.change.reference import level_on, of_orbit, sea_of
+from sarship.change.reference import expected_on, of_orbit
 from sarship.model import Hits
 from sarship.port.grid import PortImage
 from sarship.vessels.assign import vessel_axes
@@ -38,25 +38,24 @@ __all__ = ["flag_cranes"]
 Reals = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-LONGEST_M: Final = 40.0
-"""A longer row is no crane: 25 m of gantry and boom, and a resolution cell."""
+MAX_LENGTH_M: Final = 40.0
+"""Maximum length of a crane: 25 m of gantry and boom, and a resolution cell."""
 HEIGHT_M: Final = 45.0
-"""Height of a gantry's house and boom over the quay, which its layover comes from: ship-to-shore cranes lift to 30 m
-over the rail for small ships and to 50 m for the largest."""
+"""Height of a gantry's house and boom over the quay, which give its layover: ship-to-shore cranes lift to 30 m over the
+rail for small ships and to 50 m for the largest."""
 BESIDE_M: Final = 20.0
-"""How far along azimuth the legs may lie from the middle of the row: half a gantry's width, and half a cell."""
+"""Maximum distance along azimuth of the legs from the middle of the row: half a gantry's width, and half a cell."""
 CHANGED: Final = 3.0
-"""Deviations of ln power above the empty port from which on something is new on land: of speckle, one cell in ten
-thousand."""
+"""Deviations of ln power above the empty port from which on a cell on land is new; of speckle one in 10,000."""
 NOT_DIM: Final = 0.1
-"""Part of the brightest hit around that new structure ashore has at least: sidelobes and late echoes have less."""
+"""Minimum power of new structure ashore over the brightest hit around: sidelobes and late echoes have less."""
 AROUND_M: Final = (40.0, 100.0)
-"""What is around, along azimuth and range."""
+"""Distances along azimuth and range of the hits around."""
 ALONGSIDE_M: Final = 20.0
-"""Farthest from the edge that the axis of a boat of 40 m lies alongside: 5 m of half a beam, 2 m of fenders, 6 m of
+"""Maximum distance from the edge of the axis of a boat of 40 m alongside: 5 m of half a beam, 2 m of fenders, 6 m of
 layover of its superstructure, and 7 m of error."""
 BETWEEN_M: Final = 20.0
-"""Slack in which another vessel counts as lying inboard."""
+"""Distance along the edge, beside half the length, within which another vessel counts as lying inboard."""
 
 
 def flag_cranes(
@@ -70,29 +69,29 @@ def flag_cranes(
     piers: gpd.GeoDataFrame,
     land: BaseGeometry | None,
 ) -> gpd.GeoDataFrame:
-    """Mark short rows at piers that stand ashore or are not alongside.
+    """Return the vessels with the flag `crane` on short rows at piers that stand ashore or are not alongside.
 
     Parameters
     ----------
     vessels
-        Of one scene, after `assign_piers`; `line` and `pixel` are the product's.
+        Vessels of one scene, after `assign_piers`; `line` and `pixel` are the product's.
     hits, seen
-        From `detect_change`.
+        Hits and image from `detect_change`.
     image, reference, masks
-        What it was given.
+        Its arguments.
     piers
-        `Port.piers`; a row in an anchorage is none of this.
+        `Port.piers`; rows in anchorages are not looked at.
     land
-        Longitude and latitude, degrees: what boats lie alongside. None leaves the second question out, as a pier may be
-        drawn along its middle.
+        Longitude and latitude, degrees: quays that boats lie alongside. None leaves the second criterion out, as a pier
+        may be drawn along its middle.
 
     Returns
     -------
     GeoDataFrame
-        With the flag `crane`, `n_low` 0 and `confidence` at most one half where it is one.
+        Vessels with the flag `crane`, `n_low` 0 and `confidence` at most one half where a row is one.
     """
     berthed = vessels["pier"].isin(piers["name"][piers["kind"] == "pier"])
-    short = berthed & (vessels["length_m"] < LONGEST_M) & (vessels["flag"] == "")
+    short = berthed & (vessels["length_m"] < MAX_LENGTH_M) & (vessels["flag"] == "")
     rows = np.flatnonzero(short.to_numpy())
     if not rows.size or not len(hits):
         return vessels
@@ -111,11 +110,10 @@ def flag_cranes(
 def _change(
     image: xr.DataArray, reference: xr.Dataset, masks: PortMasks, shift: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Power over that of the empty port, where something is new ashore; 0 elsewhere, (y, x), first polarisation."""
+    """Power less that of the empty port, where a cell is new ashore; 0 elsewhere, (y, x), first polarisation."""
     one = of_orbit(reference, image).isel(polarization=0)
     power = image.to_numpy()[0] if shift == (0.0, 0.0) else correct_shift(image.to_numpy()[:1], shift)[0]
-    sea = float(one["sea"])
-    expected = level_on(one["level"].to_numpy(), sea, sea_of(power, masks.open_water, sea))
+    expected, _ = expected_on(one, power, masks.open_water)
     ashore = masks.steady & ~masks.water
     with np.errstate(divide="ignore", invalid="ignore"):
         is_new = ashore & (power > expected * np.exp(CHANGED * one["spread"].to_numpy()))
@@ -123,7 +121,7 @@ def _change(
 
 
 def _stand_ashore(vessels: gpd.GeoDataFrame, hits: Hits, seen: PortImage, change: NDArray[np.float32]) -> Mask:
-    """Whether the legs of each are new ashore."""
+    """True for each vessel whose legs are new ashore."""
     row, column = np.nonzero(change)
     azimuth, reach = _metres(seen, *seen.to_product(row, column))
     own = _metres(seen, vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float))
@@ -144,7 +142,7 @@ def _metres(seen: PortImage, line: Reals, pixel: Reals) -> tuple[Reals, Reals]:
 
 
 def _lie_off(vessels: gpd.GeoDataFrame, seen: PortImage, land: BaseGeometry) -> Mask:
-    """Whether each is farther off the land than a boat alongside, with nobody in between."""
+    """True for each vessel farther off the land than a boat alongside, with none in between."""
     grid = seen.grid
     shore = grid.place(land)
     axes = shapely.MultiLineString(list(np.stack(vessel_axes(vessels), axis=-1)))

@@ -1,17 +1,17 @@
-"""Hits at a port on one date, seen against the empty port of its orbit.
+"""Hits at a port on one date, by change detection against the reference of its relative orbit.
 
-Two questions are put to every cell on the water's side, in each polarisation:
+Every cell on the water's side has two scores, in each polarisation:
 
-1. **Ratio.** Brightness over what the empty port would show that day. In the ratio image the quay has gone, so a ring
-   of it holds the day's wind and nothing else, and what exceeds the ring's mean by more than the cell's own
-   unsteadiness explains is a hit. A cell whose ln power spreads by s from date to date is given the looks whose
-   speckle spreads as much, ψ′(looks) = s², and with them the threshold of the gamma law: so open water gets the
-   ring's own threshold, a steady quay a lower one, and where things move a higher one.
-2. **Ring.** The same brightness over the ring of the image itself, as without a reference. It alone decides in open
-   water, where vessels anchor in the same places from date to date and would be taken for the reference, and of a ship
-   that lies at a pier on every date and is in the reference.
+1. **Ratio.** Power over what the empty port would show that day. The quay cancels, so a ring of the ratio image holds
+   the day's wind and nothing else, and a cell is a hit that exceeds the ring's level by more than its own spread
+   explains. A cell whose ln power spreads by s from date to date is given the ENL whose speckle spreads as much,
+   ψ′(ENL) = s², and with it the threshold of the gamma clutter model: so open water gets the ring's own threshold, a
+   steady quay a lower one, and a place where things move a higher one.
+2. **Ring.** The same power over the ring of the image itself, as without a reference. It alone decides in open water,
+   where vessels anchor in the same places from date to date and would be taken for the empty port, and of permanent
+   targets, which are in the reference.
 
-A ring with vessels in it is too bright, so what was hit is replaced by the ring's mean and the ring taken again.
+A ring with vessels in it is too bright, so hits are replaced by the ring's level and the ring is taken again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import threshold_factor
 from sarship.change.array_ops import median_of, spread_out
 from sarship.change.coregistration import correct_shift
-from sarship.change.reference import QUAY_M, level_on, of_orbit, open_water, sea_of, shift_of
+from sarship.change.reference import BRIGHT, QUAY_M, expected_on, of_orbit, open_water, shift_of
 from sarship.detection.params import DetectionParams
 from sarship.detection.sidelobes import stands_out
 from sarship.model import Hits
@@ -49,37 +49,43 @@ Power = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 NEAR_M: Final = 150.0
-"""Water this near to land, a pier or something bright that stands there is decided by the ratio."""
+"""Distance from land and piers within which the ratio decides."""
 NEAR_CELLS: Final = 5
-"""Cells around something bright that stands in the water where the ratio decides."""
-BRIGHT: Final = 4.0
-"""Level over that of the open water from which on something stands there."""
+"""Distance, in cells, from a bright target of the reference within which the ratio decides."""
 N_ROUNDS: Final = 3
-"""Times that the ring is taken, what was hit replaced in between."""
+"""Times that the ring is taken, with hits replaced in between."""
 GROW: Final = 2
-"""Cells around a hit that are taken out of the rings with it: what the impulse response spreads."""
+"""Cells around a hit that are replaced with it: the impulse response spreads as far."""
 MIN_RING: Final = 16
-"""Cells of water that a ring needs: basins are narrow."""
+"""Minimum number of cells of water in a ring; small, as basins are narrow."""
 CEILING: Final = 16.0
+"""Maximum power of a cell in a ring, over the median."""
 UNKNOWN: Final = 3.0
-"""Variances of a date, over the number of dates, that a cell is allowed for: one is what its level is uncertain by, the
-others make up for that level and spread are estimates, whose errors count for more in the tail of the law."""
+"""Variances of a date, over the number of dates, that are added to a cell's: one is the variance of its level, the
+others stand for the errors of level and spread, which count for more in the tail of the distribution."""
 STILL_THERE: Final = 0.3
-"""Part of its level, 5 dB down, that a ship which stands there every date has at least: its speckle, and no more."""
+"""Minimum power of a permanent target over its level, 5 dB down: its speckle explains as much, and no more."""
 SPREADS: Final = np.geomspace(0.15, 2.5, 48)
+"""Spreads of ln power that threshold factors are solved at, and interpolated between."""
 
 
 class PortMasks(NamedTuple):
-    """Which question is put to which cell."""
+    """Masks of a port's cells, each (y, x), from `port_masks`.
+
+    Examples
+    --------
+    >>> PortMasks(*np.eye(4, dtype=bool)).water.tolist()
+    [True, False, False, False]
+    """
 
     water: Mask
-    """Water's side: where hits may lie, and what rings are made of."""
+    """Water's side: cells of hits and of rings."""
     near: Mask
-    """The part of it near land and piers."""
+    """Water near land and piers, where the ratio decides."""
     open_water: Mask
-    """What the sea's level is measured on."""
+    """Water off land and piers, which the sea level is measured on."""
     steady: Mask
-    """Land and piers: what dates are laid on each other by."""
+    """Land and piers, which dates are coregistered on."""
 
 
 def port_masks(
@@ -90,9 +96,29 @@ def port_masks(
     exclude: BaseGeometry | None = None,
     water: BaseGeometry | None = None,
 ) -> PortMasks:
-    """Masks of a port on its grid, from longitude-latitude geometry.
+    """Return the masks of a port on its grid.
 
-    Land counts as such from 15 m inside its outline on; what is excluded, and all outside the water, as it was drawn.
+    Land begins 15 m inside its outline; `exclude` and `water` are taken as they are.
+
+    Parameters
+    ----------
+    grid
+        Grid of the port.
+    piers, land, exclude, water
+        Longitude and latitude, degrees. Hits lie outside `land` and `exclude` and inside `water`; None masks nothing.
+
+    Returns
+    -------
+    PortMasks
+
+    Examples
+    --------
+    >>> import shapely
+    >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.82, 34.90), 0)
+    >>> land = shapely.box(35.80, 34.88, 35.81, 34.90)
+    >>> masks = port_masks(grid, piers=shapely.LineString([(35.81, 34.88), (35.81, 34.90)]), land=land)
+    >>> [round(float(mask.mean()), 1) for mask in masks]
+    [0.6, 0.1, 0.5, 0.5]
     """
     nowhere = np.zeros(grid.shape, np.bool_)
     ground = nowhere if land is None else grid.covers(land, -QUAY_M)
@@ -111,35 +137,60 @@ def detect_change(
     masks: PortMasks,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
 ) -> tuple[Hits, PortImage]:
-    """Find what is brighter than the empty port and the sea of that day allow.
+    """Find the cells of a scene that are brighter than the empty port and the sea of that day allow.
 
     Parameters
     ----------
     image
-        The scene on the port's grid, from `to_port_grid`.
+        Scene on the port's grid, from `to_port_grid`.
     product
-        The product that it was made from, for the noise and the geometry.
+        Product that the image was made from, for the noise and the geometry.
     reference
-        From `fit_reference`; with the scene's orbit. The scene may be among its dates: a vessel's date is seldom in the
-        lowest group. With few dates it matters (with four, a fifth of the hits differ).
+        Reference from `fit_reference` with the scene's orbit. The scene may be among its dates: a vessel's date is
+        seldom in the lowest group. With few dates it matters (with four, a fifth of the hits differ).
     masks
-        From `port_masks` with the image's grid.
+        Masks from `port_masks` on the image's grid.
     params
+        Parameters of the search; lengths are over the grid's spacing, ENL and effective samples the reference's.
         `pfa` holds for a cell of open water, `pier_pfa` for one near piers; both are shared between the polarisations.
         `clutter_model`, `clutter_shape` and `iterations` apply in open water, `average` to both rings.
 
     Returns
     -------
-    hits, seen
-        Hits whose lines and pixels are rows and columns of the grid, `value` sigma0 with the noise in, `clutter` what
-        was expected there that day, and `evidence` `"ring"`, `"reference"` or `"both"`; the image to measure them on.
+    hits
+        Hits whose lines and pixels are rows and columns of the grid: `value` is sigma0 with the noise in, `clutter` the
+        level that was expected there that day, and `evidence` `"ring"`, `"reference"` or `"both"`.
+    seen
+        Image that vessels are measured on, for `find_vessels`.
 
     Raises
     ------
     DeviceError
-        With `params.gpu`, when no graphics card can be used.
+        `params.gpu` is set and no graphics card can be used.
     ReferenceImageError
-        When the reference is of another port or has not this orbit, or the scene cannot be laid on it.
+        The reference is of another port or has not this orbit, or the scene cannot be coregistered with it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import shapely
+    >>> from sarship import fit_reference, open_grd, to_port_grid
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     sea = ProductParams(shape=(60, 80), polarizations=("VV",))
+    ...     product = open_grd(simulate_product(folder, sea, n_vessels=0)[0])
+    ...     grid = PortGrid.around(product.geometry.footprint(), 0)
+    ...     image = to_port_grid(product, grid)
+    ...     stack = image.expand_dims(time=[image["time"].item()] * 4).to_dataset(name="sigma0")
+    ...     stack = stack.assign_coords(
+    ...         scene=("time", list("abcd")), relative_orbit=("time", [image["relative_orbit"].item()] * 4)
+    ...     )
+    ...     reference = fit_reference(stack.assign_attrs(grid.attrs))
+    ...     masks = port_masks(grid, piers=shapely.Point(grid.to_map(10, 10)))
+    ...     image[0, 30:34, 40:44] += 5  # a vessel of 40 m
+    ...     hits, seen = detect_change(image, product, reference, masks)
+    >>> len(hits), set(hits.evidence.tolist())
+    (16, {'both'})
     """
     one = of_orbit(reference, image)
     names = [str(name) for name in image["polarization"].to_numpy()]
@@ -162,24 +213,23 @@ def detect_change(
 
 
 class _Searched(NamedTuple):
-    """What one polarisation says of every cell."""
+    """Scores of every cell in one polarisation."""
 
     ratio: Power
-    """Brightness over the threshold of the ratio; NaN where there is none."""
+    """Power over the threshold of the ratio; NaN where there is none."""
     ring: Power
-    """Brightness over the threshold of the image's own ring; NaN where there is none."""
+    """Power over the threshold of the image's own ring; NaN where there is none."""
     expected: Power
-    """What the empty port would show that day."""
+    """Level that the empty port would show that day."""
     is_near: Mask
-    """Where the ratio decides."""
+    """True where the ratio decides."""
 
 
 def _search(power: Power, reference: xr.Dataset, masks: PortMasks, params: DetectionParams, n_shared: int) -> _Searched:
-    """Put both questions to one polarisation."""
-    level, sea = reference["level"].to_numpy(), float(reference["sea"])
-    today = sea_of(power, masks.open_water, sea)
-    expected = level_on(level, sea, today)
-    near = masks.near | (masks.water & spread_out(level > BRIGHT * sea, NEAR_CELLS))
+    """Both scores in one polarisation."""
+    expected, today = expected_on(reference, power, masks.open_water)
+    is_bright = reference["level"].to_numpy() > BRIGHT * float(reference["sea"])
+    near = masks.near | (masks.water & spread_out(is_bright, NEAR_CELLS))
     open_water = masks.water & ~near
     spacing = PortGrid.of(reference).spacing_m
     ring = params.for_image(
@@ -197,7 +247,7 @@ def _search(power: Power, reference: xr.Dataset, masks: PortMasks, params: Detec
     score = score * _relief(pier_ring, unsteady)
     plain = power / _threshold(power, open_water, ring, params.gpu)
     expected = np.asarray(expected * level_today, np.float32)
-    # what stands there on every date is in the level itself: it is there today if it is about as bright
+    # a permanent target is in the level itself: it is there today if it is about as bright
     is_permanent = reference["is_permanent"].to_numpy() & masks.water & (power > STILL_THERE * expected)
     score = np.where(is_permanent, np.nan, score)
     plain = np.where(is_permanent, power / (STILL_THERE * expected), plain).astype(np.float32)
@@ -206,7 +256,7 @@ def _search(power: Power, reference: xr.Dataset, masks: PortMasks, params: Detec
 
 
 def _cleaned(image: Power, water: Mask, params: CfarParams, gpu: bool) -> tuple[Power, Power]:
-    """Score against a ring without what was hit, and that ring's mean."""
+    """Score against a ring without hits, and that ring's level."""
     factor = float(
         threshold_factor(
             "gamma",
@@ -228,8 +278,8 @@ def _cleaned(image: Power, water: Mask, params: CfarParams, gpu: bool) -> tuple[
 def _threshold(image: Power, water: Mask, params: CfarParams, gpu: bool) -> Power:
     """Threshold of every cell of the water; NaN where there is none.
 
-    A cell adds no more to a ring than `CEILING` times the median. The detector's sums are exact to the last bit of the
-    brightest cell, which costs much where cells differ ten-thousandfold; and one bright hull is kept from a whole ring.
+    A cell adds no more to a ring than `CEILING` times the median, so that one bright vessel does not hide others. The
+    detector's sums are exact to the last bit of the brightest cell, which is slow where cells differ ten-thousandfold.
     """
     seen = image[water & (image > 0)]
     if not seen.size:
@@ -253,14 +303,14 @@ def _relief(params: CfarParams, spread: Power) -> Power:
 
 @lru_cache(maxsize=8)
 def _factors(pfa: float) -> NDArray[np.float64]:
-    """Threshold factor of the gamma law for each of `SPREADS`."""
+    """Threshold factor of the gamma clutter model for each of `SPREADS`."""
     log_enl = np.linspace(-6, 8, 2_001)  # over these ψ′ falls from 10^5 to 3·10^-4
     enl = np.interp(-(SPREADS**2), -special.polygamma(1, np.exp(log_enl)), np.exp(log_enl))
     return threshold_factor("gamma", pfa, enl=enl, count=1e4)
 
 
 def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: PortImage, link_m: float) -> Hits:
-    """Both polarisations as one: the larger score decides. Groups that are sidelobes are left out."""
+    """Hits of all polarisations: the larger score decides. Groups that are sidelobes are left out."""
     is_hit = [np.where(part.is_near, part.ratio, part.ring) > 1 for part in parts.values()]
     line, pixel = np.nonzero(np.logical_or.reduce(is_hit))
     by_ratio = np.nan_to_num([part.ratio[line, pixel] for part in parts.values()])
@@ -292,7 +342,7 @@ def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: 
 
 
 def _within(seen: Mask, line: NDArray[np.int64], pixel: NDArray[np.int64]) -> Mask:
-    """Whether each of some cells and all of its eight neighbours have data."""
+    """True for each place whose cell and eight neighbours all have data."""
     framed = np.pad(seen, 1)
     around = [framed[line + down, pixel + right] for down in range(3) for right in range(3)]
     return np.asarray(np.all(around, axis=0))

@@ -1,6 +1,6 @@
-"""The lowest group of a cell's dates: what it shows when nothing lies there.
+"""Empty level of every cell: the mean of the lowest group of its dates.
 
-From a low value on, dates are taken in as long as they lie within what speckle allows above the mean of those taken.
+From a low value on, a date belongs to the group as long as it lies within what speckle allows above the group's mean.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ __all__ = ["WITHIN", "lowest_groups"]
 Power = NDArray[np.float32]
 
 WITHIN: Final = 2.5
-"""Deviations above the mean up to which a date belongs to the lowest group: of 160 empty dates one is left out."""
+"""Deviations above the mean up to which a date belongs to the lowest group; one of 160 empty dates lies above."""
 MIN_SHARE: Final = 0.2
-"""The group begins with this share of the dates, so a pier may be busy four dates of five."""
+"""Share of the dates that the group begins with, so a pier may be busy four dates of five."""
 FEW: Final = 8
+"""Dates below which the group begins with the lowest alone."""
 LOWEST_BELOW: Final = 0.8
-"""Of fewer than `FEW` dates it begins with the lowest alone, which is taken to lie this many deviations under the
-mean: a date that speckle made dark (ln power has a long lower tail) shall be no group of its own."""
+"""Deviations that the lowest of few dates is taken to lie under the mean: a date that speckle made dark (ln power has a
+long lower tail) shall be no group of its own."""
 SAME_LEVEL: Final = 0.03
-"""Change of ln level, a tenth of a decibel, at which the sea's share in it needs no other round."""
+"""Change of ln level, a tenth of a decibel, below which the share of the sea in it is found."""
 
 
 def lowest_groups(
     cube: Power, seas: NDArray[np.float64], sea: float, spread: float
 ) -> tuple[Power, Power, NDArray[np.int16]]:
-    """Level, squares and size of the lowest group of every cell.
+    """Return level, squares and size of the lowest group of every cell.
 
     Parameters
     ----------
@@ -40,9 +41,9 @@ def lowest_groups(
     seas
         Sea level of each date, (time,).
     sea
-        Sea level to refer to.
+        Reference sea level, which the dates are converted to.
     spread
-        Deviation of the speckle's ln power.
+        Deviation of ln power that the speckle has.
 
     Returns
     -------
@@ -50,6 +51,8 @@ def lowest_groups(
         Each (y, x): the exponential of the mean of ln power at the reference sea, NaN where no date has data; the sum
         of squares of ln power about that mean; the number of dates in the group.
 
+    Examples
+    --------
     >>> dates = np.array([0.9, 1.1, 1.0, 50.0, 40.0, 60.0], np.float32)[:, None, None]
     >>> level, _, n_empty = lowest_groups(dates, np.ones(6), 1.0, 0.5)
     >>> round(float(level[0, 0]), 1), int(n_empty[0, 0])
@@ -101,16 +104,16 @@ def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position,
 
 
 def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, int]:
-    """Mean and size of the lowest group of values that rise."""
+    """Mean and size of the lowest group of ascending values."""
     if ordered.size < FEW:
-        least, mean = 1, ordered[0] + LOWEST_BELOW * spread
+        n_first, mean = 1, ordered[0] + LOWEST_BELOW * spread
     else:
-        least = max(2, int(MIN_SHARE * ordered.size + 0.5))
-        mean = ordered[least - 1]
+        n_first = max(2, int(MIN_SHARE * ordered.size + 0.5))
+        mean = ordered[n_first - 1]
     taken = 0
     while True:
         inside, total = 0, 0.0
-        while inside < ordered.size and (inside < least or ordered[inside] <= mean + WITHIN * spread):
+        while inside < ordered.size and (inside < n_first or ordered[inside] <= mean + WITHIN * spread):
             total += ordered[inside]
             inside += 1
         mean = total / inside

@@ -1,8 +1,8 @@
-"""What lies at a pier on every date, and so is in the reference: a ship laid up, which is to be counted all the same.
+"""Permanent targets: ships that lie at a pier on every date, and so are in the reference, but have to be counted.
 
-A quay is much alike along its length: a cell's level is compared with the median of the cells that lie as far off the
-same side of the same pier. What exceeds that by `CLEAR`, on the water's side, over the length of a ship and not of a
-crane, stands there.
+A quay is much alike along its length, so a cell's level is compared with the median of the cells that lie as far off
+the same side of the same pier. A group of cells on the water's side that exceeds it by `CLEAR`, and is as long as a
+ship and not as a crane, is a permanent target.
 """
 
 from __future__ import annotations
@@ -21,40 +21,49 @@ from sarship.port.grid import PortGrid
 __all__ = ["permanent_cells"]
 
 REACH_M: Final = 60.0
-"""Cells farther off a pier are not alongside."""
+"""Maximum distance from a pier of what lies alongside."""
 STEP_M: Final = 10.0
 """Width of the strips along a pier."""
 N_SIDES: Final = 8
-"""Directions, from the pier to the cell, that are told apart."""
+"""Sectors of the direction from the pier to a cell, one a side."""
 MIN_CELLS: Final = 25
-"""A strip of fewer cells has no median worth its name."""
+"""Minimum number of cells in a strip for its median to mean something."""
 CLEAR: Final = 6.0
-"""Level over its strip's median, 8 dB; a quay's own strong points are that bright too, but short."""
+"""Minimum level over the strip's median, 8 dB; a quay's own strong points are that bright too, but short."""
 MIN_LENGTH_M: Final = 60.0
-"""Longest extent of what is taken for a ship: cranes are shorter."""
+"""Minimum extent of a ship: cranes are shorter."""
 FAINTEST: Final = 1 / 30
-"""Part of the brightest cell that counts for the extent: 15 dB, more than sidelobes have (`detection/sidelobes.py`)."""
+"""Minimum level, over that of the brightest cell, of cells in the extent: 15 dB down, above the sidelobes."""
 
 
 def permanent_cells(
     level: NDArray[np.float32], grid: PortGrid, piers: list[BaseGeometry], water: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Cells of what lies at piers on every date.
+    """Return True for the cells of permanent targets at piers.
 
     Parameters
     ----------
     level
-        Of the reference, one orbit and polarisation, (y, x).
+        Level of the reference, one orbit and polarisation, (y, x).
     grid
-        Where the cells lie.
+        Grid of the level.
     piers
-        Their geometry, longitude and latitude in degrees.
+        Geometry of each pier, longitude and latitude in degrees.
     water
-        The water's side, (y, x).
+        True on the water's side, (y, x).
 
     Returns
     -------
     bool, (y, x)
+
+    Examples
+    --------
+    >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.81, 34.89), 0)
+    >>> level = np.full(grid.shape, 0.02, np.float32)
+    >>> level[50:60, 44:46] = 1.0  # 100 m long
+    >>> pier = shapely.LineString(np.column_stack(grid.to_map([10, 100], [42, 42])))
+    >>> int(permanent_cells(level, grid, [pier], np.ones(grid.shape, bool)).sum())
+    20
     """
     found = np.zeros(grid.shape, np.bool_)
     for pier in piers:
@@ -73,14 +82,14 @@ def permanent_cells(
 def _excess(
     pier: Any, row: NDArray[np.intp], column: NDArray[np.intp], value: NDArray[np.float64], spacing_m: float
 ) -> NDArray[np.float64]:
-    """Value of each cell over the median of its strip; nothing where the strip has too few."""
+    """Value of each cell less the median of its strip; 0 where the strip has too few."""
     cells: Any = shapely.points(column, row)
     outline: Any = shapely.boundary(pier) if pier.area > 0 else pier
     foot = shapely.get_coordinates(shapely.line_interpolate_point(outline, shapely.line_locate_point(outline, cells)))
     away = np.column_stack([column, row]) - foot
     strip = (np.hypot(away[:, 0], away[:, 1]) * spacing_m // STEP_M).astype(np.int64)
-    # the side is that of the pier's nearest edge, told by the direction from it; sectors are set off so that none of
-    # the usual headings lies on a border
+    # the direction from the nearest edge tells the side; sectors are turned so that none of the usual headings lies on
+    # a border
     side = np.floor((np.arctan2(away[:, 1], away[:, 0]) / (2 * np.pi) * N_SIDES + 0.29) % N_SIDES).astype(np.int64)
     excess = np.zeros(value.size)
     key = strip * N_SIDES + side
@@ -92,7 +101,7 @@ def _excess(
 
 
 def _long_ones(bright: NDArray[np.bool_], level: NDArray[np.float32], spacing_m: float) -> NDArray[np.bool_]:
-    """The groups of neighbours that are as long as a ship."""
+    """Groups of neighbours that are as long as a ship."""
     labels, n_groups = ndimage.label(bright, np.ones((3, 3)))
     kept = np.zeros(n_groups + 1, np.bool_)
     for number, box in enumerate(ndimage.find_objects(labels), start=1):

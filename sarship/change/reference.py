@@ -1,11 +1,10 @@
-"""What a port looks like with nobody alongside, per relative orbit and polarisation, from its dates.
+"""Reference images: the level and spread of a port's empty piers, per relative orbit and polarisation, from its dates.
 
-A pier is seen empty on some dates only, on few of them if it is busy. So the level of a cell is that of the **lowest
-group** of its dates: from a low value on, dates are taken in as long as they lie within what speckle allows above the
-mean of those taken. Where the pier was always empty these are all dates, and the level is their mean; where a vessel
+A pier is empty on some dates only, on few of them if it is busy. So the level of a cell is that of the **lowest group**
+of its dates: from a low value on, a date belongs to it as long as it lies within what speckle allows above the group's
+mean (`empty_level`). Where the pier was always empty these are all dates, and the level is their mean; where a vessel
 lay on four dates of five they are the fifth. Only the start depends on a low quantile, so nothing has to be known of
-how busy the pier is. Dates are compared after their weather: the sea's part of a cell follows the date's own sea
-level.
+how busy the pier is. Dates are compared without their weather: the sea's share of a cell follows the date's sea level,
 
     level on a date = level · (1 + share · (sea of the date / sea of reference − 1)),  share = min(1, sea / level)
 
@@ -39,13 +38,13 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = [
+    "BRIGHT",
     "MIN_DATES",
-    "MIN_DATES_FOR_SPREAD",
-    "PRIOR",
+    "QUAY_M",
+    "expected_on",
     "fit_reference",
     "level_on",
     "of_orbit",
-    "on_dates",
     "open_water",
     "sea_of",
     "shift_of",
@@ -55,39 +54,41 @@ Power = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 MIN_DATES: Final = 4
-"""Fewer dates of an orbit make no reference: of three, two busy ones would pass for the empty pier."""
+"""Minimum number of dates of an orbit: of three, two busy ones would pass for the empty pier."""
 MIN_DATES_FOR_SPREAD: Final = 8
-"""Dates of an orbit from which on a cell's own spread is worth knowing; the spread of eight normal values is right
-within a quarter."""
+"""Minimum number of dates for a cell's own spread: that of eight normal values is right within a quarter."""
+BRIGHT: Final = 4.0
+"""Minimum level over that of the open water of a target that stands in it."""
 QUAY_M: Final = 15.0
-"""How much less generous the land is taken than it was drawn: the quay cancels in the ratio, and outlines run 5 to 25 m
-over the water so that it be masked without a reference."""
+"""Width that land loses along its outline: outlines run 5 to 25 m over the water so that a single image has the quay
+masked, and in the ratio to a reference the quay cancels."""
 OFF_LAND_M: Final = 60.0
-"""Water farther from land and piers than this is open: no quay or hull reaches into it."""
+"""Distance of open water from land and piers: neither quays nor moored vessels reach into it."""
 PRIOR: Final = 16.0
-"""A cell's own spread counts as its dates, that of its neighbours as this many."""
+"""Weight, in dates, of the spread of a cell's neighbours beside its own."""
 NEIGHBOURS: Final = 7
-"""Cells along the side of the square that spread is borrowed from: some eight independent cells."""
+"""Side, in cells, of the square that spread is borrowed from: some eight independent cells."""
 NEAR: Final = 5
-"""Cells along the side of the square that a cell's level is compared with: a resolution cell either way."""
+"""Side, in cells, of the square that a cell's level is compared with: a resolution cell either way."""
 STEADY: Final = 0.7
 UNSTEADY: Final = 1.2
-"""A spread between these parts of that of open water is taken as that: estimates of the same spread scatter as much,
-and a threshold far out in the tail of the law cannot bear it."""
+"""Bounds, over the spread of open water, between which a spread is taken as that: estimates of one spread scatter as
+much, and a threshold far out in the tail cannot bear it."""
 MIN_SPREAD: Final = 0.2
-"""No cell is steadier than this, in ln power: 0.9 dB, what calibration, tide and a fraction of a cell leave."""
+"""Minimum spread of ln power, 0.9 dB: calibration, tide and a fraction of a cell leave as much."""
 SPECKLE_DATES: Final = 6
-"""Dates, about, that the speckle of open water is measured on."""
+"""Dates that the ENL of open water is measured on, about."""
 DEFAULT_ENL: Final = 4.4
+"""ENL where there is no open water to measure it on: that of IW GRDH."""
 LINES: Final = 64
-"""Lines of a port whose dates are laid side by side at a time; all of them would be the stack once more."""
+"""Rows of the grid that are fitted at a time; all of them would copy the stack."""
 MIN_SEA: Final = 1_000
-"""Cells of open water that a sea level needs; under this the darkest quarter of all cells stands for it."""
+"""Minimum number of cells of open water for a sea level; with fewer the darkest quarter of all cells gives it."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Fit:
-    """What the dates of one orbit and polarisation gave."""
+    """Reference of one orbit and polarisation."""
 
     level: Power
     spread: Power
@@ -105,27 +106,27 @@ def fit_reference(
     piers: BaseGeometry | None = None,
     min_dates: int = MIN_DATES_FOR_SPREAD,
 ) -> xr.Dataset:
-    """Learn the empty port from a stack of dates.
+    """Fit the reference of each relative orbit to a stack of dates.
 
-    Dates are first laid on each other (`measure_shifts` on land and piers); one that cannot be aligned is not used. A
-    cell that has fewer than `min_dates` dates in its lowest group takes its spread from its neighbours; an orbit with
-    fewer dates takes it there everywhere, and `is_borrowed` says so.
+    Dates are first coregistered (`measure_shifts` on land and piers); one that cannot be is not used. A cell with fewer
+    than `min_dates` dates in its lowest group takes its spread from its neighbours; an orbit with fewer dates takes it
+    from there everywhere, and `is_borrowed` says so.
 
     Parameters
     ----------
     stack
-        From `read_stack`; of one orbit or several.
+        Dates from `read_stack`, of one relative orbit or several.
     land, piers
-        Longitude and latitude, degrees: where something stands still, and what is not open water.
+        Longitude and latitude, degrees: dates are coregistered on both, and neither is open water.
     min_dates
-        Fewest dates for a spread of one's own.
+        Minimum number of dates for a spread of its own.
 
     Returns
     -------
     Dataset
         Variables of `schema.REFERENCE`: over (relative_orbit, polarization, y, x) `level` (sigma0 with the noise in, at
         the orbit's reference sea level), `spread` (deviation of ln power), `n_empty` (dates in the lowest group) and
-        `is_permanent` (whether a ship lay there on every date, see `permanent_cells`);
+        `is_permanent` (True where a ship lay on every date, see `permanent_cells`);
         over (relative_orbit, polarization) `sea`, `enl` and `effective_sample_ratio` of the open water; over
         (relative_orbit,) `n_dates` and `is_borrowed`; over `time`, for every date of the stack, `scene`,
         `orbit_of_date`, `row_shift`, `column_shift` and `is_coregistered`.
@@ -133,7 +134,26 @@ def fit_reference(
     Raises
     ------
     ReferenceImageError
-        When none of an orbit's dates can be used.
+        No date of an orbit can be used.
+
+    Examples
+    --------
+    >>> from sarship.schema import PORT_SIGMA0
+    >>> grid = PortGrid(crs="EPSG:32636", west_m=700_000.0, north_m=3_800_000.0, shape=(64, 64))
+    >>> power = 0.02 * np.random.default_rng(0).gamma(4.4, 1 / 4.4, (8, 1, 64, 64)).astype(np.float32)
+    >>> power[:5, :, 30:40, 30:32] += 3  # a berth that is taken on five dates of eight
+    >>> coords = {
+    ...     "time": np.datetime64("2025-01-01", "ns") + np.arange(8) * np.timedelta64(12, "D"),
+    ...     "polarization": ["VV"],
+    ...     "y": grid.y,
+    ...     "x": grid.x,
+    ...     "scene": ("time", [f"date {k}" for k in range(8)]),
+    ...     "relative_orbit": ("time", [14] * 8),
+    ... }
+    >>> stack = xr.Dataset({"sigma0": (("time", *PORT_SIGMA0.dims), power)}, coords, grid.attrs)
+    >>> reference = fit_reference(stack, piers=shapely.Point(grid.to_map(35, 31)))
+    >>> bool(reference["level"][0, 0, 30:40, 30:32].max() < 0.1)
+    True
     """
     grid = PortGrid.of(stack)
     water, steady = open_water(grid, land, piers)
@@ -150,7 +170,7 @@ def fit_reference(
 
 
 def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | None) -> tuple[Mask, Mask]:
-    """Where the sea's level is measured, and what dates are laid on each other by; all where nothing is given."""
+    """Return the masks of open water, and of land and piers; both are True everywhere where neither is given."""
     given = [area for area in (land, piers) if area is not None]
     if not given:
         return np.ones(grid.shape, np.bool_), np.ones(grid.shape, np.bool_)
@@ -163,7 +183,7 @@ def open_water(grid: PortGrid, land: BaseGeometry | None, piers: BaseGeometry | 
 def _fit_orbit(
     orbit: int, stack: xr.Dataset, masks: tuple[Mask, Mask], min_dates: int, berths: tuple[list[BaseGeometry], Mask]
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """The reference of one orbit, and what is to be said of its dates."""
+    """Reference of one orbit, and the coregistration of its dates."""
     water, steady = masks
     power = stack["sigma0"].to_numpy()
     shifts = measure_shifts(power[:, 0], steady)
@@ -193,31 +213,26 @@ def _fit_orbit(
         "y": stack["y"],
         "x": stack["x"],
     }
-    return xr.Dataset(columns, coords), on_dates(stack, shifts)
+    return xr.Dataset(columns, coords), _on_dates(stack, shifts)
 
 
-def on_dates(stack: xr.Dataset | xr.DataArray, shifts: Shifts) -> xr.Dataset:
-    """What is said of dates: of a stack's, or of one image."""
-    return xr.Dataset(
-        {
-            "scene": ("time", np.atleast_1d(stack["scene"].to_numpy()), REFERENCE["scene"].attrs),
-            "orbit_of_date": (
-                "time",
-                np.atleast_1d(stack["relative_orbit"].to_numpy()),
-                REFERENCE["orbit_of_date"].attrs,
-            ),
-            "row_shift": ("time", shifts.rows, REFERENCE["row_shift"].attrs),
-            "column_shift": ("time", shifts.columns, REFERENCE["column_shift"].attrs),
-            "is_coregistered": ("time", shifts.is_coregistered, REFERENCE["is_coregistered"].attrs),
-        },
-        {"time": np.atleast_1d(stack["time"].to_numpy())},
-    )
+def _on_dates(stack: xr.Dataset, shifts: Shifts) -> xr.Dataset:
+    """Variables of a reference over its dates."""
+    columns = {
+        "scene": stack["scene"].to_numpy(),
+        "orbit_of_date": stack["relative_orbit"].to_numpy(),
+        "row_shift": shifts.rows,
+        "column_shift": shifts.columns,
+        "is_coregistered": shifts.is_coregistered,
+    }
+    variables = {name: ("time", values, REFERENCE[name].attrs) for name, values in columns.items()}
+    return xr.Dataset(variables, {"time": stack["time"].to_numpy()})
 
 
 def sea_of(power: Power, water: Mask, otherwise: float = math.nan) -> float:
-    """Sea level of a date: the median of its open water, that of the darkest quarter where there is too little.
+    """Return the sea level of a date: the median of its open water, or of its darkest quarter where that is too little.
 
-    `otherwise` is what stands for it where nothing was imaged.
+    `otherwise` is returned where nothing was imaged.
     """
     seen = power[water & np.isfinite(power) & (power > 0)]
     if seen.size >= MIN_SEA:
@@ -227,7 +242,7 @@ def sea_of(power: Power, water: Mask, otherwise: float = math.nan) -> float:
 
 
 def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent: Callable[[Power], Mask]) -> _Fit:
-    """Level, spread and group size of every cell from dates, each (y, x), that lie on each other."""
+    """Level, spread and group size of every cell from coregistered dates, each (y, x)."""
     seas = np.array([sea_of(date, water) for date in dates])
     sea = float(np.exp(np.nanmedian(np.log(seas))))
     enl, effective_sample_ratio = _speckle(dates, water)
@@ -239,13 +254,13 @@ def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent
     ]
     level, squares, n_empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     spread = _spread(squares, n_empty, spread_of_speckle, min_dates)
-    # from the mean of ln power to the mean of power, as for a lognormal law; for speckle that is right to 1 %
+    # from the mean of ln power to the mean of power, as of a lognormal distribution; for speckle that is right to 1 %
     level = _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2)
     return _Fit(level, spread, n_empty, is_permanent(level), sea, enl, effective_sample_ratio)
 
 
 def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:
-    """Looks and independence of the open water, medians over the dates; the product's own where there is none."""
+    """ENL and effective sample ratio of the open water, medians over the dates; of IW GRDH where there is none."""
     enl, effective_sample_ratio = [], []
     for date in dates[:: max(1, len(dates) // SPECKLE_DATES)]:
         try:
@@ -259,11 +274,11 @@ def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:
 
 
 def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_dates: int) -> Power:
-    """Deviation of ln power of each cell: its own, weighed against its neighbours', never less than theirs."""
+    """Deviation of ln power of each cell: its own weighed with its neighbours', and not less than theirs."""
     freedom = np.maximum(n_empty - 1, 0).astype(np.float32)
     near_squares = ndimage.uniform_filter(squares, NEIGHBOURS)
     near_freedom = ndimage.uniform_filter(freedom, NEIGHBOURS)
-    # the speckle of open water stands in where even the neighbours have nothing, and weighs as one date among them
+    # the speckle of open water, weighing as one date, stands in where even the neighbours have none
     borrowed = (near_squares + speckle**2 / NEIGHBOURS**2) / (near_freedom + 1 / NEIGHBOURS**2)
     own = (squares + PRIOR * borrowed) / (freedom + PRIOR)
     spread = np.sqrt(np.where(n_empty >= min_dates, np.maximum(own, borrowed), borrowed))
@@ -272,7 +287,7 @@ def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_date
 
 
 def _smoothed(level: Power, spread: Power, n_empty: NDArray[np.int16]) -> Power:
-    """Level freed of what is left of its speckle, where neighbours differ by no more than that (Lee 1980, on ln power).
+    """Level without its remaining speckle, by the filter of Lee (1980) on ln power.
 
     A cell keeps that part of its difference from the mean of its neighbours that their variance owes to structure.
     """
@@ -287,18 +302,35 @@ def _smoothed(level: Power, spread: Power, n_empty: NDArray[np.int16]) -> Power:
 
 
 def level_on(level: Power, sea: float, sea_on_date: float) -> Power:
-    """What the empty port would show on a date whose sea has another level."""
+    """Return the level that the empty port would show on a date whose sea has another level."""
     share = np.minimum(1, sea / np.maximum(level, 1e-12))
     return np.asarray(level * (1 + share * (sea_on_date / sea - 1)), np.float32)
 
 
+def expected_on(reference: xr.Dataset, power: Power, water: Mask) -> tuple[Power, float]:
+    """Return the level that the empty port would show on a date, and the sea level of that date.
+
+    Parameters
+    ----------
+    reference
+        Reference of one orbit and polarisation.
+    power
+        Date, (y, x).
+    water
+        True on open water, (y, x).
+    """
+    sea = float(reference["sea"])
+    today = sea_of(power, water, sea)
+    return level_on(reference["level"].to_numpy(), sea, today), today
+
+
 def of_orbit(reference: xr.Dataset, image: xr.DataArray) -> xr.Dataset:
-    """The reference of an image's relative orbit.
+    """Return the reference of an image's relative orbit.
 
     Raises
     ------
     ReferenceImageError
-        When it lies on another grid, or knows nothing of that orbit.
+        It lies on another grid, or has not that orbit.
     """
     mine, theirs = PortGrid.of(image), PortGrid.of(reference)
     if mine != theirs:
@@ -316,21 +348,21 @@ def of_orbit(reference: xr.Dataset, image: xr.DataArray) -> xr.Dataset:
 
 
 def shift_of(image: xr.DataArray, reference: xr.Dataset, steady: Mask) -> tuple[float, float]:
-    """Rows and columns to take out of a scene: as found when the reference was fitted, or against its level.
+    """Return the shift of a scene in rows and columns: as found when the reference was fitted, or against its level.
 
     Parameters
     ----------
     image
-        From `to_port_grid`.
+        Scene from `to_port_grid`.
     reference
-        From `of_orbit`.
+        Reference from `of_orbit`.
     steady
-        From `open_water`.
+        True on land and piers, from `open_water`.
 
     Raises
     ------
     ReferenceImageError
-        When the scene cannot be laid on the other dates.
+        The scene cannot be coregistered.
     """
     scene = image["scene"].item()
     dates = [scene in str(scenes).split() for scenes in reference["scene"].to_numpy()]
@@ -342,6 +374,6 @@ def shift_of(image: xr.DataArray, reference: xr.Dataset, steady: Mask) -> tuple[
         found = row, column
     if not is_coregistered:
         raise ReferenceImageError(
-            f"{scene} cannot be laid on the other dates of this port: no clear match on land and piers"
+            f"{scene} cannot be coregistered with the other dates of this port: no clear match on land and piers"
         )
     return found if math.hypot(*found) > MIN_SHIFT else (0.0, 0.0)

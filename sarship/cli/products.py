@@ -147,7 +147,7 @@ def detect(
     from sarship.cli.tables import vessels_text
     from sarship.files import write_file
     from sarship.pipeline import search
-    from sarship.pipeline.results import table_bytes, vessels_bytes
+    from sarship.pipeline.result_files import table_bytes, vessels_bytes
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
@@ -159,7 +159,7 @@ def detect(
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
     mask = read_polygons(land) if land else None
-    if mask is None and (harbour is None or (harbour.masked_land is None and harbour.water is None)):
+    if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
         click.echo("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
     with bars("detect") as (report, _):
         results = search(products, area=shape, port=harbour, land=mask, params=params, progress=report)

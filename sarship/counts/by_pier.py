@@ -1,9 +1,9 @@
-"""Vessels, piers and scenes to counts over time.
+"""Counts of vessels at piers over time.
 
-Counting takes the scenes, not only the vessels: a pier that was looked at and empty has 0, a pier that was not
-looked at is missing, and only the scenes and their coverage can tell the two apart.
+Counting takes the scenes and their coverage, not only the vessels: only they tell a pier that was seen empty, which has
+0, from one that was not seen, which is missing.
 
-A time is one pass of one satellite (`sarship.counts.passes`): slices that share a port are one time, twins count once,
+A time is one pass of one satellite (`counts/passes.py`): slices that share a port are one time, twins count once,
 and a vessel that shows in two slices is one.
 """
 
@@ -33,36 +33,50 @@ def count_by_pier(
     *,
     min_seen: float = 0.95,
 ) -> xr.Dataset:
-    """Number of vessels at each pier at each pass.
+    """Count the vessels at each pier on each pass.
 
     Parameters
     ----------
     vessels
         From `assign_piers`, of all scenes together; those at no pier are passed over.
     piers
-        `Port.piers`; columns `name` and `kind` are used.
+        `Port.piers`; columns `name`, `kind` and geometry are used.
     scenes
         Every scene that was searched (`schema.SCENES`), whether it saw a pier or not.
     coverage
-        What each scene saw of each pier's waters (`schema.COVERAGE`); a pair that is not there was not seen.
+        Part of each pier's waters that each scene saw (`schema.COVERAGE`); a pair that is not there was not seen.
     min_seen
         Fraction of a pier's waters that must be imaged for its count to stand, 0 … 1; at 0 any part will do.
 
     Returns
     -------
     Dataset
-        Variables of `schema.COUNTS` over `(time, pier)`. `time` is the start of the pass (of its first slice that is
-        here), UTC. `n_vessels` counts the rows that are likelier than not a vessel of their own. It, its bounds `n_low`
-        and `n_high` (sums of those of the rows) and `total_length_m` are missing where `seen` is under `min_seen`, and
-        where it is 0. `detectable_length_m` is the largest of the slices that saw any of the pier, as a zero is only as
-        good as its worst part; `incidence_deg` is their mean, weighted with what each saw, and `n_reference_dates` the
-        fewest. Along `time` go `scene` (ids joined by
-        a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its `kind`.
+        Variables of `schema.COUNTS` over `(time, pier)`, float64. `time` is the start of the pass (of its first slice
+        that is here), UTC. `n_vessels` counts the rows that are likelier than not a vessel of their own. It, its bounds
+        `n_low` and `n_high` (sums of those of the rows) and `total_length_m` (metres) are missing where `seen` is under
+        `min_seen`, and where it is 0. `detectable_length_m` is the largest of the slices that saw any of the pier, as a
+        zero is only as good as its worst part; `incidence_deg` is their mean, weighted with what each saw, and
+        `n_reference_dates` the smallest. Along `time` go `scene` (ids joined by a space), `platform`, `relative_orbit`
+        and `orbit_pass`, along `pier` its `kind`.
 
     Raises
     ------
     ValueError
         If a table breaks its contract, or vessels name a scene or pier that is not in the others.
+
+    Examples
+    --------
+    One scene that saw the quay empty, and nothing of the mole:
+
+    >>> import shapely
+    >>> waters = [shapely.box(35.80, 34.90, 35.81, 34.91), shapely.box(35.82, 34.90, 35.83, 34.91)]
+    >>> piers = gpd.GeoDataFrame({"name": ["Quay", "Mole"], "kind": "pier"}, geometry=waters, crs="EPSG:4326")
+    >>> scene = {column.name: [0] for column in SCENES.columns} | {"scene": ["S"]}
+    >>> seen = {column.name: [0, 0] for column in COVERAGE.columns} | {"scene": ["S", "S"]}
+    >>> seen |= {"pier": ["Quay", "Mole"], "seen": [1.0, 0.0]}
+    >>> scenes, coverage = SCENES.make(scene, waters[:1]), COVERAGE.make(seen, waters)
+    >>> count_by_pier(VESSELS.empty(), piers, scenes, coverage)["n_vessels"].to_numpy()
+    array([[ 0., nan]])
     """
     if not 0 <= min_seen <= 1:
         raise ValueError(f"min_seen is a fraction in [0, 1], got {min_seen}")
@@ -109,7 +123,7 @@ def _dataset(tables: Reals, passes: Sequence[gpd.GeoDataFrame], piers: gpd.GeoDa
     )
 
 
-def _refuse_strangers(found: pd.Series[str], known: pd.Series[str], what: str) -> None:
+def _refuse_strangers(found: pd.Series[str], known: pd.Series[str], kind: str) -> None:
     strangers = sorted(set(found) - set(known))
     if strangers:
-        raise ValueError(f"vessels name the {what} {strangers[0]!r}, which is not among the {what}s given")
+        raise ValueError(f"vessels name the {kind} {strangers[0]!r}, which is not among the {kind}s given")

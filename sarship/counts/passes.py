@@ -1,11 +1,10 @@
-"""Which scenes are one pass over a port, what they saw together, and which of their vessels are the same.
+"""Passes over a port, put together from slices: the scenes of each, their common coverage, each vessel once.
 
-A pass of a satellite is cut into slices, products of some 25 s that follow each other, and a port may lie in two of
-them; the same slice may also be there twice, packed in two ways. So
+A pass of a satellite is cut into slices, and a port may lie in two of them; the same slice may also be there twice,
+packed in two ways (`sentinel1/passes.py`). So
 
-- products of the same acquisition are one slice, whatever their names (the one that saw most is taken);
-- slices of one satellite that follow within a minute are one pass (`sentinel1/passes.py`);
-- what was seen is the union of what the slices saw;
+- of twins, products of one slice, the one that saw most is taken;
+- coverage of a pass is the union of that of its slices;
 - a vessel that shows in two slices is one: where slices overlap it shows at the same place, and where they meet each
   shows the half of a vessel, both touching the edge.
 """
@@ -40,7 +39,7 @@ part; then one alone is at an edge, and the axes are nearer than `SAME_PLACE_M`.
 
 
 def group_passes(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> list[gpd.GeoDataFrame]:
-    """The scenes of each pass, twins left out, in order of time.
+    """Return the scenes of each pass, without twins, in order of time.
 
     Parameters
     ----------
@@ -53,6 +52,20 @@ def group_passes(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> list[g
     -------
     list of GeoDataFrame
         Rows of `scenes`, at least one a pass, each pass's in order of time.
+
+    Examples
+    --------
+    Two slices over midnight, and a pass of the next cycle:
+
+    >>> import pandas as pd
+    >>> import shapely
+    >>> from sarship.schema import COVERAGE, SCENES
+    >>> start = pd.to_datetime(["2024-12-01T23:59:50Z", "2024-12-02T00:00:15Z", "2024-12-13T23:59:50Z"])
+    >>> row = {column.name: [0, 0, 0] for column in SCENES.columns} | {"scene": ["a", "b", "c"]}
+    >>> row |= {"start": start, "stop": start + pd.Timedelta(25, "s")}
+    >>> scenes = SCENES.make(row, [shapely.box(35, 34, 36, 35)] * 3)
+    >>> [rows["scene"].to_list() for rows in group_passes(scenes, COVERAGE.empty())]
+    [['a', 'b'], ['c']]
     """
     slices = _without_twins(scenes, coverage).sort_values(["start", "stop", "scene"])
     numbers = number_passes(slices["platform"], slices["start"], slices["stop"])
@@ -60,7 +73,7 @@ def group_passes(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> list[g
 
 
 def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
-    """Seen, detectable length, incidence and reference dates of each pier in one pass; (4, n_piers)."""
+    """Return seen, detectable length, incidence and reference dates of each pier in one pass, (4, n_piers)."""
     table = np.full((4, len(names)), np.nan)
     table[0] = 0.0
     for name, rows in coverage[coverage["seen"] > 0].groupby("pier"):
@@ -78,7 +91,7 @@ def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
 
 
 def vessels_once(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The vessels of one pass, each once; of a vessel that shows in two slices the longer part stays."""
+    """Return the vessels of one pass, each once: of one that shows in two slices the longer part."""
     if vessels["scene"].nunique() < 2:
         return vessels
     vessels = vessels.sort_values(["length_m", "vessel"], ascending=[False, True])
@@ -101,7 +114,7 @@ def vessels_once(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def are_counted(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """Whether each row (`schema.VESSELS`) is likelier than not a vessel of its own, (n_vessels,).
+    """Return True for each row (`schema.VESSELS`) that is likelier than not a vessel of its own, (n_vessels,).
 
     A piece that is as likely the other end of its neighbour is left to the bounds, `n_low` and `n_high`.
     """
@@ -110,7 +123,7 @@ def are_counted(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
 
 
 def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """One scene for each acquisition: the one that saw most, of equals the one of more polarisations, then by id."""
+    """Return one scene for each slice: the one that saw most, of equals that of more polarisations, then by id."""
     total = coverage.groupby("scene")["seen"].sum()
     ranked = scenes.assign(
         slice=number_slices(scenes["platform"], scenes["start"], scenes["stop"]),
@@ -121,14 +134,14 @@ def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.
 
 
 def _seen_together(rows: gpd.GeoDataFrame, seen: Reals) -> float:
-    """Part of a pier's waters that slices saw together, from the part each saw.
+    """Return the part of a pier's waters that slices saw together, from the part each saw.
 
     The whole water's area follows from the slice that saw most of it; areas in degrees² do, as only their ratio counts.
     """
-    most = int(np.argmax(seen))
+    best = int(np.argmax(seen))
     parts = shapely.make_valid(np.asarray(rows.geometry.array))
     area = shapely.area(parts)
-    if len(rows) == 1 or not area[most] > 0:
-        return float(seen[most])
+    if len(rows) == 1 or not area[best] > 0:
+        return float(seen[best])
     union = shapely.union_all(parts).area
-    return float(np.clip(union * seen[most] / area[most], seen[most], 1.0))
+    return float(np.clip(union * seen[best] / area[best], seen[best], 1.0))

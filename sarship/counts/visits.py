@@ -1,4 +1,4 @@
-"""Who stayed, arrived and left: vessels of one pass matched with those of the pass before, by place and size.
+"""Visits of vessels: those of one pass matched with those of the pass before, by place and size.
 
 A radar image shows no names. Two vessels of successive passes are taken for one that stayed if they lie at the same
 pier, no further apart than `BERTH_M` (at an anchorage, where a vessel swings about its anchor, `SWING_M`), and their
@@ -6,7 +6,7 @@ lengths agree within the errors of measuring. Where several could be meant, the 
 disagreement is taken. So a vessel that shifted along the quay has left and arrived, and one that was replaced by
 another of its size at its very berth has stayed: read stays as berths that did not change.
 
-A pier compares with the last pass **that saw it**. On the first such pass nobody can tell, and the status says `first`.
+The pass before is the last **that saw the pier**. On the first that did, the status is `first`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ differ by that are each off by some 11 m."""
 
 @dataclass(slots=True)
 class _Berths:
-    """The vessels that the last pass over a pier left there: the name of each visit, and the row it was seen as."""
+    """Vessels that were at a pier on the last pass that saw it: the name of each visit, and its row."""
 
     visits: list[str] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -54,7 +54,7 @@ def find_visits(
     *,
     min_seen: float = 0.95,
 ) -> gpd.GeoDataFrame:
-    """Say of every vessel at a pier whether it was there on the pass before, and of those who are gone that they left.
+    """Match the vessels at each pier with those of the pass before: they stayed, arrived or left.
 
     Parameters
     ----------
@@ -71,6 +71,25 @@ def find_visits(
     ------
     ValueError
         If a table breaks its contract.
+
+    Examples
+    --------
+    A vessel at a quay on two passes, measured a little shorter on the second:
+
+    >>> import pandas as pd
+    >>> import shapely
+    >>> quay = shapely.LineString([(35.80, 34.90), (35.81, 34.90)])
+    >>> piers = gpd.GeoDataFrame({"name": ["Quay"], "kind": ["pier"]}, geometry=[quay], crs="EPSG:4326")
+    >>> def table(contract, **columns):
+    ...     return contract.make({column.name: [0, 0] for column in contract.columns} | columns, [quay, quay])
+    >>> start = pd.to_datetime(["2024-12-01T15:42Z", "2024-12-13T15:42Z"])
+    >>> scenes = table(SCENES, scene=["a", "b"], start=start, stop=start)
+    >>> coverage = table(COVERAGE, scene=["a", "b"], pier=["Quay", "Quay"], seen=[1.0, 1.0])
+    >>> row = {"scene": ["a", "b"], "vessel": ["a/1", "b/1"], "pier": ["Quay", "Quay"], "length_m": [120.0, 112.0]}
+    >>> vessels = table(VESSELS, **row, flag=["", ""], confidence=[1.0, 1.0])
+    >>> visits = find_visits(vessels, piers, scenes, coverage)
+    >>> list(zip(visits["visit"], visits["status"]))
+    [('a/1', 'first'), ('a/1', 'stayed')]
     """
     for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         table.check(frame)
@@ -95,7 +114,7 @@ def find_visits(
 
 
 def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) -> tuple[list[dict[str, Any]], _Berths]:
-    """Rows of one pier and pass, and who is there now."""
+    """Return the rows of one pier and pass, and the vessels that are there now."""
     old = before or _Berths()
     pairs = dict(_matches(old.rows, now, reach_m))
     there = _Berths()
@@ -114,7 +133,7 @@ _CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg")
 
 
 def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach_m: float) -> list[tuple[int, int]]:
-    """Pairs of a vessel of now and the one of the pass before that it is, by number."""
+    """Return pairs of a vessel of now and the one of the pass before that it is, by number."""
     if not old or not now:
         return []
     place = [[(row["longitude"], row["latitude"]) for row in rows] for rows in (now, old)]
@@ -132,7 +151,7 @@ _NEVER: Final = 1e6
 
 
 def _distances_m(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Metres from each of some places (longitude, latitude) to each of others."""
+    """Return metres from each of some places (longitude, latitude) to each of others."""
     one, other = np.repeat(here, len(there), axis=0), np.tile(there, (len(here), 1))
     metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])[2]
     return np.asarray(metres, np.float64).reshape(len(here), len(there))

@@ -1,4 +1,4 @@
-"""CFAR hits in one product, and how much of each pier's waters it shows."""
+"""Hits in one product, and the coverage of the piers in it."""
 
 from sarship._package import lazy_names
 

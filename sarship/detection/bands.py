@@ -1,7 +1,7 @@
-"""A product in bands of lines: each with its halo, and what is masked in it.
+"""Bands of lines of a product, each with a halo, and the masks of land and water on them.
 
-A band with its halo holds every pixel that the rings of its own lines reach, so what is decided in it is exactly
-what would be decided on the whole image, and memory stays bounded.
+The halo holds every pixel that the rings of a band's own lines reach, so hits in the band are exactly those of the
+whole image, and memory stays bounded.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ if TYPE_CHECKING:
 __all__ = ["Area", "Band", "Mask", "bands_of"]
 
 BAND_PIXELS: Final = 32_000_000
-"""Pixels of one band and polarization; one band is held while the next is read."""
+"""Pixels of one band and polarisation; one band is held while the next is read."""
 BLOCK: Final = (512, 8192)
-"""Areas are drawn in blocks at fixed lines and pixels of the image, so they do not depend on how it was cut. A port
-touches one or two; wider ones cost it more, narrower ones a whole scene."""
+"""Lines and pixels of the blocks that areas are rasterized in. They lie at fixed places of the image, so a mask does
+not depend on its bands. A port touches one or two; wider ones cost it more, narrower ones a whole scene."""
 
 
 class Band(NamedTuple):
-    """Some lines of an image, with enough around them to decide on them."""
+    """Lines of an image, with the halo that is needed to decide on them."""
 
     core: Window
-    """What is to be decided."""
+    """Lines and pixels to decide on."""
     read: Window
-    """The core with its halo, cut at the image: what the images show."""
+    """Core and halo, cut at the image's edge: the window of `images`."""
     images: Mapping[str, NDArray[np.uint16]]
-    """Digital numbers by polarization; 0 is no data."""
+    """Digital numbers by polarisation; 0 is no data."""
 
     @property
     def inner(self) -> tuple[slice, slice]:
-        """Where the core lies in the images."""
+        """Lines and pixels of the core, counted in `images`."""
         top, left = self.read.line_start, self.read.pixel_start
         return (
             slice(self.core.line_start - top, self.core.line_stop - top),
@@ -53,14 +53,14 @@ class Band(NamedTuple):
         )
 
     def has_data(self, line: slice | NDArray[np.int64], pixel: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether any polarization has data there; indices are those of the images."""
+        """Return True where any polarisation has data; indices are those of `images`."""
         found: NDArray[np.bool_] = np.logical_or.reduce([image[line, pixel] != 0 for image in self.images.values()])
         return found
 
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """An area in image coordinates (x = pixel, y = line), ready to be drawn on any window of the image."""
+    """Area in image coordinates (x = pixel, y = line) that is rasterized on any window of the image."""
 
     parts: NDArray[np.object_]
     tree: shapely.STRtree
@@ -68,13 +68,13 @@ class Area:
 
     @classmethod
     def of(cls, geometry: BaseGeometry, n_pixels: int) -> Area:
-        """From a geometry in image coordinates and the width of the image."""
+        """Return the area of a geometry in image coordinates, and the width of the image."""
         parts = shapely.get_parts(geometry)
         return cls(parts, shapely.STRtree(parts), n_pixels)
 
     def covers(self, window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
-        """Whether each pixel's centre (or, if asked, any of it) lies in the area; (lines, pixels) of the window."""
-        drawn = np.zeros(window.shape, dtype=np.bool_)
+        """Return True for each pixel of the window whose centre (or any part, if asked) lies in the area."""
+        inside = np.zeros(window.shape, dtype=np.bool_)
         height, width = BLOCK
         for top in range(window.line_start // height * height, window.line_stop, height):
             rows = slice(max(top, window.line_start), min(top + height, window.line_stop))
@@ -82,15 +82,15 @@ class Area:
                 block = self._block(top, left, all_touched)
                 if block is not None:
                     columns = slice(max(left, window.pixel_start), min(left + width, window.pixel_stop))
-                    drawn[_less(rows, window.line_start), _less(columns, window.pixel_start)] = block[
+                    inside[_less(rows, window.line_start), _less(columns, window.pixel_start)] = block[
                         _less(rows, top), _less(columns, left)
                     ]
-        return drawn
+        return inside
 
     def _block(self, top: int, left: int, all_touched: bool) -> NDArray[np.bool_] | None:
-        """The block that begins at a line and pixel; none where nothing of the area reaches it.
+        """Mask of the block that begins at a line and pixel; None where the area does not reach it.
 
-        The polygons are cut to the block first, since drawing one costs its vertices times the lines drawn.
+        Polygons are clipped to the block first, since to rasterize one costs its vertices times the lines.
         """
         height, width = BLOCK[0], min(BLOCK[1], self.n_pixels - left)
         frame = (left - 2.0, top - 2.0, left + width + 1.0, top + height + 1.0)
@@ -99,31 +99,31 @@ class Area:
         pieces = pieces[shapely.area(pieces) > 0]
         if not pieces.size:
             return None
-        drawn: NDArray[np.uint8] = features.rasterize(
+        inside: NDArray[np.uint8] = features.rasterize(
             pieces,
             out_shape=(height, width),
             transform=Affine.translation(left - 0.5, top - 0.5),
             all_touched=all_touched,
             dtype="uint8",
         )
-        return drawn.view(np.bool_)
+        return inside.view(np.bool_)
 
 
 def _less(span: slice, start: int) -> slice:
-    """A slice counted from a start."""
+    """Slice counted from a start."""
     return slice(span.start - start, span.stop - start)
 
 
 @dataclass(frozen=True)
 class Mask:
-    """What may be searched: outside the land and inside the water, where they are given."""
+    """Searchable part of an image: outside the land and inside the water, where they are given."""
 
     land: Area | None
     water: Area | None
 
     @classmethod
     def of(cls, product: GrdProduct, land: BaseGeometry | None, water: BaseGeometry | None) -> Mask:
-        """From geometries in longitude and latitude."""
+        """Return the mask of geometries in longitude and latitude."""
         land_area, water_area = (
             None if area is None else Area.of(product.geometry.to_image_polygon(area), product.shape[1])
             for area in (land, water)
@@ -131,7 +131,7 @@ class Mask:
         return cls(land_area, water_area)
 
     def valid(self, window: Window) -> NDArray[np.bool_] | None:
-        """Whether each pixel of the window may be searched; `None` where every one may."""
+        """Return True for each pixel of the window that may be searched; None where all may."""
         valid = None if self.water is None else self.water.covers(window)
         if self.land is not None:
             sea = ~self.land.covers(window)
@@ -140,21 +140,25 @@ class Mask:
 
 
 def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Band]:
-    """A window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
+    """Yield a window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
 
     Parameters
     ----------
     product
-        Where to read; all its polarizations are.
+        Product to read, in all its polarisations.
     core
-        The window that the bands' cores make up.
+        Window that the cores of the bands make up.
     ring
-        Search that the halo on each side is to suffice for.
+        Parameters that the halo is to suffice for.
+
+    Yields
+    ------
+    Band
 
     Raises
     ------
     ProductError
-        When the window reaches outside the image, or a polarization cannot be read.
+        The window reaches outside the image, or a polarisation cannot be read.
     """
     names = product.check_polarizations()
     n_lines, n_pixels = product.shape

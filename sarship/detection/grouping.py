@@ -1,4 +1,4 @@
-"""Hits that lie close together, without an image: the groups that vessels are cut from."""
+"""Groups of hits that lie close together, which vessels are split from; no image is needed."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ Labels = NDArray[np.int64]
 def group_hits(
     line: NDArray[np.int64], pixel: NDArray[np.int64], spacing_m: tuple[float, float], link_m: float
 ) -> Labels:
-    """Number of each hit's group: hits at most `link_m` apart, directly or through others, share one.
+    """Return the number of each hit's group: hits at most `link_m` apart, directly or through others, share one.
 
-    Works on the regular grid: for each offset within reach the neighbours are looked up in the sorted list, so time
-    and memory grow with the number of hits only, however densely they lie.
+    For each offset within reach the neighbours are looked up in the sorted list, so time and memory grow with the
+    number of hits only, however densely they lie.
 
     Parameters
     ----------
     line, pixel
-        Sorted by line then pixel, as `Hits` are; (n,).
+        (n,), sorted by line then pixel, as `Hits` are.
     spacing_m
         Metres from line to line and from pixel to pixel.
     link_m
-        Largest distance between the centres of two linked hits; at 0 every hit is its own group.
+        Maximum distance between the centres of two linked hits; at 0 every hit is its own group.
 
     Returns
     -------
     array of int64, (n,)
         0 … number of groups - 1, in order of each group's first hit.
 
+    Examples
+    --------
     >>> group_hits(np.array([0, 0, 5]), np.array([0, 2, 0]), (10.0, 10.0), 25.0).tolist()
     [0, 0, 1]
     """
@@ -58,8 +60,10 @@ def group_hits(
 
 
 def largest(values: NDArray[np.float64], group: Labels) -> NDArray[np.float64]:
-    """Largest value of each group; NaN does not count.
+    """Return the maximum of each group; NaN does not count.
 
+    Examples
+    --------
     >>> largest(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 1])).tolist()
     [1.0, 3.0]
     """

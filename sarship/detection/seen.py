@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["coverage", "shortest_vessel_m"]
 
 SAMPLES: Final = 20_000
-"""Thresholds of a pier's waters that are looked at in each band, for their median."""
+"""Thresholds of a pier's waters that each band gives to their median, at most about."""
 OUTLINE_STEP: Final = 64
-"""Longest straight line, in pixels, of an outline that is carried from the image to the map."""
+"""Pixels between the points of an outline that is carried from the image to the map, at most."""
 
 
 def coverage(
@@ -42,25 +42,42 @@ def coverage(
     land: BaseGeometry | None = None,
     water: BaseGeometry | None = None,
 ) -> gpd.GeoDataFrame:
-    """How much of each pier's waters a product shows, and how short a vessel would have been a hit there.
+    """Return the part of each pier's waters that a product shows, and the length of the shortest vessel that is a hit.
 
-    `seen` is the part of the waters' area with data in any polarization.
-    `detectable_length_m` is `shortest_vessel_m` at the median threshold of the waters, the smallest over the
-    polarizations, and not under `params.min_length_m`; it is missing where nothing was seen, and where no pixel had
-    enough sea around it to decide.
+    `seen` is the part of the waters' area with data in any polarisation.
+    `detectable_length_m` is `shortest_vessel_m` at the median threshold of the waters, the minimum over the
+    polarisations, and not under `params.min_length_m`; it is missing where nothing was seen, and where no pixel had
+    enough sea around it for a decision.
 
     Parameters
     ----------
     product, params, land, water
         As for `detect`.
     waters
-        Name of a pier → its waters, longitude and latitude in degrees.
+        Waters of each pier by its name, longitude and latitude in degrees.
 
     Returns
     -------
     geopandas.GeoDataFrame
         `schema.COVERAGE`, one row a pier in the order given; `seen` is 0 and the geometry empty for those
         outside the image. The geometry of a row is the part of the waters that was imaged.
+
+    Raises
+    ------
+    ProductError
+        As `detect`.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.sentinel1 import open_grd
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(60, 80), polarizations=("VV",)), n_vessels=0)
+    ...     product = open_grd(path)
+    ...     table = coverage(product, {"North quay": product.geometry.footprint()})
+    >>> table["pier"][0], round(float(table["seen"][0]), 3)
+    ('North quay', 1.0)
     """
     params = params or DetectionParams()
     ring = params.for_product(product)
@@ -80,27 +97,36 @@ def coverage(
 def shortest_vessel_m(
     sigma0: float, incidence_deg: float, polarization: str, resolution_m: tuple[float, float]
 ) -> float:
-    """Length of the shortest vessel whose own brightness reaches a threshold, metres.
+    """Return the length of the shortest vessel whose own brightness reaches a threshold.
 
     A vessel of length l has a radar cross-section of 0.08 · l^(7/3) · (0.78 + 0.11 · incidence in degrees) m² in VV
-    (P. W. Vachon et al., "Ship detection by the RADARSAT SAR", Canadian Journal of Remote Sensing 23, 1997; on 162
-    Sentinel-1 vessels of known length it is right to 0.6 dB on average, with 3.6 dB of scatter). HH is taken as VV;
-    VH and HV lie 11 dB below. The cross-section is spread evenly over the resolution cells along its length, and
-    at least one; its beam is within one cell. The cell then has sigma0 = cross-section / (cells · area of a cell).
-    Evenly is the worst case, since the brightest cell, which decides, is never below the average; the sea and noise
-    under the vessel, which would help it, are left out. So half of the vessels of this length or more are hits.
-    The shortest of those 162 vessels has 36 m: shorter ones follow the law by faith.
+    [1]_; on 162 Sentinel-1 vessels of known length that is right to 0.6 dB on average, with 3.6 dB of scatter. HH is
+    taken as VV; VH and HV lie 11 dB below. The cross-section is spread evenly over the resolution cells along the
+    length, one at least; the beam is within one cell. The cell then has sigma0 = cross-section / (cells · area of a
+    cell). Evenly is the worst case, since the brightest cell, which decides, is never below the average; the sea and
+    noise under the vessel, which would help it, are left out. So half of the vessels of this length or more are hits.
+    The shortest of those 162 vessels has 36 m: below that the formula is extrapolated.
 
     Parameters
     ----------
     sigma0
         Threshold with the noise in, linear.
     incidence_deg
-        Angle of incidence.
+        Angle of incidence, degrees.
     polarization
         `VV`, `VH`, `HH` or `HV`.
     resolution_m
         Resolution along azimuth and ground range.
+
+    Returns
+    -------
+    float
+        Metres.
+
+    References
+    ----------
+    .. [1] P. W. Vachon et al., "Ship detection by the RADARSAT SAR: validation of detection model predictions",
+       Canadian Journal of Remote Sensing 23, 1997.
 
     Examples
     --------
@@ -110,13 +136,13 @@ def shortest_vessel_m(
     cell = resolution_m[0] * resolution_m[1]
     along = math.sqrt(cell)
     loss = 10**-1.1 if polarization in {"VH", "HV"} else 1.0
-    law = 0.08 * (0.78 + 0.11 * incidence_deg) * loss
-    one_cell = (sigma0 * cell / law) ** (3 / 7)
-    return float(one_cell if one_cell <= along else (sigma0 * cell / (law * along)) ** (3 / 4))
+    of_a_metre = 0.08 * (0.78 + 0.11 * incidence_deg) * loss
+    one_cell = (sigma0 * cell / of_a_metre) ** (3 / 7)
+    return float(one_cell if one_cell <= along else (sigma0 * cell / (of_a_metre * along)) ** (3 / 4))
 
 
 class _Look(NamedTuple):
-    """One row of the coverage."""
+    """Row of the coverage."""
 
     seen: float
     length_m: float
@@ -128,7 +154,7 @@ UNSEEN: Final = _Look(0.0, math.nan, math.nan, shapely.Polygon())
 
 
 def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask) -> _Look:
-    """What a product shows of one pier's waters."""
+    """Coverage of one pier's waters."""
     n_lines, n_pixels = product.shape
     frame = shapely.box(-0.5, -0.5, n_pixels - 0.5, n_lines - 0.5)
     whole = product.geometry.to_image_polygon(area)
@@ -153,25 +179,25 @@ def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask)
 
 
 def _around(inside: BaseGeometry, shape: tuple[int, int]) -> Window:
-    """The smallest window of the image whose pixels the area touches."""
+    """Smallest window of the image that holds all pixels that the area touches."""
     left, top, right, bottom = (math.floor(edge + 0.5) for edge in inside.bounds)
     top, left = min(max(top, 0), shape[0] - 1), min(max(left, 0), shape[1] - 1)
     return Window(top, min(max(bottom, top) + 1, shape[0]), left, min(max(right, left) + 1, shape[1]))
 
 
 class _Tally(NamedTuple):
-    """What one band shows of a pier's waters."""
+    """Coverage of a pier's waters in one band."""
 
     is_complete: bool
-    """Whether every pixel of the waters has data."""
+    """True if every pixel of the waters has data."""
     levels: Mapping[str, NDArray[np.float64]]
     """Thresholds in sigma0 by polarization."""
     imaged: BaseGeometry
-    """Where the band has data, in image coordinates."""
+    """Part of the band that has data, in image coordinates."""
 
 
 def _tally(product: GrdProduct, band: Band, ring: CfarParams, mask: Mask, waters: NDArray[np.bool_]) -> _Tally:
-    """Look for missing data in a band's part of the waters, and take thresholds there."""
+    """Missing data and thresholds in a band's part of the waters."""
     data = band.has_data(*band.inner)
     rows, columns = band.inner
     valid = mask.valid(band.read)
@@ -189,7 +215,7 @@ def _tally(product: GrdProduct, band: Band, ring: CfarParams, mask: Mask, waters
 
 
 def _outline(core: Window, data: NDArray[np.bool_]) -> BaseGeometry:
-    """The pixels with data as an area in image coordinates."""
+    """Outline of the pixels with data, in image coordinates."""
     if data.all():
         left, top = core.pixel_start - 0.5, core.line_start - 0.5
         return shapely.box(left, top, core.pixel_stop - 0.5, core.line_stop - 0.5)
@@ -199,7 +225,7 @@ def _outline(core: Window, data: NDArray[np.bool_]) -> BaseGeometry:
 
 
 def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: float) -> float:
-    """The shortest vessel over the polarizations, each at its median threshold."""
+    """Length of the shortest vessel over the polarisations, each at its median threshold."""
     lengths = []
     for name in product.polarizations:
         levels = np.concatenate([part.levels[name] for part in parts])
@@ -210,7 +236,7 @@ def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: f
 
 
 def _imaged(product: GrdProduct, area: BaseGeometry, region: BaseGeometry) -> BaseGeometry:
-    """The part of an area (longitude, latitude) that lies in a region of the image.
+    """Part of an area (longitude, latitude) that lies in a region of the image.
 
     The region's longitudes are counted on from the area's, so that both may lie across the antimeridian.
     """

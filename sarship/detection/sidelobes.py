@@ -1,4 +1,4 @@
-"""Groups of hits that are no more than the sidelobes of something brighter.
+"""Sidelobes of bright targets, and the groups of hits that are no more than that.
 
 The response to a point fades slowly along azimuth and along range: a band of width B that is weighted
 a + (1 - a) cos(2πf/B) ends at its edges with 2a - 1, and from a step of that size the response falls off as
@@ -7,10 +7,11 @@ a + (1 - a) cos(2πf/B) ends at its edges with 2a - 1, and from a step of that s
 
 (Oliver & Quegan, Understanding SAR Images, 2004, section 3.2, give the uniform band). Sentinel-1 takes a between 0.70
 and 0.75; with a = 0.75 and a resolution of 20 m that is −23 dB at 50 m, −28 at 90 m and −32 at 150 m. Around bright
-vessels of OpenSARShip, beyond their hulls, the medians are −24, −28 and −32 dB along range and −22, −29 and −33 along
-azimuth, and nine of ten lie less than 2 dB above E in range and 6 dB in azimuth (`benchmarks/sidelobes.py`).
+vessels of OpenSARShip the medians are −24, −28 and −32 dB along range and −22, −29 and −33 along azimuth, and nine of
+ten lie less than 2 dB above E in range and 6 dB in azimuth (`benchmarks/sidelobes.py`).
 
-A bright hull is hit out to a hundred metres so, and a gap in between leaves a row of small vessels that are not there.
+So hits reach out to a hundred metres from a bright vessel, and where there is a gap in between, small vessels that are
+not there seem to lie in a row.
 """
 
 from __future__ import annotations
@@ -32,19 +33,32 @@ width in units of 1 / B, at a = 0.75."""
 MAIN_LOBE: Final = 1.5
 """Resolution cells within which the response is the peak's own, and the sidelobe is taken as it is there."""
 REACH_M: Final = 300.0
-"""Farther off, sidelobes are 38 dB down, under the sea."""
+"""Maximum distance of a sidelobe: farther off they are 38 dB down, under the sea."""
 MARGIN: Final = 3.0
-"""Power over the law's that still counts as sidelobe: 5 dB, what nearly nine of ten real ones keep to."""
+"""Maximum power of a sidelobe over E: 5 dB, under which nearly nine of ten real ones lie."""
 SOURCE: Final = 8.0
-"""Score from which on a hit can have sidelobes that are hits: the strongest lie 18 dB down, less the margin, less a
-few dB for what is unevenly bright beneath."""
+"""Minimum score of a hit whose sidelobes can be hits: the strongest lie 18 dB down, less the margin, less a few dB for
+clutter that is unevenly bright beneath."""
 
 
 def sidelobes_of(apart_m: tuple[Reals, Reals], resolution_m: tuple[float, float]) -> Reals:
-    """Sidelobe level over the peak's power at some distances along azimuth and range.
+    """Return the power of sidelobes over that of their peak.
 
     The sidelobes along one axis are as wide across it as the peak is.
 
+    Parameters
+    ----------
+    apart_m
+        Distances from the peak along azimuth and range.
+    resolution_m
+        Half-power widths along azimuth and range.
+
+    Returns
+    -------
+    array of float64, of the shape of the distances
+
+    Examples
+    --------
     >>> level = sidelobes_of((np.array([0.0, 50.0]), np.array([50.0, 50.0])), (22.0, 20.0))
     >>> np.round(10 * np.log10(level), 1).tolist()
     [-22.7, -84.9]
@@ -67,23 +81,27 @@ def stands_out(
     link_m: float,
     resolution_m: tuple[float, float],
 ) -> NDArray[np.bool_]:
-    """Whether each hit is of a group that is more than sidelobes of brighter hits outside it.
+    """Return True for each hit of a group that is more than sidelobes of brighter hits outside the group.
 
-    A group is judged by its brightest hit in each polarisation: it stays where one of them exceeds its threshold and
-    the strongest sidelobe that falls on it together.
+    A group is judged by its brightest hit in each polarisation: one of them must exceed the sum of its threshold and
+    the strongest sidelobe that falls on it.
 
     Parameters
     ----------
     power, score
-        Of each polarisation and hit, (n_polarizations, n_hits); a score of 0 is no decision.
+        Power of each polarisation and hit, and its score, (n_polarizations, n_hits); a score of 0 is no decision.
     cells
-        Rows and columns of the grid, sorted by row, then column.
+        Rows and columns of the hits on the grid, sorted by row, then column.
     places_m
-        The same along azimuth and ground range, metres.
+        Their places along azimuth and ground range.
     spacing_m, link_m
-        Size of a cell, and how far apart hits of one group lie.
+        Size of a cell, and maximum distance between two hits of one group.
     resolution_m
         Half-power widths along azimuth and range.
+
+    Returns
+    -------
+    bool, (n_hits,)
     """
     if not cells[0].size:
         return np.zeros(0, np.bool_)

@@ -1,8 +1,8 @@
-"""From a product to its hits, and to what could have been a hit: bands, masks, both polarizations.
+"""Hits of one product, from the image alone.
 
-The image is read in bands of lines with a halo as wide as the ring, so memory stays bounded and the hits are
+The image is read in bands of lines with a halo as wide as the ring needs, so memory stays bounded and the hits are
 exactly those of the whole image searched at once. The detector works on squared digital numbers with the thermal
-noise left in: subtracting noise first breaks the law of the clutter.
+noise left in: once noise is subtracted, no clutter model holds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["detect"]
 
 MAX_HITS: Final = 2_000_000
-"""More hits than this in one product are a flood: a crowded scene has some hundred thousand."""
+"""Maximum number of hits in one product: a crowded scene has some hundred thousand."""
 
 
 def detect(
@@ -45,45 +45,55 @@ def detect(
 ) -> Hits:
     """Find the pixels of a product that are brighter than the sea around them allows.
 
-    Each polarization is searched at its share of `params.pfa`; a pixel hit in several keeps the largest score.
-    Guard and training cells are `params.guard_m` and `params.training_m` over the product's spacing on each axis,
-    rounded. The ENL and the resolution cell, whose area in pixels is one effective sample, are the product's.
+    Each polarisation is searched at its share of `params.pfa`; a pixel hit in several keeps the largest score. The hits
+    are those of `cfar.detect` or `cfar.detect_dual` on the digital numbers, with `params.for_product(product)`.
 
     Parameters
     ----------
     product
-        An open product.
+        Product from `open_grd`.
     params
-        False-alarm probability and ring; the defaults for None.
+        Parameters of the search; the defaults for None.
     window
-        Where hits are wanted; the whole image if not given. Rings reach beyond it, so the hits of a window are
-        those of the whole image that lie in it.
+        Lines and pixels to search; the whole image for None. Rings reach beyond it, so the hits of a window are those
+        of the whole image that lie in it.
     land, water
         Longitude and latitude, degrees. A pixel whose centre lies in `land`, or outside `water`, is masked: it is
-        never a hit and in no ring. `None` masks nothing.
+        never a hit and in no ring. None masks nothing.
     progress
-        Called after each band with the number of lines done and their total.
+        Function that is called after each band with the number of lines done and their total.
 
     Returns
     -------
     Hits
-        In lines and pixels of the whole image, sorted, with `sigma0` (denoised, every polarization at every hit)
-        and `is_edge` (one of the eight neighbours lies outside the image, is masked, or has data in no polarization).
+        In lines and pixels of the whole image, sorted, with `sigma0` (denoised, every polarisation at every hit)
+        and `is_edge` (one of the eight neighbours lies outside the image, is masked, or has data in no polarisation).
 
     Warns
     -----
     ProductWarning
-        When not a pixel there holds data: no hits then does not mean no vessels.
+        No pixel there holds data: no hits then does not mean no vessels.
 
     Raises
     ------
     FloodError
-        When there are more hits than vessels can give: usually land that is not masked.
+        There are more hits than vessels can give: usually land is not masked.
     ProductError
-        When the ring has more than 65,535 of the product's pixels, the window reaches outside the image, or a
-        polarization cannot be read.
+        The ring has more than 65,535 pixels, the window reaches outside the image, or a polarisation cannot be read.
     DeviceError
-        With `params.gpu`, when no graphics card can be used.
+        `params.gpu` is set and no graphics card can be used.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.sentinel1 import open_grd
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     tiny = ProductParams(shape=(60, 80), polarizations=("VV",))
+    ...     path, truth = simulate_product(folder, tiny, n_vessels=1, seed=1)
+    ...     hits = detect(open_grd(path))
+    >>> bool(abs(hits.line - truth["line"][0]).max() < 20)
+    True
     """
     core = Window(0, product.shape[0], 0, product.shape[1]) if window is None else window
     params = params or DetectionParams()
@@ -107,7 +117,7 @@ def detect(
 
 
 def _remedy(mask: Mask) -> str:
-    """What to do about a flood of hits."""
+    """Remedy for a flood of hits."""
     if mask.land is None and mask.water is None:
         return "land is not masked: give its polygons, or those of the water, or search a smaller area"
     return "look whether the polygons of land and water fit the image; search a smaller area or take a smaller pfa"
@@ -143,7 +153,7 @@ def _search(product: GrdProduct, band: Band, ring: CfarParams, valid: NDArray[np
 def _is_edge(
     band: Band, row: NDArray[np.int64], column: NDArray[np.int64], valid: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_]:
-    """Whether a neighbour of each place of the band lies outside the image, has no data or is masked."""
+    """True for each place of the band with a neighbour outside the image, without data or masked."""
     n_rows, n_columns = band.read.shape
     edge = np.zeros(row.size, dtype=np.bool_)
     for down, right in itertools.product((-1, 0, 1), repeat=2):
@@ -157,7 +167,7 @@ def _is_edge(
 
 
 def _joined(parts: Sequence[Hits], polarizations: Sequence[str]) -> Hits:
-    """The hits of consecutive bands as one."""
+    """Hits of consecutive bands as one."""
     return Hits(
         line=np.concatenate([part.line for part in parts]),
         pixel=np.concatenate([part.pixel for part in parts]),

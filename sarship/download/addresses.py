@@ -15,6 +15,18 @@ _PORTS: Final = {"http": 80, "https": 443}
 def public_url(url: str) -> str:
     """Return the address without user, password and query, which may be secret.
 
+    Parameters
+    ----------
+    url
+        The address.
+
+    Returns
+    -------
+    str
+        The address as messages and logs may show it.
+
+    Examples
+    --------
     >>> public_url("https://me:word@example.org/a/b.tiff?sig=secret")
     'https://example.org/a/b.tiff'
     """

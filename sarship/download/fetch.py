@@ -69,20 +69,31 @@ def fetch_file(
     progress
         Called with the bytes on disk and the bytes in all (None while unknown).
     retry_policy
-        Waits and numbers of tries.
+        Timeouts, attempts and waits; None for the usual ones.
 
     Returns
     -------
-    The path of the file, whole and verified.
+    Path
+        The file, whole and verified.
 
     Raises
     ------
     DownloadError
-        The server fails, refuses or sends something else; what has arrived is kept for the next run.
+        If the server fails, refuses or sends something else; the bytes that arrived stay for the next run.
     CredentialError
-        The server wants credentials, or others than those it got.
+        If the server wants credentials, or others than those it got.
     OutputError
-        The folder cannot be written to, or the disk is full.
+        If the folder cannot be written to, or the disk is full.
+
+    Examples
+    --------
+    >>> import hashlib, tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "image.tiff"
+    >>> path.write_bytes(b"pixels")
+    6
+    >>> checksum = "md5", hashlib.md5(b"pixels").hexdigest()
+    >>> fetch_file("https://example.org/image.tiff", path, checksum=checksum).name  # it is there and right
+    'image.tiff'
     """
     request = FileRequest(
         url=url, target=Path(target), size=size, checksum=checksum, authorize=authorize, sign=sign, hosts=hosts
@@ -104,7 +115,7 @@ def fetch_files(
     progress: Progress | None = None,
     retry_policy: RetryPolicy | None = None,
 ) -> list[Path]:
-    """Fetch files, so many at once.
+    """Fetch several files side by side.
 
     A file that fails does not keep the others from being fetched, but refused credentials or a full disk do.
 
@@ -113,20 +124,32 @@ def fetch_files(
     requests
         The files.
     n_parallel
-        Most files at once; the provider's limit.
+        Maximum number of files at once; the provider's limit.
     progress
         Called with the bytes of all files on disk and in all (None while one is unknown), from one thread at a time.
     retry_policy
-        Waits and numbers of tries.
+        Timeouts, attempts and waits; None for the usual ones.
 
     Returns
     -------
-    The paths, in the order of the requests.
+    list of Path
+        The files, in the order of the requests.
 
     Raises
     ------
     DownloadError, CredentialError, OutputError
         As for `fetch_file`: of the first file that failed, after the others have arrived.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for name in ("vv.tiff", "vh.tiff"):
+    ...     _ = (folder / name).write_bytes(b"pixels")
+    >>> at = "https://example.org"
+    >>> requests = [FileRequest(url=f"{at}/{path.name}", target=path, size=6) for path in folder.iterdir()]
+    >>> len(fetch_files(requests, n_parallel=2))  # both are there and right
+    2
     """
     wanted = [replace(request, target=Path(request.target)) for request in requests]
     if n_parallel < 1:
@@ -145,19 +168,12 @@ def fetch_files(
 
 
 def _check_space_for_all(requests: list[FileRequest]) -> None:
-    needed: Counter[Path] = Counter()
+    disks: dict[int, list[FileRequest]] = {}
     for request in requests:
-        needed[_existing(request.target.parent)] += remaining(request.target, request.size or 0)
-    disks: dict[int, tuple[Path, int]] = {}
-    for folder, n_bytes in needed.items():
-        disk = folder.stat().st_dev
-        disks[disk] = folder, disks.get(disk, (folder, 0))[1] + n_bytes
-    for folder, n_bytes in disks.values():
-        check_space(folder, n_bytes)
-
-
-def _existing(folder: Path) -> Path:
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        there = next(path for path in request.target.absolute().parents if path.exists())
+        disks.setdefault(there.stat().st_dev, []).append(request)
+    for those in disks.values():
+        check_space(those[0].target.parent, sum(remaining(one.target, one.size or 0) for one in those))
 
 
 def _fetch(request: FileRequest, session: Session, progress: Progress) -> Path:
@@ -187,7 +203,7 @@ def _fetch(request: FileRequest, session: Session, progress: Progress) -> Path:
 
 
 def _prepare(part: PartFile, request: FileRequest) -> None:
-    """Keep the bytes that are there only where it can be told whether those to come are of the same file."""
+    """Drop the bytes on disk unless it can be told that those to come are of the same file."""
     known = part.version is not None and bool(part.version.etag or part.version.last_modified)
     is_too_long = request.size is not None and part.n_bytes > request.size
     if part.n_bytes and (is_too_long or not (known or request.checksum)):
@@ -197,7 +213,7 @@ def _prepare(part: PartFile, request: FileRequest) -> None:
 
 
 def _fill(part: PartFile, request: FileRequest, session: Session, progress: Progress) -> bool:
-    """Fetch what is missing, trying again as long as there is hope; True when the file in place is the server's."""
+    """Fetch the missing bytes, trying again as long as there is hope; True if the file in place is the server's."""
     attempts = Attempts(request, session)
     while not _is_complete(part, request):
         session.check()
@@ -235,7 +251,7 @@ def _ask_rest(part: PartFile, request: FileRequest, session: Session, *, renew: 
 
 
 def _settle(part: PartFile, content_range: str) -> None:
-    """There is nothing behind the bytes that are there: they are the whole file, or of another one."""
+    """No byte follows those on disk: they are the whole file, or of another one."""
     if part.version is not None and content_range.strip() == f"bytes */{part.n_bytes}":
         part.belong(replace(part.version, size=part.n_bytes))
     else:
@@ -245,7 +261,7 @@ def _settle(part: PartFile, content_range: str) -> None:
 def _pour(
     response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest, session: Session, progress: Progress
 ) -> bool:
-    """Take the answer's bytes; True when there is no need to, for the file in place is the server's."""
+    """Take the answer's bytes; True if there is no need to, for the file in place is the server's."""
     version = _version(response, part, request)
     is_unknown = part.n_bytes == 0 and request.size is None and request.checksum is None
     if is_unknown and is_whole(part.target, version.size, version.digest):
@@ -276,7 +292,7 @@ def _pour(
 
 
 def _version(response: urllib3.BaseHTTPResponse, part: PartFile, request: FileRequest) -> Version:
-    """What the answer says of the file; refuses an answer whose bytes cannot follow those that are there."""
+    """Return the version of the file that an answer tells; refuse one whose bytes cannot follow those on disk."""
     headers = response.headers
     length = headers.get("Content-Length", "")
     total = int(length) if response.status == 200 and length.isdecimal() else None
@@ -323,7 +339,7 @@ def _server_digest(response: urllib3.BaseHTTPResponse) -> tuple[str, str] | None
 
 
 def _wrong(part: PartFile, request: FileRequest) -> str:
-    """What is wrong with the finished part, by the catalogue's checksum or else the server's; empty when nothing is."""
+    """Fault of the finished part, by the catalogue's checksum or else the server's; empty when it is right."""
     server = part.version.digest if part.version else None
     checksum, who = (request.checksum, "the catalogue") if request.checksum else (server, "the server")
     if checksum is None:

@@ -1,4 +1,4 @@
-"""Requests over HTTP: redirects, tokens and answers, with every way they may go wrong given a name.
+"""Requests over HTTP: redirects, credentials, retries and answers, with a name for every failure.
 
 urllib3 is taken because requests (under pystac-client and sentinelsat) and boto3 bring it anyway, and because it adds
 nothing of its own: no credentials read from `~/.netrc`, no redirect followed unasked, and bodies handed over as the
@@ -12,8 +12,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -31,7 +29,6 @@ from sarship.errors import CredentialError, DownloadError
 __all__ = ["Attempts", "Denied", "Hiccup", "Session", "StallDetector", "interruptions"]
 
 _HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": f"sarship/{__version__}"}
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 509})
 """Answers that another try may better."""
 _MAX_REDIRECTS: Final = 10
@@ -84,7 +81,7 @@ class StallDetector:
         Raises
         ------
         Hiccup
-            Over the last `RetryPolicy.read_s` they were too few.
+            If they were too few over the last `RetryPolicy.read_s`.
         """
         self._n_bytes += n_bytes
         elapsed = time.monotonic() - self._start
@@ -123,7 +120,7 @@ class Session:
     def ask(
         self, request: FileRequest, headers: Mapping[str, str], *, renew: bool = False, body: bytes | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Ask for a file, follow redirects to the hosts that the request allows, and refuse what is not the file.
+        """Ask for a file, follow redirects to the hosts that the request allows, and refuse other answers.
 
         The headers of `request.authorize` go to the host of `request.url` and to `request.own_hosts` alone. With a
         body the request is a POST, and no redirect is followed.
@@ -131,13 +128,13 @@ class Session:
         Raises
         ------
         Denied
-            The server answers 401 or 403.
+            If the server answers 401 or 403.
         Hiccup
-            There was no answer, or one that another try may better.
+            If there was no answer, or one that another try may better.
         DownloadError
-            No other try will help, or a redirect leads elsewhere or round in a circle.
+            If no other try will help, or a redirect leads elsewhere or round in a circle.
         CredentialError
-            The answer is a web page.
+            If the answer is a web page.
         """
         first = split_url(request.url)
         while (seconds := self._quiet_until.get(first.netloc, 0.0) - time.monotonic()) > 0:
@@ -148,10 +145,11 @@ class Session:
             is_own = is_same_host(first, split_url(url)) or is_listed(split_url(url), request.own_hosts)
             response = _send(url, {**headers, **(secret if is_own else {})}, self.retry_policy, body)
             try:
-                if response.status not in _REDIRECTS or body is not None:
+                location = response.get_redirect_location()
+                if location is False or body is not None:
                     self._check(response, request)
                     return response
-                url = follow(url, response.headers.get("Location", ""), first, request.hosts | request.own_hosts)
+                url = follow(url, location or "", first, request.hosts | request.own_hosts)
             except BaseException:
                 response.close()
                 raise
@@ -176,7 +174,7 @@ class Session:
                 attempts.after(error)
 
     def _check(self, response: urllib3.BaseHTTPResponse, request: FileRequest) -> None:
-        """Let answers with the file's bytes (200 and 206) pass, and name what is wrong with any other."""
+        """Accept answers with the file's bytes (200 and 206); raise the error of any other."""
         status, where = response.status, public_url(request.url)
         if status in {401, 403}:
             with interruptions():
@@ -201,13 +199,13 @@ class Session:
                 202: "it is being brought from the archive; run the download again in an hour",
                 404: "there is no such file; search again for a fresh address",
                 410: "there is no such file any more; search again for a fresh address",
-            }.get(status, "look whether the address and the account are right")
+            }.get(status, "check the address and the account")
             raise DownloadError(f"{where}: the server answered {status}; {hint}", status=status, file=where)
         kind = response.headers.get("Content-Type", "").lower()
         if kind.startswith("text/html") and "htm" not in request.target.suffix:
             raise CredentialError(
                 f"{where}: the server answered a web page instead of the file; "
-                "log in there once, accept its terms, and look whether the credentials are right",
+                "log in there once, accept its terms, and check the credentials",
                 status=status,
             )
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -241,7 +239,7 @@ class Attempts:
                     raise DownloadError(
                         f"{error}; {_NOT_THE_KEYS[error.code]}", status=error.status, file=where
                     ) from None
-                sentence = f"{error}; look whether the account's credentials are right"
+                sentence = f"{error}; check the account's credentials"
                 raise CredentialError(sentence, status=error.status) from None
             self.renew = self._has_renewed = True
             return
@@ -292,7 +290,7 @@ def _send(url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: by
 
 
 def _describe(error: BaseException) -> str:
-    """Return what went wrong with a connection, in words and without addresses."""
+    """Return the fault of a connection, in words and without addresses."""
     kinds: tuple[tuple[type[BaseException], str], ...] = (
         (urllib3.exceptions.SSLError, "the encrypted connection failed"),
         (urllib3.exceptions.NameResolutionError, "the server's name cannot be resolved"),
@@ -322,11 +320,9 @@ def _manager(proxy: str | None) -> urllib3.PoolManager:
 
 def _retry_after(text: str) -> float | None:
     """Seconds that a `Retry-After` asks for, given as seconds or as a date; None where there is none."""
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text.strip()):
+    if re.fullmatch(r"\d{1,9}\.\d+", text.strip()):  # no standard has fractions, but servers do
         return float(text)
     try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+        return urllib3.Retry().parse_retry_after(text)
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
         return None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,4 +1,4 @@
-"""A filter that keeps tokens, keys and signatures out of the logs of the libraries that carry them."""
+"""Log filter that hides the tokens, keys and signatures of the libraries that carry them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,6 @@ def _hide_secrets(record: logging.LogRecord) -> bool:
 
 
 def install() -> None:
-    """Put the filter on the loggers; more than once is no more than once."""
+    """Put the filter on the loggers, once however often it is called."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_hide_secrets)

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 def side_by_side(
     calls: Sequence[Callable[[], Result]], n_parallel: int, stop: Callable[[], None]
 ) -> Iterator[list[Future[Result]]]:
-    """Run calls in so many threads; whatever ends it, Ctrl-C too, those under way are stopped and waited for."""
+    """Run calls in `n_parallel` threads; on any end, Ctrl-C too, stop those under way and wait for them."""
     pool = ThreadPoolExecutor(max_workers=n_parallel, thread_name_prefix="sarship-download")
     try:
         yield [pool.submit(call) for call in calls]

@@ -1,4 +1,4 @@
-"""A file that is still arriving: `NAME.part`, what the server said of it beside it, and a lock against others.
+"""Files that are still arriving: `NAME.part`, the server's word on it beside it, and a lock against others.
 
 The lock is the kernel's, on the `.part` file itself, so that it dies with the process that held it and leaves nothing
 stale behind. Windows has no such lock; there, one process at a time may fetch to a folder.
@@ -44,7 +44,7 @@ _HASHES: Final = tuple(sorted(name for name in hashlib.algorithms_guaranteed if 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Version:
-    """What a server said of the file whose bytes it sent."""
+    """Version of a file, as the server that sent its bytes told it."""
 
     etag: str = ""
     last_modified: str = ""
@@ -55,11 +55,11 @@ class Version:
 
     @property
     def condition(self) -> str:
-        """Value for `If-Range`; empty where the server gave nothing that may stand there."""
+        """Value for `If-Range`; empty if the server gave nothing that may stand there."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.last_modified
 
     def may_be(self, other: Version) -> bool:
-        """Whether nothing says that the two are different files."""
+        """Return True if nothing says that the two are different files."""
         pairs = ((self.etag, other.etag), (self.last_modified, other.last_modified))
         return next((a == b for a, b in pairs if a and b), True)
 
@@ -72,19 +72,19 @@ class PartFile:
         self.path = _part(target)
         self._stream = stream
         self.version = _read_version(_sidecar(target))
-        """What the bytes that are there belong to; None where that is not known."""
+        """Version that the bytes on disk belong to; None where that is not known."""
         self.n_bytes = stream.seek(0, os.SEEK_END)
-        """Bytes that are there."""
+        """Bytes on disk."""
         self._is_done = False
 
     def restart(self) -> None:
-        """Throw away what is there."""
+        """Throw away the bytes on disk."""
         self._stream.truncate(0)
         self._stream.seek(0)
         self.n_bytes, self.version = 0, None
 
     def belong(self, version: Version) -> None:
-        """Note what the bytes that follow belong to, before the first of them is written."""
+        """Note the version that the bytes to come belong to, before the first of them is written."""
         if version != self.version:
             with _output_errors(self.path):
                 _new_sidecar(self.target).write_text(json.dumps(asdict(version)))
@@ -111,7 +111,7 @@ class PartFile:
         _remove_notes(self.target)
 
     def discard(self) -> None:
-        """Remove the part and all that belongs to it."""
+        """Remove the part and its notes."""
         if not self._is_done:
             self.path.unlink(missing_ok=True)
             _remove_notes(self.target)
@@ -125,7 +125,7 @@ def open_part(target: Path, sleep: Callable[[float], None]) -> Iterator[PartFile
     Raises
     ------
     OutputError
-        The folder cannot be made or written to.
+        If the folder cannot be made or written to.
     """
     with _output_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,7 @@ def open_part(target: Path, sleep: Callable[[float], None]) -> Iterator[PartFile
 
 
 def is_whole(path: Path, size: int | None, checksum: tuple[str, str] | None) -> bool:
-    """Whether the file is there and is what size and checksum say; never without either of them."""
+    """Return True if the file is there with its size and checksum; never without either of them."""
     if (size is None and checksum is None) or not path.is_file():
         return False
     if size is not None and path.stat().st_size != size:
@@ -156,12 +156,12 @@ def is_whole(path: Path, size: int | None, checksum: tuple[str, str] | None) -> 
 
 
 def file_digest(path: Path, algorithm: str) -> str:
-    """Hexadecimal checksum of a file.
+    """Return the hexadecimal checksum of a file.
 
     Raises
     ------
     DownloadError
-        The algorithm is not one that Python has.
+        If Python lacks the algorithm.
     """
     digest = hashlib.new(hash_name(algorithm), usedforsecurity=False)
     with _output_errors(path), path.open("rb") as stream:
@@ -171,12 +171,12 @@ def file_digest(path: Path, algorithm: str) -> str:
 
 
 def hash_name(algorithm: str) -> str:
-    """What `hashlib` calls a checksum.
+    """Return the name that `hashlib` has for a checksum.
 
     Raises
     ------
     DownloadError
-        It has none of that kind.
+        If it has none of that kind.
 
     >>> hash_name("MD5"), hash_name("SHA3-256")
     ('md5', 'sha3_256')
@@ -188,12 +188,12 @@ def hash_name(algorithm: str) -> str:
 
 
 def check_space(folder: Path, n_bytes: int) -> None:
-    """Make sure that so many bytes fit on the folder's disk.
+    """Make sure that `n_bytes` fit on the folder's disk.
 
     Raises
     ------
     OutputError
-        They do not.
+        If they do not.
     """
     while not folder.exists():
         folder = folder.parent
@@ -206,12 +206,12 @@ def check_space(folder: Path, n_bytes: int) -> None:
 
 
 def inside(folder: str | Path, name: str) -> Path:
-    """The path of a file that a server names, refused when it would lie outside the folder.
+    """Return the path of a file that a server names, refused if it would lie outside the folder.
 
     Raises
     ------
     DownloadError
-        The name is empty, absolute, leads upwards, or goes through a link that leaves the folder.
+        If the name is empty, absolute, leads upwards, or goes through a link that leaves the folder.
 
     >>> inside("scenes", "measurement/iw-vv.tiff").as_posix()
     'scenes/measurement/iw-vv.tiff'
@@ -227,13 +227,13 @@ def inside(folder: str | Path, name: str) -> Path:
 
 
 def remaining(target: Path, size: int) -> int:
-    """Bytes of a file that are still to come."""
+    """Return the number of bytes of a file that are still to come."""
     found = (path.stat().st_size for path in (target, _part(target)) if path.is_file())
     return max(0, size - next(found, 0))
 
 
 def tidy(target: Path) -> None:
-    """Remove what a process that was killed just after it finished the file has left beside it."""
+    """Remove the notes that a process left which was killed just after it finished the file."""
     if not _part(target).exists():
         _remove_notes(target)
 
@@ -256,7 +256,7 @@ def _remove_notes(target: Path) -> None:
 
 
 def _read_version(path: Path) -> Version | None:
-    """What was noted; None where nothing was or it cannot be read, and then the file is fetched from its start."""
+    """Noted version; None if there is none or it cannot be read, and then the file is fetched from its start."""
     try:
         values = json.loads(path.read_text())
         values["digest"] = values["digest"] and tuple(values["digest"])
@@ -278,7 +278,7 @@ def _lock(stream: FileIO) -> bool:
 
 
 def _is_at(stream: FileIO, path: Path) -> bool:
-    """Whether the open file still has this name: another process may have renamed it before we got its lock."""
+    """True if the open file still has this name: another process may have renamed it before we got its lock."""
     try:
         return os.path.samestat(os.fstat(stream.fileno()), path.stat())
     except FileNotFoundError:

@@ -17,8 +17,8 @@ def wait_until_served(request: FileRequest) -> None:
     Raises
     ------
     DownloadError
-        The server does not, whatever the retry policy; says how it answered.
+        If the server does not, whatever the retry policy; says how it answered.
     CredentialError
-        It refuses the credentials, and new ones as well.
+        If it refuses the credentials, and new ones as well.
     """
     Session(RETRY_POLICY, "run the same again to go on from here").read(request, {"Range": "bytes=0-0"})

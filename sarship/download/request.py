@@ -70,6 +70,6 @@ class RetryPolicy:
     """Random numbers in [0, 1)."""
 
     def wait_s(self, n_failures: int) -> float:
-        """Seconds to wait after so many failures in a row."""
+        """Return the seconds to wait after `n_failures` failures in a row."""
         longest: float = min(self.cap_s, self.base_s * 2 ** (n_failures - 1))
         return longest * (0.5 + 0.5 * self.chance())

@@ -1,7 +1,11 @@
+from sarship.pipeline.demo import DemoOutcome as DemoOutcome
 from sarship.pipeline.demo import run_demo as run_demo
+from sarship.pipeline.first_pass import Step as Step
 from sarship.pipeline.pictures import write_pictures as write_pictures
+from sarship.pipeline.result_files import read_results as read_results
+from sarship.pipeline.result_files import write_results as write_results
+from sarship.pipeline.results import Failure as Failure
+from sarship.pipeline.results import Provenance as Provenance
 from sarship.pipeline.results import Results as Results
-from sarship.pipeline.results import read_results as read_results
-from sarship.pipeline.results import write_results as write_results
 from sarship.pipeline.surveys import search as search
 from sarship.pipeline.surveys import survey as survey

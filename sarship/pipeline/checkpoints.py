@@ -12,7 +12,7 @@ import geopandas as gpd
 
 from sarship.errors import OutputError
 from sarship.files import atomic_folder, write_file
-from sarship.pipeline.results import read_table, table_bytes
+from sarship.pipeline.result_files import read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
 __all__ = ["CONTRACTS", "Tables", "digest", "resume"]
@@ -78,7 +78,6 @@ def _read(place: Path, fingerprint: str) -> Tables | None:
 
 
 def _write(place: Path, fingerprint: str, tables: Tables) -> None:
-    """Write the tables to a folder that gets its name only when it is complete."""
     note = {"fingerprint": fingerprint, "is_simulated": tables["is_simulated"]}
     with atomic_folder(place) as part:
         for name in CONTRACTS:

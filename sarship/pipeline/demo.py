@@ -1,4 +1,4 @@
-"""The whole job on a simulated port: simulate, survey, draw, and hold the counts against the known truth."""
+"""A demo on a simulated port: simulate, survey, draw, and hold the counts against the known truth."""
 
 from __future__ import annotations
 
@@ -29,14 +29,23 @@ N_DATES: Final = 8
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class DemoOutcome:
-    """Counts of the simulated port beside the truth."""
+    """Counts of the simulated port beside the truth.
+
+    Examples
+    --------
+    >>> here = {"time": [np.datetime64("2024-12-03", "ns")], "pier": ["Quay"]}
+    >>> n_vessels, truth = (xr.DataArray([[number]], here, ("time", "pier")) for number in (2.0, 3.0))
+    >>> counts = xr.Dataset({"n_vessels": n_vessels})
+    >>> DemoOutcome(folder=Path("demo"), counts=counts, truth=truth).error.item()
+    -1.0
+    """
 
     folder: Path
-    """Where tables, pictures and the simulated products are."""
+    """Folder of the tables, the pictures and the simulated products."""
     counts: xr.Dataset
     """`schema.COUNTS`."""
     truth: xr.DataArray
-    """Vessels that were there, over `(time, pier)`."""
+    """Number of vessels that were there, over `(time, pier)`."""
 
     @property
     def error(self) -> xr.DataArray:
@@ -44,7 +53,7 @@ class DemoOutcome:
         return self.counts["n_vessels"] - self.truth
 
     def as_text(self) -> str:
-        """Two tables in one: each entry is the count, a slash, the truth."""
+        """Return a table for people: each entry is the count, a slash, the truth."""
         pairs = np.char.add(_digits(self.counts["n_vessels"]), np.char.add(" / ", _digits(self.truth)))
         dates = pd.DatetimeIndex(self.counts["time"].to_numpy()).strftime("%Y-%m-%d")
         table = pd.DataFrame(pairs, index=dates, columns=self.counts["pier"].to_numpy())
@@ -62,7 +71,7 @@ class DemoOutcome:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """Return the same as plain JSON values."""
         rows = xr.Dataset({"n_vessels": self.counts["n_vessels"], "truth": self.truth}).to_dataframe().reset_index()
         rows["time"] = rows["time"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")
         records = rows[["time", "pier", "n_vessels", "truth"]].astype(object).where(rows.notna(), None)
@@ -86,24 +95,43 @@ def run_demo(
     Parameters
     ----------
     folder
-        Where all of it goes; what an earlier demo left there is replaced.
+        Folder of all of it; the files of an earlier demo are replaced.
     seed
-        Which simulated port.
+        Number of the simulated port: each has vessels and weather of its own.
     progress, picture_progress
         As for `survey` and `write_pictures`.
+
+    Returns
+    -------
+    DemoOutcome
+        Counts and truth.
 
     Raises
     ------
     OutputError
         The folder cannot be written to, or holds something that is not a demo's.
+
+    Examples
+    --------
+    >>> print(run_demo("demo").as_text())  # doctest: +SKIP
+    SIMULATED port, counted / true number of vessels: ...
+
+    A folder with files of others is left alone:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "notes.txt").write_text("mine")
+    ...     run_demo(folder)
+    Traceback (most recent call last):
+    OutputError: … holds 'notes.txt', which no demo wrote; choose an empty or a new folder
     """
     folder = make_folder(folder)
-    made_up = folder / "products"
+    products = folder / "products"
     strangers = [path.name for path in folder.iterdir() if path.name not in _OWN]
     if strangers:
         raise OutputError(f"{folder} holds {strangers[0]!r}, which no demo wrote; choose an empty or a new folder")
-    shutil.rmtree(made_up, ignore_errors=True)
-    harbour = simulate_harbour(made_up, seed=seed, n_dates=N_DATES)
+    shutil.rmtree(products, ignore_errors=True)
+    harbour = simulate_harbour(products, seed=seed, n_dates=N_DATES)
     port = read_port(harbour.port_file)
     results = survey(harbour.products, port, folder, progress=progress)
     write_pictures(results, port, folder, progress=picture_progress)
@@ -129,7 +157,7 @@ _OWN: Final = frozenset(
     ]
     + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers")]
 )
-"""What a demo writes."""
+"""Files and folders that a demo writes."""
 
 
 def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:
@@ -137,6 +165,6 @@ def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:
 
 
 def _truth(harbour: Harbour, counts: xr.Dataset) -> xr.DataArray:
-    """True numbers in the order of the counts."""
+    """Return the true numbers in the order of the counts."""
     table = harbour.counts().loc[counts["scene"].to_numpy(), counts["pier"].to_numpy()]
     return xr.DataArray(table.to_numpy(float), coords=counts["n_vessels"].coords, dims=("time", "pier"))

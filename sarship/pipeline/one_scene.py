@@ -37,7 +37,7 @@ __all__ = ["Bands", "SearchedScene", "search_against", "search_image"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
-LONGEST_VESSEL_M: Final = 500.0
+MAX_VESSEL_M: Final = 500.0
 """Longer than any ship afloat: one that is cut by the port's border is still seen whole."""
 MAX_HIT: Final = 0.01
 """Part of a port's open water that ships cover: fifteen of 150 m in an anchorage of 5 by 5 km are a thousandth."""
@@ -87,7 +87,7 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     Raises
     ------
     ProductError
-        The product cannot be read, or does not touch the area, which is not around piers or may be swapped.
+        The product cannot be read, or does not touch the area; with piers, only if it would were they not swapped.
     """
     masks = {"land": plan.land, "water": plan.port.water}
     product.check_polarizations()
@@ -141,11 +141,11 @@ def _vessels(
 def _window(product: GrdProduct, plan: Plan) -> Window | None:
     """Return where to search; None where piers are to be counted and the product shows none of them."""
     area = plan.area
-    if area is not None and plan.waters and product.geometry.window(area, LONGEST_VESSEL_M) is None:
+    if area is not None and plan.waters and product.geometry.window(area, MAX_VESSEL_M) is None:
         swapped = shapely.transform(area, lambda points: points[:, ::-1].copy())
         if not product.scene.footprint.intersects(swapped):
             return None
-    return product.window(area, LONGEST_VESSEL_M)  # says what is wrong where it does not touch
+    return product.window(area, MAX_VESSEL_M)  # says what is wrong where it does not touch
 
 
 def _row(product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:

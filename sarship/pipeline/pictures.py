@@ -1,4 +1,4 @@
-"""The pictures of a survey, written beside its tables: counts and visits over time, a quick look of every scene."""
+"""Pictures of a survey, written beside its tables: counts and visits over time, and one of every scene."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["write_pictures", "write_preview"]
 
 
 class Marks(TypedDict):
-    """What every figure over time says."""
+    """Options of every figure over time."""
 
     title: str
     is_simulated: bool
@@ -48,19 +48,19 @@ def write_pictures(
 ) -> tuple[Path, ...]:
     """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
 
-    Of a scene that was compared with the empty port that is `pages/SCENE.png` (the date, the empty port, their ratio,
-    what was counted), of any other `quicklooks/SCENE.png`.
+    Of a scene of the second pass that is `pages/SCENE.png` (the date, the empty port, their ratio, and the vessels), of
+    any other `quicklooks/SCENE.png`.
 
     Parameters
     ----------
     results
         From `survey` or `read_results`. The products are read again, from where they were.
     port
-        What was surveyed.
+        The port of the survey.
     folder
-        Where the pictures go, beside the tables; made if need be.
+        Folder of the survey; made if need be.
     scenes, catalog
-        What was surveyed of a catalogue, which is asked for it again; windows that were kept cost nothing.
+        Scenes of the survey that a catalogue has, which is asked for them again; windows in the cache cost nothing.
     land
         Land that was masked besides the port's own, to be drawn too.
     progress
@@ -77,6 +77,19 @@ def write_pictures(
         A product is no longer where it was.
     OutputError
         The folder cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> from sarship.pipeline import search
+    >>> piers = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
+    >>> quay = shapely.LineString([(35.800, 34.900), (35.805, 34.900)])
+    >>> port = Port(name="Tartus", piers=gpd.GeoDataFrame(piers, geometry=[quay], crs="EPSG:4326"))
+    >>> with TemporaryDirectory() as folder:
+    ...     [path.name for path in write_pictures(search([], port=port), port, folder)]
+    ['counts.png', 'visits.png']
     """
     folder = make_folder(folder)
     provenance = results.provenance
@@ -133,6 +146,11 @@ def write_preview(
         The PNG to write.
     progress
         Called after every product with the number done and the number in all.
+
+    Returns
+    -------
+    Path
+        The PNG.
 
     Raises
     ------

@@ -31,21 +31,21 @@ class Plan:
     port: Port
     """Piers and masks."""
     params: DetectionParams
-    """How to look for vessels."""
+    """Settings of the detector."""
     area: BaseGeometry | None
-    """Where to look; everywhere for None."""
+    """The part of each image that is searched; all of it for None."""
     more_land: BaseGeometry | None = None
     """Land to mask besides the port's own."""
 
     @cached_property
     def land(self) -> BaseGeometry | None:
         """All that is masked in the image: land and excluded places."""
-        return _union(self.port.masked_land, self.more_land)
+        return _union(self.port.land_mask, self.more_land)
 
     @cached_property
     def waters(self) -> Mapping[str, BaseGeometry]:
         """Waters of each pier, by its name."""
-        return self.port.waters()
+        return self.port.pier_waters()
 
     @cached_property
     def alongside(self) -> BaseGeometry | None:
@@ -76,7 +76,7 @@ class Plan:
 
     @cached_property
     def ground(self) -> BaseGeometry | None:
-        """What stands there on every date: land, without the places that are only excluded."""
+        """Land, without the places that are only excluded: it is there on every date."""
         return _union(self.port.land, self.more_land)
 
     @cached_property

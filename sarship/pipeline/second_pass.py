@@ -37,7 +37,7 @@ from sarship.sentinel1.product import GrdProduct
 __all__ = ["Look", "check_saved", "look_again", "run_second_pass"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
-"""What keeps one scene's image from being read, and no other's."""
+"""Errors that keep one scene's image from being read, and no other's."""
 RESOLUTION: Final = "GRDH"
 """Coarser products have pixels wider than a quay."""
 

@@ -20,7 +20,8 @@ from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene
 from sarship.pipeline.plan import NO_PORT, Plan
-from sarship.pipeline.results import Failure, Provenance, Results, write_results
+from sarship.pipeline.result_files import write_results
+from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, run_second_pass
 from sarship.pipeline.sources import PRODUCTS, sources_of
 from sarship.port.port_file import Port
@@ -44,12 +45,13 @@ def survey(
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
 
-    Scenes that an earlier run finished with the same version, parameters, port and product files are not searched
-    again. A product that cannot be read becomes a `Failure` and the others are counted. A product that does not touch
-    the port is a scene in which no pier was seen. Two packagings of one acquisition are one scene.
+    Scenes that an earlier run searched with the same version, parameters, port and product files come from their
+    checkpoints. A product that cannot be read becomes a `Failure` and the others are counted. A product that does not
+    touch the port is a scene in which no pier was seen. Two packagings of one acquisition are one scene.
 
-    Where an orbit has four dates or more its piers are counted against the empty port that those dates show (see
-    `fit_reference`); the counts' `n_reference_dates` says of how many, and is 0 where the image alone decided.
+    Where an orbit has four dates or more, a second pass over its scenes counts against the empty port that those dates
+    show (see `fit_reference`); `n_reference_dates` of the counts says of how many, and is 0 where the image alone
+    decided.
 
     Parameters
     ----------
@@ -58,27 +60,32 @@ def survey(
     port
         Piers, and the masks of land and water.
     folder
-        Where results go; made if need be. Whole products that cannot be read in place are put in `products/` of it.
+        Folder of the results; made if need be. Products that cannot be read in place are put in `products/` of it.
     catalog
-        Which catalogue the scenes are of. Where it can, only the port's window is read, and kept.
+        Catalogue of the scenes. Where it can, only the port's window is read, into the cache.
     completeness
-        What the catalogue has of the period, from `sarship.completeness`; it is kept beside the counts.
+        Passes that the catalogue has and lacks of the period, from `sarship.completeness`; written beside the counts.
     params
-        How to look for vessels.
+        Settings of the detector.
     land
         Land to mask besides the port's own, longitude and latitude in degrees.
     reference
-        Whether to compare with the empty port at all.
+        False for no second pass.
     saved
         References from `read_reference`, at most one an orbit: they serve the dates of their orbits, however few, and
         nothing is fitted there.
     progress
-        Called after every product, and before each that is compared.
+        Called with a `Step` after every product, and before each of the second pass.
+
+    Returns
+    -------
+    Results
+        What was written; `read_results` reads it back.
 
     Raises
     ------
     OutputError
-        The folder cannot be written to. Scenes that were done stay.
+        The folder cannot be written to. Checkpoints that were written stay.
     ReferenceImageError
         A saved reference is of another port or grid, or all of them are of other orbits than the products.
     CatalogError
@@ -87,6 +94,21 @@ def survey(
         The catalogue wants an account.
     DeviceError
         `params.gpu` where no graphics card can be used.
+
+    Examples
+    --------
+    A product that is not there is a failure, and the others would be counted:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> import geopandas as gpd
+    >>> import shapely
+    >>> quay = shapely.LineString([(35.800, 34.900), (35.805, 34.900)])
+    >>> piers = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
+    >>> port = Port(name="Tartus", piers=gpd.GeoDataFrame(piers, geometry=[quay], crs="EPSG:4326"))
+    >>> with TemporaryDirectory() as folder:
+    ...     results = survey(["S1A_none.SAFE"], port, folder)
+    >>> dict(results.counts.sizes), results.failures[0].path
+    ({'time': 0, 'pier': 1}, 'S1A_none.SAFE')
     """
     folder = Path(folder)
     plan = Plan(port=port, params=params, area=port.area, more_land=land)

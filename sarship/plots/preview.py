@@ -79,7 +79,7 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     image = ax.imshow(decibel(power), extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
     colour_bar(figure, image, ax, f"mean sigma0 {polarization} (dB)")
     draw_land(ax, local, [port.land, port.exclude])
-    draw_reach(ax, local, list(port.waters().values()))
+    draw_reach(ax, local, list(port.pier_waters().values()))
     draw_piers(ax, local, port.piers)
     label_piers(ax, local, port.piers, VESSELS.empty(), is_counted=False)
     draw_frame(ax, local)

@@ -266,7 +266,7 @@ def _places(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Fl
     slant = geometry.slant_range_m(line, pixel)
     finite = line[np.isfinite(line)]
     first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    laws, borders = geometry.ground_range.laws(first - TAPS, last + TAPS)
+    laws, borders = geometry.ground_range.polynomials(first - TAPS, last + TAPS)
     flat = slant.ravel()
     by_law = [geometry.ground_range.pixel(np.full(flat.size, law), flat).reshape(slant.shape) for law in laws]
     down, across = (_between(size, nodes) for size, nodes in zip(grid.shape, (rows, columns), strict=True))

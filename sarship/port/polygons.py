@@ -1,8 +1,9 @@
-"""Polygons in longitude and latitude, of any vector file."""
+"""Polygons in longitude and latitude, from any vector file."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,48 +15,73 @@ from shapely.geometry.base import BaseGeometry
 from sarship.errors import PortError
 from sarship.schema import WGS84
 
-__all__ = ["POLYGONS", "check_coordinates", "read_polygons"]
+__all__ = ["POLYGONS", "check_coordinates", "error_at", "read_polygons"]
 
 POLYGONS: Final = ("Polygon", "MultiPolygon")
 
 
 def read_polygons(path: str | Path) -> BaseGeometry:
-    """All polygons of a vector file (GeoJSON, GeoPackage, Shapefile, …) as one geometry in longitude and latitude.
+    """Read all polygons of a vector file (GeoJSON, GeoPackage, Shapefile, …) as one geometry.
 
     Polygons that cross themselves, common in coastline files, are repaired.
+
+    Parameters
+    ----------
+    path
+        The file, in any coordinate system that it declares.
+
+    Returns
+    -------
+    shapely geometry
+        Union of the polygons, longitude and latitude in degrees (WGS 84).
 
     Raises
     ------
     PortError
         If the file is missing, cannot be read, holds something other than polygons, or lacks a coordinate system.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     land = gpd.GeoSeries([shapely.box(35.85, 34.88, 35.87, 34.91)], crs="EPSG:4326")
+    ...     land.to_file(f"{folder}/land.geojson")
+    ...     read_polygons(f"{folder}/land.geojson").bounds
+    (35.85, 34.88, 35.87, 34.91)
     """
+    error = error_at(path)
     if not Path(path).exists():
-        raise PortError(f"{path} does not exist; a vector file with polygons of the land is needed")
+        raise error("does not exist; a vector file with polygons of the land is needed")
     try:
         frame = gpd.read_file(Path(path))
-    except Exception as error:  # drivers raise whatever they like
-        raise PortError(f"{path} cannot be read as a vector file: {str(error).splitlines()[0]}") from error
+    except Exception as cause:  # drivers raise whatever they like
+        raise error(f"cannot be read as a vector file: {str(cause).splitlines()[0]}") from cause
     if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.isna().all():
-        raise PortError(f"{path} holds no geometry; polygons are needed")
+        raise error("holds no geometry; polygons are needed")
     if frame.crs is None:
-        raise PortError(f"{path} has no coordinate reference system; write one into it (a .prj for a Shapefile)")
-    shapes = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
-    others = sorted(set(shapes.geom_type) - set(POLYGONS))
-    if others or shapes.empty:
+        raise error("has no coordinate reference system; write one into it (a .prj for a Shapefile)")
+    geometries = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    others = sorted(set(geometries.geom_type) - set(POLYGONS))
+    if others or geometries.empty:
         found = " and ".join(others) or "nothing"
-        raise PortError(f"{path} holds {found} where polygons are needed; turn a coastline's lines into polygons first")
+        raise error(f"holds {found} where polygons are needed; turn a coastline's lines into polygons first")
     try:
-        degrees = shapes.to_crs(WGS84)
-    except Exception as error:  # pyproj's errors share no useful base
-        raise PortError(f"{path} cannot be brought to WGS 84 from {frame.crs.name}: {error}") from error
+        degrees = geometries.to_crs(WGS84)
+    except Exception as cause:  # pyproj's errors share no useful base
+        raise error(f"cannot be brought to WGS 84 from {frame.crs.name}: {cause}") from cause
     for polygon in degrees:
-        check_coordinates(polygon, str(path))
+        check_coordinates(polygon, error)
     repaired = shapely.make_valid(shapely.force_2d(np.asarray(degrees.array)), method="structure")
     return shapely.union_all(repaired)
 
 
-def check_coordinates(geometry: BaseGeometry, where: str) -> None:
-    """Refuse what is not a number, not in degrees, or off the world."""
+def error_at(path: str | Path, feature: str | int | None = None, label: str = "") -> Callable[[str], PortError]:
+    """Return a function that makes the error for a file, or a feature of it, from the end of the sentence."""
+    return lambda message: PortError(f"{path}{label} {message}", path=path, feature=feature)
+
+
+def check_coordinates(geometry: BaseGeometry, error: Callable[[str], PortError]) -> None:
+    """Refuse coordinates that are not numbers, not in degrees, or off the world."""
     coordinates = shapely.get_coordinates(geometry)
     off = ~((np.abs(coordinates[:, 0]) <= 180) & (np.abs(coordinates[:, 1]) <= 90))
     if not off.any():
@@ -69,4 +95,4 @@ def check_coordinates(geometry: BaseGeometry, where: str) -> None:
         hint = "latitude and longitude seem swapped: GeoJSON has longitude first"
     else:
         hint = "longitude is within ±180, latitude within ±90; what crosses the antimeridian is split there"
-    raise PortError(f"{where} has a point at ({longitude:g}, {latitude:g}), off the world; {hint}")
+    raise error(f"has a point at ({longitude:g}, {latitude:g}), off the world; {hint}")

@@ -50,10 +50,8 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     """
     place = Path(folder) / f"{name}.zarr"
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
-    attrs |= {name: str(image[name].to_numpy()) for name in TIMES if name in image.coords} | {
-        "fingerprint": fingerprint
-    }
-    attrs |= {"polarizations": [str(each) for each in image["polarization"].to_numpy()]}
+    attrs |= {key: str(image[key].to_numpy()) for key in TIMES if key in image.coords}
+    attrs |= {"fingerprint": fingerprint, "polarizations": [str(each) for each in image["polarization"].to_numpy()]}
     with atomic_folder(place, parents=True) as part:
         group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
         for polarization in attrs["polarizations"]:

@@ -1,13 +1,12 @@
-"""Where a pixel of a ground-range image lies on the Earth, and back: range, Doppler and the sea surface.
+"""Range-Doppler geometry: image coordinates to longitude and latitude at the sea surface, and back.
 
-A pixel stands for a zero-Doppler time (its line) and a slant range (its pixel). The place it shows is where the
-plane across the satellite's path at that time, the sphere of that range around the satellite, and a surface of
-known height meet, on the right of the path (Curlander & McDonough, Synthetic Aperture Radar: Systems and Signal
-Processing, 1991, section 8.2). Products carry tie points with positions too; those are not used here, because at
-sea they lie on the ellipsoid and on land on a terrain model, tens to hundreds of metres from the sea surface.
+A line has a zero-Doppler time, a pixel a slant range. The place they show is the intersection of the plane across the
+satellite's path at that time, the sphere of that range around the satellite, and a surface of known height, on the
+right of the path (Curlander & McDonough, Synthetic Aperture Radar: Systems and Signal Processing, 1991, section 8.2).
+Products carry tie points with positions too; those are not used here, because at sea they lie on the ellipsoid and on
+land on a terrain model, tens to hundreds of metres from the sea surface.
 
-Lines and pixels count from 0; the centre of the first pixel is (0.0, 0.0). Heights are metres above the WGS 84
-ellipsoid; left out, they are the sea surface's (EGM96).
+Lines and pixels count from 0; the centre of the first pixel is (0.0, 0.0).
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ from sarship.model import Window
 from sarship.sentinel1.ground_range import GroundRange
 from sarship.sentinel1.orbit import Orbit
 
-__all__ = ["ImageGeometry", "geoid_height_m"]
+__all__ = ["ImageGeometry"]
 
 Floats = NDArray[np.float64]
 
 CHUNK: Final = 16_384
-"""Points worked on at a time, so that the temporaries stay in the processor's cache."""
+"""Points computed at a time, so that the temporaries stay in the processor's cache."""
 N_NEWTON: Final = 10
 PLACE_TOLERANCE_M: Final = 1e-6
 MEAN_RADIUS_M: Final = 6_371_000.0
@@ -45,12 +44,28 @@ EDGE_STEP_M: Final = 2_000.0
 CHORD_DEG: Final = 0.01
 """Longest straight piece of a polygon taken into the image; a parallel bends 0.2 m over it at latitude 85°."""
 SURROUNDINGS_M: Final = 20_000.0
-"""How far around the image a polygon too large to be seen whole is kept."""
+"""Margin around the image to which a polygon is cut that cannot be seen whole."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ImageGeometry:
-    """The geometry of one ground-range image: its orbit, its clock and its range law."""
+    """Geometry of one ground-range image: orbit, time axis and slant-range polynomials.
+
+    Heights are metres above the WGS 84 ellipsoid, where left out those of the sea surface (EGM96).
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.sentinel1 import open_grd
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(100, 100)), n_vessels=0)
+    ...     geometry = open_grd(path).geometry
+    >>> longitude, latitude = geometry.to_map(10.0, 20.5)
+    >>> line, pixel = geometry.to_image(longitude, latitude)
+    >>> round(line.item(), 6), round(pixel.item(), 6)
+    (10.0, 20.5)
+    """
 
     shape: tuple[int, int]
     """Numbers of lines and pixels."""
@@ -65,10 +80,10 @@ class ImageGeometry:
     orbit: Orbit
     """Path of the satellite."""
     ground_range: GroundRange
-    """Pixel to slant range."""
+    """Conversion from pixel to slant range."""
 
     def to_map(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> tuple[Floats, Floats]:
-        """Longitude and latitude, degrees, of what a pixel shows.
+        """Return longitude and latitude, degrees, of image coordinates.
 
         Parameters
         ----------
@@ -79,7 +94,8 @@ class ImageGeometry:
 
         Returns
         -------
-        Two float64 arrays; NaN where the slant range does not reach the surface or the orbit is not known.
+        longitude, latitude
+            float64 arrays; NaN where the slant range does not reach the surface or the orbit is not known.
         """
         height = np.nan if height_m is None else height_m
         lon, lat = self._by_chunks(lambda *each: directions(self._place(*each)[1]), line, pixel, height)
@@ -88,7 +104,7 @@ class ImageGeometry:
     def to_image(
         self, longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike | None = None
     ) -> tuple[Floats, Floats]:
-        """Line and pixel, not rounded, at which a place is seen; the inverse of `to_map`.
+        """Return image coordinates, not rounded, of longitude and latitude; the inverse of `to_map`.
 
         Parameters
         ----------
@@ -99,24 +115,25 @@ class ImageGeometry:
 
         Returns
         -------
-        Two float64 arrays. The values may lie outside the image; they are NaN for a place on the left of the
-        path, beyond the horizon, or not passed while the orbit is known.
+        line, pixel
+            float64 arrays. The values may lie outside the image; they are NaN for a place on the left of the path,
+            beyond the horizon, or not passed while the orbit is known.
         """
         height = np.nan if height_m is None else height_m
         line, pixel = self._by_chunks(self._see, longitude, latitude, height)
         return line, pixel
 
     def time_at(self, line: ArrayLike) -> NDArray[np.datetime64]:
-        """Zero-Doppler UTC time of lines, `datetime64[ns]`."""
+        """Return the zero-Doppler UTC time of lines, `datetime64[ns]`."""
         elapsed = np.rint(np.asarray(line, np.float64) * self.line_interval_s * 1e9)
         return np.asarray(self.first_line + elapsed.astype("timedelta64[ns]"))
 
     def slant_range_m(self, line: ArrayLike, pixel: ArrayLike) -> Floats:
-        """Distance from the satellite to what a pixel shows, metres."""
+        """Return the distance of pixels from the satellite, metres."""
         return self._by_chunks(lambda each, other: (self.ground_range.slant_m(each, other),), line, pixel)[0]
 
     def incidence_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
-        """Angle between the ray and the vertical at what a pixel shows, degrees.
+        """Return the angle of incidence, between ray and vertical, degrees.
 
         The vertical is the ellipsoid's. The products' own angles are against the direction from the Earth's
         centre instead, up to 0.05° away.
@@ -125,10 +142,10 @@ class ImageGeometry:
         return self._by_chunks(self._incidence, line, pixel, height)[0]
 
     def heading_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
-        """Direction of flight at what a pixel shows, degrees clockwise from north in [0, 360).
+        """Return the direction of flight, degrees clockwise from north in [0, 360).
 
-        It is the satellite's Earth-fixed velocity laid on the local horizon; the lines of the image follow each
-        other within 0.2° of it.
+        It is the satellite's Earth-fixed velocity projected on the local horizon; the image's along-track axis is
+        within 0.2° of it.
         """
         height = np.nan if height_m is None else height_m
         return self._by_chunks(self._heading, line, pixel, height)[0]
@@ -140,27 +157,27 @@ class ImageGeometry:
         return lon.item(), lat.item()
 
     def footprint(self, window: Window | None = None) -> BaseGeometry:
-        """What a window (the whole image when left out) covers, longitude and latitude in degrees.
+        """Return the outline of a window, or of the whole image, longitude and latitude in degrees.
 
-        The outer edges of the outer pixels, at the sea surface; split at the antimeridian into a MultiPolygon.
+        It follows the outer edges of the outer pixels, at the sea surface, and is split at the antimeridian.
         """
         window = window or Window(0, self.shape[0], 0, self.shape[1])
         edges = window.line_start - 0.5, window.line_stop - 0.5, window.pixel_start - 0.5, window.pixel_stop - 0.5
         return self._outline(*edges)
 
     def to_image_polygon(self, area: BaseGeometry) -> BaseGeometry:
-        """A longitude-latitude geometry in image coordinates: x is the pixel, y the line.
+        """Return a longitude-latitude geometry in image coordinates: x is the pixel, y the line.
 
         Sides are straight in longitude and latitude, as in GeoJSON, and cut into short pieces before they are
-        mapped. A geometry that cannot be seen whole keeps what lies within 20 km of the image; one that is
-        nowhere near comes back empty.
+        converted. A geometry that cannot be seen whole is cut to 20 km around the image; one that is not near is
+        empty.
         """
         near = recentred(area, self.centre[0])
         placed = self._placed(near) or self._placed(overlap(near, self._surroundings)) or Polygon()
         return placed if placed.is_valid else shapely.make_valid(placed, method="structure", keep_collapsed=False)
 
     def window(self, area: BaseGeometry, margin_m: float = 0.0) -> Window | None:
-        """The smallest window of the image that holds an area and a margin around it; None when they do not meet.
+        """Return the smallest window that holds an area and a margin around it; None if the image does not meet them.
 
         Parameters
         ----------
@@ -184,7 +201,7 @@ class ImageGeometry:
 
     @cached_property
     def _surroundings(self) -> BaseGeometry:
-        """What lies within 20 km of the image, around its centre longitude; less where the radar cannot look there."""
+        """Area within 20 km of the image, around its centre longitude; less where the radar cannot see."""
         n_lines, n_pixels = self.shape
         first, last = (time / self.line_interval_s for time in self.orbit.span_s)
         y = SURROUNDINGS_M / self.line_spacing_m
@@ -196,7 +213,7 @@ class ImageGeometry:
         return recentred(self._outline(top, bottom, left, n_pixels - 0.5 + x), self.centre[0])
 
     def _outline(self, top: float, bottom: float, left: float, right: float) -> BaseGeometry:
-        """Polygon on the map of a rectangle of the image."""
+        """Return the longitude-latitude polygon of a rectangle of the image."""
         n_down = 2 + int((bottom - top) * self.line_spacing_m / EDGE_STEP_M)
         n_across = 2 + int((right - left) * self.pixel_spacing_m / EDGE_STEP_M)
         down, across = np.linspace(top, bottom, n_down), np.linspace(left, right, n_across)
@@ -205,7 +222,7 @@ class ImageGeometry:
         return ring_polygon(*self.to_map(line, pixel))
 
     def _placed(self, area: BaseGeometry) -> BaseGeometry | None:
-        """The geometry in image coordinates; None if some of it cannot be seen."""
+        """Return the geometry in image coordinates; None if some of it cannot be seen."""
         dense = shapely.segmentize(area, CHORD_DEG)
         longitude, latitude = shapely.get_coordinates(dense).T
         line, pixel = self.to_image(longitude, latitude)
@@ -214,7 +231,7 @@ class ImageGeometry:
         return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
 
     def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike) -> tuple[Floats, ...]:
-        """`compute` on flat pieces of broadcast arrays, its answers in their common shape; not finite counts as NaN."""
+        """Apply `compute` to flat pieces of broadcast arrays, infinity as NaN; return its answers in their shape."""
         full = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in arrays))
         flat = [np.where(np.isfinite(array), array, np.nan) for array in (each.reshape(-1) for each in full)]
         starts = range(0, max(flat[0].size, 1), CHUNK)
@@ -222,7 +239,7 @@ class ImageGeometry:
         return tuple(np.concatenate(answer).reshape(full[0].shape) for answer in zip(*pieces, strict=True))
 
     def _place(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        """Position (3, n) and unit normal (3, n) of what pixels show; position and velocity of the satellite.
+        """Return position and unit normal of pixels, and position and velocity of the satellite, (3, n) each.
 
         In the zero-Doppler plane the only unknown is the look angle: X = S + R (cos θ · down + sin θ · right).
         Newton's method finds the angle whose X has the height asked for (NaN: the sea surface's).
@@ -254,7 +271,7 @@ class ImageGeometry:
         return np.where(met, place, np.nan), np.where(met, up, np.nan), satellite, velocity
 
     def _see(self, longitude: Floats, latitude: Floats, height: Floats) -> tuple[Floats, Floats]:
-        """Line and pixel of places."""
+        """Return line and pixel of longitudes and latitudes."""
         at_sea = np.isnan(height)
         if at_sea.any():
             height = np.where(at_sea, geoid_height_m(longitude, latitude), height)
@@ -280,10 +297,10 @@ class ImageGeometry:
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    """Scalar products of vectors (3, n)."""
+    """Return the scalar products of vectors (3, n)."""
     return np.asarray(np.einsum("in,in->n", a, b))
 
 
 def _whole(low: float, high: float, size: int) -> tuple[int, int]:
-    """First pixel and one past the last whose area, half a pixel to each side of its centre, meets [low, high]."""
+    """Return the first pixel and one past the last whose area, half a pixel around its centre, meets [low, high]."""
     return max(0, int(np.floor(low + 0.5))), min(size, int(np.floor(high + 0.5)) + 1)

@@ -1,4 +1,4 @@
-"""Pixel of a ground-range image to slant range, and back, by the product's own polynomials."""
+"""Slant-range polynomials: pixel of a ground-range image to slant range, and back."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PIXEL_TOLERANCE: Final = 1e-9
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GroundRange:
-    """The law that says how far from the satellite each pixel is; it changes with the line.
+    """Slant range of each pixel, by polynomials that change with the line.
 
-    A product lists polynomials of ground range (`grsrCoefficients`) at a row of times. The processor resampled
-    each line with the one **nearest in time**, and so does this: that meets the slant range of every tie point to
-    1e-9 m, where interpolating between two misses by up to 1.6 pixels. Beyond the image a polynomial goes on as
-    its tangent, which keeps the law invertible everywhere.
+    A product lists polynomials of ground range (`grsrCoefficients`) with their times. The processor resampled each line
+    with the one **nearest in time**, and so does this: it reproduces the slant range of every tie point to 1e-9 m; to
+    interpolate between two would be wrong by up to 1.6 pixels. Beyond the image a polynomial continues as its tangent,
+    so that slant range is invertible everywhere.
     """
 
     lines: Floats
-    """Line, not whole, of each polynomial's time, (n,), ascending."""
+    """Line, not rounded, of each polynomial's time, (n,), ascending."""
     origins_m: Floats
-    """Ground range from which each counts, metres, (n,)."""
+    """Ground range at the origin of each polynomial, metres, (n,)."""
     coefficients: Floats
-    """Slant range in metres by powers of ground range in metres, (n, degree + 1)."""
+    """Coefficients of slant range in metres by powers of ground range in metres, (n, degree + 1)."""
     spacing_m: float
     """Ground range between pixels, metres."""
     n_pixels: int
@@ -46,14 +46,14 @@ class GroundRange:
             raise ValueError("slant range does not grow from pixel to pixel in the ground-range polynomials")
 
     def slant_m(self, line: Floats, pixel: Floats) -> Floats:
-        """Slant range in metres of pixels; both (n,)."""
+        """Return the slant range in metres of pixels; both (n,)."""
         which = self._nearest(line)
         inside, beyond = self._within(pixel)
         value, slope = self._evaluate(which, inside)
         return np.asarray(np.where(np.isfinite(line), value + slope * beyond, np.nan))
 
     def pixel(self, line: Floats, slant_m: Floats) -> Floats:
-        """Pixel, not rounded, at slant ranges in metres; both (n,). Newton's method on `slant_m`."""
+        """Return the pixel, not rounded, at slant ranges in metres; both (n,). Newton's method on `slant_m`."""
         which = self._nearest(line)
         nodes, first, step = self._nodes
         place = np.clip((slant_m - first[which]) / step[which], 0, N_NODES - 1.001)
@@ -69,21 +69,21 @@ class GroundRange:
                 break
         return np.asarray(np.where(np.isfinite(line), pixel, np.nan))
 
-    def laws(self, first: float, last: float) -> tuple[Floats, Floats]:
-        """What polynomials hold between two lines: a line of each, and the line at which each but the first begins."""
+    def polynomials(self, first: float, last: float) -> tuple[Floats, Floats]:
+        """Return a line of each polynomial used between two lines, and the line at which each but the first begins."""
         start, stop = np.searchsorted(self._borders, (first, last))
         return self.lines[start : stop + 1], self._borders[start:stop]
 
     def _nearest(self, line: Floats) -> NDArray[np.intp]:
-        """Which polynomial holds at each line."""
+        """Return the index of the polynomial of each line."""
         return np.searchsorted(self._borders, line)
 
     @cached_property
     def _borders(self) -> Floats:
-        """Lines at which the next polynomial takes over.
+        """Lines at which the next polynomial begins.
 
-        The middle of two times, moved by less than a line to where no caller's round number can lie, so that a
-        rounding error in the last bit never puts a point on the other side when it comes back.
+        Each is the middle of two times, moved by less than a line to where no caller's round number can lie, so that a
+        rounding error in the last bit never puts a point on the other side on the way back.
         """
         return np.asarray(np.ceil((self.lines[1:] + self.lines[:-1]) / 2) - np.sqrt(0.1))
 
@@ -95,7 +95,7 @@ class GroundRange:
 
     @cached_property
     def _nodes(self) -> tuple[Floats, Floats, Floats]:
-        """For Newton's start: pixels at even slant ranges (n, N_NODES); first slant range and step of each, (n,)."""
+        """Pixels at even slant ranges (n, N_NODES), where Newton's method starts; first slant range and step, (n,)."""
         pixels = np.linspace(0, self.n_pixels - 1, N_NODES)
         first, step = self._slants[:, 0], (self._slants[:, -1] - self._slants[:, 0]) / (N_NODES - 1)
         even = first[:, None] + step[:, None] * np.arange(N_NODES)
@@ -103,12 +103,12 @@ class GroundRange:
         return np.stack([np.interp(each, slants, pixels) for each, slants in rows]), first, step
 
     def _within(self, pixel: Floats) -> tuple[Floats, Floats]:
-        """The pixel clipped to the image, and how far beyond it lay."""
+        """Return the pixel clipped to the image, and the rest beyond it."""
         inside = np.clip(pixel, 0, self.n_pixels - 1)
         return inside, pixel - inside
 
     def _evaluate(self, which: NDArray[np.intp], pixel: Floats) -> tuple[Floats, Floats]:
-        """Slant range in metres and its slope in metres per pixel (Horner's rule for both)."""
+        """Return slant range in metres and its slope in metres per pixel, both by Horner's rule."""
         ground = pixel * self.spacing_m - self.origins_m[which]
         table = np.ascontiguousarray(self.coefficients.T)
         value, slope = table[-1][which], np.zeros_like(ground)

@@ -1,4 +1,4 @@
-"""The path of the satellite in the Earth-fixed frame, and when it passes a place at zero Doppler."""
+"""The orbit in the Earth-fixed frame, and zero-Doppler times."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["Orbit"]
 Floats = NDArray[np.float64]
 
 DEGREE: Final = 7
-"""Of the polynomial in time; on real products, with vectors 1 s or 10 s apart, the slant range of the product's
-own tie points is met to 0.06 mm with 7, to 0.35 mm with 5."""
+"""Degree of the polynomial in time. On real products, with vectors 1 s or 10 s apart, 7 reproduces the slant range of
+the product's tie points to 0.06 mm, 5 to 0.35 mm."""
 MIN_VECTORS: Final = 4
 OVERSHOOT_S: Final = 5.0
-"""How far the polynomial is believed beyond its vectors: those of 2015 end with the image."""
+"""Extrapolation allowed beyond the state vectors: those of 2015 end with the image."""
 N_NEWTON: Final = 12
 TIME_TOLERANCE_S: Final = 1e-9
 
@@ -26,20 +26,20 @@ TIME_TOLERANCE_S: Final = 1e-9
 class Orbit:
     """Position of the satellite as a polynomial in time, fitted to a product's state vectors.
 
-    Only positions are fitted; velocity is the polynomial's derivative, so the two agree with each other (in the
-    products of 2015 the velocities given are 4 cm/s off their own positions).
+    Only positions are fitted; velocity is the polynomial's derivative, so the two are consistent (in products of 2015
+    the velocities given are 4 cm/s off the positions).
     """
 
     centre_s: float
-    """Middle of the state vectors' times, seconds after the image's first line."""
+    """Middle of the state vectors' times, seconds after the first line."""
     half_s: float
     """Half of their span, seconds."""
     coefficients: Floats
-    """Of powers of (t - centre)/half, (n, 3), metres."""
+    """Coefficients of powers of (t - centre)/half, (n, 3), metres."""
 
     @classmethod
     def fit(cls, time_s: Floats, position_m: Floats) -> Orbit:
-        """Least-squares polynomial through state vectors.
+        """Fit a polynomial to state vectors by least squares.
 
         Parameters
         ----------
@@ -63,25 +63,25 @@ class Orbit:
 
     @property
     def span_s(self) -> tuple[float, float]:
-        """First and last time at which the orbit is believed, seconds after the first line."""
+        """First and last time at which the orbit is valid, seconds after the first line."""
         reach = self.half_s + OVERSHOOT_S
         return self.centre_s - reach, self.centre_s + reach
 
     def derivative(self) -> Floats:
-        """Coefficients of the velocity in the same variable, (n - 1, 3), metres per second."""
+        """Return the coefficients of the velocity in the same variable, (n - 1, 3), metres per second."""
         order = np.arange(1, len(self.coefficients))[:, None]
         return np.asarray(self.coefficients[1:] * order / self.half_s)
 
     def state(self, time_s: Floats) -> tuple[Floats, Floats]:
-        """Earth-fixed position in metres and velocity in metres per second, (3, n) each, at times (n,)."""
+        """Return Earth-fixed position in metres and velocity in metres per second, (3, n) each, at times (n,)."""
         u = (time_s - self.centre_s) / self.half_s
         return _horner(self.coefficients, u), _horner(self.derivative(), u)
 
     def zero_doppler(self, position: Floats) -> Floats:
-        """When the satellite is abeam of Earth-fixed positions (3, n): velocity · (position - satellite) = 0.
+        """Return the zero-Doppler time of Earth-fixed positions (3, n): velocity · (position - satellite) = 0.
 
         Newton's method on the range rate (Curlander & McDonough, Synthetic Aperture Radar, 1991, section 8.3).
-        NaN where that does not happen within `span_s`.
+        NaN where there is none within `span_s`.
         """
         velocity = self.derivative()
         order = np.arange(1, len(velocity))[:, None]
@@ -104,7 +104,7 @@ class Orbit:
 
 
 def _horner(coefficients: Floats, u: Floats) -> Floats:
-    """Polynomial with coefficients (n, 3) at u (m,), giving (3, m)."""
+    """Return a polynomial with coefficients (n, 3) at u (m,), as (3, m)."""
     value = np.repeat(coefficients[-1][:, None], u.size, axis=1)
     for coefficient in coefficients[-2::-1]:
         value *= u

@@ -1,7 +1,7 @@
-"""A Sentinel-1 GRD product on disk: what it is on opening, then windows and bands of pixels.
+"""A Sentinel-1 GRD product: its metadata on opening, then windows and bands of pixels.
 
-Opening reads metadata only. Pixels, gains and noise are read when they are asked for, in windows, so memory stays
-bounded. Nothing is kept open: a product may be pickled, and read from several threads.
+Pixels, gains and noise are read on request, in windows, so memory stays bounded. No file is held open: a product may be
+pickled, and read from several threads.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from shapely import transform
 from sarship.errors import ProductError, ProductWarning
 from sarship.model import Polarization, Scene, Window
 from sarship.schema import SIGMA0
-from sarship.sentinel1.annotation import Annotation, read_annotation
-from sarship.sentinel1.calibration import Calibration, Noise, Quantity, border_power_at, read_calibration, read_noise
+from sarship.sentinel1.annotation import Annotation
+from sarship.sentinel1.calibration import Calibration, Noise, Quantity, border_power_at
+from sarship.sentinel1.contents import annotation_of, calibration_of, noise_of, scene_of, unreadable
 from sarship.sentinel1.geolocation import ImageGeometry
-from sarship.sentinel1.manifest import Role
 from sarship.sentinel1.measurement import Measurement
 from sarship.sentinel1.safe import SafeContainer, open_safe
 
@@ -34,30 +34,45 @@ if TYPE_CHECKING:
 __all__ = ["GrdProduct", "open_grd"]
 
 _BORDERS_CLEAN_SINCE: Final = (2, 90)
-"""IPF version whose images have zeros, and nothing else, outside the swath."""
+"""First IPF version whose images are zero outside the swath."""
 _BAND_LINES: Final = 512
 """Lines calibrated at a time."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class GrdProduct:
-    """One GRD product. Lines and pixels count from 0; `None` for a window is the whole image."""
+    """One GRD product. Lines and pixels count from 0; `None` for a window is the whole image.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(100, 100)), n_vessels=0)
+    ...     product = open_grd(path)
+    ...     amplitude = product.digital_numbers("VV", Window(10, 40, 20, 60))
+    >>> product.shape, product.polarizations, product.enl
+    ((100, 100), ('VV', 'VH'), 4.4)
+    >>> amplitude.shape, amplitude.dtype
+    ((30, 40), dtype('uint16'))
+    """
 
     path: Path
     """The `.SAFE` folder or the zip."""
     scene: Scene
     """The acquisition; its polarisations are those that were recorded."""
     polarizations: tuple[Polarization, ...]
-    """Those whose pixels can be read, co-polarisation first; may be fewer than the scene's, or none."""
+    """Polarisations whose pixels can be read, co-polarisation first; may be fewer than the scene's, or none."""
     problems: dict[Polarization, str]
-    """Why the others cannot: polarisation → sentence."""
+    """Reason, in a sentence, by polarisation that cannot be read."""
     has_noise: bool
-    """Whether every polarisation carries thermal-noise vectors that are not all zero."""
+    """True if every polarisation has thermal-noise vectors that are not all zero."""
     annotation: Annotation
     """Geometry, timing and processing."""
     container: SafeContainer = field(repr=False)
-    """The package that the files are in."""
-    _tables: dict[tuple[Role, str], Calibration | Noise | None] = field(default_factory=dict, repr=False)
+    """Package of the files."""
+    _calibrations: dict[str, Calibration] = field(default_factory=dict, repr=False)
+    _noises: dict[str, Noise | None] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -66,7 +81,7 @@ class GrdProduct:
 
     @property
     def geometry(self) -> ImageGeometry:
-        """Image to map and back."""
+        """Conversion from image to map coordinates and back."""
         return self.annotation.geometry
 
     @property
@@ -95,14 +110,14 @@ class GrdProduct:
         return self.container.manifest.ipf_version
 
     def window(self, area: BaseGeometry | None = None, margin_m: float = 0.0) -> Window:
-        """The smallest window that holds an area, clipped to the image.
+        """Return the smallest window that holds an area, clipped to the image.
 
         Parameters
         ----------
         area
             Longitude and latitude in degrees; None for the whole image.
         margin_m
-            How much more to take on every side, metres.
+            Margin on every side, metres.
 
         Raises
         ------
@@ -121,28 +136,28 @@ class GrdProduct:
             hint = "latitude and longitude look swapped: with them exchanged it does; give longitude first"
         west, south, east, north = self.scene.footprint.bounds
         covers = f"{self.scene.id}, which lies in {west:.3f} {south:.3f} to {east:.3f} {north:.3f}"
-        raise ProductError(f"the area ({bounds}) does not touch {covers}; {hint}")
+        raise self._error(f"the area ({bounds}) does not touch {covers}; {hint}")
 
     def check_polarizations(self, wanted: Sequence[str] | None = None) -> tuple[Polarization, ...]:
-        """The polarisations to read: those wanted, or all that can be read.
+        """Return the polarisations to read: those wanted, or all that can be read.
 
         Raises
         ------
         ProductError
-            If one of those wanted, or every one, cannot be read; says which file is missing.
+            If one of those wanted, or every one, cannot be read; the message names the missing file.
         """
         for polarization in wanted or ():
             if polarization not in self.polarizations:
                 recorded = f"was not recorded; it has {', '.join(self.scene.polarizations)}"
                 reason = self.problems.get(cast("Polarization", polarization), recorded)
-                raise ProductError(f"{self.scene.id}: {polarization} {reason}")
+                raise self._error(f"{self.scene.id}: {polarization} {reason}")
         if not wanted and not self.polarizations:
             reasons = "; ".join(f"{polarization} {reason}" for polarization, reason in self.problems.items())
-            raise ProductError(f"{self.scene.id} has no image that can be read: {reasons}")
+            raise self._error(f"{self.scene.id} has no image that can be read: {reasons}")
         return self.polarizations if not wanted else cast("tuple[Polarization, ...]", tuple(wanted))
 
     def digital_numbers(self, polarization: str, window: Window | None = None) -> NDArray[np.uint16]:
-        """Digital numbers (amplitude), uint16 (lines, pixels), 0 = no data and border noise.
+        """Return digital numbers (amplitude), uint16 (lines, pixels), 0 = no data and border noise.
 
         Raises
         ------
@@ -154,7 +169,7 @@ class GrdProduct:
     def bands(
         self, polarization: str, window: Window | None = None, n_lines: int = 2048, halo: int = 0
     ) -> Iterator[tuple[Window, NDArray[np.uint16], Window]]:
-        """Digital numbers by bands of lines, the next being read meanwhile.
+        """Yield digital numbers by bands of lines; the next is read meanwhile.
 
         Yields
         ------
@@ -164,17 +179,22 @@ class GrdProduct:
 
         Raises
         ------
-        As `digital_numbers`.
+        ProductError
+            As `digital_numbers`.
         """
         return self._measurement(polarization).bands(self._checked(window), n_lines, halo)
 
     def calibration(self, polarization: str) -> Calibration:
-        """Gains of one polarisation; read on first use."""
-        return cast("Calibration", self._table("calibration", polarization))
+        """Return the gains of one polarisation; read on first use."""
+        if polarization not in self._calibrations:
+            self._calibrations[polarization] = calibration_of(self.container, polarization)
+        return self._calibrations[polarization]
 
     def noise(self, polarization: str) -> Noise | None:
-        """Thermal noise of one polarisation; None where the product has no such file."""
-        return cast("Noise | None", self._table("noise", polarization))
+        """Return the thermal noise of one polarisation; None where the product has no such file."""
+        if polarization not in self._noises:
+            self._noises[polarization] = noise_of(self.container, polarization)
+        return self._noises[polarization]
 
     def sigma0_at(
         self, polarization: str, line: ArrayLike, pixel: ArrayLike, power: ArrayLike, denoise: bool = True
@@ -184,17 +204,18 @@ class GrdProduct:
         Parameters
         ----------
         polarization
-            Which channel they are of.
+            Channel of the powers.
         line, pixel
-            Where they are.
+            Image coordinates of the powers.
         power
             Squared digital numbers.
         denoise
-            Whether to subtract the thermal noise.
+            True to subtract the thermal noise.
 
         Returns
         -------
-        float64, linear, in the shape of the three together.
+        ndarray
+            float64, linear, in the shape of the three together.
         """
         noise = self.noise(polarization) if denoise else None
         signal = np.asarray(power, np.float64)
@@ -211,26 +232,28 @@ class GrdProduct:
         quantity: Quantity = "sigma0",
         denoise: bool = True,
     ) -> xr.DataArray:
-        """Calibrated brightness, linear power.
+        """Return calibrated brightness, linear power.
 
         Parameters
         ----------
         area, window
-            What to read, one or the other; the whole image for neither.
+            Part of the image, one or the other; the whole image for neither.
         polarizations
-            Those wanted; all that can be read for None.
+            Channels to read; all that can be read for None.
         quantity
             `sigma0`, `beta0` or `gamma0`.
         denoise
-            Whether to subtract the thermal noise; with it power below the noise becomes 0.
+            True to subtract the thermal noise; power below the noise becomes 0.
 
         Returns
         -------
-        float32 with dimensions (polarization, line, pixel), NaN where there is no data.
+        DataArray
+            float32 with dimensions (polarization, line, pixel), NaN where there is no data.
 
         Raises
         ------
-        As `window` and `digital_numbers`.
+        ProductError
+            As `window` and `digital_numbers`.
         """
         if area is not None and window is not None:
             raise ValueError("give an area or a window, not both")
@@ -272,8 +295,11 @@ class GrdProduct:
     def _checked(self, window: Window | None) -> Window:
         window = self.window() if window is None else window
         if window.line_stop > self.shape[0] or window.pixel_stop > self.shape[1]:
-            raise ProductError(f"{window} reaches past the image of {self.scene.id}, which is {self.shape}")
+            raise self._error(f"{window} reaches past the image of {self.scene.id}, which is {self.shape}")
         return window
+
+    def _error(self, message: str) -> ProductError:
+        return ProductError(message, path=self.path)
 
     def _measurement(self, polarization: str) -> Measurement:
         (name,) = self.check_polarizations((polarization,))
@@ -284,15 +310,19 @@ class GrdProduct:
             level = partial(border_power_at, self.calibration(name), self.noise(name))
         return Measurement.of(self.container, file.name, self.shape, level)
 
-    def _table(self, role: Role, polarization: str) -> Calibration | Noise | None:
-        key = (role, polarization)
-        if key not in self._tables:
-            self._tables[key] = _table(self.container, role, polarization)
-        return self._tables[key]
-
 
 def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
-    """Open a GRD product: a `.SAFE` folder, its `manifest.safe`, a zip, or what a catalogue opened. No pixel is read.
+    """Open a GRD product; no pixel is read.
+
+    Parameters
+    ----------
+    path
+        A `.SAFE` folder, its `manifest.safe`, a zip of one, or the container that a catalogue opened.
+
+    Returns
+    -------
+    GrdProduct
+        Metadata and geometry, with methods that read windows of pixels.
 
     Warns
     -----
@@ -303,92 +333,45 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
     ------
     ProductError
         If there is no product, it is not GRD, it is damaged, or no polarisation has an annotation.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(100, 100)), n_vessels=0)
+    ...     image = open_grd(path).sigma0(polarizations=["VV"])
+    >>> dict(image.sizes)
+    {'polarization': 1, 'line': 100, 'pixel': 100}
     """
     container = path if isinstance(path, SafeContainer) else open_safe(path)
     manifest = container.manifest
     if manifest.product_type != "GRD":
         kind = manifest.product_type or "raw-data"
-        raise ProductError(f"{container.path} is of type {kind}; sarship reads GRD only: get the same scene as GRD")
-    problems = {p: reason for p in manifest.polarizations if (reason := _problem(container, p))}
+        message = f"{container.path} is of type {kind}; sarship reads GRD only: get the same scene as GRD"
+        raise ProductError(message, path=container.path)
+    problems = {p: reason for p in manifest.polarizations if (reason := unreadable(container, p))}
     readable = tuple(p for p in manifest.polarizations if p not in problems)
     for polarization, reason in problems.items():
         warnings.warn(f"{container.id}: {polarization} {reason}", ProductWarning, stacklevel=2)
     wanted = readable or manifest.polarizations
-    annotation = _annotation(container, wanted)
-    noises = {polarization: cast("Noise | None", _table(container, "noise", polarization)) for polarization in wanted}
-    for polarization, noise in noises.items():
+    annotation = annotation_of(container, wanted)
+    noises: dict[str, Noise | None] = {each: noise_of(container, each) for each in wanted}
+    for name, noise in noises.items():
         if noise is None or noise.is_zero:
             reason = "has no thermal-noise file" if noise is None else "has a thermal noise of zero everywhere"
-            message = f"{container.id}: {polarization} {reason}; its sigma0 keeps the noise"
+            message = f"{container.id}: {name} {reason}; its sigma0 keeps the noise"
             warnings.warn(message, ProductWarning, stacklevel=2)
     return GrdProduct(
         path=container.path,
-        scene=_scene(container, annotation),
+        scene=scene_of(container, annotation),
         polarizations=readable,
         problems=problems,
         has_noise=not any(noise is None or noise.is_zero for noise in noises.values()),
         annotation=annotation,
         container=container,
-        _tables={("noise", polarization): noise for polarization, noise in noises.items()},
+        _noises=noises,
     )
-
-
-def _problem(container: SafeContainer, polarization: Polarization) -> str:
-    """Why a polarisation cannot be read; empty when it can."""
-    roles: tuple[Role, ...] = ("annotation", "calibration", "measurement")
-    for role in roles:
-        file = container.find(role, polarization)
-        if file is None:
-            return f"cannot be read: the manifest lists no {role} of it"
-        if not container.exists(file.name):
-            return f"cannot be read: {container.stored_name(file.name)} is missing; fetch the product again"
-        if container.size(file.name) == 0:
-            return f"cannot be read: {container.stored_name(file.name)} is empty; fetch the product again"
-    return ""
-
-
-def _annotation(container: SafeContainer, polarizations: Sequence[Polarization]) -> Annotation:
-    """The annotation of the first polarisation that has one; the geometry is the same in all."""
-    for polarization in polarizations:
-        file = container.find("annotation", polarization)
-        if file is not None and container.exists(file.name):
-            return read_annotation(container.read_bytes(file.name), container.describe(file.name))
-    raise ProductError(f"{container.path} holds no annotation of any polarisation; fetch the product again")
-
-
-def _table(container: SafeContainer, role: Role, polarization: str) -> Calibration | Noise | None:
-    """The calibration or noise of a polarisation; None for noise that is not there."""
-    file = container.find(role, polarization)
-    if file is None or not container.exists(file.name):
-        if role == "noise":
-            return None
-        raise ProductError(f"{container.path} has no {role} of {polarization}; fetch the product again")
-    read = read_calibration if role == "calibration" else read_noise
-    return read(container.read_bytes(file.name), container.describe(file.name))
-
-
-def _scene(container: SafeContainer, annotation: Annotation) -> Scene:
-    manifest = container.manifest
-    return Scene(
-        id=container.id,
-        platform=manifest.platform,
-        mode=annotation.mode,
-        product_type="GRD" + _resolution_class(annotation.geometry.pixel_spacing_m),
-        polarizations=manifest.polarizations,
-        start=manifest.start,
-        stop=manifest.stop,
-        absolute_orbit=manifest.absolute_orbit,
-        relative_orbit=manifest.relative_orbit,
-        orbit_pass=annotation.orbit_pass,
-        footprint=annotation.geometry.footprint(),
-        assets={"product": str(container.path)},
-        processed=manifest.processed,
-    )
-
-
-def _resolution_class(pixel_spacing_m: float) -> str:
-    """`F`, `H` or `M`: full has pixels of 4 m at most, high of 10 or 25 m, medium of 40 m (product definition)."""
-    return "F" if pixel_spacing_m < 7 else "H" if pixel_spacing_m < 32 else "M"
 
 
 def _has_border_noise(ipf_version: str) -> bool:

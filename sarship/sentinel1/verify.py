@@ -1,4 +1,4 @@
-"""Whether a product is what its producer wrote: sizes and MD5s of its manifest, and images that decode to the end."""
+"""Verification of a product: sizes and MD5s of its manifest, tables that parse and images that decode to the end."""
 
 from __future__ import annotations
 
@@ -31,26 +31,30 @@ _BAND_LINES: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of one file that the manifest lists."""
+    """Finding on one file that the manifest lists.
+
+    >>> Finding("measurement/vv.tiff", "missing", "the manifest lists it, and it is not there").is_ok
+    False
+    """
 
     name: str
     """Path within the product as the manifest spells it."""
     status: Status
-    """`ok`, or the gravest thing that is wrong with it."""
+    """`ok`, or the gravest problem."""
     detail: str
-    """What is wrong, in words; may have a remark on a file that is well."""
+    """The problem in words; may be a remark on a file that is whole."""
 
     @property
     def is_ok(self) -> bool:
-        """Whether nothing is wrong."""
+        """True if the file is whole."""
         return self.status == "ok"
 
 
 def check_product(path: str | Path) -> list[Finding]:
     """Compare every file of a product with its manifest, parse its tables and decode its images to the end.
 
-    Files that the manifest does not list are left alone. An image that a mirror has compressed anew cannot have the
-    manifest's size and MD5; it is well when it decodes to the end.
+    Files that the manifest does not list are left alone. An image that a mirror has compressed cannot have the
+    manifest's size and MD5; it passes if it decodes to the end.
 
     Parameters
     ----------
@@ -59,12 +63,24 @@ def check_product(path: str | Path) -> list[Finding]:
 
     Returns
     -------
-    One finding for each file of the manifest, in its order.
+    list of Finding
+        One for each file of the manifest, in its order.
 
     Raises
     ------
     ProductError
         If there is no product, or its manifest is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(100, 100)), n_vessels=0)
+    ...     next(path.glob("measurement/*-vh-*")).unlink()
+    ...     findings = check_product(path)
+    >>> [finding.status for finding in findings if not finding.is_ok]
+    ['missing']
     """
     container = open_safe(path)
     files = container.manifest.files
@@ -79,9 +95,7 @@ def _check(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | No
         is_rewritten = _decode(container, file, shape)
         size = container.size(file.name)
         if is_rewritten and size != file.size:
-            return Finding(
-                file.name, "ok", "compressed anew by a mirror, so its MD5 says nothing; it decodes to the end"
-            )
+            return Finding(file.name, "ok", "compressed anew by a mirror, so the MD5 differs; it decodes to the end")
         if file.size is not None and size != file.size:
             return Finding(file.name, "size", f"{size} bytes instead of {file.size}; fetch it again")
         if file.md5 is not None and (found := _md5(container, file.name)) != file.md5:
@@ -92,13 +106,14 @@ def _check(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | No
 
 
 def _decode(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | None) -> bool:
-    """Read a file as what it is, to the end; returns whether it is an image in another form than the producer's."""
+    """Read a file to the end; return True if it is an image that a mirror has compressed."""
     source = container.describe(file.name)
     if container.size(file.name) == 0:
-        raise ProductError(f"{source} is empty; fetch it again")
+        raise ProductError(f"{source} is empty; fetch it again", path=source)
     if file.role == "measurement":
         if shape is None:
-            raise ProductError(f"{source} cannot be checked: no annotation of the product says how large it is")
+            message = f"{source} cannot be checked: no annotation of the product says how large it is"
+            raise ProductError(message, path=source)
         image = Measurement(container.gdal_path(file.name), source, shape)
         for _ in image.bands(Window(0, shape[0], 0, shape[1]), _BAND_LINES):
             pass
@@ -109,7 +124,7 @@ def _decode(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | N
 
 
 def _shape(container: SafeContainer, file: SafeFile) -> tuple[int, int] | None:
-    """Shape of the image from an annotation; None from other files and from one that cannot be read."""
+    """Return the shape of the image from an annotation; None from other files and from one that cannot be read."""
     if file.role != "annotation" or not container.exists(file.name):
         return None
     try:

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sarship.geo.earth import geoid_height_m
 from sarship.model import Polarization
-from sarship.sentinel1.geolocation import geoid_height_m
 from sarship.simulate.grid import RadarGrid
 from sarship.simulate.orbit import LIGHT_M_S, to_earth
 from sarship.simulate.params import ProductParams

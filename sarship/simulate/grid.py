@@ -10,7 +10,7 @@ import numpy as np
 from numpy.polynomial import Polynomial, polynomial
 from numpy.typing import ArrayLike, NDArray
 
-from sarship.sentinel1.geolocation import geoid_height_m
+from sarship.geo.earth import geoid_height_m
 from sarship.simulate.orbit import Orbit, ground_range, incidence, locate, orbit_over, root, see
 from sarship.simulate.params import ProductParams
 

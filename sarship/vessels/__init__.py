@@ -1,4 +1,4 @@
-"""Hits to vessels: grouped, boxed, split, measured, flagged."""
+"""Vessels from hits: grouped, boxed, split, measured, flagged, and assigned to piers."""
 
 from sarship._package import lazy_names
 

@@ -1,34 +1,55 @@
-"""Kernels that lay a rectangle over hits.
+"""Kernels that fit an oriented box to weighted hits.
 
 Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.jit import compiled
 
-__all__ = ["N_SIDES", "cover_hits", "fit_box"]
+__all__ = ["LENGTH_TO_WIDTH", "LEVEL", "SHAPE_PENALTY", "WIDENING", "WeightedHits", "cover_hits", "fit_box"]
 
 Reals = NDArray[np.float64]
 
-N_SIDES: Final = 5
-"""Numbers of a box: y and x of its centre, angle from the y axis towards the x axis, length, width."""
-_SMALLEST: Final = 0.5
+LEVEL: Final = 0.45
+"""Weight at which the edge of a box comes to lie: the cost of a pixel of its area."""
+LENGTH_TO_WIDTH: Final = 6.4
+"""Length over width of a vessel, the median of 162."""
+WIDENING: Final = 2.0
+"""Pixels that the image adds to a vessel's width."""
+SHAPE_PENALTY: Final = 0.1
+"""Cost of the square of a pixel by which the width differs from that of a vessel of the box's length."""
+_STEP: Final = np.array([0.7, 0.7, 0.2, 1.5, 0.7])
+"""First steps of the search: pixels, pixels, radians, pixels, pixels."""
+_MIN_SIDE: Final = 0.5
 """Shortest side of a box, pixels."""
 _EDGE: Final = 2.0
 """Width of a box's soft edge, pixels: the resolution."""
 _FLAT: Final = 1e-3
-"""The search ends when its corners differ by less."""
+"""The search ends when the costs of its corners differ by less."""
+
+
+class WeightedHits(NamedTuple):
+    """Hits of one group, (n,) each."""
+
+    y: Reals
+    x: Reals
+    """Place down the lines and across the pixels, in units of a pixel's mean size."""
+    weight: Reals
+    """0 at the noise floor, 1 at the brightest hit."""
 
 
 @compiled
 def cover_hits(y: Reals, x: Reals, box: Reals) -> Reals:
-    """How far each hit lies in a box: 1 inside, 0 outside, smooth over the edge."""
+    """Return the cover of each hit by a box: 1 inside, 0 outside, smooth over the edge.
+
+    A box is its centre's y and x, the angle of its axis from the y axis towards the x axis, its length and width.
+    """
     cover = np.zeros(y.size)
     sine, cosine = np.sin(box[2]), np.cos(box[2])
     for i in range(y.size):
@@ -41,19 +62,14 @@ def cover_hits(y: Reals, x: Reals, box: Reals) -> Reals:
 
 
 @compiled
-def _cost(  # noqa: PLR0917  (kernels take no keywords)
-    y: Reals, x: Reals, weight: Reals, taken: Reals, box: Reals, level: float, shape: Reals
-) -> float:
-    """Area of a box at the level, less the weight of the hits that it covers and no other box does.
-
-    `shape`: length over width of a vessel, what the image adds to its width, and the price of another shape.
-    """
-    if box[3] < _SMALLEST or box[4] < _SMALLEST:
+def _cost(hits: WeightedHits, covered: Reals, box: Reals) -> float:
+    """Return the cost of a box's area and shape, less the weight of the hits that it covers and no other box does."""
+    if box[3] < _MIN_SIDE or box[4] < _MIN_SIDE:
         return 1e9
-    cost = level * box[3] * box[4] + shape[2] * (box[4] - box[3] / shape[0] - shape[1]) ** 2
-    cover = cover_hits(y, x, box)
-    for i in range(y.size):
-        cost -= max(cover[i] - taken[i], 0.0) * weight[i]
+    cost = LEVEL * box[3] * box[4] + SHAPE_PENALTY * (box[4] - box[3] / LENGTH_TO_WIDTH - WIDENING) ** 2
+    cover = cover_hits(hits.y, hits.x, box)
+    for i in range(cover.size):
+        cost -= max(cover[i] - covered[i], 0.0) * hits.weight[i]
     return float(cost)
 
 
@@ -70,20 +86,19 @@ def _sort_corners(corner: Reals, cost: Reals) -> None:
 
 
 @compiled
-def _middle(corner: Reals) -> Reals:
-    """Mean of some corners."""
-    middle = np.zeros(corner.shape[1])
+def _centroid(corner: Reals) -> Reals:
+    centroid = np.zeros(corner.shape[1])
     for k in range(corner.shape[0]):
-        for i in range(middle.size):
-            middle[i] += corner[k, i]
-    for i in range(middle.size):
-        middle[i] /= corner.shape[0]
-    return middle
+        for i in range(centroid.size):
+            centroid[i] += corner[k, i]
+    for i in range(centroid.size):
+        centroid[i] /= corner.shape[0]
+    return centroid
 
 
 @compiled
 def _between(here: Reals, there: Reals, part: float) -> Reals:
-    """The point that lies a part of the way from here to there."""
+    """Return the point that lies a part of the way from here to there."""
     point = np.empty(here.size)
     for i in range(here.size):
         point[i] = (1 - part) * here[i] + part * there[i]
@@ -91,18 +106,11 @@ def _between(here: Reals, there: Reals, part: float) -> Reals:
 
 
 @compiled
-def fit_box(  # noqa: PLR0917  (kernels take no keywords)
-    y: Reals,
-    x: Reals,
-    weight: Reals,
-    taken: Reals,
-    start: Reals,
-    step: Reals,
-    level: float,
-    shape: Reals,
-    most: int,
-) -> tuple[Reals, float]:
-    """The box of least cost near a start, by the simplex search of Nelder and Mead (1965); and its cost."""
+def fit_box(hits: WeightedHits, covered: Reals, start: Reals, max_steps: int) -> tuple[Reals, float]:
+    """Return the box of minimum cost near a start, and its cost: the simplex search of Nelder and Mead (1965).
+
+    `covered` is the cover of each hit by another box.
+    """
     # loops and few array expressions: the functions of numpy that would do here take seconds to compile
     n = start.size
     corner = np.empty((n + 1, n))
@@ -110,30 +118,30 @@ def fit_box(  # noqa: PLR0917  (kernels take no keywords)
     for k in range(n + 1):
         corner[k] = start
         if k > 0:
-            corner[k, k - 1] += step[k - 1]
-        cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
-    for _ in range(most):
+            corner[k, k - 1] += _STEP[k - 1]
+        cost[k] = _cost(hits, covered, corner[k])
+    for _ in range(max_steps):
         _sort_corners(corner, cost)
         if cost[n] - cost[0] < _FLAT:
             break
-        middle = _middle(corner[:n])
-        tried = _between(corner[n], middle, 2.0)
-        price = _cost(y, x, weight, taken, tried, level, shape)
-        if price < cost[n - 1]:
-            if price < cost[0]:
-                farther = _between(corner[n], middle, 3.0)
-                price_farther = _cost(y, x, weight, taken, farther, level, shape)
-                if price_farther < price:
-                    tried, price = farther, price_farther
-            corner[n], cost[n] = tried, price
+        centroid = _centroid(corner[:n])
+        moved = _between(corner[n], centroid, 2.0)
+        moved_cost = _cost(hits, covered, moved)
+        if moved_cost < cost[n - 1]:
+            if moved_cost < cost[0]:
+                expanded = _between(corner[n], centroid, 3.0)
+                expanded_cost = _cost(hits, covered, expanded)
+                if expanded_cost < moved_cost:
+                    moved, moved_cost = expanded, expanded_cost
+            corner[n], cost[n] = moved, moved_cost
             continue
-        nearer = _between(middle, tried if price < cost[n] else corner[n], 0.5)
-        price_nearer = _cost(y, x, weight, taken, nearer, level, shape)
-        if price_nearer < min(price, cost[n]):
-            corner[n], cost[n] = nearer, price_nearer
+        contracted = _between(centroid, moved if moved_cost < cost[n] else corner[n], 0.5)
+        contracted_cost = _cost(hits, covered, contracted)
+        if contracted_cost < min(moved_cost, cost[n]):
+            corner[n], cost[n] = contracted, contracted_cost
             continue
         for k in range(1, n + 1):
             corner[k] = _between(corner[0], corner[k], 0.5)
-            cost[k] = _cost(y, x, weight, taken, corner[k], level, shape)
+            cost[k] = _cost(hits, covered, corner[k])
     _sort_corners(corner, cost)
     return corner[0], cost[0]

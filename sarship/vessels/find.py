@@ -1,39 +1,74 @@
-"""Hits to vessels: group those close together, lay a box over each group, split what is several, and measure it.
+"""Vessels from hits: grouped, boxed, split where a group is several, and measured.
 
 The box is that of `boxes.py`; `splitting.py` says when a group is more than one vessel and how sure that is; a
-box's size becomes the vessel's by the line of `sizes.py`, calibrated on real vessels with AIS. No pixels are read:
-`Hits` hold all that is needed.
+box's size becomes the vessel's by the regression of `sizes.py`, calibrated on real vessels with AIS. No pixels are
+read: `Hits` hold all that is needed.
 """
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Final
+from typing import Final, Protocol
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from sarship.detection.grouping import Labels, group_hits, largest
 from sarship.detection.params import DetectionParams
-from sarship.model import Hits
+from sarship.model import Hits, Scene
 from sarship.schema import VESSELS
 from sarship.vessels.boxes import fit_boxes, weigh_hits
-from sarship.vessels.image import SearchedImage
-from sarship.vessels.sizes import measure
+from sarship.vessels.sizes import measure_sizes
 from sarship.vessels.splitting import split_groups
 
-__all__ = ["find_vessels"]
+__all__ = ["SearchedImage", "find_vessels"]
 
 Reals = NDArray[np.float64]
 
 REACH_M: Final = 50.0
-"""How far to each side of its middle the direction of an axis is taken."""
+"""Distance to each side of its middle over which the direction of an axis is taken."""
+
+
+class _Geolocation(Protocol):
+    """Place of the pixels of an image."""
+
+    def to_map(self, line: ArrayLike, pixel: ArrayLike, /) -> tuple[Reals, Reals]:
+        """Return longitude and latitude, degrees, of lines and pixels, which need not be whole."""
+        ...
+
+    def time_at(self, line: ArrayLike, /) -> NDArray[np.datetime64]:
+        """Return the zero-Doppler UTC time of lines, `datetime64[ns]`."""
+        ...
+
+
+class SearchedImage(Protocol):
+    """Image that hits were found in: a product, or a port's grid of one date; finding vessels need not know which."""
+
+    @property
+    def scene(self) -> Scene:
+        """The acquisition."""
+        ...
+
+    @property
+    def line_spacing_m(self) -> float:
+        """Distance between lines, metres."""
+        ...
+
+    @property
+    def pixel_spacing_m(self) -> float:
+        """Distance between pixels of a line, metres."""
+        ...
+
+    @property
+    def geometry(self) -> _Geolocation:
+        """Place of lines and pixels."""
+        ...
 
 
 def find_vessels(
@@ -43,14 +78,14 @@ def find_vessels(
     *,
     piers: BaseGeometry | None = None,
 ) -> gpd.GeoDataFrame:
-    """Group hits to vessels and measure them; the module's own text states the rule.
+    """Group hits to vessels and measure them.
 
     Parameters
     ----------
     hits
-        From `detect`, in original lines and pixels.
+        From `detect`, in the image's lines and pixels.
     product
-        Where they were found: its geometry, spacing and scene are used, no pixels are read.
+        The image that they were found in: its geometry, spacing and scene are used, no pixels are read.
     params
         `link_m` and `min_length_m` are used; None for the defaults.
     piers
@@ -64,6 +99,22 @@ def find_vessels(
         is the middle of the box, so that with length and heading it describes where the vessel lies; it is as
         imaged (a moving vessel is displaced along the flight). The sums of `n_low` and `n_high` over the rows of a
         place bound the number of vessels there.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> geometry = SimpleNamespace(
+    ...     to_map=lambda line, pixel: (35 + pixel / 9200, 34 - line / 11100),
+    ...     time_at=lambda line: np.full(line.shape, np.datetime64("2024-12-01T04:00:00", "ns")),
+    ... )
+    >>> image = SimpleNamespace(
+    ...     scene=SimpleNamespace(id="S1A"), line_spacing_m=10.0, pixel_spacing_m=10.0, geometry=geometry
+    ... )
+    >>> value = np.array([20.0, 50.0, 90.0, 50.0, 20.0])
+    >>> hits = Hits(line=np.full(5, 3), pixel=np.arange(5), value=value, clutter=np.ones(5), score=value / 5)
+    >>> vessels = find_vessels(hits, image, DetectionParams(min_length_m=0))
+    >>> vessels[["vessel", "n_hits", "score"]].to_dict("records")
+    [{'vessel': 'S1A/1', 'n_hits': 5, 'score': 18.0}]
     """
     params = params or DetectionParams()
     if not len(hits):
@@ -76,35 +127,35 @@ def find_vessels(
     boxes = parts.boxes
     owner = np.empty(len(hits), np.int64)
     owner[places.order] = parts.owner
-    sizes = measure(places, boxes, parts.owner, spacing)
+    sizes = measure_sizes(places, boxes, parts.owner, spacing)
     line, pixel = boxes[:, 0] / places.sides[0], boxes[:, 1] / places.sides[1]
-    kept = np.flatnonzero(sizes.length_m >= params.min_length_m)
-    kept = kept[np.lexsort((pixel[kept], line[kept]))]
-    line, pixel = line[kept], pixel[kept]
+    chosen = np.flatnonzero(sizes.length_m >= params.min_length_m)
+    chosen = chosen[np.lexsort((pixel[chosen], line[chosen]))]
+    line, pixel = line[chosen], pixel[chosen]
     longitude, latitude = product.geometry.to_map(line, pixel)
     columns: dict[str, object] = {
-        "vessel": [f"{product.scene.id}/{number}" for number in range(1, kept.size + 1)],
-        "scene": [product.scene.id] * kept.size,
+        "vessel": [f"{product.scene.id}/{number}" for number in range(1, chosen.size + 1)],
+        "scene": [product.scene.id] * chosen.size,
         "time": pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC"),
         "longitude": longitude,
         "latitude": latitude,
         "line": line,
         "pixel": pixel,
-        **{field.name: getattr(sizes, field.name)[kept] for field in fields(sizes)},
-        "heading_deg": _headings(product, line, pixel, boxes[kept, 2]),
-        "n_low": parts.n_low[kept],
-        "n_high": parts.n_high[kept],
-        "confidence": parts.confidence[kept],
-        "n_hits": np.bincount(owner)[kept],
-        "score": largest(hits.score.astype(np.float64), owner)[kept],
-        "sigma0_co": _brightest(hits, owner, ("VV", "HH"))[kept],
-        "sigma0_cross": _brightest(hits, owner, ("VH", "HV"))[kept],
-        "evidence": _evidence(hits, owner)[kept],
-        "flag": [""] * kept.size,
-        "flag_source": [None] * kept.size,
-        "is_edge": _is_edge(hits, owner)[kept],
-        "pier": [None] * kept.size,
-        "distance_m": np.full(kept.size, np.nan),
+        **{field.name: getattr(sizes, field.name)[chosen] for field in fields(sizes)},
+        "heading_deg": _headings(product, line, pixel, boxes[chosen, 2]),
+        "n_low": parts.n_low[chosen],
+        "n_high": parts.n_high[chosen],
+        "confidence": parts.confidence[chosen],
+        "n_hits": np.bincount(owner)[chosen],
+        "score": largest(hits.score.astype(np.float64), owner)[chosen],
+        "sigma0_co": _brightest(hits, owner, ("VV", "HH"))[chosen],
+        "sigma0_cross": _brightest(hits, owner, ("VH", "HV"))[chosen],
+        "evidence": _evidence(hits, owner)[chosen],
+        "flag": [""] * chosen.size,
+        "flag_source": [None] * chosen.size,
+        "is_edge": _is_edge(hits, owner)[chosen],
+        "pier": [None] * chosen.size,
+        "distance_m": np.full(chosen.size, np.nan),
     }
     return VESSELS.make(columns, list(map(Point, longitude, latitude)))
 
@@ -112,7 +163,7 @@ def find_vessels(
 def _touches(
     boxes: Reals, sides: tuple[float, float], product: SearchedImage, piers: BaseGeometry | None
 ) -> NDArray[np.bool_]:
-    """Whether the axis of each box comes into the piers' waters."""
+    """Return True for each box whose axis comes into the piers' waters."""
     if piers is None:
         return np.zeros(len(boxes), np.bool_)
     ends = boxes[:, None, 3] / 2 * np.array([-1.0, 1.0])
@@ -124,7 +175,7 @@ def _touches(
 
 
 def _evidence(hits: Hits, owner: Labels) -> NDArray[np.str_]:
-    """By what the hits of each vessel were found."""
+    """Return the evidence that the hits of each vessel were found by."""
     if hits.evidence is None:
         return np.full(int(owner.max()) + 1, "ring")
     by_ring = np.bincount(owner, hits.evidence != "reference") > 0
@@ -133,7 +184,7 @@ def _evidence(hits: Hits, owner: Labels) -> NDArray[np.str_]:
 
 
 def _headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:
-    """Direction on the ground of axes at an angle from the lines' direction, degrees clockwise from north, 0 … 180."""
+    """Return the direction on the ground of axes at an angle from the lines', degrees clockwise from north, 0 … 180."""
     lines, pixels = REACH_M * np.cos(angle) / product.line_spacing_m, REACH_M * np.sin(angle) / product.pixel_spacing_m
     start = product.geometry.to_map(line - lines, pixel - pixels)
     end = product.geometry.to_map(line + lines, pixel + pixels)
@@ -142,7 +193,7 @@ def _headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -
 
 
 def _brightest(hits: Hits, group: Labels, polarizations: tuple[str, ...]) -> Reals:
-    """Largest sigma0 in the first of the polarisations that was recorded; NaN where there is none."""
+    """Return the largest sigma0 in the first of the polarisations that was recorded; NaN where there is none."""
     for polarization in polarizations:
         if polarization in hits.sigma0:
             brightest = largest(hits.sigma0[polarization], group)

@@ -1,16 +1,14 @@
-"""What a row of the table of vessels is, where it is no vessel, or one that never leaves.
+"""Flags of rows that are no vessels, or vessels that never leave.
 
-| flag | what it is | counted |
+| flag | row | counted |
 |---|---|---|
 | `ambiguity` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) along the flight | no |
 | `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
-| `crane` | short, and standing ashore or not alongside (`change/cranes.py`) | 0, at most 1 |
+| `crane` | short, and ashore or not alongside (`change/cranes.py`) | 0, at most 1 |
 | `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
 
-An ambiguity lies a whole number of λ·range·PRF/(2·V) along the flight from its source (Curlander & McDonough, Synthetic
-Aperture Radar, 1991, section 6.5), 4 to 6 km in IW, and 20 to 30 dB below it. Rows keep their pier; what is counted
-leaves out those of `schema.NOT_COUNTED`. Ambiguities of bright structure ashore have no source in the table and
-are not known.
+Rows keep their pier; counts leave out the flags of `schema.NOT_COUNTED`. Ambiguities of bright structure ashore have no
+source in the table and are not known.
 """
 
 from __future__ import annotations
@@ -36,36 +34,39 @@ __all__ = ["doubt_at_piers", "flag_ambiguities", "flag_lasting"]
 Reals = NDArray[np.float64]
 
 ORDERS: Final = (-2, -1, 1, 2)
-"""Ambiguities that are looked for."""
+"""Orders of the ambiguities that are looked for."""
 FAINTER_DB: Final = (15.0, 40.0)
-"""How far an ambiguity's brightest pixel lies below that of its source."""
+"""Range of the brightest pixel of an ambiguity below that of its source."""
 ACROSS_M: Final = 80.0
-"""How far across the flight an ambiguity may lie from its source: it moves out a little in range."""
+"""Maximum distance of an ambiguity from its source across the flight: it moves out a little in range."""
 ALONG_M: Final = 120.0
-"""How far from the place along the flight where it is expected."""
+"""Maximum distance along the flight from its expected place."""
 SHORT_M: Final = 40.0
-"""A crane, a container or a lorry that moved on a quay shows up to this long."""
+"""Maximum length of a crane, a container or a lorry that moved on a quay."""
 IN_LINE_DEG: Final = 20.0
 ASIDE_M: Final = 30.0
 GAP_M: Final = 60.0
-"""How much the axes of two ends of a vessel may differ, lie aside, and be apart where its middle is too dim."""
-LONGEST_M: Final = 260.0
-"""A joint length above which two in line are two."""
+"""Maximum angle between the axes of two ends of a vessel, distance aside, and gap where its middle is too dim."""
+MAX_JOINT_LENGTH_M: Final = 260.0
+"""Joint length above which two in line are two."""
 SAME_PLACE_M: Final = 25.0
-"""Rows whose centres are nearer, a resolution cell, are at the same place."""
+"""Maximum distance between centres at the same place: a resolution cell."""
 SAME_LENGTH_M: Final = 25.0
 SAME_LENGTH: Final = 0.1
-"""How much, in metres and as a part, two measurements of one thing's length differ at most: two sigma of each."""
+"""Maximum difference of two measurements of one thing's length, metres and share of it: two sigma of each."""
 MIN_PASSES: Final = 5
-"""Fewer passes say nothing about what lasts."""
-MAX_OF: Final = 0.6
-"""A fixture is there on this part of the passes that saw the place."""
-NEARLY_ALL: Final = 0.9
-"""What never leaves a pier is there on this part of them."""
+"""Minimum number of passes over a place for anything to be flagged there."""
+MIN_SHARE: Final = 0.6
+"""Minimum share of the passes over its place that show a fixture."""
+MIN_SHARE_AT_PIER: Final = 0.9
+"""The same for a vessel that never leaves a pier."""
 
 
 def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
-    """Mark azimuth ambiguities of brighter vessels of the same product.
+    """Flag azimuth ambiguities of brighter vessels of the same product.
+
+    An ambiguity lies a whole number of λ·range·PRF/(2·V) along the flight from its source, 4 to 6 km in IW, and 20 to
+    30 dB below it.
 
     Parameters
     ----------
@@ -79,6 +80,16 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
     -------
     GeoDataFrame
         The same with `flag` and `flag_source` of ambiguities filled in; its source is the brightest there is.
+
+    References
+    ----------
+    J. C. Curlander & R. N. McDonough, Synthetic Aperture Radar, Wiley, 1991, section 6.5.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> len(flag_ambiguities(VESSELS.empty(), SimpleNamespace()))
+    0
     """
     if len(vessels) < 2:
         return vessels
@@ -101,7 +112,7 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
 
 
 def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
-    """Distance along the flight of the first ambiguity of each swath, metres; (n, n_swaths)."""
+    """Return the distance along the flight of the first ambiguity of each swath, metres; (n, n_swaths)."""
     note = product.annotation
     geometry = note.geometry
     _, velocity = geometry.orbit.state(line * geometry.line_interval_s)
@@ -112,11 +123,26 @@ def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
 
 
 def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Let the bounds say what at a pier may be no vessel of its own.
+    """Lower the bounds of rows at a pier that may be no vessel of their own.
 
     `n_low` becomes 0 for rows at a pier shorter than 40 m, which may be gear that moved on the quay, and for the
     shorter of two in line with at most 60 m between their ends and 260 m over all, which may be the two bright ends of
-    one vessel; its `confidence` is then at most one half. `vessels` are those of one scene, after `assign_piers`.
+    one vessel; its `confidence` is then at most one half.
+
+    Parameters
+    ----------
+    vessels
+        All vessels of one scene, `schema.VESSELS`, after `assign_piers`.
+
+    Returns
+    -------
+    GeoDataFrame
+        The same with `n_low` and `confidence` lowered.
+
+    Examples
+    --------
+    >>> len(doubt_at_piers(VESSELS.empty()))
+    0
     """
     at_pier = vessels["pier"].notna().to_numpy()
     if not at_pier.any():
@@ -130,7 +156,7 @@ def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def _may_be_ends(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """Whether a longer vessel lies in line with each, close enough to be its other end."""
+    """Return True for each vessel with a longer one in line, close enough to be its other end."""
     plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
     centre = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
     heading, length = vessels["heading_deg"].to_numpy(float), vessels["length_m"].to_numpy(float)
@@ -140,13 +166,13 @@ def _may_be_ends(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
     aside = np.abs(apart[..., 0] * np.cos(turn) - apart[..., 1] * np.sin(turn))
     both = (length[:, None] + length) / 2
     in_line = np.abs((heading[:, None] - heading + 90) % 180 - 90) <= IN_LINE_DEG
-    close = (aside <= ASIDE_M) & (ahead - both <= GAP_M) & (ahead > both / 2) & (ahead + both <= LONGEST_M)
+    close = (aside <= ASIDE_M) & (ahead - both <= GAP_M) & (ahead > both / 2) & (ahead + both <= MAX_JOINT_LENGTH_M)
     longer = (length > length[:, None]) | ((length == length[:, None]) & np.tri(length.size, k=-1, dtype=np.bool_))
     return np.asarray((in_line & close & longer).any(axis=1))
 
 
 def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Mark what is at the same place on most passes: fixtures away from piers, and at piers what never leaves.
+    """Flag rows at the same place on most passes: fixtures away from piers, and at piers vessels that never leave.
 
     Parameters
     ----------
@@ -159,7 +185,12 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     -------
     GeoDataFrame
         With `flag` filled in, and `n_low` 0 for `always_there`. With fewer than five passes of a place nothing is
-        marked there.
+        flagged there.
+
+    Examples
+    --------
+    >>> len(flag_lasting(VESSELS.empty(), SCENES.empty()))
+    0
     """
     VESSELS.check(vessels)
     SCENES.check(scenes)
@@ -173,14 +204,14 @@ def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.Geo
     n_seen = _n_passes_with(chosen, seen_in)
     n_passes = _n_passes_over(chosen, scenes.geometry.to_numpy(), np.asarray(passes, np.int64))
     at_pier = chosen["pier"].notna().to_numpy()
-    lasts = (n_passes >= MIN_PASSES) & (n_seen >= np.where(at_pier, NEARLY_ALL, MAX_OF) * n_passes)
+    lasts = (n_passes >= MIN_PASSES) & (n_seen >= np.where(at_pier, MIN_SHARE_AT_PIER, MIN_SHARE) * n_passes)
     vessels = _flagged(vessels, rows[lasts & ~at_pier], "fixture")
     vessels = _flagged(vessels, rows[lasts & at_pier], "always_there")
     return vessels.assign(n_low=vessels["n_low"].where(vessels["flag"] != "always_there", 0))
 
 
 def _n_passes_with(vessels: gpd.GeoDataFrame, passed: Reals) -> NDArray[np.int64]:
-    """On how many passes a vessel of about each one's size lies where it does."""
+    """Return the number of passes on which a vessel of about each one's length lies at its place."""
     plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
     points = np.asarray(shapely.points(np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))))
     tree = shapely.STRtree(points)
@@ -194,7 +225,7 @@ def _n_passes_with(vessels: gpd.GeoDataFrame, passed: Reals) -> NDArray[np.int64
 def _n_passes_over(
     vessels: gpd.GeoDataFrame, outlines: NDArray[np.object_], passes: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """How many passes saw the place of each."""
+    """Return the number of passes over the place of each."""
     x, y = vessels["longitude"].to_numpy(float), vessels["latitude"].to_numpy(float)
     total = np.zeros(len(vessels), np.int64)
     for one in np.unique(passes):
@@ -205,7 +236,7 @@ def _n_passes_over(
 def _flagged(
     vessels: gpd.GeoDataFrame, rows: NDArray[np.intp], flag: str, source: NDArray[np.object_] | None = None
 ) -> gpd.GeoDataFrame:
-    """The table with a flag, and its source, on rows that have none yet."""
+    """Return the table with a flag, and its source, on rows that have none yet."""
     flags, sources = vessels["flag"].to_numpy(object), vessels["flag_source"].to_numpy(object)
     free = flags[rows] == ""
     flags[rows[free]] = flag

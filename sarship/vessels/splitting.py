@@ -1,18 +1,18 @@
-"""Vessels that lie so close that their hits are one group, told apart as far as the image allows.
+"""Splitting of groups of hits that hold several vessels, as far as the image tells.
 
 A group is first one box (`boxes.py`). Two boxes are then laid over the same hits in three ways: one behind the other,
-cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. What the
-best pair of each way gains over the single box, together with the single box's length and width, says how likely it
-is that each pair tells two vessels apart: a logistic law, its coefficients from real vessels (OpenSARShip) laid bow to
-stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of them along a simulated
-quay (`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one, the hits are shared
-out between the boxes of the likeliest pair, and each part is looked at again. With the vessels held out (one fold of
-five by MMSI), 86 % of the groups of several are cut, and so are 11 % of those of one, as six in ten of the groups
-that the law is made on are several.
+cut where the weights dip most or in thirds; side by side; and a second one where the first leaves most behind. The
+gains of the best pair of each way over the single box, together with the single box's length and width, give the
+chance that each pair tells two vessels apart: a logistic splitting model, its coefficients from real vessels
+(OpenSARShip) laid bow to stern with gaps of 5 to 60 m and rafted two and three abreast, by adding their powers, most of
+them along a simulated quay (`python -m benchmarks.splitting` fits it again). Where more than one is likelier than one,
+the hits are shared out between the boxes of the likeliest pair, and each part is looked at again. With the vessels held
+out (one fold of five by MMSI), 86 % of the groups of several are cut, and so are 11 % of those of one, as six in ten of
+the groups that the model is fitted on are several.
 
 Two vessels 20 m wide, side by side under a resolution of 20 m, are one bright oblong, and so are a long vessel with
-two bridges and two short ones end to end. What the image cannot tell the bounds must: a part that may be two
-has `n_high` 2, and of a pair that may be one, the lesser has `n_low` 0.
+two bridges and two short ones end to end. The bounds say so: a part that may be two has `n_high` 2, and of a pair that
+may be one, the lesser has `n_low` 0.
 """
 
 from __future__ import annotations
@@ -25,27 +25,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.detection.grouping import Labels
-from sarship.vessels.boxes import LEVEL, SHAPE, STEP, HitPlaces, fit_boxes
+from sarship.vessels.box_kernels import (
+    LENGTH_TO_WIDTH,
+    LEVEL,
+    SHAPE_PENALTY,
+    WIDENING,
+    WeightedHits,
+    cover_hits,
+    fit_box,
+)
+from sarship.vessels.boxes import HitPlaces, fit_boxes
 
 __all__ = [
-    "AT_PIER",
-    "FEWEST",
-    "LAW",
-    "SHORTEST",
+    "COEFFICIENTS",
+    "MIN_HITS_TO_SPLIT",
+    "MIN_LENGTH_TO_SPLIT",
+    "SHARE_AT_PIERS",
     "Part",
     "Parts",
+    "features",
     "halves_of",
     "outside",
     "pairs_of",
     "split_groups",
-    "traits",
 ]
 
 Reals = NDArray[np.float64]
-Hits3 = tuple[Reals, Reals, Reals]
-"""y, x and weight of hits."""
 
-LAW: Final = np.array(
+COEFFICIENTS: Final = np.array(
     [
         [
             [-8.5965, 0.2276, 1.1395, -0.8404, 1.1174, 0.1022, 0.0819, 0.47, 0.089, -0.5902],
@@ -59,21 +66,21 @@ LAW: Final = np.array(
         ],
     ]
 )
-"""Log odds, against one vessel, that the first, second and third pair of boxes tells two vessels apart, as a line of
-`traits`: for whole groups at a pier, and for the parts of groups that were split already."""
-AT_PIER: Final = 0.61
-"""Share of the groups that the law was made on which are more than one vessel."""
-ELSEWHERE: Final = 0.03
+"""Log odds, against one vessel, that the first, second and third pair of boxes tells two vessels apart, linear in
+`features`: for whole groups at a pier, and for the parts of groups that were split already."""
+SHARE_AT_PIERS: Final = 0.61
+"""Share of the groups that the model is fitted on which are more than one vessel."""
+SHARE_ELSEWHERE: Final = 0.03
 """The same away from piers: vessels keep clear of one another."""
-DOUBT: Final = 0.1
+MIN_CHANCE: Final = 0.1
 """A chance under this is left out of the bounds."""
-SHORTEST: Final = 4.5
+MIN_LENGTH_TO_SPLIT: Final = 4.5
 """Boxes shorter than this, in pixels, are one vessel."""
-FEWEST: Final = 8
+MIN_HITS_TO_SPLIT: Final = 8
 """So are groups of fewer hits."""
 MIN_HITS: Final = 3
-"""Fewer hits are no part of their own."""
-EXTRA: Final = (5.0, 3.0)
+"""Minimum number of hits of a part."""
+SECOND_BOX: Final = (5.0, 3.0)
 """Length and width that a second box starts from, pixels."""
 GAINS: Final = (-10.0, 30.0)
 """Bounds of a pair's gain over the single box."""
@@ -87,21 +94,29 @@ class Pair(NamedTuple):
     boxes: Reals
     """(2, 5)."""
     gain: float
-    """What they gain over no box."""
+    """Gain of the two over no box."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the groups are split to; (n_parts,) but `owner`."""
+    """Parts of groups, one a vessel as far as the image tells; (n_parts,) where not said otherwise.
+
+    Examples
+    --------
+    >>> one = np.ones(1, np.int64)
+    >>> parts = Parts(np.zeros(3, np.int64), np.ones((1, 5)), n_low=one, n_high=2 * one, confidence=np.ones(1))
+    >>> parts.n_high
+    array([2])
+    """
 
     owner: Labels
-    """Number of the part that each place belongs to."""
+    """Number of the part that each place belongs to, (n_hits,)."""
     boxes: Reals
     """(n_parts, 5)."""
     n_low: NDArray[np.int64]
-    """Fewest vessels that the part may stand for: 0 where it may be a piece of its neighbour."""
+    """Minimum number of vessels of the part: 0 where it may be a piece of its neighbour."""
     n_high: NDArray[np.int64]
-    """Most vessels that it may stand for."""
+    """Maximum number of vessels of the part."""
     confidence: Reals
     """Chance that it is a vessel of its own, not a piece of its neighbour."""
 
@@ -117,16 +132,11 @@ class Part:
     box: Reals
     gain: float
     is_whole: bool = False
-    """Whether nothing was split off."""
+    """True if nothing was split off."""
     own: float = 1.0
     """Chance that it is a vessel of its own."""
     more: float = 0.0
     """Chance that it is more than one."""
-
-    @property
-    def hits(self) -> Hits3:
-        """Their y, x and weights."""
-        return self.places.of(0)
 
 
 def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDArray[np.bool_]) -> Parts:
@@ -137,11 +147,26 @@ def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDAr
     places
         The hits.
     boxes, gains
-        The best box of each group and its gain, from `fit_boxes`.
+        The best box of each group and its gain, from `fit_boxes`; (n_groups, 5) and (n_groups,).
     is_at_pier
-        Whether each group lies at a pier, where vessels touching each other are nothing rare.
+        True for groups at a pier, where vessels touching each other are common; (n_groups,).
+
+    Returns
+    -------
+    Parts
+        In order of the groups; the greater part of a group comes first.
+
+    Examples
+    --------
+    >>> from sarship.model import Hits
+    >>> from sarship.vessels import fit_boxes, weigh_hits
+    >>> value = np.full(5, 50.0)
+    >>> hits = Hits(line=np.full(5, 3), pixel=np.arange(5), value=value, clutter=np.ones(5), score=value / 5)
+    >>> places = weigh_hits(hits, np.zeros(5, np.int64), (10.0, 10.0))
+    >>> split_groups(places, *fit_boxes(places), np.array([True])).n_high
+    array([1])
     """
-    shift = float(np.log(ELSEWHERE / (1 - ELSEWHERE)) - np.log(AT_PIER / (1 - AT_PIER)))
+    shift = float(np.log(SHARE_ELSEWHERE / (1 - SHARE_ELSEWHERE)) - np.log(SHARE_AT_PIERS / (1 - SHARE_AT_PIERS)))
     owner = np.empty(places.y.size, np.int64)
     found: list[Part] = []
     for k in range(len(boxes)):
@@ -153,20 +178,20 @@ def split_groups(places: HitPlaces, boxes: Reals, gains: Reals, is_at_pier: NDAr
     return Parts(
         owner=owner,
         boxes=np.array([part.box for part in found]).reshape(-1, 5),
-        n_low=np.array([part.own >= 1 - DOUBT for part in found]).astype(np.int64),
-        n_high=1 + np.array([part.more >= DOUBT for part in found]).astype(np.int64),
+        n_low=np.array([part.own >= 1 - MIN_CHANCE for part in found]).astype(np.int64),
+        n_high=1 + np.array([part.more >= MIN_CHANCE for part in found]).astype(np.int64),
         confidence=np.array([part.own for part in found]),
     )
 
 
 def _split(part: Part, shift: float) -> Iterator[Part]:
-    """The vessels of a part; itself where it is likelier one."""
-    if part.box[3] < SHORTEST or part.where.size < FEWEST:
+    """Yield the vessels of a part; itself where it is likelier one."""
+    if part.box[3] < MIN_LENGTH_TO_SPLIT or part.where.size < MIN_HITS_TO_SPLIT:
         yield part
         return
     pairs = pairs_of(part)
-    law, shift_here = (LAW[0], shift) if part.is_whole else (LAW[1], 0.0)
-    odds = np.exp(np.clip(law @ traits(part.box, part.gain, pairs) + shift_here, -50, 50))
+    coefficients, shift_here = (COEFFICIENTS[0], shift) if part.is_whole else (COEFFICIENTS[1], 0.0)
+    odds = np.exp(np.clip(coefficients @ features(part.box, part.gain, pairs) + shift_here, -50, 50))
     chance = float(odds.sum() / (1 + odds.sum()))
     halves = halves_of(part, pairs[int(np.argmax(odds))].boxes) if chance > 0.5 else []
     if not halves:
@@ -177,10 +202,10 @@ def _split(part: Part, shift: float) -> Iterator[Part]:
     yield from _split(replace(lesser, own=min(part.own, chance)), shift)
 
 
-def traits(box: Reals, gain: float, pairs: Sequence[Pair]) -> Reals:
-    """What the law is linear in.
+def features(box: Reals, gain: float, pairs: Sequence[Pair]) -> Reals:
+    """Return the features that the splitting model is linear in.
 
-    One; length and width, pixels; log of the length; length over width; what each pair gains over the single
+    One; length and width, pixels; log of the length; length over width; the gain of each pair over the single
     box; width squared; area over ten.
     """
     length, width = box[3], box[4]
@@ -189,11 +214,11 @@ def traits(box: Reals, gain: float, pairs: Sequence[Pair]) -> Reals:
 
 
 def halves_of(part: Part, boxes: Reals) -> list[Part]:
-    """The hits of a part shared out between two boxes, and each half's own best box; the greater first.
+    """Share out the hits of a part between two boxes, and fit each half's own box; the greater first.
 
-    A hit goes to the box it lies deeper in. None where one of them gets too little to be a vessel.
+    A hit goes to the box it lies deeper in. Empty where one of them gets too little to be a vessel.
     """
-    y, x, weight = part.hits
+    y, x, weight = part.places.of(0)
     nearer = np.argmin([outside(y, x, box) for box in boxes], axis=0)
     halves = []
     for k in (0, 1):
@@ -207,7 +232,7 @@ def halves_of(part: Part, boxes: Reals) -> list[Part]:
 
 
 def outside(y: Reals, x: Reals, box: Reals) -> Reals:
-    """How far places lie outside a box, pixels; negative inside."""
+    """Return the distance of places outside a box, pixels; negative inside."""
     sine, cosine = np.sin(box[2]), np.cos(box[2])
     along = np.abs((y - box[0]) * cosine + (x - box[1]) * sine) - box[3] / 2
     across = np.abs((x - box[1]) * cosine - (y - box[0]) * sine) - box[4] / 2
@@ -215,11 +240,8 @@ def outside(y: Reals, x: Reals, box: Reals) -> Reals:
 
 
 def pairs_of(part: Part) -> list[Pair]:
-    """The best two boxes one behind the other, side by side, and with a second where the first leaves most."""
-    from sarship.vessels.box_kernels import cover_hits  # noqa: PLC0415
-
-    hits, box = part.hits, part.box
-    y, x, weight = hits
+    """Return the best two boxes one behind the other, side by side, and with a second where the first leaves most."""
+    hits, box = part.places.of(0), part.box
     ahead = np.array([np.cos(box[2]), np.sin(box[2])])
     aside = np.array([-ahead[1], ahead[0]])
     cuts = [_cut(box, ahead, place) for place in _cuts(hits, box)]
@@ -228,15 +250,15 @@ def pairs_of(part: Part) -> list[Pair]:
     halves[:, 4] /= 2
     halves[0, :2] -= aside * box[4] / 4
     halves[1, :2] += aside * box[4] / 4
-    left = weight * (1 - cover_hits(y, x, box))
+    left = hits.weight * (1 - cover_hits(hits.y, hits.x, box))
     spot = int(np.argmax(left))
-    extra = np.array([y[spot], x[spot], box[2], *EXTRA])
-    tried = ((best, 2), (halves, 2), (np.array([box, extra]), 1))
+    second = np.array([hits.y[spot], hits.x[spot], box[2], *SECOND_BOX])
+    tried = ((best, 2), (halves, 2), (np.array([box, second]), 1))
     return [_refined(hits, pair, rounds) for pair, rounds in tried]
 
 
-def _cuts(hits: Hits3, box: Reals) -> list[float]:
-    """Where along a box to cut it, pixels from its middle: at the deepest dip of the weights, and at the thirds."""
+def _cuts(hits: WeightedHits, box: Reals) -> list[float]:
+    """Return cuts along a box, pixels from its middle: at the deepest dip of the weights, and at the thirds."""
     y, x, weight = hits
     dy, dx = y - box[0], x - box[1]
     along = dy * np.cos(box[2]) + dx * np.sin(box[2])
@@ -251,7 +273,7 @@ def _cuts(hits: Hits3, box: Reals) -> list[float]:
 
 
 def _cut(box: Reals, ahead: Reals, place: float) -> Reals:
-    """A box cut in two across its axis, a pixel apart."""
+    """Cut a box in two across its axis, a pixel apart."""
     pair = np.array([box, box])
     pair[:, 3] = np.maximum([place + box[3] / 2 - 0.5, box[3] / 2 - place - 0.5], 1.0)
     pair[0, :2] += ahead * (place - box[3] / 2) / 2
@@ -259,24 +281,17 @@ def _cut(box: Reals, ahead: Reals, place: float) -> Reals:
     return pair
 
 
-def _refined(hits: Hits3, pair: Reals, rounds: int) -> Pair:
-    """Each box in turn fitted to what the other leaves."""
-    from sarship.vessels.box_kernels import cover_hits, fit_box  # noqa: PLC0415
-
-    y, x, weight = hits
+def _refined(hits: WeightedHits, pair: Reals, rounds: int) -> Pair:
+    """Fit each box in turn to the hits that the other leaves."""
     pair = pair.copy()
     for turn in range(2 * rounds):
         k = 1 - turn % 2
-        other = cover_hits(y, x, pair[1 - k])
-        pair[k] = fit_box(y, x, weight, other, pair[k], STEP, LEVEL, SHAPE, MAX_STEPS)[0]
+        pair[k] = fit_box(hits, cover_hits(hits.y, hits.x, pair[1 - k]), pair[k], MAX_STEPS)[0]
     return Pair(pair, _gain(hits, pair))
 
 
-def _gain(hits: Hits3, pair: Reals) -> float:
-    """Weights that two boxes cover, less their price."""
-    from sarship.vessels.box_kernels import cover_hits  # noqa: PLC0415
-
-    y, x, weight = hits
-    cover = np.maximum(cover_hits(y, x, pair[0]), cover_hits(y, x, pair[1]))
-    shape = SHAPE[2] * (pair[:, 4] - pair[:, 3] / SHAPE[0] - SHAPE[1]) ** 2
-    return float(cover @ weight - (LEVEL * pair[:, 3] * pair[:, 4] + shape).sum())
+def _gain(hits: WeightedHits, pair: Reals) -> float:
+    """Return the weight that two boxes cover, less their cost."""
+    cover = np.maximum(*(cover_hits(hits.y, hits.x, box) for box in pair))
+    shape = SHAPE_PENALTY * (pair[:, 4] - pair[:, 3] / LENGTH_TO_WIDTH - WIDENING) ** 2
+    return float(cover @ hits.weight - (LEVEL * pair[:, 3] * pair[:, 4] + shape).sum())

@@ -92,7 +92,7 @@ def assert_same(ours, theirs):
 
 
 def assert_twins(image, params, valid=None, lines=None):
-    """Device and CPU agree through all doors; images of scores to float32's last bit."""
+    """Device and CPU agree in hits, scores and masks; images of scores to float32's last bit."""
     there = cuda.to_device(image)
     keep = None if valid is None else cuda.to_device(valid)
     score = cfar.score(image, params, valid, lines=lines)
@@ -125,7 +125,7 @@ def assert_naive(image, params, valid=None):
 
 
 def clutter_models(*names):
-    """Every law on every type of image, with a mask, a rectangular window, edges and odd sizes."""
+    """Every clutter model on every type of image, with a mask, a rectangular window, edges and odd sizes."""
     for clutter_model in names:
         for dtype in ALL:
             image = sea((8, 19), dtype)
@@ -134,7 +134,7 @@ def clutter_models(*names):
             assert_naive(image, params, valid)
 
 
-def doors(*names):
+def scores_and_masks(*names):
     """Scores and masks too are the CPU's, for each kind of sums."""
     for clutter_model in names:
         for dtype in (np.uint16, np.float32):
@@ -245,7 +245,7 @@ def dual():
 
 
 def averages():
-    """Other averages: in whole numbers through all doors, with a mask and an oblong window."""
+    """Other averages: hits, scores and masks of whole numbers, hits of others, with a mask and an oblong window."""
     valid = np.random.default_rng(1).random((7, 17)) > 0.1
     for average in ("goca", "soca", "os"):
         params = CfarParams(pfa=1e-2, guard=(1, 0), training=2, enl=2, min_ring=6, average=average)
@@ -255,7 +255,7 @@ def averages():
 
 
 def iterations():
-    """Hits are taken out of the rings of their neighbours, for each kind of sums."""
+    """Hits are censored from the rings of their neighbours, for each kind of sums."""
     job.BLOCK = search.BLOCK = 5
     params = CfarParams(pfa=1e-2, guard=(0, 1), training=2, enl=2, min_ring=4, iterations=3)
     image = sea((8, 13), np.uint16, 13)

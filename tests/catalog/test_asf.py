@@ -21,6 +21,7 @@ QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end
 def quick(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("EARTHDATA_TOKEN", raising=False)
     monkeypatch.setattr("sarship.download.request.RetryPolicy.wait_s", lambda *_: 0.01)
     monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 1)
 
@@ -53,10 +54,10 @@ def test_pages_are_followed(asf, alaska):
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something else than a list"),
-        ((200, {}, b"[]"), "something else than a list"),
-        ((200, {}, b'{"items": 3, "hits": 1}'), "something else than a list"),
-        ((200, {}, b'{"items": [{}], "hits": 1}'), "something else than a list"),
+        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something other than a list"),
+        ((200, {}, b"[]"), "something other than a list"),
+        ((200, {}, b'{"items": 3, "hits": 1}'), "something other than a list"),
+        ((200, {}, b'{"items": [{}], "hits": 1}'), "something other than a list"),
         ((200, {}, b'{"items": [{"meta": {"concept-id": "1"}}], "hits": 1}'), "asf_search cannot read"),
         ((200, {}, b'{"items": [], "hits": 7}'), "sent 0 of 7 scenes"),
         ((200, {"CMR-Search-After": "x"}, b'{"items": [], "hits": 7}'), "sent 0 of 7 scenes"),
@@ -89,9 +90,15 @@ def test_service_that_is_not_there_is_one_sentence(asf):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda umm, _: umm.pop("RelatedUrls"), "no place where its files are"),
-        (lambda umm, _: umm["RelatedUrls"][0].update(URL="https://evil.example/x.zip"), "no place where its files are"),
-        (lambda umm, _: umm["RelatedUrls"][0].update(URL="http://datapool.asf.alaska.edu/x.zip"), "no place"),
+        (lambda umm, _: umm.pop("RelatedUrls"), "does not say where the files of"),
+        (
+            lambda umm, _: umm["RelatedUrls"][0].update(URL="https://evil.example/x.zip"),
+            "does not say where the files of",
+        ),
+        (
+            lambda umm, _: umm["RelatedUrls"][0].update(URL="http://datapool.asf.alaska.edu/x.zip"),
+            "does not say where the files of",
+        ),
         (lambda _, named: named["POLARIZATION"].update(Values=["XX"]), "the polarisations 'XX'"),
         (lambda _, named: named["ASCENDING_DESCENDING"].update(Values=["UP"]), "which cannot be"),
         (lambda umm, _: umm["SpatialExtent"].pop("HorizontalSpatialDomain"), "has a footprint outside the world"),
@@ -136,6 +143,21 @@ def test_wrong_login_says_which_variables(asf, monkeypatch, tmp_path):
     monkeypatch.delenv("EARTHDATA_USERNAME")
     with pytest.raises(CredentialError, match="set EARTHDATA_USERNAME and EARTHDATA_PASSWORD, give"):
         asf.fetch(scene, tmp_path)
+
+
+def test_token_of_the_environment_is_used_as_it_is(asf, alaska, monkeypatch, tmp_path):
+    for name in ("EARTHDATA_USERNAME", "EARTHDATA_PASSWORD"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("EARTHDATA_TOKEN", alaska.token)
+    first, second = search(asf)
+    assert asf.fetch(first, tmp_path).is_file()
+    alaska.token = "PLANTED-SECRET-next"
+    with pytest.raises(CredentialError, match="look at EARTHDATA_TOKEN, which may have expired") as caught:
+        asf.fetch(second, tmp_path)
+    assert "PLANTED" not in str(caught.value)
+    monkeypatch.setenv("EARTHDATA_TOKEN", alaska.token)
+    assert asf.fetch(second, tmp_path).is_file(), "a new one is taken without a restart"
+    assert IDENTITY not in [one.path for one in alaska.take()]
 
 
 def test_token_that_is_refused_is_asked_for_once_more(asf, alaska, tmp_path):

@@ -138,7 +138,7 @@ def test_redirect_takes_the_token_along_only_within_the_provider(cdse, copernicu
 )
 def test_item_that_does_not_say_where_its_files_are_is_left_out(cdse, copernicus, change):
     change(copernicus.items[0])
-    with pytest.warns(ProductWarning, match="no place where its files are"):
+    with pytest.warns(ProductWarning, match="does not say where the files of"):
         assert len(list(cdse.search(QUERY))) == 1
 
 

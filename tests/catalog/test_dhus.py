@@ -95,10 +95,10 @@ def test_account_goes_to_the_hub_alone(dhus, hub, scene, tmp_path):
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ((200, {"Content-Type": "text/html"}, b"<html><b>down</b> for\nmaintenance</html>"), "something else than"),
+        ((200, {"Content-Type": "text/html"}, b"<html><b>down</b> for\nmaintenance</html>"), "something other than"),
         ((200, {}, b"[]"), "cannot read"),
         ((200, {}, b'{"feed": 3}'), "cannot read"),
-        ((200, {}, b'{"feed": {"opensearch:totalResults": "1", "entry": [{"id": 1}]}}'), "none"),
+        ((200, {}, b'{"feed": {"opensearch:totalResults": "1", "entry": [{"id": 1}]}}'), "no UUID"),
         ((200, {}, b'{"feed": {"opensearch:totalResults": "7", "entry": []}}'), "sent 0 of 7 scenes"),
         ((404, {}, b"none"), "answered 404"),
         ((503, {}, b"busy"), "answered 503"),
@@ -129,7 +129,7 @@ def test_page_that_repeats_is_refused(dhus, hub, monkeypatch):
         (lambda item: item["str"].pop(0), "footprint"),
         (lambda item: item["str"][1].update(content="UP"), "which cannot be"),
         (lambda item: item["str"][2].update(content="XX"), "the polarisations 'XX'"),
-        (lambda item: item.update(id="1') or ('"), "which is none"),
+        (lambda item: item.update(id="1') or ('"), "which is no UUID"),
     ],
 )
 def test_entry_that_makes_no_sense_is_left_out_and_said(dhus, hub, change, words):

@@ -63,5 +63,5 @@ def test_missing_keys_are_named(earth_search, monkeypatch):
 
 def test_manifest_elsewhere_is_not_believed(earth_search, amazon):
     amazon.items[0]["assets"]["safe-manifest"]["href"] = "s3://someone-elses-bucket/GRD/x/manifest.safe"
-    with pytest.warns(ProductWarning, match="no place where its files are"):
+    with pytest.warns(ProductWarning, match="does not say where the files of"):
         assert len(list(earth_search.search(QUERY))) == 1

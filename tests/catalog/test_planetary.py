@@ -111,7 +111,7 @@ def test_token_is_fetched_once(server):
 
 
 def test_short_token_is_renewed(server):
-    server.lifetime = timedelta(minutes=1)
+    server.lifetime = timedelta(0)  # a longer one lasts for two thirds of its life
     product = opened(server)
     n_before = server.n_tokens
     product.digital_numbers("VV", Window(0, 10, 0, 10))
@@ -148,10 +148,10 @@ def _page(features, links=()) -> tuple:
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something else than a list"),
-        ((200, {}, b"[]"), "something else than a list"),
-        ((200, {}, b'{"features": 3}'), "something else than a list"),
-        ((200, {}, b'{"features": []' * 3), "something else than a list"),
+        ((200, {"Content-Type": "text/html"}, b"<html>down for maintenance</html>"), "something other than a list"),
+        ((200, {}, b"[]"), "something other than a list"),
+        ((200, {}, b'{"features": 3}'), "something other than a list"),
+        ((200, {}, b'{"features": []' * 3), "something other than a list"),
         ((404, {}, b"none"), "answered 404"),
         ((403, {}, b"none"), "answered 403"),
         (_page([], [{"rel": "next", "href": "@/search"}]), "empty page with more to follow"),
@@ -194,9 +194,12 @@ def test_service_that_is_not_there_is_one_sentence(server, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda item: item.update(assets={}), "no place where its files are"),
-        (lambda item: item.update(assets=None), "no place where its files are"),
-        (lambda item: item["assets"]["safe-manifest"].update(href="https://evil.example/manifest.safe"), "no place"),
+        (lambda item: item.update(assets={}), "does not say where the files of"),
+        (lambda item: item.update(assets=None), "does not say where the files of"),
+        (
+            lambda item: item["assets"]["safe-manifest"].update(href="https://evil.example/manifest.safe"),
+            "does not say where the files of",
+        ),
         (lambda item: item["properties"].update({"sar:polarizations": ["XX"]}), "polarisations"),
         (lambda item: item["properties"].update({"sat:orbit_state": "up"}), "which cannot be"),
         (lambda item: item.update(geometry=None), "no usable footprint"),

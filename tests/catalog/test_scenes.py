@@ -120,6 +120,17 @@ def test_twins_and_reprocessings_are_one_scene():
     assert arrange([newer, cog, plain]) == [newer]
 
 
+@pytest.mark.parametrize("processed", [("09:04", "09:00"), ("09:00", "09:04"), (None, None)])
+@pytest.mark.parametrize(("fine", "coarse"), [("EW_GRDH_1SDH", "EW_GRDM_1SDH"), ("S3_GRDF_1SDV", "S3_GRDH_1SDV")])
+def test_of_two_resolutions_the_finer_is_taken_whichever_was_processed_last(processed, fine, coarse):
+    made = []
+    for kind, minutes, check in zip((fine, coarse), processed, ("F9A0", "1B2C"), strict=True):
+        name = f"S1B_{kind}_20190820T075249_20190820T075349_017666_0213C3_{check}"
+        told = None if minutes is None else f"2019-08-20T{minutes}"
+        made.append(make_scene(name, box(20, 70, 30, 75), source="test", orbit_pass="descending", processed=told))
+    assert arrange(made) == arrange(made[::-1]) == made[:1]
+
+
 def test_order_is_by_time():
     scenes = [scene(24), scene(0), scene(12)]
     assert [one.start.day for one in arrange(scenes)] == [3, 15, 27]

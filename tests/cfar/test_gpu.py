@@ -19,7 +19,7 @@ from sarship.model import Hits
 
 CASES = [
     "clutter_models:gamma+lognormal+weibull+k+gaussian",
-    "doors:gamma+k",
+    "scores_and_masks:gamma+k",
     "strips",
     "bands",
     "wide_windows",

@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from sarship import cfar, open_grd
 from sarship.cfar.params import CfarParams
-from sarship.change.detection import BRIGHT, CEILING, NEAR_CELLS, detect_change, port_masks
-from sarship.change.reference import fit_reference
+from sarship.change.detection import CEILING, NEAR_CELLS, detect_change, port_masks
+from sarship.change.reference import BRIGHT, fit_reference
 from sarship.detection.params import DetectionParams
 from sarship.errors import ReferenceImageError
 from sarship.port.grid import PortGrid, to_port_grid
@@ -177,12 +177,12 @@ def test_choices_are_those_of_the_bare_detector_in_open_water(empties, reference
     image = empties[13].isel(polarization=[0]).copy()
     for brightness, (row, column) in enumerate(np.argwhere(masks.open_water & ~masks.near)[9_000::9_000]):
         image[0, row : row + 3, column : column + 3] += 0.03 * (1 + brightness % 10)
-    params = {"pfa": 1e-3, "pier_pfa": 1e-2}
+    params = {"pfa": 1e-3, "pier_pfa": 1e-2, "guard_m": 100, "training_m": 100}
     hits, _ = detect_change(image, product, reference, masks, DetectionParams(**params, **choice))
     default, _ = detect_change(image, product, reference, masks, DetectionParams(**params))
     one = reference.isel(relative_orbit=0, polarization=0)
     ring = CfarParams(
-        pfa=1e-3, guard=20, training=20, enl=one["enl"].item(),
+        pfa=1e-3, guard=10, training=10, enl=one["enl"].item(),
         effective_sample_ratio=one["effective_sample_ratio"].item(), **choice,
     )  # fmt: skip
     level = one["level"].to_numpy() > BRIGHT * one["sea"].item()

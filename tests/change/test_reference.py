@@ -165,7 +165,7 @@ def test_shifted_date_is_put_right_and_a_strange_one_left_out():
     _, steady = open_water(GRID, LAND, PIER)
     assert shift_of(_image(stack, 2), one, steady) == pytest.approx((3, 0), abs=0.2)
     assert shift_of(_image(stack, 0), one, steady) == (0.0, 0.0)
-    with pytest.raises(ReferenceImageError, match="cannot be laid on"):
+    with pytest.raises(ReferenceImageError, match="cannot be coregistered with"):
         shift_of(_image(stack, 5), one, steady)
     new = _stack(np.roll(_empty(rng, 1, np.ones(1))[1], (0, -2), (1, 2)), first_day=20)
     assert shift_of(_image(new, 0), one, steady) == pytest.approx((0, -2), abs=0.3)

@@ -23,7 +23,7 @@ from sarship.detection.single_image import detect
 from sarship.errors import OutputError
 from sarship.model import Hits
 from sarship.pipeline import checkpoints, one_scene
-from sarship.pipeline.results import read_results
+from sarship.pipeline.result_files import read_results
 from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
 from sarship.simulate import ProductParams, simulate_product

@@ -174,7 +174,7 @@ def test_count_wants_products_or_a_period(port, tmp_path):
 
 def test_catalogue_that_answers_html_is_one_sentence(server, port, tmp_path):
     server.replies["/api/stac/v1/search"] = 200, {}, b"<html>maintenance</html>"
-    assert "something else than a list" in refused(run("count", port, *MONTH, "--out", tmp_path / "o", server=server))
+    assert "something other than a list" in refused(run("count", port, *MONTH, "--out", tmp_path / "o", server=server))
 
 
 def test_full_disk_while_downloading_is_one_sentence(server, port, tmp_path, monkeypatch):

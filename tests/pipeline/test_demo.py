@@ -1,4 +1,4 @@
-"""The demo: counts beside the truth, marked as made up, whole and quick."""
+"""The demo: counts beside the truth, marked as simulated, whole and quick."""
 
 import json
 from unittest import mock
@@ -9,10 +9,10 @@ from click.testing import CliRunner
 
 from sarship.cli import main
 from sarship.pipeline.demo import run_demo
-from sarship.pipeline.results import read_results
+from sarship.pipeline.result_files import read_results
 
 N_DATES = 4
-"""The fewest that are compared with the empty port; the demo itself takes twice as many."""
+"""The fewest that a reference is made of; the demo itself takes twice as many."""
 
 
 @pytest.fixture(scope="module")

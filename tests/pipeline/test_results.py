@@ -18,15 +18,9 @@ from sarship import __version__
 from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
 from sarship.files import write_file
-from sarship.pipeline import results
-from sarship.pipeline.results import (
-    Failure,
-    Provenance,
-    Results,
-    read_results,
-    read_table,
-    write_results,
-)
+from sarship.pipeline import result_files
+from sarship.pipeline.result_files import read_results, read_table, write_results
+from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.schema import COVERAGE, SCENES, VESSELS
 
 SCENE = "S1A_IW_GRDH_1SDV_20241203T154210_20241203T154211_056821_06EFA2_E919"
@@ -234,4 +228,4 @@ def test_something_in_the_way(tmp_path):
 def test_provenance_round_trip():
     provenance = make_results().provenance
     assert Provenance.from_dict(json.loads(json.dumps(provenance.as_dict()))) == provenance
-    assert set(results.__all__) >= {"read_results", "write_results"}
+    assert set(result_files.__all__) >= {"read_results", "write_results"}

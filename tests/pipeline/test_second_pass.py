@@ -1,4 +1,4 @@
-"""The second pass of a survey: what is compared with the empty port, what is not and says so, and what is kept."""
+"""The second pass over the scenes: against the empty port, or not and why, and resumed from its checkpoints."""
 
 import shutil
 
@@ -76,7 +76,7 @@ def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, surveyed, tmp_
 
 
 def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
-    """A reference that was cut is fitted anew; a date that cannot be laid on the others is counted by its image."""
+    """A reference that was cut is fitted anew; a date that cannot be coregistered is counted by its image."""
     folder, port, results = surveyed
     out = shutil.copytree(folder, tmp_path / "out")
     (path,) = (out / "references").iterdir()
@@ -89,7 +89,7 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
     strange[1] = False
     write_reference(reference.assign(is_coregistered=strange), path)
     shutil.rmtree(out / "second_pass" / harbour.products[1].stem)
-    with pytest.warns(ProductWarning, match="cannot be laid on the other dates .* by the image alone"):
+    with pytest.warns(ProductWarning, match="cannot be coregistered with the other dates .* by the image alone"):
         told = survey(harbour.products, port, out)
     assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
 

@@ -98,7 +98,7 @@ def test_resampling_is_that_of_the_geometry(harbour, grid):
     line, pixel = product.geometry.to_image(*grid.to_map(row, column))
     power = product.sigma0(polarizations=["VV"], denoise=False).to_numpy()[0]
     expected = interpolate_power(power, line[None], pixel[None, None], np.empty(0))[0]
-    is_sharp = np.abs(line - product.geometry.ground_range.laws(0, 700)[1][0]) > 4
+    is_sharp = np.abs(line - product.geometry.ground_range.polynomials(0, 700)[1][0]) > 4
     np.testing.assert_allclose(image.to_numpy()[0, row, column][is_sharp], expected[is_sharp], rtol=0.02, atol=1e-3)
 
 

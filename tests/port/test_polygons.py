@@ -35,8 +35,9 @@ def test_land_as_wide_as_eurasia_is_left_as_it_is(tmp_path):
 
 
 def test_polygon_files_that_cannot_be_used_are_refused(tmp_path):
-    with pytest.raises(PortError, match="does not exist"):
+    with pytest.raises(PortError, match="does not exist") as caught:
         read_polygons(tmp_path / "nowhere.shp")
+    assert caught.value.path == str(tmp_path / "nowhere.shp")
     path = tmp_path / "land.geojson"
     path.write_text("not at all")
     with pytest.raises(PortError, match="cannot be read as a vector file"):

@@ -27,7 +27,7 @@ def test_a_whole_port_is_read(tmp_path):
     assert port.piers["kind"].tolist() == ["pier", "anchorage", "pier"]
     assert port.piers["max_distance_m"].tolist() == [50.0, 0.0, 70.0]
     assert port.piers.crs == "EPSG:4326"
-    assert port.masked_land.area == pytest.approx(port.land.area + port.exclude.area)
+    assert port.land_mask.area == pytest.approx(port.land.area + port.exclude.area)
     assert port.area.covers(port.water)
     assert port.area.covers(port.piers.union_all())
 
@@ -35,14 +35,14 @@ def test_a_whole_port_is_read(tmp_path):
 def test_without_masks_there_are_none_and_the_name_is_the_files(tmp_path):
     port = read_port(write(tmp_path, [PIER]))
     assert port.name == "port"
-    assert (port.land, port.water, port.exclude, port.masked_land) == (None, None, None, None)
-    assert port.area.equals(port.waters()["North quay"])
+    assert (port.land, port.water, port.exclude, port.land_mask) == (None, None, None, None)
+    assert port.area.equals(port.pier_waters()["North quay"])
 
 
 def test_waters_are_within_the_distance_and_free_of_land(tmp_path):
     half_plane = Polygon([at(0, -900), at(0, 900), at(-900, 900), at(-900, -900)])
     port = read_port(write(tmp_path, [PIER, feature("Land", "land", half_plane)]))
-    waters = port.waters()["North quay"]
+    waters = port.pier_waters()["North quay"]
     area = abs(GEOD.geometry_area_perimeter(waters)[0])
     assert area == pytest.approx(400 * 50 + math.pi * 50**2 / 2, rel=0.01)
     assert waters.intersection(half_plane).area < 1e-12
@@ -52,7 +52,7 @@ def test_waters_are_within_the_distance_and_free_of_land(tmp_path):
 
 def test_waters_are_clipped_to_the_water_and_free_of_what_is_excluded(tmp_path):
     features = [PIER, feature("W", "water", square(0, 100, 100)), feature("X", "exclude", square(20, 100, 10))]
-    waters = read_port(write(tmp_path, features)).waters()["North quay"]
+    waters = read_port(write(tmp_path, features)).pier_waters()["North quay"]
     assert waters.covers(Point(at(20, 50)))
     assert not waters.covers(Point(at(20, 100)))
     assert not waters.covers(Point(at(20, 300)))
@@ -61,7 +61,7 @@ def test_waters_are_clipped_to_the_water_and_free_of_what_is_excluded(tmp_path):
 @pytest.mark.parametrize("corner", [(179.9995, -16.5), (-179.9995, 65.0), (15.0, 78.2)])
 def test_waters_keep_their_size_anywhere_on_earth(tmp_path, corner):
     quay = feature("Quay", "pier", LineString([at(-200, 0, corner), at(200, 0, corner)]))
-    waters = read_port(write(tmp_path, [quay])).waters()["Quay"]
+    waters = read_port(write(tmp_path, [quay])).pier_waters()["Quay"]
     assert waters.is_valid
     assert all(part.bounds[2] - part.bounds[0] < 1 for part in shapely.get_parts(waters))
     assert abs(GEOD.geometry_area_perimeter(waters)[0]) == pytest.approx(400 * 100 + math.pi * 50**2, rel=0.01)
@@ -152,6 +152,26 @@ def test_a_bad_feature_is_named_with_what_is_wrong(tmp_path, features, message):
 
 
 @pytest.mark.parametrize(
+    ("features", "found"),
+    [
+        ([], None),
+        (["pier"], 1),
+        ([PIER, feature(7, "pier", QUAY)], 2),
+        ([feature(" Q ", "berth", QUAY)], "Q"),
+        ([feature("Q", "pier", Point(190.0, 10.0))], "Q"),
+        ([PIER, PIER], "North quay"),
+        ([PIER, feature("Berth 2", "pier", PART)], "Berth 2"),
+        ([PIER, feature("L", "land", square(0, 0, 3000))], "North quay"),
+    ],
+)
+def test_an_error_carries_file_and_feature(tmp_path, features, found):
+    path = write(tmp_path, features)
+    with pytest.raises(PortError) as caught:
+        read_port(path)
+    assert (caught.value.path, caught.value.feature) == (str(path), found)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "is not JSON"),
@@ -175,8 +195,9 @@ def test_what_is_no_port_file_is_refused(tmp_path, content, message):
 
 
 def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
-    with pytest.raises(PortError, match=r"nowhere\.geojson does not exist; a port file is GeoJSON"):
+    with pytest.raises(PortError, match=r"nowhere\.geojson does not exist; a port file is GeoJSON") as caught:
         read_port(tmp_path / "nowhere.geojson")
+    assert (caught.value.path, caught.value.feature) == (str(tmp_path / "nowhere.geojson"), None)
     with pytest.raises(PortError, match="is not a file"):
         read_port(tmp_path)
 

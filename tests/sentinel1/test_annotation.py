@@ -229,8 +229,9 @@ def test_missing_element_is_named(tag):
     ],
 )
 def test_wrong_value_is_shown(tag, text, says):
-    with pytest.raises(ProductError, match=rf"{SOURCE}.*{says}"):
+    with pytest.raises(ProductError, match=rf"{SOURCE}.*{says}") as caught:
         read(changed(tag, text))
+    assert caught.value.path == SOURCE
 
 
 @pytest.mark.parametrize("xml", ["", "not xml", XML[: len(XML) // 2], XML[:-3], "<calibration/>", XML + "<more/>"])

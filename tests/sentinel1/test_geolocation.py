@@ -16,9 +16,9 @@ from scipy.optimize import brentq, minimize_scalar
 from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box
 
 from sarship.geo.antimeridian import recentred, ring_polygon
-from sarship.geo.earth import cartesian, geodetic
+from sarship.geo.earth import cartesian, geodetic, geoid_height_m
 from sarship.model import Window
-from sarship.sentinel1.geolocation import ImageGeometry, geoid_height_m
+from sarship.sentinel1.geolocation import ImageGeometry
 from sarship.sentinel1.ground_range import GroundRange
 from sarship.sentinel1.orbit import Orbit
 

@@ -262,6 +262,7 @@ def test_what_is_not_a_product_is_refused_in_a_sentence(tmp_path: Path) -> None:
         with pytest.raises(ProductError, match=message) as caught:
             open_safe(tmp_path / name)
         assert name in str(caught.value)
+        assert caught.value.path == str(tmp_path / name)
 
 
 def test_a_zip_of_two_products_is_refused(plain: Path, tmp_path: Path) -> None:

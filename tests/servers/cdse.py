@@ -27,6 +27,8 @@ from servers.stac import Answer, Handler, StacServer, as_json, make_item, run, s
 USER, PASSWORD = "anna@example.org", "PLANTED-SECRET-password"
 KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"
 KEYS = {KEY: SECRET, "a": "b"}
+SIGNATURES: set[str] = set()
+"""Those that the store was sent; each opens a file for a quarter of an hour."""
 TOKEN = "PLANTED-SECRET-token"
 IDENTITY, ODATA = "/auth/token", "/odata/v1"
 
@@ -145,6 +147,7 @@ class SigningStore:
         given = dict(re.findall(r"(\w+)=([^,]+)", environ.get("HTTP_AUTHORIZATION", "")))
         if "X-Amz-Signature" in environ["QUERY_STRING"] or not given:
             return "InvalidAccessKeyId"
+        SIGNATURES.add(given["Signature"])
         key, _, region, _, _ = given["Credential"].split("/")
         if key not in KEYS:
             return "InvalidAccessKeyId"

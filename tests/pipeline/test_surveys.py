@@ -18,7 +18,8 @@ from sarship.counts.passes import are_counted
 from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
 from sarship.pipeline import one_scene, search, sources, survey
-from sarship.pipeline.results import Results, read_results
+from sarship.pipeline.result_files import read_results
+from sarship.pipeline.results import Results
 from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_harbour, simulate_product
 
@@ -451,7 +452,7 @@ def test_scene_cannot_leave_the_folder(trio, port, tmp_path, monkeypatch, name):
 
 
 def test_vessels_stand_alone(surveyed):
-    """The GeoJSON opens in any GIS, and says itself that it is made up."""
+    """The GeoJSON opens in any GIS, and says itself that it is simulated."""
     frame = gpd.read_file(surveyed.folder / "vessels.geojson")
     assert len(frame) == len(surveyed.results.vessels)
     collection = json.loads((surveyed.folder / "vessels.geojson").read_text("utf-8"))

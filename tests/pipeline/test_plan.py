@@ -1,0 +1,87 @@
+"""A plan: a port with its masks, on its grid, and a fingerprint of all that results depend on."""
+
+from dataclasses import replace
+
+import geopandas as gpd
+import pytest
+import shapely
+
+from sarship.detection.params import DetectionParams
+from sarship.errors import PortError
+from sarship.pipeline.plan import NO_PORT, Plan
+from sarship.port.port_file import Port
+
+QUAY = shapely.LineString([(35.800, 34.900), (35.805, 34.900)])
+ROADS = shapely.box(35.79, 34.89, 35.81, 34.899)
+LAND = shapely.box(35.80, 34.9005, 35.81, 34.91)
+PORT = Port(
+    name="Port",
+    piers=gpd.GeoDataFrame(
+        {"name": ["Quay", "Roads"], "kind": ["pier", "anchorage"], "max_distance_m": [50.0, 0.0]},
+        geometry=[QUAY, ROADS],
+        crs="EPSG:4326",
+    ),
+    land=LAND,
+)
+
+
+def make_plan(port=PORT, **options):
+    return Plan(**({"port": port, "params": DetectionParams(), "area": port.area} | options))
+
+
+def test_waters_alongside_are_those_of_the_piers_only():
+    plan = make_plan()
+    assert set(plan.waters) == {"Quay", "Roads"}
+    assert plan.alongside.equals(plan.waters["Quay"])
+    assert plan.berths.equals(QUAY)
+    only_roads = replace(PORT, piers=PORT.piers.iloc[1:])
+    assert make_plan(only_roads).alongside is None
+    assert make_plan(only_roads).berths.equals(ROADS)
+
+
+def test_what_is_excluded_is_masked_and_is_no_ground():
+    exclude, more = shapely.box(35.80, 34.895, 35.801, 34.896), shapely.box(35.79, 34.905, 35.80, 34.91)
+    plan = make_plan(replace(PORT, exclude=exclude), more_land=more)
+    assert plan.land.equals(shapely.union_all([LAND, exclude, more]))
+    assert plan.ground.equals(shapely.union_all([LAND, more]))
+    assert plan.masks.water.shape == plan.grid.shape
+    assert make_plan(replace(PORT, land=None)).ground is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"params": DetectionParams(pfa=1e-8)},
+        {"params": DetectionParams(pier_pfa=1e-6)},
+        {"port": replace(PORT, water=ROADS)},
+        {"port": replace(PORT, piers=PORT.piers.assign(max_distance_m=[60.0, 0.0]))},
+        {"port": replace(PORT, piers=PORT.piers.assign(name=["Mole", "Roads"]))},
+        {"more_land": ROADS},
+        {"area": None},
+    ],
+)
+def test_all_that_results_depend_on_is_in_the_fingerprint(change):
+    assert make_plan(**change).fingerprint != make_plan().fingerprint == make_plan().fingerprint
+
+
+def test_the_graphics_card_is_not_in_the_fingerprint_for_it_finds_the_same():
+    assert make_plan(params=DetectionParams(gpu=True)).fingerprint == make_plan().fingerprint
+
+
+def test_a_reference_depends_on_masks_and_grid_not_on_the_detector():
+    plan = make_plan()
+    assert make_plan(params=DetectionParams(pfa=1e-8)).grid_fingerprint == plan.grid_fingerprint
+    assert make_plan(more_land=ROADS).grid_fingerprint != plan.grid_fingerprint
+
+
+def test_without_a_port_there_is_nothing_to_count_at():
+    plan = make_plan(NO_PORT, area=None)
+    assert plan.waters == {}
+    assert (plan.land, plan.alongside, plan.area) == (None, None, None)
+
+
+def test_a_port_too_large_for_a_grid_is_refused_when_the_grid_is_asked_for(monkeypatch):
+    monkeypatch.setattr("sarship.port.grid.MAX_CELLS", 1000)
+    plan = make_plan()
+    with pytest.raises(PortError, match="too large for one grid"):
+        _ = plan.grid
