@@ -453,9 +453,7 @@ def test_the_package_runs_as_the_command():
     assert done.stdout.startswith("Usage: sarship [OPTIONS] COMMAND [ARGS]...")
 
 
-@pytest.mark.parametrize(
-    "backend", ["module://matplotlib_inline.backend_inline", "anything-unknown", "module://absent"]
-)
+@pytest.mark.parametrize("backend", ["module://absent", "anything-unknown"])
 def test_pictures_are_drawn_whatever_backend_a_notebook_names(small, tmp_path, backend):
     port = write_port(tmp_path / "port.geojson")
     command = [sys.executable, "-m", "sarship", "count", port, small[0], "--out", tmp_path / "out"]
