@@ -4,10 +4,10 @@ import sys
 import tempfile
 
 import sarship as ss
-from sarship.simulate import simulate_harbour
+from sarship.simulate import simulate_port_series
 
 with tempfile.TemporaryDirectory() as folder:
-    simulated = None if len(sys.argv) > 2 else simulate_harbour(f"{folder}/products", n_dates=4)
+    simulated = None if len(sys.argv) > 2 else simulate_port_series(f"{folder}/products", n_dates=4)
     port = ss.read_port(simulated.port_file if simulated else sys.argv[1])
     results = ss.survey(simulated.products if simulated else sys.argv[2:], port, f"{folder}/results")
     counts = results.counts
