@@ -237,7 +237,8 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     xarray.DataArray
         `sigma0(polarization, y, x)`, float32 linear power with the thermal noise left in, NaN where nothing was
         imaged; `y` and `x` are the centres of cells in metres. Scalar coordinates: `time` and `stop` of the scene's
-        first and last line, `scene`, `platform`, `relative_orbit`, `orbit_pass` and `incidence` (degrees, in the middle).
+        first and last line, `scene`, `platform`, `relative_orbit`, `orbit_pass`, and `incidence` in the grid's middle,
+        degrees.
 
     Raises
     ------
