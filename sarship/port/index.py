@@ -149,9 +149,7 @@ def port_area(entry: PortEntry) -> BaseGeometry:
     >>> [round(edge, 2) for edge in port_area(only_port("Tartus")).bounds]
     [35.83, 34.87, 35.9, 34.93]
     """
-    half = HALF_SIDE_DEG
-    corners = [_near(entry, x, y) for x, y in ((-half, -half), (half, -half), (half, half), (-half, half))]
-    return recentred(shapely.Polygon(corners))
+    return recentred(shapely.Polygon(_square(entry, (0, 0), HALF_SIDE_DEG)))
 
 
 def new_port(entry: PortEntry) -> dict[str, object]:
@@ -190,8 +188,8 @@ def new_port(entry: PortEntry) -> dict[str, object]:
                 {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]},
                 max_distance_m=50,
             ),
-            _feature("EDIT ME anchorage", "anchorage", _rectangle(entry, (-0.8 * half, 0.4 * half), 0.2 * half)),
-            _feature("EDIT ME water", "water", _rectangle(entry, (0, 0), half)),
+            _feature("EDIT ME anchorage", "anchorage", _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half))),
+            _feature("EDIT ME water", "water", _polygon(_square(entry, (0, 0), half))),
         ],
     }
 
@@ -200,9 +198,14 @@ def _feature(name: str, kind: str, geometry: dict[str, object], **properties: ob
     return {"type": "Feature", "properties": {"name": name, "kind": kind, **properties}, "geometry": geometry}
 
 
-def _rectangle(entry: PortEntry, centre: tuple[float, float], half: float) -> dict[str, object]:
+def _polygon(ring: list[list[float]]) -> dict[str, object]:
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _square(entry: PortEntry, centre: tuple[float, float], half: float) -> list[list[float]]:
+    """Return the closed ring of a square beside the port; offset and half a side in degrees of latitude."""
     corners = ((-half, -half), (half, -half), (half, half), (-half, half), (-half, -half))
-    return {"type": "Polygon", "coordinates": [[_near(entry, centre[0] + x, centre[1] + y) for x, y in corners]]}
+    return [_near(entry, centre[0] + x, centre[1] + y) for x, y in corners]
 
 
 def _near(entry: PortEntry, east: float, north: float) -> list[float]:
