@@ -1,4 +1,4 @@
-"""Where the radar shows a target again, and where it shows one that moves: both follow from its Doppler frequency.
+"""Azimuth ambiguities and the displacement of moving targets, both from the Doppler frequency.
 
 An azimuth ambiguity is energy received at a whole pulse repetition frequency from the Doppler centroid, which the
 sampling cannot tell from the centroid itself: it is focused at the time at which the target has that frequency.
@@ -33,7 +33,7 @@ _SWING_DB: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Ambiguity:
-    """Where a swath shows everything again."""
+    """Displacement and level of an azimuth ambiguity in one swath."""
 
     first_pixel: int
     """First pixel of the swath."""

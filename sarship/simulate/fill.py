@@ -86,6 +86,14 @@ def fill_product(
         If the source lacks the tables of a wanted polarisation.
     ValueError
         If the vessels do not fit.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path, truth = fill_product(ProductParams(shape=(64, 64)), folder, n_vessels=1)
+    >>> path.suffix, len(truth)
+    ('.SAFE', 1)
     """
     folder = Path(folder)
     if isinstance(source, ProductParams):

@@ -47,7 +47,7 @@ _INCLINATION: Final = np.radians(98.18)
 _MOTION: Final = 2 * np.pi * 175 / (12 * 86_400)
 """Argument of latitude gained a second: 175 revolutions in 12 days."""
 _TURN: Final = 2 * np.pi / 86_400
-"""What the node falls back in longitude a second: once a solar day, since the orbit keeps pace with the Sun."""
+"""Longitude by which the node falls back a second: once a solar day, since the orbit keeps pace with the Sun."""
 
 Reals = NDArray[np.float64]
 
@@ -116,14 +116,14 @@ def _up(longitude: ArrayLike, latitude: ArrayLike) -> Reals:
 
 
 def root(function: Callable[[Reals], Reals], guess: Reals, tolerance: float) -> Reals:
-    """Where an elementwise function is zero, by the secant method; any shape, also none."""
+    """Return the root of an elementwise function by the secant method; any shape, also none."""
     if guess.size == 0:
         return guess
     return np.asarray(optimize.newton(function, guess, tol=tolerance, maxiter=60))
 
 
 def see(orbit: Orbit, longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike = 0.0) -> tuple[Reals, Reals]:
-    """When a place is abeam (zero Doppler, seconds), and how far away it is then (metres).
+    """Return the second at which a place is abeam (zero Doppler), and its slant range then, metres.
 
     Root of (place − satellite) · velocity, by the secant method on the analytic orbit, from time zero.
     """

@@ -1,4 +1,4 @@
-"""What a simulated port is drawn with: a plane in metres, quays with what lies and stands on them."""
+"""Plan of a simulated port: a plane in metres, its piers, land and traffic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reals = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where metres become degrees: a plane that touches the Earth at a point."""
+    """Plane that touches the Earth at a point, from metres to degrees."""
 
     longitude: float
     latitude: float
@@ -56,7 +56,7 @@ class Face:
     lengths_m: tuple[float, float] = (30.0, 250.0)
     """Shortest and longest vessel."""
     apart_m: tuple[float, float] = (8.0, 25.0)
-    """Least and most that vessels bow to stern keep between them; short ones keep less."""
+    """Minimum and maximum gap between vessels bow to stern; short ones keep less."""
     stay: float = 2.0
     """Mean number of dates that a vessel stays."""
     rafting: float = 0.0
@@ -64,7 +64,7 @@ class Face:
     n_cranes: int = 0
     """Cranes on rails along it."""
     has_cargo: bool = False
-    """Whether containers stand on its apron."""
+    """True if containers stand on its apron."""
     laid_up_m: float = 0.0
     """Length of a vessel that never leaves; 0 for none."""
 
@@ -96,7 +96,7 @@ class Pier:
     geometry: BaseGeometry
     """A line along the quay, or the outline of a jetty; metres east and north."""
     faces: tuple[Face, ...]
-    """Where vessels lie."""
+    """Edges that vessels lie along."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -108,7 +108,7 @@ class Plan:
     land: Mapping[str, Polygon]
     """Ground by name: the shore, which reaches past the image, jetties and breakwaters."""
     anchorage: Polygon
-    """Where vessels wait at anchor."""
+    """Waters of the vessels at anchor."""
     n_anchored: float
     """Usual number at anchor."""
     fairways: tuple[tuple[float, float, float, float], ...]
@@ -124,7 +124,7 @@ class Plan:
     warehouses: tuple[tuple[float, float, float, float], ...] = ()
     """Big buildings: west, south, east, north."""
     land_margin_m: float = 25.0
-    """What the port file's land reaches over the water's edge; with 25 m, as an analyst draws it, quays are masked."""
+    """Margin of the port file's land over the water's edge; with 25 m, as an analyst draws it, quays are masked."""
     shape: tuple[int, int] = (700, 700)
     """Lines and pixels of 10 m that an image of it needs."""
     offset_deg: tuple[float, float] = field(default=(0.0, 0.0))

@@ -71,7 +71,7 @@ def simulate_product(
     land
         Longitude-latitude polygons of ground; it looks the same for the same `structure_seed` and relative orbit.
     targets
-        More targets to add, in image coordinates (a harbour's quays).
+        More targets to add, in image coordinates (a port's quays).
     seed
         Decides speckle, texture, and the vessels' looks: the same seed and parameters give the same bytes.
     structure_seed
@@ -79,7 +79,7 @@ def simulate_product(
     date
         With a number, buildings on land differ by a decibel or two from one number to another; without, not at all.
     has_ambiguities
-        Whether targets and buildings are shown again as azimuth ambiguities, 20 to 30 dB weaker.
+        True to add the azimuth ambiguities of targets and buildings, 20 to 30 dB weaker.
 
     Returns
     -------
@@ -92,6 +92,14 @@ def simulate_product(
     ------
     ValueError
         If no orbit sees the place so.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path, truth = simulate_product(folder, ProductParams(shape=(64, 64)), n_vessels=1)
+    >>> path.suffix, len(truth)
+    ('.SAFE', 1)
     """
     params = params or ProductParams()
     grid = make_grid(params)

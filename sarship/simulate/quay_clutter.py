@@ -1,4 +1,4 @@
-"""What stands in a port besides vessels: quays, cranes that move, containers that come and go, buildings, buoys.
+"""Structure of a port besides vessels: quays, cranes that move, containers that come and go, buildings, buoys.
 
 Everything is point scatterers with a height, seen through the impulse response. What stands higher is imaged nearer to
 the satellite (layover), by its height over the tangent of the incidence angle, so that a crane's boom seems to lie on

@@ -129,11 +129,11 @@ class Canvas:
     patches: Sequence[Patch] = field(default_factory=tuple)
     """Targets."""
     ambiguities: Sequence[Ambiguity] = field(default_factory=tuple)
-    """Where the swaths show the buildings on land again."""
+    """Azimuth ambiguities of the buildings on land."""
     border_pixels: int = 0
     """Width of the border without data at near and far range."""
     has_border_noise: bool = False
-    """Whether it holds small numbers instead of zeros."""
+    """True if it holds small numbers instead of zeros."""
 
 
 def paint(canvas: Canvas, polarization: Polarization, seed: Sequence[int]) -> Iterator[tuple[int, NDArray[np.uint16]]]:

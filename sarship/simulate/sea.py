@@ -160,6 +160,6 @@ def shifted(field: Field, lines: float, pixels: float) -> Field:
 
 
 def flicker(shape: tuple[int, ...], rng: np.random.Generator) -> Field:
-    """What a pixel of built land is brighter than usual on a date: lognormal, 1.5 dB, alike over a resolution cell."""
+    """Return the gain of built land on a date: lognormal, 1.5 dB, alike over a resolution cell."""
     field = ndimage.gaussian_filter(rng.standard_normal(shape, np.float32), 1.0, mode="wrap")
     return np.asarray(10 ** (1.5 * field / field.std() / 10), np.float32)

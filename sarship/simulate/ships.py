@@ -1,4 +1,4 @@
-"""What a vessel or a crane looks like: point scatterers seen through the impulse response."""
+"""Vessels as point scatterers seen through the impulse response."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _HOUSE: Final = 4
 _HOUSE_MOST: Final = 0.6
 """Its largest share of the power."""
 _HOUSE_CROSS: Final = 0.4
-"""How much of that share is left in cross-polarisation."""
+"""Part of that share that is left in cross-polarisation."""
 _BROADEST_M: Final = 30.0
 """Beam that scatterers spread over at most: those of broader ships stand on the middle and the near side."""
 _LATE: Final = 0.06
 """Share of late echoes."""
 _BELOW_LAW_DB: Final = -0.6
-"""What the median of real ships lies off the law, measured on OpenSARShip."""
+"""Deviation of the median of real ships from the empirical relation, measured on OpenSARShip."""
 _SCATTER_DB: Final = 3.4
-"""Of a vessel's cross-section about the law, one standard deviation; 3.6 measured, of which the looks make a part."""
+"""Standard deviation of cross-sections about it; 3.6 was measured, of which the looks make a part."""
 _OWN_SHARE: Final = 0.85
 """Part of that variance that a vessel keeps while it lies where it is: 3.3 dB, which leaves 1.4 dB for each date."""
 COHERENCE: Final = 0.7
@@ -47,7 +47,13 @@ COHERENCE: Final = 0.7
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Vessel:
-    """A vessel on the water."""
+    """A vessel on the water.
+
+    Examples
+    --------
+    >>> Vessel(longitude=35.8, latitude=34.9, length_m=120.0).beam_m
+    17.0
+    """
 
     longitude: float
     """Degrees east of the middle of the hull."""
@@ -56,17 +62,17 @@ class Vessel:
     length_m: float
     """Length over all."""
     heading_deg: float = 0.0
-    """Where the bow points, clockwise from north."""
+    """Direction of the bow, clockwise from north."""
     width_m: float | None = None
     """Beam; by default a tenth of the length and five metres."""
     rcs_m2: float | None = None
-    """Total co-polarised radar cross-section; by default drawn from the law for its length."""
+    """Total co-polarised radar cross-section; by default drawn about the empirical relation for its length."""
     pier: str | None = None
     """Name of the pier or anchorage it is counted at."""
     vessel_id: str = ""
     """The same on every date that it stays."""
     is_rafted: bool = False
-    """Whether it lies side by side with another."""
+    """True if it lies side by side with another."""
     speed_m_s: float = 0.0
     """Speed over ground, ahead: the radar images a moving vessel elsewhere along azimuth."""
     look: int | None = None
@@ -218,10 +224,10 @@ def ship_patches(
 ) -> tuple[list[Patch], Reals]:
     """Each vessel's patch, and the co-polarised cross-sections that were drawn, m².
 
-    The cross-section scatters by 3.4 dB about 0.6 dB less than its law; cross-polarisation lies 11 dB below, quartiles
-    9 and 13. A vessel with a `look` has the same scatterers whenever the same `orbit` sees it, and most of that
-    scatter is its own; the phases are the date's (it lies a little otherwise each time). `lines_moved` is how far each
-    is displaced along azimuth.
+    The cross-section scatters by 3.4 dB about 0.6 dB less than its relation; cross-polarisation lies 11 dB below,
+    quartiles 9 and 13. A vessel with a `look` has the same scatterers whenever the same `orbit` sees it, and most of
+    that scatter is its own; the phases are the date's (it lies a little otherwise each time). `lines_moved` is how far
+    each is displaced along azimuth.
     """
     if not vessels:
         return [], np.empty(0)

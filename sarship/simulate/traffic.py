@@ -1,4 +1,4 @@
-"""Who lies where on which date: vessels come, stay for some dates, and leave."""
+"""Traffic of a port: vessels come, stay for some dates, and leave."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ANCHORAGE_NAME", "beam_of", "schedule"]
 ANCHORAGE_NAME: Final = "Anchorage"
 _TRAFFIC: Final = 22
 _ENDS_M: Final = 8.0
-"""What a vessel keeps from the ends of its quay."""
+"""Distance that a vessel keeps from the ends of its quay."""
 _TRIES: Final = 12
 _RAFTS: Final = 2
 """Tries at a berth, and at a place outboard, on each date and face."""

@@ -1,4 +1,4 @@
-"""Where the vessels are: random places well apart, and the table of truth."""
+"""Random places of vessels, well apart, and the table of truth."""
 
 from __future__ import annotations
 

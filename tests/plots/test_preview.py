@@ -18,7 +18,7 @@ from sarship.sentinel1.product import open_grd
 def stack(harbour, tmp_path_factory):
     folder = tmp_path_factory.mktemp("stack")
     grid = PortGrid.around(read_port(harbour.port_file).area)
-    for path in harbour.products[:2]:
+    for path in (one.slices[0] for one in harbour.passes[:2]):
         add_scene(folder, path.name, to_port_grid(open_grd(path), grid))
     return read_stack(folder)
 

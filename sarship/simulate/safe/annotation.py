@@ -21,7 +21,7 @@ RADAR_HZ: Final = 5.405000454334350e09
 
 
 def header(params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int) -> Element:
-    """What the annotation, calibration and noise files all begin with."""
+    """Header that the annotation, calibration and noise files share."""
     mode = params.mode
     return element(
         "adsHeader",

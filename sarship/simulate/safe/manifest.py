@@ -75,7 +75,7 @@ def _identity(file: DataFile) -> str:
 
 
 def _pair(file: DataFile) -> str:
-    """What the files of one polarisation share: the end of their names."""
+    """End of the names that the files of one polarisation share."""
     return Path(file.listed).stem.removeprefix("calibration-").removeprefix("noise-")
 
 

@@ -41,9 +41,9 @@ class DataFile:
     """A file of the package as its manifest lists it."""
 
     path: str
-    """Where it lies, relative to the package."""
+    """Path relative to the package."""
     listed: str
-    """How the manifest names it (ESA's name, even where a mirror stores it under a short one)."""
+    """Name in the manifest (ESA's name, even where a mirror stores it under a short one)."""
     role: str
     """`s1Level1ProductSchema` and so on."""
 

@@ -1,4 +1,4 @@
-"""The manifest of a real product whose pixels were made up: the files that are there, with their sizes and MD5s."""
+"""The manifest of a real product whose pixels are simulated: the files that are there, with their sizes and MD5s."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _XFDU: Final = "{urn:ccsds:schema:xfdu:1}"
 
 
 def refreshed_manifest(data: bytes, folder: Path, polarizations: Collection[str]) -> bytes:
-    """A manifest cut down to the files in a folder, its sizes and checksums those of the files, and marked as made up.
+    """Return a manifest cut down to the files in a folder, with their sizes and checksums, and marked as simulated.
 
     Parameters
     ----------
