@@ -1,8 +1,8 @@
-"""Whether the detector's false-alarm rate is what it says: measured over nominal, for each law on clutter of its own.
+"""False-alarm rates of the detectors, measured over nominal, for each clutter model on clutter of its own.
 
 `python -m benchmarks.false_alarms` draws seeded clutter, 208 million pixels of each kind, searches it, writes the table
-of laws between the markers in README.md, that of averages, edges, masks and steps in docs/cfar.md, and a picture into
-docs/img. Everything the detector needs is estimated from the ring; only the number of looks is given, and how far
+of clutter models between the markers in README.md, that of averages, edges, masks and steps in docs/cfar.md, and a
+picture into docs/img. Everything the detector needs is estimated from the ring; only the ENL is given, and how far
 pixels are correlated is measured on a part of the clutter. `--quick` takes a hundredth of the pixels and writes
 nothing. The whole takes about 25 minutes on two cores.
 """
@@ -38,7 +38,7 @@ EDGED: Final = 200
 """Lines and pixels of the images whose edges are looked at."""
 
 Rule = dict[str, Any]
-RULES: Final[dict[str, Rule]] = {name: {"average": name} for name in get_args(RingAverage)}
+RULES: Final[dict[str, Rule]] = {name.upper(): {"average": name} for name in get_args(RingAverage)}
 
 
 class Case(NamedTuple):
@@ -61,7 +61,7 @@ def alone() -> Iterator[Case]:
     for order in ORDERS:
         ways = {
             "k": {"clutter_model": "k", "enl": ENL},
-            "k, order given": {"clutter_model": "k", "enl": ENL, "shape": order},
+            "k, order given": {"clutter_model": "k", "enl": ENL, "clutter_shape": order},
         }
         yield Case(f"K, order {order:g}, {ENL:g} looks", partial(seas.textured, order), ways)
 
@@ -79,7 +79,10 @@ def alike() -> Iterator[Case]:
         Case(f"Weibull, shape {WEIBULL_SHAPE:g}", seas.correlated_weibull, {"weibull": {"clutter_model": "weibull"}}),
     ]
     for order in ORDERS:
-        ways = {"k": {"clutter_model": "k", **enl}, "k, order given": {"clutter_model": "k", "shape": order, **enl}}
+        ways = {
+            "k": {"clutter_model": "k", **enl},
+            "k, order given": {"clutter_model": "k", "clutter_shape": order, **enl},
+        }
         cases.append(Case(f"K, order {order:g}, {CORRELATED_ENL} looks", partial(seas.correlated_k, order), ways))
     for what, draw, rules in cases:
         part = float(cfar.measure_correlation(draw(seas.generator(what, "sample"), 1000)))
@@ -150,8 +153,8 @@ def row(*cells: str | float) -> str:
 
 
 def by_clutter_model(scale: float, side: int) -> tuple[list[str], dict[str, dict[str, list[float]]]]:
-    """The table of laws, and the lines of the picture."""
-    lines = ["| clutter | law | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
+    """The table of clutter models, and the lines of the picture."""
+    lines = ["| clutter | clutter model | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|---|--:|--:|--:|--:|"]
     panels: dict[str, dict[str, list[float]]] = {}
     for title, cases in (("independent pixels", alone()), ("pixels correlated like GRD", alike())):
         panel = panels.setdefault(title, {})
@@ -164,10 +167,10 @@ def by_clutter_model(scale: float, side: int) -> tuple[list[str], dict[str, dict
 
 
 def by_average(scale: float, side: int) -> list[str]:
-    """The tables of averages and passes on the open sea, and of all rules at edges, masks and steps."""
+    """The tables of averages and iterations on the open sea, and of all rules at edges, masks and steps."""
     name, draw = f"gamma, {ENL:g} looks", partial(seas.gamma, ENL)
     rules = {how: {"enl": ENL, **rule} for how, rule in RULES.items()}
-    iterations = {"mean, 3 passes": {"enl": ENL, "iterations": 3}}
+    iterations = {"CA, 3 iterations": {"enl": ENL, "iterations": 3}}
     lines = [f"| {name} | 1e-3 | 1e-4 | 1e-5 | 1e-6 |", "|---|--:|--:|--:|--:|"]
     for how, values in ratios(Case(name, draw, rules | iterations), scale * N_PIXELS, side).items():
         lines.append(row(how, *values))

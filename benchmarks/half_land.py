@@ -26,7 +26,7 @@ SHAPE: Final = (30_000, 20_000)
 CHECKED: Final = 150
 WAYS: Final[dict[str, dict[str, Any]]] = {
     "gamma": {},
-    "gamma, 3 passes": {"iterations": 3},
+    "gamma, 3 iterations": {"iterations": 3},
     "lognormal": {"clutter_model": "lognormal"},
     "gaussian": {"clutter_model": "gaussian"},
 }
@@ -80,7 +80,7 @@ def main() -> None:
             before, begin = memory_mb("VmRSS"), time.perf_counter()
             hits = cfar.detect(pixels, params)
             took, beyond = time.perf_counter() - begin, memory_mb("VmHWM") - before
-            # later passes have fewer pixels in their rings, which only the tests' twin of all passes knows
+            # later iterations have fewer pixels in their rings, which only the tests' twin of all iterations knows
             difference = f"{worst(pixels, hits, params):.1g}" if params.iterations == 1 else ""
             speed = pixels.size / took / 1e6
             lines.append(f"| {kind} | {name} | {len(hits)} | {difference} | {beyond:.0f} MB | {speed:.0f} |")

@@ -1,4 +1,4 @@
-"""Seeded clutter of every law, with a mean near 1: independent from pixel to pixel, or as correlated as GRD."""
+"""Seeded clutter of every model, with a mean near 1: independent from pixel to pixel, or as correlated as GRD."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def correlated(rng: np.random.Generator, side: int) -> Image:
 
 
 def _of_rank(quantile: Callable[[NDArray[np.float64]], NDArray[np.floating]], values: Image) -> Image:
-    """Values of another law in place of normal ones of the same rank; `quantile` of the upper tail's probability."""
+    """Values of another distribution for normal ones of the same rank; `quantile` of the upper tail's probability."""
     nodes = np.linspace(-6.5, 6.5, 4001)
     found = np.interp(values / values.std(), nodes, quantile(special.ndtr(-nodes)))
     return np.asarray(found, np.float32)

@@ -1,8 +1,9 @@
 """Whether ships are found: alone against their contrast, beside others, with and without censoring.
 
 `python -m benchmarks.ships` lays ships into seeded clutter, searches it, writes the tables between the markers in
-docs/cfar.md and the pictures into docs/img. A detector that knows the clutter's law and level is the ideal; how many
-decibels more another needs to find half of the ships is its loss. `--quick` takes a few ships and writes nothing.
+docs/cfar.md and the pictures into docs/img. A detector that knows the clutter's distribution and level is the ideal;
+how many decibels more another needs to find half of the ships is its loss. `--quick` takes a few ships and writes
+nothing.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ AT_ANCHOR: Final = 8
 APART: Final = 15
 
 TEXTURE: Final = 3.0
-"""Order of the K law's texture."""
+"""Order of the K distribution's texture."""
 
 Way = dict[str, Any]
 
 
 WAYS: Final[dict[str, Way]] = {
     "gamma": {},
-    "gamma, greatest": {"average": "goca"},
-    "gamma, smallest": {"average": "soca"},
-    "gamma, ordered": {"average": "os"},
+    "gamma, GOCA": {"average": "goca"},
+    "gamma, SOCA": {"average": "soca"},
+    "gamma, OS": {"average": "os"},
     "k": {"clutter_model": "k"},
     "lognormal": {"clutter_model": "lognormal"},
     "weibull": {"clutter_model": "weibull"},
@@ -160,12 +161,12 @@ def many_ships(side: int) -> tuple[list[str], Figure]:
     cases = {"two ships, the other of 25 dB": (2, 25.0), f"{AT_ANCHOR} at anchor": (AT_ANCHOR, None)}
     shown = (3.0, 5.0, 8.0, 11.0, 15.0)
     lines = [
-        "| case | detector | passes |" + "".join(f" {db:g} dB |" for db in shown),
+        "| case | detector | iterations |" + "".join(f" {db:g} dB |" for db in shown),
         "|---|---|--:|" + "--:|" * len(shown),
     ]
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     panels = figure.subplots(1, len(cases), sharey=True)
-    ways = {name: WAYS[name] for name in ("gamma", "gamma, smallest", "gamma, ordered", "lognormal")}
+    ways = {name: WAYS[name] for name in ("gamma", "gamma, SOCA", "gamma, OS", "lognormal")}
     for axes, (case, (n_ships, strong)) in zip(panels, cases.items(), strict=True):
         found: dict[tuple[str, int], list[float]] = {}
         for contrast in CONTRASTS_DB:
@@ -177,7 +178,7 @@ def many_ships(side: int) -> tuple[list[str], Figure]:
                     found.setdefault((name, iterations), []).append(float(np.mean(hit)))
         for number, name in enumerate(ways):
             for iterations, style in ((1, "--"), (3, "-")):
-                label = f"{name}, {iterations} pass{'es' if iterations > 1 else ''}"
+                label = f"{name}, {iterations} iteration{'s' if iterations > 1 else ''}"
                 axes.plot(CONTRASTS_DB, found[name, iterations], style, color=f"C{number}", label=label)
                 values = [found[name, iterations][int(np.argmin(np.abs(CONTRASTS_DB - db)))] for db in shown]
                 lines.append(f"| {case} | {name} | {iterations} |" + "".join(f" {value:.2f} |" for value in values))

@@ -1,11 +1,11 @@
-"""Hits taken out of the rings, and what lies near them decided again.
+"""Iterative censoring: hits are taken out of the rings, and their neighbourhood is decided again.
 
-A pass takes every pixel that was a hit in any pass before it, grown by a pixel, out of all rings. Only pixels whose
-rings reach what a pass takes out can change, so only the blocks around those are searched again, on copies of the
-image as small as a block with its halo: memory does not grow with the image, and without ships it costs nothing.
+An iteration takes every pixel that was a hit in any before it, grown by a pixel, out of all rings. Only pixels whose
+rings reach these can change, so only the blocks around them are searched again, on copies of the image as small as a
+block with its halo: memory does not grow with the image, and without ships it costs nothing.
 
 `Censor` is the order of things, for the CPU and for a graphics card. On the CPU, in `Surroundings`, the kernels are
-those of the first pass. A pixel that was taken out is no data to them, though it still wants a
+those of the first search. A censored pixel is no data to them, though it still wants a
 decision of its own: its surroundings are laid beside those of others, like tiles, in an image whose middle line is
 searched.
 """
@@ -27,7 +27,10 @@ from sarship.cfar.tiles import read_only, work
 from sarship.errors import FloodError
 from sarship.model import Window
 
-__all__ = ["BLOCK", "Censor", "Found", "Surroundings", "joined", "search_iteratively", "selected", "wide_lines"]
+__all__ = [
+    "BLOCK", "Censor", "Found", "Kernel", "Place", "Surroundings", "joined", "search_iteratively", "selected",
+    "wide_lines",
+]  # fmt: skip
 
 BLOCK = 128
 """Lines and pixels of a block on the CPU."""
@@ -38,45 +41,47 @@ _NO_SCORES = np.empty((0, 0), np.float32)
 I64 = NDArray[np.int64]
 Found = tuple[NDArray[Any], ...]
 """Lines and pixels of hits, and what comes with them: clutter and scores on the CPU."""
-Kernel = Callable[[NDArray[np.generic], NDArray[np.bool_], tuple[int, int, int, int], NDArray[np.float32]], Found]
-"""Search of a part of an image with its mask: the hits of a place in it, or its scores."""
+Place = tuple[int, int, int, int]
+"""First line and the one after the last, first pixel and the one after the last."""
+Kernel = Callable[..., Found]
+"""(part of an image, its mask, place in it, scores to be filled, maximum number of hits) → hits of the place."""
 Near = Callable[[list[Window], I64, I64], Found]
 """(blocks, places that are taken out from now on, all places that are) → hits of the blocks."""
 
 
 def joined(parts: Sequence[Found]) -> Found:
-    """Hits of several places as one."""
+    """Return the hits of several places as one."""
     return tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def selected(found: Found, which: NDArray[np.bool_]) -> Found:
-    """Some of the hits."""
+    """Return some of the hits."""
     return tuple(column[which] for column in found)
 
 
 def wide_lines(params: CfarParams, lines: tuple[int, int], n_lines: int) -> tuple[int, int]:
-    """Lines whose hits decide on some lines: what is taken out near those depends on hits farther away."""
+    """Return the lines whose hits decide on some lines: censoring near those depends on hits farther away."""
     more = params.halo - params.outer_shape[0]
     return max(lines[0] - more, 0), min(lines[1] + more, n_lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Censor:
-    """An image whose hits are taken out of the rings."""
+    """An image whose hits are censored."""
 
     shape: tuple[int, ...]
     """Of the image."""
     lines: tuple[int, int]
     """First line that is decided, and the first that is not."""
-    back: tuple[int, int]
-    """Half-widths of the ring."""
+    outer: tuple[int, int]
+    """Half-widths of the ring's outer rectangle."""
     block: int
     """Lines and pixels of a block."""
     near: Near
     """Search of some blocks; or their scores, and no hits."""
 
     def search_again(self, found: Found, taken: I64) -> tuple[Found, I64]:
-        """Hits with those found taken out as well, and all places that are; `taken` are those that were before.
+        """Return the hits with those found censored as well, and all censored places; `taken` are those of before.
 
         Places are line · (pixels of a line) + pixel, sorted. Unchanged where nothing new was found.
         """
@@ -92,7 +97,7 @@ class Censor:
         return joined([selected(found, kept), again]), taken
 
     def score_again(self, taken: I64) -> None:
-        """Correct the scores near places that are taken out."""
+        """Correct the scores near censored places."""
         if taken.size:
             self.near(self._blocks_near(taken), taken, taken)
 
@@ -104,11 +109,11 @@ class Censor:
         n_pixels = self.shape[1]
         ends = []
         centres = np.divmod(places, n_pixels)
-        for centre, back, low, high in zip(
-            centres, self.back, (self.lines[0], 0), (self.lines[1], n_pixels), strict=True
+        for centre, outer, low, high in zip(
+            centres, self.outer, (self.lines[0], 0), (self.lines[1], n_pixels), strict=True
         ):
-            first = np.maximum(centre - back - 1, low) // self.block
-            last = np.minimum(centre + back + 1, high - 1) // self.block
+            first = np.maximum(centre - outer - 1, low) // self.block
+            last = np.minimum(centre + outer + 1, high - 1) // self.block
             ends.append((first, last))
         (top, bottom), (left, right) = ends
         seen = (top <= bottom) & (left <= right)
@@ -134,9 +139,9 @@ class Censor:
 def search_iteratively(
     censor: Censor, found: Found, params: CfarParams, cap: int, *, is_scored: bool
 ) -> tuple[Found, I64]:
-    """Hits of all passes from those of the first, and all places that the last pass takes out of the rings.
+    """Return the hits of all iterations from those of the first, and all places that the last takes out of the rings.
 
-    Where scores are wanted the last pass is left to `Censor.score_again`.
+    Where scores are wanted the last iteration is left to `Censor.score_again`.
     """
     taken = np.empty(0, np.int64)
     for _ in range(params.iterations - 1 - is_scored):
@@ -152,12 +157,12 @@ class Surroundings:
 
     image: NDArray[np.generic]
     valid: NDArray[np.bool_]
-    """Where the image may be used; empty where it may be everywhere."""
-    back: tuple[int, int]
-    """Half-widths of the ring."""
+    """Mask of what may be used; empty where all may be."""
+    outer: tuple[int, int]
+    """Half-widths of the ring's outer rectangle."""
     kernel: Kernel
     scores: NDArray[Any] | None = None
-    """Where scores go if they are wanted."""
+    """Scores to be corrected, if they are wanted."""
     first_line: int = 0
     """First line of the scores."""
 
@@ -168,18 +173,18 @@ class Surroundings:
 
     def _search(self, block: Window, taken: I64) -> Found:
         """Hits of a block; its scores are put where they belong if they are wanted."""
-        (back_l, back_p), (height, width) = self.back, block.shape
+        (outer_l, outer_p), (height, width) = self.outer, block.shape
         part, known = self._around(block)
         out_of_rings = self._grown(block, taken)
-        core = np.s_[back_l : back_l + height, back_p : back_p + width]
+        core = np.s_[outer_l : outer_l + height, outer_p : outer_p + width]
         out = _NO_SCORES
         if self.scores is not None:
             out = self.scores[block.line_start - self.first_line :, block.pixel_start :][:height, :width]
-        place = (back_l, back_l + height, back_p, back_p + width)
+        place = (outer_l, outer_l + height, outer_p, outer_p + width)
         keep = known & ~out_of_rings
         with in_order(out) as room:
-            line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, room)
-        parts: list[Found] = [(line - back_l, pixel - back_p, clutter, score)]
+            line, pixel, clutter, score = self.kernel(read_only(part), read_only(keep), place, room, part.size)
+        parts: list[Found] = [(line - outer_l, pixel - outer_p, clutter, score)]
         points = np.argwhere(out_of_rings[core] & known[core])
         for start in range(0, len(points), _AT_ONCE):
             some = points[start : start + _AT_ONCE]
@@ -191,30 +196,30 @@ class Surroundings:
         self, part: NDArray[np.generic], keep: NDArray[np.bool_], points: I64, out: NDArray[np.float32]
     ) -> Found:
         """Decide single pixels, each on its own surroundings, whether or not it is in the rings of others."""
-        back_l, back_p = self.back
-        height, width = 2 * back_l + 1, 2 * back_p + 1
+        outer_l, outer_p = self.outer
+        height, width = 2 * outer_l + 1, 2 * outer_p + 1
         mosaics = []
         for array in (part, keep):
             pieces = sliding_window_view(array, (height, width))[points[:, 0], points[:, 1]]
             mosaics.append(np.ascontiguousarray(pieces.transpose(1, 0, 2)).reshape(height, -1))
         image, known = mosaics
-        middle = np.arange(len(points)) * width + back_p
-        known[back_l, middle] = True
-        place = (back_l, back_l + 1, 0, image.shape[1])
+        middle = np.arange(len(points)) * width + outer_p
+        known[outer_l, middle] = True
+        place = (outer_l, outer_l + 1, 0, image.shape[1])
         line_scores = np.empty((1, image.shape[1]) if out.size else (0, 0), np.float32)
-        _, pixel, clutter, score = self.kernel(read_only(image), read_only(known), place, line_scores)
+        _, pixel, clutter, score = self.kernel(read_only(image), read_only(known), place, line_scores, image.size)
         if out.size:
             out[points[:, 0], points[:, 1]] = line_scores[0, middle]
-        wanted = pixel % width == back_p
+        wanted = pixel % width == outer_p
         which = pixel[wanted] // width
         return points[which, 0], points[which, 1], clutter[wanted], score[wanted]
 
     def _around(self, block: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
         """The image around a block, no data outside it, and where it may be used."""
-        (back_l, back_p), (n_lines, n_pixels) = self.back, self.image.shape
-        shape = (block.shape[0] + 2 * back_l, block.shape[1] + 2 * back_p)
+        (outer_l, outer_p), (n_lines, n_pixels) = self.outer, self.image.shape
+        shape = (block.shape[0] + 2 * outer_l, block.shape[1] + 2 * outer_p)
         part, known = np.zeros(shape, self.image.dtype.newbyteorder("=")), np.zeros(shape, np.bool_)
-        top, left = block.line_start - back_l, block.pixel_start - back_p
+        top, left = block.line_start - outer_l, block.pixel_start - outer_p
         here = np.s_[max(top, 0) : min(top + shape[0], n_lines), max(left, 0) : min(left + shape[1], n_pixels)]
         there = np.s_[here[0].start - top : here[0].stop - top, here[1].start - left : here[1].stop - left]
         part[there] = self.image[here]
@@ -222,10 +227,10 @@ class Surroundings:
         return part, known
 
     def _grown(self, block: Window, taken: I64) -> NDArray[np.bool_]:
-        """What is out of the rings around a block: the places taken out, grown by a pixel."""
-        (back_l, back_p), n_pixels = self.back, self.image.shape[1]
-        top, left = block.line_start - back_l, block.pixel_start - back_p
-        shape = (block.shape[0] + 2 * back_l, block.shape[1] + 2 * back_p)
+        """Mask of censored pixels around a block: the places taken out, grown by a pixel."""
+        (outer_l, outer_p), n_pixels = self.outer, self.image.shape[1]
+        top, left = block.line_start - outer_l, block.pixel_start - outer_p
+        shape = (block.shape[0] + 2 * outer_l, block.shape[1] + 2 * outer_p)
         first, last = np.searchsorted(taken, [(top - 1) * n_pixels, (top + shape[0] + 1) * n_pixels])
         line, pixel = np.divmod(taken[first:last], n_pixels)
         # one pixel more on every side, which growing fills from

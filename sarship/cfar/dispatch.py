@@ -1,187 +1,239 @@
-"""What the public calls have in common: checks of the input, tiles, and hits from what the kernels found."""
+"""Detectors on one array or two, on the CPU or on the graphics card that holds the array."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from sarship.cfar import censoring as censor
-from sarship.cfar.censoring import Censor, Found, Surroundings, joined, search_iteratively, selected, wide_lines
-from sarship.cfar.cpu import ca_float as cpu_float
-from sarship.cfar.cpu import ca_integer as cpu
-from sarship.cfar.cpu import goca_soca as cpu_sides
-from sarship.cfar.cpu import os_cfar as cpu_ordered
-from sarship.cfar.cpu import two_parameter as moments
-from sarship.cfar.cpu import two_parameter_float as cpu_float_moments
+from sarship.cfar.cpu import search as cpu
 from sarship.cfar.device import is_on_device
-from sarship.cfar.goca_soca_os import order_table, side_table
-from sarship.cfar.jit import ABOVE_ONE, in_order
-from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.inputs import Inputs, check_image, check_inputs
 from sarship.cfar.params import CfarParams
-from sarship.cfar.thresholds import ring_table
-from sarship.cfar.tiles import blocks, split, work
-from sarship.errors import FloodError
-from sarship.model import Hits, Window
+from sarship.model import Hits
 
-__all__ = ["check_image", "check_lines", "check_valid", "new_image", "search"]
-
-Pixels = NDArray[np.generic]
-Place = tuple[int, int, int, int]
-I64 = NDArray[np.int64]
+__all__ = ["detect", "detect_dual", "mask", "score", "warm_up"]
 
 T = TypeVar("T", bound=np.generic)
 
-_NO_SCORES = np.empty((0, 0), np.float32)
-_ALL_VALID = np.empty((0, 0), np.bool_)
+
+def detect(
+    image: ArrayLike,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> Hits:
+    """Find the pixels whose power exceeds the threshold set by their ring.
+
+    Parameters
+    ----------
+    image
+        (lines, pixels) uint16 digital numbers, or float32 or float64 linear power.
+    params
+        Detector and its parameters; the defaults of `CfarParams` for None.
+    valid
+        (lines, pixels) bool: False where a pixel is no data, for the ring and for itself. All valid for None.
+    lines
+        Decide only these lines, `(start, stop)`; the others only fill rings. A band given with `params.halo` lines
+        on either side is decided exactly as in the whole image.
+
+    Returns
+    -------
+    Hits
+        Sorted by line then pixel; lines count from the first of `image`, also where `lines` is given.
+
+    Raises
+    ------
+    TypeError
+        An image or mask of another type.
+    ValueError
+        Another shape, or negative power (decibel given as power).
+    FloodError
+        More than `params.max_hits` hits, usually a forgotten land mask.
+
+    References
+    ----------
+    H. M. Finn & R. S. Johnson, "Adaptive detection mode with threshold control as a function of spatially sampled
+    clutter-level estimates", RCA Review 29, 1968 (CA-CFAR). The other detectors have theirs in
+    `sarship.cfar.thresholds`, `goca_soca_os` and `k_distribution`.
+
+    Examples
+    --------
+    >>> sea = np.full((60, 80), 100, np.uint16)
+    >>> sea[20, 30] = 900
+    >>> hits = detect(sea, CfarParams(pfa=1e-6, guard=5, training=5, enl=4.4))
+    >>> hits.line.tolist(), hits.pixel.tolist(), hits.value.tolist()
+    ([20], [30], [810000.0])
+    """
+    inputs = check_inputs(image, params, valid, lines)
+    return _search(inputs, inputs.params.max_hits)
 
 
-def check_image(image: object) -> NDArray[np.generic]:
-    """Return the image as an array of a type and shape that can be searched; one on a device is left there."""
-    if isinstance(image, np.ma.MaskedArray):
-        raise TypeError("image is a masked array: give image.data, and ~image.mask as valid")
-    array: Any = image if is_on_device(image) else np.asarray(image)
-    if not isinstance(array.dtype, np.dtype):
-        raise TypeError(f"an image on a device must be an array of CuPy's or numba's, got {type(image)}")
-    if (array.dtype.kind, array.dtype.itemsize) not in {("u", 2), ("f", 4), ("f", 8)}:
-        raise TypeError(
-            f"image must be uint16 digital numbers, or float32 or float64 linear power, got dtype {array.dtype}"
-        )
-    if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"image must be two-dimensional (lines, pixels) and not empty, got shape {array.shape}")
-    return array  # type: ignore[no-any-return]
+def score(
+    image: ArrayLike,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> NDArray[np.float32]:
+    """Return the power of every pixel over its own threshold: above 1 exactly where `detect` finds a hit.
+
+    Parameters
+    ----------
+    image, params, valid, lines
+        As for `detect`; no number of hits is too large.
+
+    Returns
+    -------
+    ndarray
+        (lines, pixels) float32, a line for each of `lines`; NaN where no decision is possible. On the image's device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `detect`.
+
+    Examples
+    --------
+    >>> sea = np.full((60, 80), 100, np.uint16)
+    >>> sea[20, 30] = 900
+    >>> ratio = score(sea, CfarParams(guard=5, training=5))
+    >>> np.argwhere(ratio > 1).tolist()
+    [[20, 30]]
+    """
+    inputs = check_inputs(image, params, valid, lines)
+    scores = _new_image(inputs, np.float32)
+    _search(inputs, inputs.image.size, scores)
+    return scores
 
 
-def check_valid(valid: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return the mask as a boolean array of the image's shape; empty for None. One on a device is left there."""
-    if valid is None:
-        return _ALL_VALID
-    array: Any = valid if is_on_device(valid) else np.asarray(valid)
-    if array.dtype != np.bool_:
-        raise TypeError(f"valid must be boolean, got dtype {array.dtype}")
-    if array.shape != shape:
-        raise ValueError(f"valid must have the image's shape {shape}, got {array.shape}")
-    return array  # type: ignore[no-any-return]
+def mask(
+    image: ArrayLike,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> NDArray[np.bool_]:
+    """Return the hits of `detect` as an image of booleans.
+
+    Parameters
+    ----------
+    image, params, valid, lines
+        As for `detect`; no number of hits is too large.
+
+    Returns
+    -------
+    ndarray
+        (lines, pixels) bool, a line for each of `lines`. On the image's device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `detect`.
+
+    Examples
+    --------
+    >>> sea = np.full((60, 80), 100, np.uint16)
+    >>> sea[20, 30:33] = 900
+    >>> int(mask(sea, CfarParams(guard=5, training=5)).sum())
+    3
+    """
+    inputs = check_inputs(image, params, valid, lines)
+    if is_on_device(inputs.image):
+        found = _new_image(inputs, np.bool_)
+        _search(inputs, inputs.image.size, found)
+        return found
+    hits = _search(inputs, inputs.image.size)
+    found = np.zeros((inputs.lines[1] - inputs.lines[0], inputs.image.shape[1]), np.bool_)
+    found[hits.line - inputs.lines[0], hits.pixel] = True
+    return found
 
 
-def check_lines(lines: tuple[int, int] | None, n_lines: int) -> tuple[int, int]:
-    """Return the lines to decide, all for None."""
-    start, stop = (0, n_lines) if lines is None else lines
-    if not 0 <= start < stop <= n_lines:
-        raise ValueError(f"lines must lie in 0 … {n_lines} with start < stop, got {lines}")
-    return int(start), int(stop)
+def detect_dual(
+    first: ArrayLike,
+    second: ArrayLike,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> Hits:
+    """Search two images of one place, say VV and VH, at a false-alarm probability shared between them.
+
+    Each is searched at half of `params.pfa`. Where only one image has data, that one decides.
+
+    Parameters
+    ----------
+    first, second
+        Images of one shape, each as for `detect`.
+    params, valid, lines
+        As for `detect`.
+
+    Returns
+    -------
+    Hits
+        Pixels that are a hit in either image, with the value, clutter and score of the one with the larger score (the
+        first on a tie).
+
+    Raises
+    ------
+    TypeError, ValueError, FloodError
+        As `detect`; also where the images differ in shape.
+
+    Examples
+    --------
+    >>> vv, vh = np.full((60, 80), 100, np.uint16), np.full((60, 80), 30, np.uint16)
+    >>> vv[20, 30], vh[40, 50] = 900, 300
+    >>> detect_dual(vv, vh, CfarParams(guard=5, training=5)).value.tolist()
+    [810000.0, 90000.0]
+    """
+    params = CfarParams() if params is None else params
+    arrays = check_image(first), check_image(second)
+    if arrays[0].shape != arrays[1].shape:
+        raise ValueError(f"the two images must have one shape, got {arrays[0].shape} and {arrays[1].shape}")
+    half = replace(params, pfa=params.pfa / 2)
+    found = [detect(array, half, valid, lines=lines) for array in arrays]
+    line, pixel, value, clutter, scores = (
+        np.concatenate([getattr(hits, name) for hits in found])
+        for name in ("line", "pixel", "value", "clutter", "score")
+    )
+    order = np.lexsort((-scores, pixel, line))
+    is_first = np.ones(order.size, np.bool_)
+    is_first[1:] = (np.diff(line[order]) != 0) | (np.diff(pixel[order]) != 0)
+    best = order[is_first]
+    return Hits(line=line[best], pixel=pixel[best], value=value[best], clutter=clutter[best], score=scores[best])
 
 
-def new_image(image: NDArray[np.generic], lines: tuple[int, int], dtype: type[T]) -> NDArray[T]:
+def warm_up() -> None:
+    """Compile the CA-CFAR kernels, or load them from the compiler's cache, before the time of the first call matters.
+
+    Examples
+    --------
+    >>> warm_up()
+    """
+    params = CfarParams(guard=0, training=1, min_ring=1)
+    for dtype in (np.uint16, np.float32, np.float64):
+        detect(np.ones((3, 3), dtype), params)
+
+
+def _search(inputs: Inputs, cap: int, out: NDArray[np.float32] | NDArray[np.bool_] | None = None) -> Hits:
+    """Return the hits, on the host; or none, and `out` filled, where the image is."""
+    if is_on_device(inputs.image):
+        # loads CUDA
+        found: Hits = import_module("sarship.cfar.gpu.search").search(*inputs, cap=cap, out=out)
+        return found
+    if is_on_device(inputs.valid):
+        raise TypeError("the image is on the host and valid on a device: both must be on the host, or the image there")
+    return cpu.search(inputs, cap=cap, scores=out)  # type: ignore[arg-type]
+
+
+def _new_image(inputs: Inputs, dtype: type[T]) -> NDArray[T]:
     """Room for one value of each pixel of the lines, where the image is."""
-    shape = (lines[1] - lines[0], image.shape[1])
-    if is_on_device(image):
-        room: NDArray[T] = import_module("sarship.cfar.gpu.search").new_image(image, shape, dtype)
+    shape = (inputs.lines[1] - inputs.lines[0], inputs.image.shape[1])
+    if is_on_device(inputs.image):
+        room: NDArray[T] = import_module("sarship.cfar.gpu.search").new_image(inputs.image, shape, dtype)
         return room
     return np.empty(shape, dtype)
-
-
-def search(
-    image: NDArray[np.generic],
-    valid: NDArray[np.bool_],
-    params: CfarParams,
-    lines: tuple[int, int],
-    *,
-    cap: int,
-    scores: NDArray[np.float32] | NDArray[np.bool_] | None = None,
-) -> Hits:
-    """Hits of the lines, sorted; or none, and `scores` filled (its first line is the first of `lines`), where given.
-
-    The array decides where: an image on a device is searched there, and hits come back to the host.
-    """
-    if is_on_device(image):
-        found_there: Hits = import_module("sarship.cfar.gpu.search").search(
-            image, valid, params, lines, cap=cap, out=scores
-        )
-        return found_there
-    if is_on_device(valid):
-        raise TypeError("the image is on the host and valid on a device: both must be on the host, or the image there")
-    if params.iterations == 1:
-        return _hits(image, _pass(image, valid, params, lines, cap=cap, scores=scores))
-    table, search_tile = _kernel(image, params)
-    window = (*params.outer_shape, *params.guard_shape)
-
-    def kernel(part: Pixels, keep: NDArray[np.bool_], place: Place, out: NDArray[np.float32]) -> Found:
-        return search_tile(part, keep, place, window, table, part.size, out, (0, 0))
-
-    wide, back = wide_lines(params, lines, image.shape[0]), params.outer_shape
-    without = Censor(image.shape, wide, back, censor.BLOCK, Surroundings(image, valid, back, kernel).search)
-    first = _pass(image, valid, params, wide, cap=cap)
-    found, taken = search_iteratively(without, first, params, cap, is_scored=scores is not None)
-    if scores is not None:
-        _pass(image, valid, params, lines, cap=cap, scores=scores)
-        again = Surroundings(image, valid, back, kernel, scores, lines[0]).search
-        replace(without, lines=lines, near=again).score_again(taken)
-        return Hits.empty()
-    return _hits(image, selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])))
-
-
-def _pass(
-    image: Pixels,
-    valid: NDArray[np.bool_],
-    params: CfarParams,
-    lines: tuple[int, int],
-    *,
-    cap: int,
-    scores: NDArray[Any] | None = None,
-) -> Found:
-    """Hits of the lines with nothing taken out of the rings; or none, and `scores` filled."""
-    table, search_tile = _kernel(image, params)
-    window = (*params.outer_shape, *params.guard_shape)
-
-    def one(tile: Window) -> Found:
-        part, keep, line, pixel = blocks(image, valid, tile, params.outer_shape)
-        place = (tile.line_start - line, tile.line_stop - line, tile.pixel_start - pixel, tile.pixel_stop - pixel)
-        out: NDArray[Any] = _NO_SCORES
-        if scores is not None:
-            out = scores[tile.line_start - lines[0] : tile.line_stop - lines[0], tile.pixel_start : tile.pixel_stop]
-        with in_order(out) as room:
-            return search_tile(part, keep, place, window, table, cap + 1, room, (line, pixel))
-
-    found: list[Found] = []
-    n_hits = 0
-    for result in work(one, split(Window(*lines, 0, image.shape[1]), 2 * params.outer_shape[0] + 1)):
-        found.append(result)
-        n_hits += result[0].size
-        if n_hits > cap:
-            raise FloodError.of(cap, image.shape, params.pfa)
-    return joined(found)
-
-
-def _kernel(image: NDArray[np.generic], params: CfarParams) -> tuple[object, Callable[..., Found]]:
-    """Thresholds and the kernel for an image's type, a law and its average."""
-    is_number = image.dtype.kind == "u"
-    if params.average in {"goca", "soca"}:
-        is_goca = params.average == "goca"
-        search_sides = partial(cpu_sides.search_tile, is_goca=is_goca, min_ring=params.min_ring)
-        return side_table(params), search_sides
-    if params.average == "os":
-        return order_table(params), partial(cpu_ordered.search_tile, min_ring=params.min_ring)
-    if params.clutter_model == "gamma" or (params.clutter_model == "k" and params.clutter_shape is not None):
-        return ring_table(params), cpu.search_tile if is_number else cpu_float.search_tile
-    is_log = params.clutter_model != "gaussian"
-    if is_number or is_log:
-        return ring_table(params), partial(moments.search_tile, is_log=is_log, surface=ring_surface(params))
-    return ring_table(params), cpu_float_moments.search_tile
-
-
-def _hits(image: NDArray[np.generic], found: Found) -> Hits:
-    line, pixel, clutter, score = found
-    order = np.lexsort((pixel, line))
-    line, pixel = line[order], pixel[order]
-    value = image[line, pixel].astype(np.float64)
-    if image.dtype.kind == "u":
-        value *= value
-    single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
-    # a hit above its threshold by less than float32 resolves is still a hit
-    return Hits(line=line, pixel=pixel, value=value, clutter=clutter[order], score=np.maximum(single, ABOVE_ONE))

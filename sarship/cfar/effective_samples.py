@@ -1,4 +1,4 @@
-"""What a ring of correlated pixels is worth: the independent ones whose mean, or whose variance, spreads as much."""
+"""Effective samples of a ring of correlated pixels: the independent ones whose mean or variance spreads as much."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ F64 = NDArray[np.float64]
 
 
 class Ring(NamedTuple):
-    """A ring by what it tells of the clutter."""
+    """Effective samples of a ring."""
 
     means: F64
     """Independent pixels whose mean spreads as much as the ring's."""
@@ -25,7 +25,7 @@ class Ring(NamedTuple):
 
 
 def ring_of(count: ArrayLike, effective_sample_ratio: ArrayLike) -> Ring:
-    """What a ring of `count` pixels is worth, each of which is `effective_sample_ratio` of an independent one.
+    """Return the effective samples of a ring of `count` pixels, each `effective_sample_ratio` of an independent one.
 
     With ρ the correlation between pixels, the mean of n spreads as that of n/Σρ independent ones, and the variance of n
     normal ones as that of n/Σρ² (M. S. Bartlett 1946; Priestley, *Spectral Analysis and Time Series*, 1981,

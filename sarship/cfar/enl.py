@@ -1,4 +1,4 @@
-"""What an image tells about its own speckle: the number of looks, and how many of its pixels are independent.
+"""Equivalent number of looks (ENL) and effective sample ratio, measured from an image's own speckle.
 
 Both are measured in blocks small enough for the sea's level to be the same throughout, and the value that most blocks
 agree on is taken: blocks with ships, land or fronts in them disagree.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special
 
-from sarship.cfar.dispatch import check_image, check_valid
+from sarship.cfar.inputs import check_image, check_valid
 
 __all__ = ["measure_correlation", "measure_enl"]
 
@@ -30,7 +30,7 @@ def measure_enl(image: ArrayLike, valid: ArrayLike | None = None) -> float:
     """Equivalent number of looks of an image, from the variance of ln power.
 
     The logarithm of power of L looks has the variance ψ′(L), whatever its level (Oliver & Quegan 2004, section 4.3).
-    Texture raises the variance, so on a rough sea the result is the looks of speckle and texture together.
+    Texture raises the variance, so on a rough sea the result is the ENL of speckle and texture together.
 
     Parameters
     ----------
@@ -39,11 +39,22 @@ def measure_enl(image: ArrayLike, valid: ArrayLike | None = None) -> float:
     valid
         (lines, pixels) bool: False where a pixel is not to be looked at, such as land.
 
+    Returns
+    -------
+    float
+        ENL: what `CfarParams.enl` wants.
+
     Raises
     ------
     TypeError, ValueError
         As `detect`; also where no block of 64 × 64 pixels is free of missing data.
 
+    References
+    ----------
+    C. Oliver & S. Quegan, *Understanding Synthetic Aperture Radar Images*, 2004, section 4.3.
+
+    Examples
+    --------
     >>> sea = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (400, 400))
     >>> round(measure_enl(sea), 1)
     4.4
@@ -54,12 +65,34 @@ def measure_enl(image: ArrayLike, valid: ArrayLike | None = None) -> float:
 
 
 def measure_correlation(image: ArrayLike, valid: ArrayLike | None = None, *, reach: int = 4) -> float:
-    """Independent pixels for each pixel of an image: what `CfarParams.effective_sample_ratio` wants.
+    """Return the effective sample ratio of an image: independent pixels for each of its pixels.
 
     The mean of many pixels has the variance of one, times the sum of the correlation coefficients of power over all
-    lags, over their number; so the inverse of that sum is the ratio (Priestley 1981, section 5.3). Lags go to `reach`
-    lines and pixels either way. Parameters and errors are those of `measure_enl`.
+    lags, over their number; so the inverse of that sum is the ratio.
 
+    Parameters
+    ----------
+    image, valid
+        As for `measure_enl`.
+    reach
+        Lines and pixels that lags go to either way, 1 … 4.
+
+    Returns
+    -------
+    float
+        In (0, 1]: what `CfarParams.effective_sample_ratio` wants.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `measure_enl`.
+
+    References
+    ----------
+    M. B. Priestley, *Spectral Analysis and Time Series*, 1981, section 5.3.
+
+    Examples
+    --------
     >>> speckle = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (400, 400))
     >>> round(measure_correlation(speckle), 1)
     1.0
@@ -122,5 +155,5 @@ def _agreed(values: F64) -> float:
     lengths = ordered[half - 1 :] - ordered[: ordered.size - half + 1]
     start = int(np.argmin(lengths))
     centre = (ordered[start] + ordered[start + half - 1]) / 2
-    # half of a normal law is 1.35 deviations long, so this keeps two of them either way
+    # half of a normal distribution is 1.35 deviations long, so this keeps two of them either way
     return float(ordered[np.abs(ordered - centre) <= 1.5 * lengths[start]].mean())

@@ -1,15 +1,15 @@
-"""Thresholds over the greatest, the smallest or an ordered one of gamma means: the other averages a ring may have.
+"""Thresholds of GOCA, SOCA and OS-CFAR under gamma clutter.
 
-All three are one integral. With x the pixel's power over the clutter's mean, gamma distributed with L looks, and m
-what the ring gives, x exceeds T·m with the probability ∫ p(x)·P(m < x/T) dx (for one look: P. P. Gandhi & S. A.
+All three are one integral. With x the pixel's power over the clutter's mean, gamma distributed with ENL L, and m
+the ring's statistic, x exceeds T·m with the probability ∫ p(x)·P(m < x/T) dx (for one look: P. P. Gandhi & S. A.
 Kassam, "Analysis of CFAR processors in nonhomogeneous background", IEEE Transactions on Aerospace and Electronic
 Systems 24(4), 1988). What differs is P(m < y) alone:
 
-greatest of sides (V. G. Hansen & J. H. Sawyers, the same Transactions 16(1), 1980)
-    the product of the sides' own probabilities, each a gamma law of L·n looks for a mean of n pixels;
-smallest of sides (G. V. Trunk, the same Transactions 14(5), 1978)
+GOCA, the greatest of the sides' means (V. G. Hansen & J. H. Sawyers, the same Transactions 16(1), 1980)
+    the product of the sides' own probabilities, each a gamma distribution of ENL L·n for a mean of n pixels;
+SOCA, the smallest (G. V. Trunk, the same Transactions 14(5), 1978)
     1 less the product of their complements;
-k-th smallest of n pixels (H. Rohling, the same Transactions 19(4), 1983)
+OS, the k-th smallest of n pixels (H. Rohling, the same Transactions 19(4), 1983)
     the incomplete beta function of k and n − k + 1 at P(pixel < y).
 
 The integral is taken in ln y by Gauss and Legendre's rule on panels that widen away from where m lies.
@@ -63,33 +63,33 @@ _AT_ONCE = 64
 _EXACT_COUNTS, _COUNT_NODES = 64, 96
 """Counts of a side up to this are solved one by one in the tables; and the number of others."""
 _EXACT_ORDERS = 1024
-"""The same for the ordered ring, whose factor has a step wherever ⌈rank·n⌉ has one."""
+"""The same for OS-CFAR, whose factor has a step wherever ⌈rank·n⌉ has one."""
 
 
 class OrderTable(NamedTuple):
-    """Factors over the ordered pixel and its place, for every count of the ring."""
+    """Factors of OS-CFAR and the pixel that they multiply, for every count of the ring."""
 
     factor: F64
     """Infinite where the count allows no decision."""
     order: NDArray[np.int64]
-    """Which pixel counts: the smallest is 1."""
+    """Place of the pixel that sets the threshold: the smallest is 1."""
     lowest: float
     """Factor that none in the table is below."""
 
 
 def sides_pfa(factor: F64, enl: F64, many: F64, sides: F64, *, is_goca: bool) -> F64:
-    """False-alarm probability of a factor over the greatest or smallest of means of gamma power.
+    """Return the false-alarm probability of a factor over the greatest or smallest of means of gamma power.
 
     Parameters
     ----------
-    factor, looks
-        Threshold factor and number of looks.
+    factor, enl
+        Threshold factor and equivalent number of looks.
     many
         Independent pixels of each side.
     sides
         Number of sides that hold pixels.
-    is_greatest
-        Greatest of the sides, or smallest.
+    is_goca
+        The greatest mean of the sides counts, or the smallest.
 
     The arrays have one shape.
     """
@@ -97,7 +97,7 @@ def sides_pfa(factor: F64, enl: F64, many: F64, sides: F64, *, is_goca: bool) ->
 
 
 def sides_factor(pfa: F64, enl: F64, many: F64, sides: F64, *, is_goca: bool) -> F64:
-    """Threshold factor of a false-alarm probability; the inverse of `sides_pfa`."""
+    """Return the threshold factor of a false-alarm probability; the inverse of `sides_pfa`."""
     return _by_parts(_sides_factor, pfa, enl, np.stack(np.broadcast_arrays(many, sides), axis=-1), is_goca)
 
 
@@ -114,7 +114,7 @@ def os_pfa(factor: F64, enl: F64, count: F64, k: F64, effective_sample_ratio: F6
 
 
 def os_factor(pfa: F64, enl: F64, count: F64, k: F64, effective_sample_ratio: F64) -> F64:
-    """Threshold factor of a false-alarm probability; the inverse of `os_pfa`."""
+    """Return the threshold factor of a false-alarm probability; the inverse of `os_pfa`."""
     return _by_parts(
         _os_factor, pfa, enl, np.stack(np.broadcast_arrays(count, k, effective_sample_ratio), axis=-1), False
     )
@@ -197,7 +197,7 @@ def gamma_factor(pfa: F64, enl: F64, many: F64) -> F64:
 
 
 def _narrow(enl: F64, factor: F64, shape: float) -> float:
-    """Width of the narrowest thing in the integrand: the law of the ring, or the pixel's tail."""
+    """Width of the narrowest thing in the integrand: the ring's distribution, or the pixel's tail."""
     steepest = float((enl * np.minimum(factor, 1e6)).max(initial=1.0))
     return float(max(min(1 / np.sqrt(shape), 1 / steepest, 1.0), _NARROWEST))
 
@@ -248,17 +248,17 @@ def _solve(pfa: F64, enl: F64, start: F64, below: Below, narrow: float) -> F64:
 
 
 class Rules(NamedTuple):
-    """Factors or false-alarm probabilities: the function of the sides and that of the ordered ring."""
+    """Factors or false-alarm probabilities: the function of GOCA and SOCA, and that of OS-CFAR."""
 
     sides: Callable[..., F64]
-    ordered: Callable[..., F64]
+    os: Callable[..., F64]
 
 
 FACTORS, PFAS = Rules(sides_factor, os_factor), Rules(sides_pfa, os_pfa)
 
 
 def order_of(count: ArrayLike, rank: float) -> F64:
-    """Which pixel of an ordered ring sets the threshold: ⌈rank·n⌉, and at least the first.
+    """Return the place of the pixel that sets the threshold of OS-CFAR: ⌈rank·n⌉, and at least the first.
 
     >>> order_of([16, 30, 1], 0.1)
     array([2., 3., 1.])
@@ -301,12 +301,12 @@ def _side_table(params: CfarParams) -> F64:
 
 def _side_sizes(params: CfarParams) -> tuple[int, int]:
     """Numbers of pixels in whole sides: above and below, left and right."""
-    (guard_l, guard_p), (back_l, back_p) = params.guard_shape, params.outer_shape
-    return (back_l - guard_l) * (back_p + guard_p + 1), (back_l + guard_l + 1) * (back_p - guard_p)
+    (guard_l, guard_p), (outer_l, outer_p) = params.guard_shape, params.outer_shape
+    return (outer_l - guard_l) * (outer_p + guard_p + 1), (outer_l + guard_l + 1) * (outer_p - guard_p)
 
 
 def order_table(params: CfarParams) -> OrderTable:
-    """Factors of the ordered ring for every count from 0 to `params.ring_size`.
+    """Return the factors of OS-CFAR for every count from 0 to `params.ring_size`.
 
     Solved at every count up to 1024 and at 96 others, each at three places of the step that ⌈rank·n⌉ takes; linear in
     1/count and quadratic in the step between. The error stays under 0.1 % of the factor (tested).

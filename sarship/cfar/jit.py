@@ -1,23 +1,23 @@
-"""What all kernels share: the way they are compiled (without the interpreter's lock, and kept on disk where a folder
-can be written), lists that grow, and how scores are rounded.
-"""
+"""Compilation of the kernels: without the interpreter's lock, and kept on disk where a folder can be written."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import Final, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "grown", "in_order"]
+__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "in_order"]
 
 ABOVE_ONE: Final = np.nextafter(np.float32(1), np.float32(2))
-"""The least score of a hit, however closely it is one."""
+"""Minimum score of a hit, however closely it is one."""
 LARGEST_SCORE: Final = float(np.finfo(np.float32).max)
-"""The score of a hit whose own is too large for float32."""
+"""Score of a hit whose own is too large for float32."""
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -27,24 +27,31 @@ def compiled(function: F, *, any_order: bool = False, fused: bool = False) -> F:
 
     numba writes cache files under a temporary name and renames them, so two processes may compile at once. Where
     neither the package's folder nor the user's cache can be written it refuses to cache; the kernel then
-    compiles in every process. `any_order` lets sums of floats be added in any order, and so in vector registers;
-    `fused` lets a product and a sum be rounded once.
+    compiles in every process. numba takes a cached kernel for old when the kernel's own file changes; here any file of
+    the room counts, because kernels are made of functions from several. `any_order` lets sums of floats be added in any
+    order, and so in vector registers; `fused` lets a product and a sum be rounded once.
     """
     flags = ({"reassoc", "nsz"} if any_order else set()) | ({"contract"} if fused else set())
     # the error model of NumPy, because a test for division by zero keeps a loop out of the vector registers
     try:
         kernel: F = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy", cache=True)
     except RuntimeError:
-        kernel = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy")
+        return numba.njit(function, nogil=True, fastmath=flags, error_model="numpy")  # type: ignore[no-any-return]
+    with suppress(AttributeError):  # nothing is cached where NUMBA_DISABLE_JIT is set
+        kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))  # type: ignore[attr-defined]
     return kernel
 
 
-@compiled
-def grown(array: np.ndarray) -> np.ndarray:
-    """The values of a list in one of twice its length."""
-    larger = np.empty(2 * array.size, array.dtype)
-    larger[: array.size] = array
-    return larger
+def _stamp(file: Path) -> tuple[int, int]:
+    """Newest change and total size of the sources that a kernel of a file may be made of: those of its room."""
+    folders = [folder for folder in file.parents if (folder.parent / "_package.py").exists()]
+    return _stamp_of(folders[0] if folders else file)
+
+
+@cache
+def _stamp_of(folder: Path) -> tuple[int, int]:
+    states = [file.stat() for file in ([folder] if folder.is_file() else folder.rglob("*.py"))]
+    return max(state.st_mtime_ns for state in states), sum(state.st_size for state in states)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""The K law: speckle times a texture of the sea that is gamma distributed, its tail and the thresholds it asks for.
+"""K distribution: speckle times a gamma distributed texture of the sea; its tail and the thresholds of K-CFAR.
 
 Power over its mean is a product of two independent gamma variables of mean 1: the texture of order ν (`shape`) and the
-speckle of L looks (E. Jakeman & P. N. Pusey 1976; K. D. Ward, R. J. A. Tough & S. Watts, *Sea Clutter*, 2nd edition,
+speckle of ENL L (E. Jakeman & P. N. Pusey 1976; K. D. Ward, R. J. A. Tough & S. Watts, *Sea Clutter*, 2nd edition,
 chapter 4). Small ν is a spiky sea; for ν → ∞ only speckle is left.
 """
 
@@ -38,7 +38,7 @@ SPIKIEST = 0.3
 """Smallest order that `log_factors` knows; a spikier sea keeps the ratio of threshold to deviation of this one."""
 _NODES = 200
 _NEGLIGIBLE = 80.0
-"""Parts of an integrand below exp(−80) of their law's mode are left out."""
+"""Parts of an integrand below exp(−80) of its mode are left out."""
 _LARGEST = 1e250
 """Largest ratio of powers, so that products stay numbers."""
 _FARTHEST = 300.0
@@ -50,19 +50,40 @@ SURFACE_SOLVED, SURFACE_ROWS, SURFACE_STEPS = 20, 96, 64.0
 BEFORE = -0.75
 """ln variance over that of pure speckle where the thresholds begin: by chance rings show less than there is."""
 _REACH = np.concatenate([np.linspace(0.15, 2.2, 42), np.linspace(2.3, 4, 18)])
-"""Where a tail is tabulated: thresholds over that of a known shape."""
+"""Thresholds, over that of a known shape, at which a tail is tabulated."""
 _SEAS = 21
 _LEVELS = 7
 _ROUNDS = 5
 
 
 def pfa_of(factor: ArrayLike, shape: ArrayLike, enl: ArrayLike, many: ArrayLike = np.inf) -> F64:
-    """Probability that power exceeds `factor` times the mean of a ring of `many` independent pixels; vectorised.
+    """Return the probability that power exceeds `factor` times the mean of a ring; vectorised.
 
     The tail of the speckle integrated over the texture's density, in the logarithm of the texture, where the integrand
     is a smooth bump and the trapezoidal rule converges exponentially. The ring's mean is itself taken as
     gamma distributed with the variance that it has, ((1 + 1/ν)(1 + 1/L) − 1) / `many`: exact for ν → ∞, and exact for
     an infinite ring.
+
+    Parameters
+    ----------
+    factor
+        Threshold over the mean.
+    shape
+        Order ν of the texture.
+    enl
+        Equivalent number of looks L.
+    many
+        Independent pixels of the ring.
+
+    Returns
+    -------
+    ndarray
+        Probability per pixel, of the arguments' common shape.
+
+    Examples
+    --------
+    >>> float(pfa_of(5.0, 1e8, 1.0)).__round__(6)
+    0.006738
     """
     factor, shape, enl, many = (np.asarray(v, np.float64) for v in (factor, shape, enl, many))
     factor, shape, enl, many = np.broadcast_arrays(factor, np.minimum(shape, _LARGEST_SHAPE), enl, many)
@@ -79,7 +100,7 @@ def pfa_of(factor: ArrayLike, shape: ArrayLike, enl: ArrayLike, many: ArrayLike 
 
 
 def factor_of(pfa: ArrayLike, shape: ArrayLike, enl: ArrayLike, many: ArrayLike = np.inf) -> F64:
-    """The inverse of `pfa_of` in its factor, between bounds that hold for a product of two independent variables."""
+    """Return the inverse of `pfa_of` in its factor, between bounds for a product of two independent variables."""
     pfa, shape, enl, many = (np.asarray(v, np.float64) for v in (pfa, shape, enl, many))
     shape = np.minimum(shape, _LARGEST_SHAPE)
     pfa, shape, enl, many = np.broadcast_arrays(pfa, shape, enl, many)
@@ -148,7 +169,7 @@ def log_variance(shape: ArrayLike, enl: float) -> F64:
 def log_factors(
     pfa: float, enl: float, count: ArrayLike, steps: float, effective_sample_ratio: float = 1.0
 ) -> tuple[float, F64]:
-    """How far above the ring's mean of ln power the threshold lies, where the ring gives the shape as well.
+    """Return the threshold less the ring's mean of ln power, for rings that give the shape as well.
 
     The variance of ln power is ψ′(L) + ψ′(ν), so the ring's tells ν. These logarithmic moments spread less than those
     of power (at 1e-6 and 124 independent pixels of ν = 1, L = 4.4 the plain rule gives 2.7 times too many false
@@ -162,15 +183,14 @@ def log_factors(
 
     Parameters
     ----------
-    pfa, looks
-        As for `clutter.threshold_factor`.
+    pfa, enl
+        As for `thresholds.threshold_factor`.
     count
         Numbers of pixels in the ring.
     steps
         Entries for a unit of ln variance.
-    independent
-        Independent pixels for each of them; more than one of a ring, and `rings.ring_of` says what that makes of the
-        mean and the variance.
+    effective_sample_ratio
+        Independent pixels for each of them; `effective_samples.ring_of` says what that makes of mean and variance.
 
     Returns
     -------
@@ -201,7 +221,7 @@ def log_factors(
 
 
 class _Sea(NamedTuple):
-    """What is known of seas by their place, ln variance over that of no texture."""
+    """Thresholds and moments of seas by their place, ln variance over that of no texture."""
 
     known: CubicSpline
     """Threshold minus mean of ln power."""
@@ -286,7 +306,7 @@ NO_SURFACE.entries.setflags(write=False)
 
 
 def ring_surface(params: CfarParams) -> Surface:
-    """Thresholds of the law k where the ring gives the shape as well (`log_factors`); empty in any other case.
+    """Return the thresholds of K-CFAR where the ring gives the shape as well (`log_factors`); empty in any other case.
 
     Interpolated between the entries and, linearly in 1/count, between the rows: the error stays under 0.1 % of the
     threshold for orders from 0.5 on and 30 independent pixels (tested). There is no decision with fewer than sixteen.

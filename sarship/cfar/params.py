@@ -45,37 +45,47 @@ _REAL_BOUNDS: Final[tuple[tuple[str, Callable[[float], bool], str], ...]] = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CfarParams:
-    """How one array is searched: the ring around each pixel, the clutter law, the false-alarm probability.
+    """Parameters of a detector: guard and training cells around each pixel, clutter model, false-alarm probability.
 
     Half-widths are one number for a square, or (lines, pixels) for a rectangle.
 
+    Raises
+    ------
+    TypeError, ValueError
+        A parameter of another type or outside its range, named with its value.
+
+    Examples
+    --------
     >>> CfarParams(guard=1, training=1).ring_size
     16
+    >>> CfarParams(clutter_model="k", guard=(5, 10), training=(5, 10)).outer_shape
+    (10, 20)
     """
 
     pfa: float = 1e-6
     """False-alarm probability per pixel."""
     guard: int | tuple[int, int] = 10
-    """Half-width of the square left out around the pixel, in pixels."""
+    """Half-width of the square of guard cells, left out around the pixel under test, in pixels."""
     training: int | tuple[int, int] = 10
     """Width of the band of training cells around the guard, in pixels."""
     clutter_model: ClutterModel = "gamma"
-    """What the clutter's power is taken to follow. `gaussian` is here for comparison: it holds no rate on speckle."""
+    """Distribution of the clutter's power. `gaussian` is here for comparison: it holds no rate on speckle."""
     enl: float = 4.4
-    """Equivalent number of looks of the image; only `gamma` and `k` depend on it."""
+    """Equivalent number of looks (ENL) of the image; only `gamma` and `k` depend on it."""
     clutter_shape: float | None = None
     """Order of the sea's texture under `k`: 1 is a spiky sea, 20 nearly none. Estimated from each ring for None."""
     average: RingAverage = "ca"
-    """What of the ring sets the threshold under `gamma`: its mean; the greatest or smallest of the means of its four
-    sides, which lie like the vanes of a pinwheel (docs/cfar.md draws their bounds); or the pixel at `rank`."""
+    """Statistic of the ring that sets the threshold under `gamma`: its mean (CA-CFAR); the greatest or smallest of the
+    means of its four sides (GOCA, SOCA), which lie like the vanes of a pinwheel (docs/cfar.md draws their bounds); or
+    the pixel at `rank` (OS-CFAR)."""
     rank: float = 0.75
-    """Place in the ring's order, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n pixels. Only `os` takes it."""
+    """Place among the ring's sorted pixels, in [0.01, 1]: the ⌈`rank`·n⌉-th smallest of n. Only `os` takes it."""
     effective_sample_ratio: float = 1.0
     """Independent pixels for each pixel of the ring, in (0, 1]: below 1 where neighbours are correlated."""
     iterations: int = 1
-    """Searches at most: from the second on hits, grown by a pixel, are out of the rings, where they hide neighbours."""
+    """Maximum number of searches: from the second on hits, grown by a pixel, are censored, as they hide neighbours."""
     min_ring: int = 16
-    """Smallest number of ring pixels for a decision."""
+    """Minimum number of ring pixels for a decision."""
     max_hits: int = 1_000_000
     """More hits than this raise `FloodError`."""
 
@@ -86,7 +96,8 @@ class CfarParams:
                 raise ValueError(f"{name} must be one of {get_args(kinds)}, got {value!r}")
         if self.average != "ca" and self.clutter_model != "gamma":
             raise ValueError(
-                f"only the law gamma has an average other than the mean, got {self.average=} {self.clutter_model=}"
+                f"only the clutter model gamma has an average other than ca, got average={self.average!r} "
+                f"with clutter_model={self.clutter_model!r}"
             )
         self._check_real_numbers()
         self._check_windows()
@@ -116,12 +127,12 @@ class CfarParams:
     def _check_whole_numbers(self) -> None:
         ring = f" (the pixels of a ring of guard={self.guard} and training={self.training})"
         limits = ("iterations", 100, ""), ("min_ring", self.ring_size, ring), ("max_hits", 1 << 62, "")
-        for name, most, why in limits:
+        for name, maximum, why in limits:
             value = getattr(self, name)
             if not _is_whole(value):
                 raise TypeError(f"{name} must be a whole number, got {value!r}")
-            if not 1 <= value <= most:
-                raise ValueError(f"{name} must lie in 1 … {most}{why}, got {value!r}")
+            if not 1 <= value <= maximum:
+                raise ValueError(f"{name} must lie in 1 … {maximum}{why}, got {value!r}")
             object.__setattr__(self, name, int(value))
 
     @property
@@ -138,10 +149,15 @@ class CfarParams:
     @property
     def ring_size(self) -> int:
         """Number of pixels in a whole ring."""
-        (guard_l, guard_p), (back_l, back_p) = self.guard_shape, self.outer_shape
-        return (2 * back_l + 1) * (2 * back_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
+        (guard_l, guard_p), (outer_l, outer_p) = self.guard_shape, self.outer_shape
+        return (2 * outer_l + 1) * (2 * outer_p + 1) - (2 * guard_l + 1) * (2 * guard_p + 1)
+
+    @property
+    def is_by_mean(self) -> bool:
+        """True if the threshold depends on the ring's mean and count alone."""
+        return self.clutter_model == "gamma" or (self.clutter_model == "k" and self.clutter_shape is not None)
 
     @property
     def halo(self) -> int:
-        """Lines that a band needs on either side to be decided as in the whole image; one more a pass as hits grow."""
+        """Lines that a band needs on either side to be decided as in the whole image; hits grow by one an iteration."""
         return self.outer_shape[0] + (self.iterations - 1) * (self.outer_shape[0] + 1)

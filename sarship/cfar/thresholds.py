@@ -1,4 +1,4 @@
-"""False-alarm probability ↔ threshold, one pair of functions a clutter law.
+"""False-alarm probability ↔ threshold, one pair of functions a clutter model.
 
 A threshold factor is what the level or the deviation estimated from the ring is multiplied by. Both are themselves
 estimates from a finite number of pixels, and the factors hold for those: they grow as the ring's count falls.
@@ -33,9 +33,9 @@ EXACT_COUNTS = 256
 TABLE_NODES = 256
 """Number of counts, evenly spread in their logarithm, at which it is solved besides."""
 K_NODES = 64
-"""Counts at which it is solved for the law k, whose factors take longest."""
+"""Counts at which it is solved for the K distribution, whose factors take longest."""
 _GUMBEL_SKEW = -12 * np.sqrt(6) * special.zeta(3) / np.pi**3 / np.sqrt(4.4)
-"""Correlation of a sample's mean and deviation, κ₃/√(κ₄ + 2), for Gumbel's law of the smallest."""
+"""Correlation of a sample's mean and deviation, κ₃/√(κ₄ + 2), for Gumbel's distribution of the smallest."""
 _GUMBEL_NODES = 32
 _LARGEST_EXPONENT = 700.0
 
@@ -52,13 +52,13 @@ def threshold_factor(
     sides: ArrayLike = 4,
     rank: float = 0.75,
 ) -> NDArray[np.float64]:
-    """Threshold factor of a ring at a false-alarm probability; vectorised over all arguments.
+    """Return the threshold factor of a ring at a false-alarm probability; vectorised over all arguments.
 
     With n independent pixels in the ring (`count` · `effective_sample_ratio`):
 
     `gamma`
-        The factor multiplies the ring's mean power. A pixel of `enl` looks over that mean follows Fisher's F with
-        2·looks and 2·looks·n degrees of freedom (the cell-averaging CFAR of multi-look intensity: Finn & Johnson 1968
+        The factor multiplies the ring's mean power. A pixel of ENL L over that mean follows Fisher's F with
+        2·L and 2·L·n degrees of freedom (CA-CFAR of multi-look intensity: Finn & Johnson 1968
         for one look; Oliver & Quegan 2004, chapter 10). Solved through the incomplete beta function's upper tail,
         without 1 − pfa, so it holds down to pfa 1e-12 and below. With another `average` the factor multiplies the
         greatest or smallest mean of the sides, or the ⌈rank·n⌉-th smallest pixel, and is solved from the integral
@@ -70,32 +70,32 @@ def threshold_factor(
         `k_distribution.ring_surface`.
     `lognormal`
         The threshold of ln power is its mean in the ring plus the factor times its sample deviation there:
-        t·√(1 + 1/n), t the upper quantile of Student's law of n − 1 degrees of freedom, exact for independent pixels
+        t·√(1 + 1/n), t the upper quantile of Student's t of n − 1 degrees of freedom, exact for independent pixels
         (the prediction interval of a normal variable, e.g. Hahn & Meeker 1991, section 4.7). Infinite for n ≤ 1.
     `weibull`
-        As lognormal; ln power follows Gumbel's law of the smallest, so the factor is
+        As lognormal; ln power follows Gumbel's distribution of the smallest, so the factor is
         (√6/π)·(ln(−ln pfa) + γ) in a large ring. In a finite one the false-alarm probability is averaged over the
         mean and the ln deviation estimated from it, taken as jointly normal with the variances 1/n and 1.1/n and the
         correlation −0.543 that Gumbel's third and fourth cumulants give (Stuart & Ord, *Advanced Theory of
         Statistics* 1, chapter 10); in small rings the deviation spreads less, by 1 − 0.4/√n (simulated). The
-        rate is right within a tenth at 1e-6 for n of 64 and more, at 1e-3 within a fifth for 16 (tested against drawn
+        rate is right within a tenth at 1e-6 for n of 64 and more, at 1e-3 within a fifth for 16 (tested on simulated
         rings); smaller rings at small rates give several times too many. Infinite for n ≤ 1.
     `gaussian`
         The two-parameter rule of many detectors, mean power plus the factor times its sample deviation, with the
-        normal law's quantile. **Speckle is not normal**: at a nominal 1e-6 this gives 6e-4 on clutter of 4.4 looks,
+        normal quantile. **Speckle is not normal**: at a nominal 1e-6 this gives 6e-4 on clutter of ENL 4.4,
         γ(L, L + z·√L) in the notation of the incomplete gamma function's upper tail.
 
     Parameters
     ----------
-    law
-        The clutter's law.
+    clutter_model
+        Distribution of the clutter's power.
     pfa
         False-alarm probability per pixel, in (0, 1).
-    looks
+    enl
         Equivalent number of looks; only gamma and k depend on it.
     count
         Number of pixels in the ring, at least 1; in each of its sides for `goca` and `soca`.
-    independent
+    effective_sample_ratio
         Independent pixels for each pixel of the ring.
     clutter_shape
         Order of the texture, small for a spiky sea; only k depends on it.
@@ -104,11 +104,23 @@ def threshold_factor(
     sides
         Number of sides that hold pixels, for `goca` and `soca`.
 
+    Returns
+    -------
+    ndarray
+        Factors, of the arguments' common shape; infinite where no decision is possible.
+
     Raises
     ------
     ValueError
-        A parameter outside its range, or a law that is not known.
+        A parameter outside its range, or a clutter model that is not known.
 
+    References
+    ----------
+    H. M. Finn & R. S. Johnson, RCA Review 29, 1968; C. Oliver & S. Quegan, *Understanding Synthetic Aperture Radar
+    Images*, 2004, chapter 10. Those of the other detectors are in `goca_soca_os` and `k_distribution`.
+
+    Examples
+    --------
     >>> round(float(threshold_factor("gamma", 1e-6, enl=4.4, count=1240)), 3)
     5.053
     """
@@ -135,8 +147,27 @@ def pfa_of(
     sides: ArrayLike = 4,
     rank: float = 0.75,
 ) -> NDArray[np.float64]:
-    """False-alarm probability per pixel of a threshold factor: the inverse of `threshold_factor`.
+    """Return the false-alarm probability per pixel of a threshold factor: the inverse of `threshold_factor`.
 
+    Parameters
+    ----------
+    clutter_model, enl, count, effective_sample_ratio, clutter_shape, average, sides, rank
+        As for `threshold_factor`.
+    factor
+        Threshold factor, at least 0.
+
+    Returns
+    -------
+    ndarray
+        Probabilities, of the arguments' common shape.
+
+    Raises
+    ------
+    ValueError
+        As `threshold_factor`.
+
+    Examples
+    --------
     >>> factor = threshold_factor("gamma", 1e-9, enl=4.4, count=1240)
     >>> float(pfa_of("gamma", factor, enl=4.4, count=1240) / 1e-9).__round__(6)
     1.0
@@ -159,18 +190,19 @@ def _averaged(
     enl: F64,
     ring: tuple[ArrayLike, ArrayLike, ArrayLike, float],
 ) -> F64:
-    """Factor or false-alarm probability of a law and average other than the mean: count, independence, sides, rank."""
+    """Factor or false-alarm probability of GOCA, SOCA or OS-CFAR; `ring` is count, effective ratio, sides and rank."""
     clutter_model, average = kind
     if clutter_model != "gamma" or average not in get_args(RingAverage):
         raise ValueError(
-            f"only the law gamma has averages, of {get_args(RingAverage)}; got {average!r} with {clutter_model!r}"
+            f"only the clutter model gamma has averages, of {get_args(RingAverage)}; "
+            f"got {average!r} with {clutter_model!r}"
         )
     count, effective_sample_ratio, sides = (np.asarray(v, np.float64) for v in ring[:3])
     rank = ring[3]
     if average == "os":
         if not 0 < rank <= 1:
             raise ValueError(f"rank must lie in (0, 1], got {rank}")
-        return rules.ordered(first, enl, count, averages.order_of(count, rank), effective_sample_ratio)
+        return rules.os(first, enl, count, averages.order_of(count, rank), effective_sample_ratio)
     if not np.all((sides >= 1) & (sides <= 4)):
         raise ValueError(f"a ring has 1 to 4 sides with pixels, got {sides}")
     return rules.sides(first, enl, count * effective_sample_ratio, sides, is_goca=average == "goca")
@@ -186,7 +218,7 @@ def _gamma_pfa(factor: F64, enl: F64, ring: Ring, _shape: F64) -> F64:
 
 
 def _lognormal_scale(ring: Ring) -> tuple[F64, F64]:
-    """Degrees of freedom of Student's law, and what its quantile is multiplied by."""
+    """Degrees of freedom of Student's t, and the factor of its quantile."""
     freedom = np.where(ring.squares > 1, ring.squares - 1, np.nan)
     return freedom, np.sqrt((1 + 1 / ring.means) / ring.shown)
 
@@ -257,7 +289,7 @@ _CLUTTER_MODELS: Final[dict[str, tuple[Rule, Rule]]] = {
 
 
 def _arguments(clutter_model: str, first: ArrayLike, *others: ArrayLike) -> Arguments:
-    """The first argument, the looks, what the ring is worth and the shape, all checked."""
+    """The first argument, the ENL, the ring's effective samples and the shape, all checked."""
     if clutter_model not in _CLUTTER_MODELS:
         raise ValueError(f"clutter_model must be one of {tuple(_CLUTTER_MODELS)}, got {clutter_model!r}")
     enl, count, effective_sample_ratio, shape = (np.asarray(v, np.float64) for v in others)
@@ -273,9 +305,9 @@ def _arguments(clutter_model: str, first: ArrayLike, *others: ArrayLike) -> Argu
 
 
 def ring_table(params: CfarParams) -> NDArray[np.float64]:
-    """What a kernel compares with, for every ring count n from 0 to `params.ring_size`; infinite below `min_ring`.
+    """Return the thresholds of a kernel for every ring count n, 0 … `params.ring_size`; infinite below `min_ring`.
 
-    For gamma the threshold over the *sum* of the ring. For the laws of a mean and a deviation the squared factor times
+    For gamma the threshold over the *sum* of the ring. For two-parameter clutter models the squared factor times
     n/(n − 1), so that a level is above its threshold when (n·level − sum)² exceeds n·squares − sum² times that. For k
     as for gamma where the shape is given; where it is not, the row of `k_distribution.ring_surface`, and
     between two of them by its fraction.

@@ -44,7 +44,7 @@ def split(core: Window, window_lines: int) -> list[Window]:
 def blocks(
     image: NDArray[np.generic], valid: NDArray[np.bool_], tile: Window, halo: tuple[int, int]
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_], int, int]:
-    """What a kernel needs of the image and its mask for a tile, with the line and pixel where that begins.
+    """Return the part of the image and of its mask that a kernel needs for a tile, and where that begins.
 
     Native C-ordered arrays are passed as they are; of any other only the tile and its halo are copied. Read-only
     either way, so that one compiled kernel serves memory maps as well.
@@ -66,10 +66,10 @@ def read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def work(search: Callable[[Window], T], tiles: list[Window]) -> Iterator[T]:
-    """Results of the tiles, in their order, from `numba.get_num_threads()` threads.
+    """Yield the results of the tiles, in their order, from `numba.get_num_threads()` threads.
 
     The threads are ordinary ones that live as long as this call, because numba's own pool may be entered from one
-    thread only: so this is safe inside dask and other pools. What waits is dropped when the caller stops early.
+    thread only: so this is safe inside dask and other pools. Waiting tiles are dropped when the caller stops early.
     """
     n_threads = min(numba.get_num_threads(), len(tiles))
     if n_threads <= 1:

@@ -35,10 +35,8 @@ SMALL = {
     "tiles.TILE_PIXELS": 7,
     "tiles.TILE_LINES": 1,
     "cpu.two_parameter.STRIP_LINES": 3,
-    "cpu.goca_soca.STRIP_LINES": 7,
-    "cpu.goca_soca.STRIP_PIXELS": 11,
-    "cpu.os_cfar.STRIP_LINES": 7,
-    "cpu.os_cfar.STRIP_PIXELS": 11,
+    "cpu.strips.STRIP_LINES": 7,
+    "cpu.strips.STRIP_PIXELS": 11,
     "censoring.BLOCK": 5,
     "censoring._AT_ONCE": 3,
 }

@@ -58,9 +58,8 @@ def test_tiles_threads_bands_and_masks_change_nothing(monkeypatch, average, dtyp
     np.testing.assert_array_equal(band, scores[30:75])
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
-    for kernel in ("cpu.goca_soca", "cpu.os_cfar"):
-        monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_LINES", 7)
-        monkeypatch.setattr(f"sarship.cfar.{kernel}.STRIP_PIXELS", 40)
+    monkeypatch.setattr("sarship.cfar.cpu.strips.STRIP_LINES", 7)
+    monkeypatch.setattr("sarship.cfar.cpu.strips.STRIP_PIXELS", 40)
     got = cfar.detect(np.asfortranarray(image), params, valid)
     for name in ("line", "pixel", "value", "clutter", "score"):
         np.testing.assert_array_equal(getattr(got, name), getattr(whole, name))

@@ -31,8 +31,8 @@ def test_digital_numbers_equal_the_plain_twin_exactly(way, data):
 @given(data=st.data())
 @examples
 def test_powers_equal_the_plain_twin(way, data):
-    # ln power is summed in whole numbers, whatever the type
-    tie = 1e-12 if way in {"gaussian", "k, shape given"} else 0
+    # ln power is summed in whole numbers, whatever the type; the spread of power cancels where a ring hardly varies
+    tie = {"gaussian": 1e-6, "k, shape given": 1e-12}.get(way, 0)
     assert_twins_agree(data.draw(searches(way, [np.float32, np.float64])), tie)
 
 

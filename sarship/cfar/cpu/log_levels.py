@@ -1,9 +1,7 @@
-"""Kernels that turn pixels into levels, the whole numbers that `cpu_moments` sums.
+"""Levels of pixels, the whole numbers that the two-parameter kernel sums.
 
-A level is a pixel's power (law `gaussian`) or its logarithm in fixed point (`lognormal`, `weibull`, `k`), less a number
-near the tile's usual level that changes no result. It is never zero, which is no data.
-
-Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
+A level is a pixel's power (clutter model `gaussian`) or its logarithm in fixed point (`lognormal`, `weibull`, `k`),
+less a number near the tile's usual level that changes no result. It is never zero, which is no data.
 """
 
 from __future__ import annotations
@@ -14,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sarship.cfar.cpu.rows import Tile, parts_inside
 from sarship.cfar.jit import compiled
 
-__all__ = ["LARGEST", "LN_LEVELS", "LN_SCALE", "SMALLEST", "Rule", "fill_levels"]
+__all__ = ["LARGEST", "LN_LEVELS", "LN_SCALE", "SMALLEST", "Levels", "Rule", "fill_levels"]
 
 LN_SCALE = float(1 << 21)
 """Levels for each unit of ln power. They are odd, so that none is zero: a millionth of the power apart."""
@@ -41,7 +40,6 @@ _SERIES = (
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
-Levels = NDArray[np.integer]
 Image = NDArray[np.uint16] | NDArray[np.floating]
 
 
@@ -53,16 +51,16 @@ def _ln_levels() -> NDArray[np.int32]:
 
 
 LN_LEVELS = _ln_levels()
-"""Level of every digital number for the laws of ln power, zero for no data."""
+"""Level of every digital number for the clutter models of ln power, zero for no data."""
 
 
 class Rule(NamedTuple):
-    """Numbers of a law that sums of levels are compared by."""
+    """Numbers of a clutter model that sums of levels are compared by."""
 
     scale: float
     """Levels for each unit of ln power; 0 where a level is power."""
     centre: int
-    """What was taken from each level."""
+    """Number taken from each level."""
     bias: np.uint64
     """Above the negative of any sum of levels: with it the packed count comes out right."""
     shift: np.uint64
@@ -73,6 +71,16 @@ class Rule(NamedTuple):
     """Variance in levels at which the surface's entries begin."""
     steps: float
     """Entries of the surface for each unit of ln variance."""
+
+
+class Levels(NamedTuple):
+    """Rows of levels, each the line of its number modulo the number of rows."""
+
+    rows: NDArray[np.integer]
+    sizes: I64
+    """Largest size of a level in each row."""
+    is_full: NDArray[np.bool_]
+    """True where every pixel of the row inside the image has data."""
 
 
 @compiled
@@ -98,7 +106,7 @@ def _ln1p(r: float) -> float:
 
 
 @partial(compiled, fused=True)
-def _fill_logarithms(out: Levels, power: Image, centre: int) -> bool:
+def _fill_logarithms(out: NDArray[np.integer], power: Image, centre: int) -> bool:
     """Fixed-point logarithms less `centre`, zero for no data; returns whether a power is negative.
 
     All of it is arithmetic that runs in vector registers, without a division.
@@ -119,29 +127,22 @@ def _fill_logarithms(out: Levels, power: Image, centre: int) -> bool:
 
 @compiled
 def _load_line(
-    row: Levels, image: Image, valid: NDArray[np.bool_], levels: Levels, line: int, start: int, centre: int,
-    negative: F64,
-) -> tuple[int, bool]:  # fmt: skip
-    """Levels of a line from pixel `start` on, no data as zero; note a negative power.
+    row: NDArray[np.integer], tile: Tile, line: int, start: int, of_number: NDArray[np.integer], centre: int
+) -> tuple[int, bool]:
+    """Fill a row with levels from pixel `start` on, zero for no data; note a negative power.
 
-    Returns the largest size and whether every pixel inside the image has data.
+    Return the largest size and True if every pixel inside the image has data.
     """
-    n_lines, n_pixels = image.shape
-    if line < 0 or line >= n_lines:
-        row[:] = 0
+    inside, source, keep, first = parts_inside(row, tile, line, start)
+    if inside.size == 0:
         return 0, False
-    first, last = max(start, 0), min(start + row.size, n_pixels)
-    row[: first - start] = 0
-    row[last - start :] = 0
-    inside, source = row[first - start : last - start], image[line, first:last]
-    keep = valid[line, first:last] if valid.size > 0 else valid[:0].ravel()
-    if levels.size > 0:
+    if of_number.size > 0:
         for i in range(inside.size):
-            inside[i] = levels[np.uint16(source[i])]
-    elif _fill_logarithms(inside, source, centre) and negative[0] == 0:
+            inside[i] = of_number[np.uint16(source[i])]
+    elif _fill_logarithms(inside, source, centre) and tile.negative[0] == 0:
         for i in range(inside.size):
             if source[i] < 0 and (keep.size == 0 or keep[i]):
-                negative[0], negative[1], negative[2] = source[i], line, first + i
+                tile.negative[0], tile.negative[1], tile.negative[2] = source[i], line, first + i
                 break
     for i in range(keep.size):
         inside[i] = inside[i] if keep[i] else 0
@@ -154,15 +155,13 @@ def _load_line(
 
 @compiled
 def fill_levels(
-    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], lines: tuple[int, int], image: Image,
-    valid: NDArray[np.bool_], levels: Levels, top: int, left: int, centre: int, negative: F64,
-) -> None:  # fmt: skip
-    """Levels of some lines of the image from pixel `left` on; the lines are counted from `top`, which may be outside.
+    levels: Levels, tile: Tile, lines: tuple[int, int], of_number: NDArray[np.integer], centre: int
+) -> None:
+    """Fill rows with the levels of some lines, which are counted from the first of the tile's halo.
 
-    A line goes to the row of its number modulo how many there are. For each row `sizes` is given the largest size,
-    `is_full` whether every pixel inside the image has data. `levels` is the level of each digital number, and empty for
-    images of power. The first negative power that is not masked is noted with its line and pixel.
+    Rows begin a pixel before the halo. `of_number` is the level of each digital number, and empty for images of power.
     """
+    top, left = tile.lines[0] - tile.half.outer_l, tile.pixels[0] - tile.half.outer_p - 1
     for line in range(lines[0], lines[1]):
-        k = line % rows.shape[0]
-        sizes[k], is_full[k] = _load_line(rows[k], image, valid, levels, top + line, left, centre, negative)
+        k = line % levels.sizes.size
+        levels.sizes[k], levels.is_full[k] = _load_line(levels.rows[k], tile, top + line, left, of_number, centre)

@@ -1,59 +1,83 @@
-"""Kernels for laws of two moments on whole numbers: exact sums of levels and of their squares, whatever they are.
+"""Two-parameter kernel on whole numbers: exact sums of levels and of their squares, whatever the levels are.
 
-Levels come from `cpu_levels`. Three words slide over the image as in `cpu`: the sum of levels packed with the count;
-the sum of squares without what overflows 64 bits; and the sum of the bright levels' squares without their lower bits,
-which says how often it overflowed. The last is kept only where a level of the window is bright, block by block.
+Levels come from `log_levels`. Three words slide over the image as in `ca_integer`: the sum of levels packed with the
+count; the sum of squares without what overflows 64 bits; and the sum of the bright levels' squares without their lower
+bits, which says how often it overflowed. The last is kept only where a level of the window is bright, block by block.
 
-As in `cpu`, blocks that cannot hold a hit are passed over: nowhere in a block is the sum of levels smaller than at its
-start plus its falls, nor the sum of squares. That gives a level below which no pixel of the block is a hit, and
+As in `ca_integer`, blocks that cannot hold a hit are passed over: nowhere in a block is the sum of levels smaller than
+at its start plus its falls, nor the sum of squares. That gives a level below which no pixel of the block is a hit, and
 only the pixels above it are looked at.
-
-Every function compiled here lives in this file, because the compiler's cache watches one file a kernel.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.log_levels import Rule
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled, grown
+from sarship.cfar.cpu.log_levels import Levels
+from sarship.cfar.cpu.moments import SAFE, Limits, Sums, may_be_hit, moment_score, square_of_need
+from sarship.cfar.cpu.rows import (
+    COUNT_SHIFT,
+    HitList,
+    Quad,
+    Tile,
+    append,
+    cut,
+    first_sum,
+    new_hits,
+    ring_edges,
+    run_across,
+    slide_packed,
+)  # fmt: skip
+from sarship.cfar.jit import LARGEST_SCORE, compiled
 
-__all__ = ["BLOCK", "search_rows"]
+__all__ = ["BLOCK", "Running", "new_running", "search_rows"]
 
-_COUNT_SHIFT = np.uint64(48)
 _SUM_LEFT = np.uint64(16)
 _HALF = np.uint64(32)
 _HALF_COUNT = np.uint64(1 << 47)
 _TO_TOP = np.uint64(24)
 _TO_UNITS = np.uint64(8)
 _ROUNDING = float(1 << 16)
-_LOW = np.uint64((1 << 32) - 1)
 _ONE = np.uint64(1)
-_WORD_BITS = np.uint64(64)
-_WORD = 2.0**64
-_SAFE = 1e-12
 BLOCK = 32
 """Pixels of a block."""
+LONG_AGO = 1 << 40
+"""Lines since there was something bright, where there was nothing yet."""
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
-Levels = NDArray[np.integer]
-Quad = tuple[U64, U64, U64, U64]
+Row = NDArray[np.integer]
+
+
+class Running(NamedTuple):
+    """State that slides down a tile, from one strip of lines to the next."""
+
+    outer: U64
+    """Column sums over the lines of the outer rectangle: levels with counts, squares, and bright squares' tops."""
+    inner: U64
+    """The same over the lines of the guard."""
+    near: I64
+    """128th parts of a level that each block's are near."""
+    last_bright: I64
+    """Line in which each block of columns last had a bright level."""
+
+
+def new_running(n_columns: int) -> Running:
+    """Return the state before the first line."""
+    outer, inner = np.zeros((2, 3, n_columns), np.uint64)
+    return Running(outer, inner, np.zeros(n_columns, np.int64), np.full(n_columns // BLOCK + 1, -LONG_AGO))
 
 
 @compiled
-def _slide_down(sums: U64, squares: U64, entering: Levels, leaving: Levels, same_count: bool) -> None:
-    """Add a line's levels, squares and counts to the column sums and take another's away; wrap-around cancels."""
-    if same_count:
-        for i in range(sums.size):
-            sums[i] += np.uint64(np.int64(entering[i]) - np.int64(leaving[i]))
-    else:
-        for i in range(sums.size):
-            count = np.int64(entering[i] != 0) - np.int64(leaving[i] != 0)
-            sums[i] += np.uint64(np.int64(entering[i]) - np.int64(leaving[i])) + (np.uint64(count) << _COUNT_SHIFT)
+def _slide_down(columns: U64, entering: Row, leaving: Row, is_same_count: bool) -> None:
+    """Add a line's levels, counts and squares to the column sums and take another's away."""
+    slide_packed(columns[0], entering, leaving, is_same_count)
+    squares = columns[1]
     # one loop each: a difference of squares would be made a product of 33-bit numbers, which vector registers have not
     for i in range(squares.size):
         squares[i] += np.uint64(np.int64(entering[i]) * np.int64(entering[i]))
@@ -62,7 +86,7 @@ def _slide_down(sums: U64, squares: U64, entering: Levels, leaving: Levels, same
 
 
 @compiled
-def _slide_tops(tops: U64, entering: Levels, leaving: Levels, bright: int, shift: np.uint64) -> None:
+def _slide_tops(tops: U64, entering: Row, leaving: Row, bright: int, shift: np.uint64) -> None:
     for i in range(tops.size):
         new, old = np.int64(entering[i]), np.int64(leaving[i])
         top_new = np.uint64(new * new) >> shift if abs(new) >= bright else np.uint64(0)
@@ -71,7 +95,7 @@ def _slide_tops(tops: U64, entering: Levels, leaving: Levels, bright: int, shift
 
 
 @compiled
-def _find_bright(last_bright: I64, entering: Levels, bright: int, line: int) -> None:
+def _find_bright(last_bright: I64, entering: Row, bright: int, line: int) -> None:
     """Note the line for each block of columns in which it has a bright level."""
     for k in range(last_bright.size):
         largest = np.int64(0)
@@ -80,27 +104,43 @@ def _find_bright(last_bright: I64, entering: Levels, bright: int, line: int) -> 
         last_bright[k] = line if largest >= bright else last_bright[k]
 
 
-@compiled
-def _first_sum(outer: U64, inner: U64, back: int, guard: int) -> np.uint64:
-    """Sum over the ring of the pixel before the first, from column sums that begin `back + 1` pixels before that."""
-    total = np.uint64(0)
-    for j in range(2 * back + 1):
-        total += outer[j]
-    for j in range(back - guard, back + guard + 1):
-        total -= inner[j]
-    return total
+class Survey(NamedTuple):
+    """Numbers of the blocks of a line."""
+
+    starts: U64
+    """Sums of levels (packed) and of squares over the ring of the pixel before each block."""
+    change: U64
+    """Change of both across it."""
+    falls: I64
+    """Falls of both on the way, as `_survey_blocks` has them."""
+    uneven: U64
+    """Zero where the count of the ring stays the same."""
+    peak: I64
+    """Largest level."""
+    floors: F64
+    """Level below which no pixel is a hit."""
 
 
 @compiled
-def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Quad, squares: Quad, block: int) -> None:
+def _new_survey(n_blocks: int) -> Survey:
+    two = (2, n_blocks)
+    return Survey(
+        np.zeros(two, np.uint64), np.zeros(two, np.uint64), np.zeros(two, np.int64),
+        np.zeros(n_blocks, np.uint64), np.zeros(n_blocks, np.int64), np.full(n_blocks, -np.inf),
+    )  # fmt: skip
+
+
+@compiled
+def _survey_blocks(survey: Survey, near: I64, edges: Quad, squares: Quad, block: int) -> None:
     """For each block of a line how the ring's two sums change across it, and by how much they fall on the way.
 
-    `falls` holds 65,536 times that of the sum of levels, then what the squares of levels less 128 times `near` fall by
-    over 256, but for at most `_ROUNDING` times `near` and 256 a pixel; `uneven` is zero where the count stays the same.
+    `falls` is given 65,536 times that of the sum of levels, then what the squares of levels less 128 times `near` fall
+    by over 256, but for at most `_ROUNDING` times `near` and 256 a pixel.
     """
-    rows = (uneven.size, block)
-    a, b, c, d = columns[0].reshape(rows), columns[1].reshape(rows), columns[2].reshape(rows), columns[3].reshape(rows)
+    rows = (survey.uneven.size, block)
+    a, b, c, d = edges[0].reshape(rows), edges[1].reshape(rows), edges[2].reshape(rows), edges[3].reshape(rows)
     e, f, g, h = squares[0].reshape(rows), squares[1].reshape(rows), squares[2].reshape(rows), squares[3].reshape(rows)
+    change, falls, uneven = survey.change, survey.falls, survey.uneven
     for k in range(uneven.size):
         total, total_2, fall, fall_2, odd = np.uint64(0), np.uint64(0), np.int64(0), np.uint64(0), np.uint64(0)
         centre = np.int64(np.int32(near[k]))
@@ -111,7 +151,7 @@ def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Qua
             total_2 += step_2
             # the shift drops the count and leaves the sum's sign in place
             fall += min(np.int64(step << _SUM_LEFT), np.int64(0))
-            odd |= (step + _HALF_COUNT) >> _COUNT_SHIFT
+            odd |= (step + _HALF_COUNT) >> COUNT_SHIFT
             # 2 · 128 · centre · sum; a product of two 32-bit numbers is the one that vector registers have
             part = np.int64(np.int32(np.uint32((step << _TO_TOP) >> _HALF)))
             step_2 -= np.uint64(part * centre) << _SUM_LEFT
@@ -122,7 +162,7 @@ def _survey_blocks(change: U64, falls: I64, uneven: U64, near: I64, columns: Qua
 
 
 @compiled
-def _brightest(peak: I64, values: Levels, block: int) -> None:
+def _brightest(peak: I64, values: Row, block: int) -> None:
     """The largest level of each block; a pixel without data counts as 0, which can only be too large."""
     rows = values.reshape((peak.size, block))
     for k in range(peak.size):
@@ -133,102 +173,37 @@ def _brightest(peak: I64, values: Levels, block: int) -> None:
 
 
 @compiled
-def _spread(count: int, total: int, low: np.uint64, top: np.uint64, shift: np.uint64) -> float:
-    """Count × sum of squares − square of the sum, exact in 128 bits and then rounded, high word and low word."""
-    n, size = np.uint64(count), np.uint64(abs(total))
-    # the sum of squares lies in [top, top + count) · 2^shift, less than one overflow wide, and ends in `low`
-    high = (top >> (_WORD_BITS - shift)) + np.uint64(low < np.uint64(top << shift))
-    first = (low & _LOW) * n
-    second = (low >> _HALF) * n + (first >> _HALF)
-    product_low, product_high = (second << _HALF) | (first & _LOW), high * n + (second >> _HALF)
-    right, left = size & _LOW, size >> _HALF
-    square, middle = right * right, np.uint64((right * left) << _ONE)
-    square_low = square + (middle << _HALF)
-    square_high = left * left + (middle >> _HALF) + np.uint64(square_low < square)
-    high_word = product_high - square_high - np.uint64(product_low < square_low)
-    return float(np.float64(high_word) * _WORD + np.float64(np.uint64(product_low - square_low)))
-
-
-@compiled
 def _unpacked(packed: np.uint64, bias: np.uint64) -> tuple[int, int]:
     """Count and sum of levels."""
-    count = (packed + bias) >> _COUNT_SHIFT
-    return int(np.int64(count)), int(np.int64(packed - (count << _COUNT_SHIFT)))
+    count = (packed + bias) >> COUNT_SHIFT
+    return int(np.int64(count)), int(np.int64(packed - (count << COUNT_SHIFT)))
 
 
 @compiled
-def _square(count: int, spread: float, table: F64, surface: F64, rule: Rule) -> float:
-    """Square of how far above its sum count · level must be."""
-    if surface.size == 0 or not table[count] < np.inf:
-        return float(table[count] * spread)
-    row, n_entries = int(table[count]), surface.shape[1]
-    weight = table[count] - row
-    below = min(row + 1, surface.shape[0] - 1)
-    variance = spread / (np.float64(count) * (np.float64(count) - 1))
-    place, beyond = 0.0, 1.0
-    if variance > rule.variance:
-        place = np.log(variance / rule.variance) * rule.steps
-    if place > n_entries - 1:
-        beyond = np.exp(0.5 * (place - (n_entries - 1)) / rule.steps)
-        place = np.float64(n_entries - 1)
-    entry = min(int(place), n_entries - 2)
-    part = place - entry
-    near = surface[row, entry] * (1 - part) + surface[row, entry + 1] * part
-    far = surface[below, entry] * (1 - part) + surface[below, entry + 1] * part
-    need = (near * (1 - weight) + far * weight) * beyond * rule.scale * np.float64(count)
-    return float(need * need)
+def _least_square(count: int, lowest: float, highest: float, square: float, limits: Limits) -> float:
+    """Least of the squares of how far above a ring's sum count · level must be, from bounds of the ring's sums."""
+    if not limits.table[count] < np.inf:
+        return np.inf
+    spread = max(np.float64(count) * square - max(lowest * lowest, highest * highest), 0.0)
+    return square_of_need(count, spread, limits) * (1 - SAFE)
 
 
 @compiled
-def _score(
-    level: int, count: int, total: int, low: np.uint64, top: np.uint64, table: F64, surface: F64, rule: Rule
-) -> float:
-    """Power over its threshold: above 1 for a hit and at most 1 for none, whatever rounds; NaN for no decision."""
-    if level == 0 or not table[count] < np.inf:
-        return np.nan
-    above = np.float64(count * level - total)
-    square = _square(count, _spread(count, total, low, top, rule.shift), table, surface, rule)
-    if rule.scale > 0:
-        score = np.exp((above - np.sqrt(square)) / np.float64(count) / rule.scale)
-    else:
-        n = np.float64(count)
-        score = np.float64(level + rule.centre) * n / (np.float64(total + rule.centre * count) + np.sqrt(square))
-    if above > 0 and above * above > square:
-        return float(max(score, np.float64(ABOVE_ONE)))
-    return float(min(score, 1.0))
-
-
-@compiled
-def _may_be_hit(
-    level: int, count: int, total: int, low: np.uint64, top: np.uint64, table: F64, surface: F64, rule: Rule
-) -> bool:
-    """Whether a pixel could be a hit, by a comparison in floats that never misses one."""
-    n, base = np.float64(count), np.uint64(top << rule.shift)
-    above = n * np.float64(level) - np.float64(total)
-    if level == 0 or above <= 0 or above < rule.least * n:
-        return False
-    square = np.float64(top) * np.float64(_ONE << rule.shift) + np.float64(np.uint64(low - base))
-    spread = n * square * (1 - _SAFE) - np.float64(total) * np.float64(total)
-    return bool(above * above * (1 + _SAFE) >= _square(count, spread, table, surface, rule))
-
-
-@compiled
-def _decide_blocks(
-    floors: F64, starts: U64, change: U64, falls: I64, uneven: U64, near: I64, peak: I64,
-    farthest: int, packed: np.uint64, low: np.uint64, table: F64, surface: F64, rule: Rule,
-) -> None:  # fmt: skip
+def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64, limits: Limits, bright: int) -> None:
     """For each block of a line the sums before it, and a level below which it holds no hit; infinite where none at all.
 
     Nowhere in the block is a sum smaller than at its start plus its falls. `near` is 128th parts of a level that the
-    block's are near, up to `farthest`.
+    block's are near.
     """
+    starts, change, falls, floors = survey.starts, survey.change, survey.falls, survey.floors
+    rule, farthest = limits.rule, min(bright // 128, 1 << 18)
     for k in range(floors.size):
         starts[0, k], starts[1, k] = packed, low
         count, total = _unpacked(packed, rule.bias)
         packed += change[0, k]
         here, low = np.float64(low), low + change[1, k]
         floors[k] = -np.inf
-        if uneven[k] != 0:
+        if survey.uneven[k] != 0:
             continue
         floors[k] = np.inf
         if count == 0:
@@ -237,13 +212,13 @@ def _decide_blocks(
         # all from here on less the centre, which leaves the spread as it is and its parts small
         start, fall = np.float64(total) - n * centre, np.float64(falls[0, k] >> 16)
         lowest, highest = start + fall, start + (np.float64(np.int64(change[0, k])) - fall)
-        above = n * (np.float64(peak[k]) - centre) - lowest
+        above = n * (np.float64(survey.peak[k]) - centre) - lowest
         if above <= 0 or above < rule.least * n:
             continue
         square = here + centre * (n * centre - 2 * np.float64(total))
         square -= 256 * np.float64(falls[1, k] + BLOCK) + BLOCK * _ROUNDING * abs(np.float64(near[k]))
-        square -= _SAFE * (here + centre * centre * n)
-        need = _least_square(count, lowest, highest, square, table, surface, rule)
+        square -= SAFE * (here + centre * centre * n)
+        need = _least_square(count, lowest, highest, square, limits)
         if above * above < need:
             continue
         # levels are whole: one less makes up for all that rounds
@@ -253,147 +228,115 @@ def _decide_blocks(
 
 
 @compiled
-def _least_square(
-    count: int, lowest: float, highest: float, square: float, table: F64, surface: F64, rule: Rule
-) -> float:
-    """Least of the squares of how far above a ring's sum count · level must be, from bounds of the ring's sums."""
-    if not table[count] < np.inf:
-        return np.inf
-    spread = max(np.float64(count) * square - max(lowest * lowest, highest * highest), 0.0)
-    return _square(count, spread, table, surface, rule) * (1 - _SAFE)
-
-
-@compiled
 def _floor_of_bright_block(
-    packed: np.uint64, top: np.uint64, columns: Quad, tops: Quad, start: int, table: F64, surface: F64, rule: Rule
+    packed: np.uint64, top: np.uint64, edges: Quad, tops: Quad, start: int, limits: Limits
 ) -> float:
     """The level below which a block holds no hit, from the sums of the bright levels' upper bits at each pixel."""
-    count, total = _unpacked(packed, rule.bias)
+    count, total = _unpacked(packed, limits.rule.bias)
     if count == 0:
         return np.inf
-    n, unit = np.float64(count), np.float64(_ONE << rule.shift)
+    n, unit = np.float64(count), np.float64(_ONE << limits.rule.shift)
     centre = np.float64(total) / n
     here = square = np.float64(top) * unit - np.float64(total) * centre
-    error = _SAFE * (np.float64(top) * unit + np.float64(total) * centre)
+    error = SAFE * (np.float64(top) * unit + np.float64(total) * centre)
     lowest = highest = level = 0.0
     for i in range(start, start + BLOCK):
-        step = (columns[0][i] - columns[1][i]) - (columns[2][i] - columns[3][i])
+        step = (edges[0][i] - edges[1][i]) - (edges[2][i] - edges[3][i])
         step_t = (tops[0][i] - tops[1][i]) - (tops[2][i] - tops[3][i])
         change = np.float64(np.int64(step << _SUM_LEFT) >> 16)
         level += change
         here += np.float64(np.int64(step_t)) * unit - 2 * centre * change
         lowest, highest, square = min(lowest, level), max(highest, level), min(square, here)
-    need = np.sqrt(_least_square(count, lowest, highest, square - error, table, surface, rule))
-    return float(centre + (lowest + max(need, rule.least * n)) / n - 1)
+    need = np.sqrt(_least_square(count, lowest, highest, square - error, limits))
+    return float(centre + (lowest + max(need, limits.rule.least * n)) / n - 1)
 
 
 @compiled
-def _run_across(ring: U64, sums: Quad, start: int, total: np.uint64) -> np.uint64:
-    """Sums over the ring of each pixel of a block, from that before it; returns the last."""
-    stop = start + ring.size
-    a, b, c, d = sums[0][start:stop], sums[1][start:stop], sums[2][start:stop], sums[3][start:stop]
-    for i in range(ring.size):
-        ring[i] = (a[i] - b[i]) - (c[i] - d[i])
-    for i in range(ring.size):
-        total += ring[i]
-        ring[i] = total
-    return total
-
-
-@compiled
-def _parts(sums: np.ndarray, back: int, guard: int, wide: int) -> tuple[np.ndarray, np.ndarray]:
-    """Slices rather than computed indices: the compiler then drops the wrap-around tests."""
-    return sums[back + guard + 1 : back + guard + 1 + wide], sums[back - guard : back - guard + wide]
+def _slide_bright(
+    running: Running, rows: tuple[Row, Row, Row, Row], line: int, tall: int, bright: int, shift: np.uint64
+) -> None:
+    """Slide the sums of bright levels' tops where a block of columns has any in the window."""
+    for k in range(running.last_bright.size):
+        if line - running.last_bright[k] < tall:
+            part = slice(k * BLOCK, (k + 1) * BLOCK)
+            _slide_tops(running.outer[2][part], rows[0][part], rows[1][part], bright, shift)
+            _slide_tops(running.inner[2][part], rows[2][part], rows[3][part], bright, shift)
 
 
 @compiled
 def search_rows(
-    rows: Levels, sizes: I64, is_full: NDArray[np.bool_], lines: tuple[int, int], sums: U64, near: I64,
-    last_bright: I64, width: int, window: tuple[int, int, int, int], table: F64, surface: F64, rule: Rule, bright: int,
-    cap: int, out: NDArray[np.float32], block: int,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], F64, F64]:  # fmt: skip
-    """Hits among rows of levels: lines, pixels, mean levels and scores; or their scores, where `out` is not empty.
+    tile: Tile, levels: Levels, running: Running, lines: tuple[int, int], limits: Limits, bright: int, block: int
+) -> HitList:
+    """Return the hits among rows of levels, their clutter a mean level; or fill their scores.
 
-    `lines` is which lines enter, from a line to a line, counted from `back` lines above the first that is decided; a
-    line is in the row of its number modulo how many there are. A row begins `back + 1` pixels to the left of the first
-    that is decided, and goes on past the `width` pixels by `back` and what makes them whole blocks. Each row has in
-    `sizes` the largest size of a level, and in `is_full` whether all of its pixels inside the image have data. A level
-    of size `bright` is bright. `block` is `BLOCK`: a loop whose length the compiler does not know is one it does well.
-    What one call leaves in `sums`, `near` and `last_bright` is for the next; zeros and long ago for the first.
+    `lines` enter, counted from the first of the tile's halo. A row begins `outer_p + 1` pixels to the left of the first
+    that is decided, and goes on past the last by `outer_p` and as many as make whole blocks. A level of size `bright`
+    is bright. `block` is `BLOCK`: a loop whose length the compiler does not know is one it does well.
     """
-    back_l, back_p, guard_l, guard_p = window
+    outer_l, outer_p, guard_l, _ = tile.half
+    rows, sizes, is_full = levels
+    outer, inner, near, last_bright = running
+    rule, width = limits.rule, tile.pixels[1] - tile.pixels[0]
     n_rows, n_columns = rows.shape
-    wide = n_columns - 2 * back_p - 1
-    tall, n_blocks = 2 * back_l + 2, wide // BLOCK
+    wide = n_columns - 2 * outer_p - 1
+    tall, n_blocks = 2 * outer_l + 2, wide // BLOCK
     nothing = np.zeros(n_columns, rows.dtype)
-    outer, inner, outer_2, inner_2, outer_t, inner_t = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
-    columns = (*_parts(outer, back_p, back_p, wide), *_parts(inner, back_p, guard_p, wide))
-    squares = (*_parts(outer_2, back_p, back_p, wide), *_parts(inner_2, back_p, guard_p, wide))
-    tops = (*_parts(outer_t, back_p, back_p, wide), *_parts(inner_t, back_p, guard_p, wide))
-    change, starts = np.zeros((2, n_blocks), np.uint64), np.zeros((2, n_blocks), np.uint64)
-    falls, uneven = np.zeros((2, n_blocks), np.int64), np.zeros(n_blocks, np.uint64)
-    peak, floors, ring = np.zeros(n_blocks, np.int64), np.full(n_blocks, -np.inf), np.zeros((3, block), np.uint64)
-    found, pixels, means, scores = np.empty(64, np.int32), np.empty(64, np.int32), np.empty(64), np.empty(64)
-    n_hits, latest, farthest, reach = 0, last_bright.max(), min(bright // 128, 1 << 18), 2 * back_p // BLOCK + 2
+    edges, squares = ring_edges(outer[0], inner[0], tile.half), ring_edges(outer[1], inner[1], tile.half)
+    tops = ring_edges(outer[2], inner[2], tile.half)
+    survey, ring = _new_survey(n_blocks), np.zeros((3, block), np.uint64)
+    hits, n_hits = new_hits(), 0
+    latest, reach = last_bright.max(), 2 * outer_p // BLOCK + 2
     for entering in range(lines[0], lines[1]):
-        # the first line decided is `back_l`; lines before it only fill the sums
-        line = entering - back_l
-        new, old, near_new, near_old = (
-            entering % n_rows, (line - back_l - 1) % n_rows, (line + guard_l) % n_rows, (line - guard_l - 1) % n_rows
-        )  # fmt: skip
-        newest, oldest = rows[new], rows[old] if line > back_l else nothing
-        guarded, past = (
-            rows[near_new] if line + guard_l >= 0 else nothing,
-            rows[near_old] if line > guard_l else nothing,
-        )
+        # the first line decided is `outer_l`; lines before it only fill the sums
+        line = entering - outer_l
+        new, old = entering % n_rows, (line - outer_l - 1) % n_rows
+        near_new, near_old = (line + guard_l) % n_rows, (line - guard_l - 1) % n_rows
+        newest, oldest = rows[new], rows[old] if line > outer_l else nothing
+        guarded = rows[near_new] if line + guard_l >= 0 else nothing
+        past = rows[near_old] if line > guard_l else nothing
         if sizes[new] >= bright:
             latest = entering
             _find_bright(last_bright, newest, bright, entering)
-        _slide_down(outer, outer_2, newest, oldest, line > back_l and is_full[new] and is_full[old])
-        _slide_down(inner, inner_2, guarded, past, line > guard_l and is_full[near_new] and is_full[near_old])
+        _slide_down(outer, newest, oldest, line > outer_l and is_full[new] and is_full[old])
+        _slide_down(inner, guarded, past, line > guard_l and is_full[near_new] and is_full[near_old])
         if entering - latest < tall:
-            for k in range(last_bright.size):
-                if entering - last_bright[k] < tall:
-                    part = slice(k * BLOCK, (k + 1) * BLOCK)
-                    _slide_tops(outer_t[part], newest[part], oldest[part], bright, rule.shift)
-                    _slide_tops(inner_t[part], guarded[part], past[part], bright, rule.shift)
-        if line < back_l:
+            _slide_bright(running, (newest, oldest, guarded, past), entering, tall, bright, rule.shift)
+        if line < outer_l:
             continue
-        packed, low = _first_sum(outer, inner, back_p, guard_p), _first_sum(outer_2, inner_2, back_p, guard_p)
-        top = _first_sum(outer_t, inner_t, back_p, guard_p)
-        values = rows[line % n_rows, back_p + 1 : back_p + 1 + wide]
-        _survey_blocks(change, falls, uneven, near, columns, squares, block)
-        _brightest(peak, values, block)
-        _decide_blocks(floors, starts, change, falls, uneven, near, peak, farthest, packed, low, table, surface, rule)
+        top = first_sum(outer[2], inner[2], tile.half)
+        values = rows[line % n_rows, outer_p + 1 : outer_p + 1 + wide]
+        _survey_blocks(survey, near, edges, squares, block)
+        _brightest(survey.peak, values, block)
+        packed, low = first_sum(outer[0], inner[0], tile.half), first_sum(outer[1], inner[1], tile.half)
+        _decide_blocks(survey, near, packed, low, limits, bright)
         for k in range(n_blocks):
-            first, floor = k * BLOCK, floors[k] if out.size == 0 else -np.inf
+            first, floor = k * BLOCK, survey.floors[k] if tile.out.size == 0 else -np.inf
             is_bright = entering - latest < tall and entering - last_bright[k : k + reach].max() < tall
-            if is_bright and out.size == 0 and uneven[k] == 0:
-                floor = _floor_of_bright_block(starts[0, k], top, columns, tops, first, table, surface, rule)
-            top = _run_across(ring[2], tops, first, top) if is_bright else np.uint64(0)
-            if peak[k] < floor:
+            if is_bright and tile.out.size == 0 and survey.uneven[k] == 0:
+                floor = _floor_of_bright_block(survey.starts[0, k], top, edges, tops, first, limits)
+            top = run_across(ring[2], tops, first, top) if is_bright else np.uint64(0)
+            if survey.peak[k] < floor:
                 continue
-            _run_across(ring[0], columns, first, starts[0, k])
-            _run_across(ring[1], squares, first, starts[1, k])
+            run_across(ring[0], edges, first, survey.starts[0, k])
+            run_across(ring[1], squares, first, survey.starts[1, k])
             for i in range(min(BLOCK, width - first)):
                 level = int(values[first + i])
                 if level < floor:
                     continue
                 count, total = _unpacked(ring[0, i], rule.bias)
-                low, high = ring[1, i], ring[2, i] if is_bright else np.uint64(0)
-                if out.size == 0 and not _may_be_hit(level, count, total, low, high, table, surface, rule):
+                sums = Sums(count, total, ring[1, i], ring[2, i] if is_bright else np.uint64(0))
+                if tile.out.size == 0 and not may_be_hit(level, sums, limits):
                     continue
-                score = _score(level, count, total, low, high, table, surface, rule)
-                if out.size > 0:
-                    out[line - back_l, first + i] = np.nan if np.isnan(score) else min(score, LARGEST_SCORE)
+                score = moment_score(level, sums, limits)
+                if tile.out.size > 0:
+                    tile.out[line - outer_l, first + i] = np.nan if np.isnan(score) else min(score, LARGEST_SCORE)
                     continue
                 if not score > 1:
                     continue
-                if n_hits == cap:
-                    return found, pixels, means, scores
-                if n_hits == found.size:
-                    found, pixels, means, scores = grown(found), grown(pixels), grown(means), grown(scores)
+                if n_hits == tile.cap:
+                    return cut(hits, n_hits)
                 mean = np.float64(total + rule.centre * count) / np.float64(count)
-                found[n_hits], pixels[n_hits], means[n_hits], scores[n_hits] = line - back_l, first + i, mean, score
+                where = tile.lines[0] + line - outer_l, tile.pixels[0] + first + i
+                hits = append(hits, n_hits, where[0], where[1], mean, score)
                 n_hits += 1
-    return found[:n_hits], pixels[:n_hits], means[:n_hits], scores[:n_hits]
+    return cut(hits, n_hits)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.censoring import Found
-from sarship.cfar.cpu import two_parameter_integer
 from sarship.cfar.cpu.log_levels import LN_SCALE, Rule
+from sarship.cfar.cpu.moments import Limits, Sums, moment_score
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.gpu.rules_integer import COUNT_SHIFT, LN_ZERO, SUM_BITS, TOP_SHIFT
 from sarship.cfar.jit import ABOVE_ONE, compiled
@@ -31,7 +31,7 @@ def _moment_scores(
 ) -> None:
     """Decide found pixels as the CPU does, from the exact sums of their rings."""
     for i in range(score.size):
-        score[i] = two_parameter_integer._score(level[i], count[i], total[i], low[i], top[i], table, surface, rule)
+        score[i] = moment_score(level[i], Sums(count[i], total[i], low[i], top[i]), Limits(table, surface, rule))
 
 
 def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64, value: F64) -> Found:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import ca_float, two_parameter_float
+from sarship.cfar.cpu import rows, two_parameter_float
 from sarship.cfar.gpu.arguments import Thresholds
 from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
 from sarship.cfar.gpu.ring_sums import make_centred
@@ -19,8 +19,18 @@ __all__ = ["finite", "gamma_float", "gaussian_float", "sum_and_count", "sum_scor
 
 _SCORE_ERROR = 1e-9
 """Relative error of a ring's sum or spread that a float32 score does not show."""
+_SMALLEST = 1e-250
+"""Spreads below this are taken as none when candidates are sought: their squares underflow."""
 
-_float_may_be = on_device(two_parameter_float._may_be_hit)
+
+@on_device
+def _float_may_be(
+    value: float, count: float, total: float, square: float, factor: float, error: float, error_2: float
+) -> Any:
+    """Return True if a pixel could be a hit, however the running sums have drifted."""
+    above = count * value - (total - error)
+    spread = count * (square * (1 - 1e-12) - error_2) - (total + error) * (total + error) - _SMALLEST
+    return (above >= 0) & (above * above >= factor * spread)
 
 
 @on_device
@@ -110,7 +120,7 @@ def finite(real: type, largest: float) -> DeviceFunction:
 def gamma_float(real: type) -> RunningRule:
     """Return the rule of the gamma model on power of type `np.float32` or `np.float64`."""
     return replace(
-        GAMMA_NUMBER, word=np.float64, level=real, power=finite(real, ca_float.LARGEST), lift=sum_and_count, n_words=2,
+        GAMMA_NUMBER, word=np.float64, level=real, power=finite(real, rows.LARGEST), lift=sum_and_count, n_words=2,
         change=_float_change, may_hold=_sum_may_hold, may_be_hit=_sum_may_be_hit, score=sum_score,
         is_doubtful=_sum_is_doubtful,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import ca_float, goca_soca
+from sarship.cfar.cpu import goca_soca, rows
 from sarship.cfar.gpu.arguments import Pixels, RingShape, Thresholds
 from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
 from sarship.cfar.gpu.rule import Rule
@@ -25,7 +25,7 @@ __all__ = ["goca_soca_rule", "os_rule"]
 _SAFE = 1 + 1e-12
 """More than the rounding of a quotient."""
 
-_deciding = on_device(goca_soca._deciding)
+_deciding = on_device(goca_soca.deciding_side)
 
 
 def _make_sides(rule: Rule, load: DeviceFunction, *, is_goca: bool) -> DeviceFunction:
@@ -82,7 +82,7 @@ def goca_soca_rule(kind: type, is_goca: bool) -> Rule:
     return Rule(
         word=np.uint64 if is_number else np.float64,
         level=np.uint32 if is_number else kind,
-        power=squared if is_number else finite(kind, ca_float.LARGEST),
+        power=squared if is_number else finite(kind, rows.LARGEST),
         lift=packed if is_number else sum_and_count,
         n_words=3,
         ring=partial(_make_sides, is_goca=is_goca),
@@ -152,7 +152,7 @@ def os_rule(kind: type, is_search: bool) -> Rule:
     return Rule(
         word=np.float64,
         level=np.float64,
-        power=_wide_square if kind is np.uint16 else finite(kind, ca_float.LARGEST),
+        power=_wide_square if kind is np.uint16 else finite(kind, rows.LARGEST),
         lift=sum_and_count,
         n_words=2,
         ring=partial(_make_ordered, is_search=is_search),

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.cpu import ca_integer, log_levels, two_parameter_integer
+from sarship.cfar.cpu import ca_integer, log_levels, moments
 from sarship.cfar.gpu.arguments import Thresholds
 from sarship.cfar.gpu.device_functions import on_device
 from sarship.cfar.gpu.ring_sums import make_direct
@@ -51,8 +51,8 @@ LN_ZERO = 1 << 31
 _HALF_SCALE = log_levels.LN_SCALE / 2
 _SMALLEST, _LARGEST = log_levels.SMALLEST, log_levels.LARGEST
 
-_threshold = on_device(ca_integer._threshold)
-_spread = on_device(two_parameter_integer._spread)
+_threshold = on_device(ca_integer.threshold_of)
+_spread = on_device(moments.spread_of)
 
 
 # gamma, digital numbers: one word holds the sum of squares and the count

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.censoring import Censor, Found, joined, search_iteratively, selected, wide_lines
-from sarship.cfar.cpu.ca_float import negative_power
+from sarship.cfar.cpu.rows import negative_power
 from sarship.cfar.device import device_of
 from sarship.cfar.gpu import launch
 from sarship.cfar.gpu.arguments import Catch

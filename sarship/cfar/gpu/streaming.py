@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.cfar.device import device_of, new_device
-from sarship.cfar.dispatch import check_image, check_valid
 from sarship.cfar.gpu.search import search
+from sarship.cfar.inputs import check_image, check_valid
 from sarship.cfar.params import CfarParams
 from sarship.errors import FloodError
 from sarship.model import Hits

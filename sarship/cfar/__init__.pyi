@@ -1,0 +1,13 @@
+from sarship.cfar.dispatch import detect as detect
+from sarship.cfar.dispatch import detect_dual as detect_dual
+from sarship.cfar.dispatch import mask as mask
+from sarship.cfar.dispatch import score as score
+from sarship.cfar.dispatch import warm_up as warm_up
+from sarship.cfar.enl import measure_correlation as measure_correlation
+from sarship.cfar.enl import measure_enl as measure_enl
+from sarship.cfar.gpu.streaming import detect_streamed as detect_streamed
+from sarship.cfar.gpu.streaming import to_device as to_device
+from sarship.cfar.gpu.streaming import to_host as to_host
+from sarship.cfar.params import CfarParams as CfarParams
+from sarship.cfar.thresholds import pfa_of as pfa_of
+from sarship.cfar.thresholds import threshold_factor as threshold_factor

@@ -1,0 +1,50 @@
+"""Weight of importing the detectors, and kernels in the compiler's cache."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import sarship
+
+HEAVY = ["pandas", "xarray", "geopandas", "shapely", "pyproj", "rasterio", "matplotlib", "cupy", "requests"]
+
+
+def run(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, **environment
+    ).stdout
+
+
+def test_detectors_need_numpy_scipy_and_numba_alone():
+    code = (
+        "import sys\n"
+        "from sarship import cfar\n"
+        "assert not {'numba', 'scipy'} & sys.modules.keys(), 'loaded before a name was used'\n"
+        "import numpy as np\n"
+        "cfar.detect(np.ones((60, 60), np.uint16))\n"
+        "cfar.measure_enl(np.ones((64, 64), np.float32))\n"
+        f"loaded = {set(HEAVY)} & sys.modules.keys()\n"
+        "assert not loaded, loaded\n"
+    )
+    run(code)
+
+
+def test_a_change_in_a_shared_file_compiles_kernels_again(tmp_path):
+    """A kernel is made of functions from several files, and numba's own stamp watches one."""
+    package = tmp_path / "sarship"
+    shutil.copytree(Path(sarship.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = (
+        "import numpy as np\n"
+        "from sarship import cfar\n"
+        "from sarship.cfar.cpu import ca_integer\n"
+        "cfar.detect(np.ones((9, 9), np.uint16), cfar.CfarParams(guard=1, training=2))\n"
+        "stats = ca_integer.search_tile.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))\n"
+    )
+    here = {"cwd": tmp_path}
+    assert run(code, **here).split() == ["0", "1"]
+    assert run(code, **here).split() == ["1", "0"]
+    shared = package / "cfar" / "cpu" / "rows.py"
+    shared.write_text(shared.read_text("utf-8") + "\n", "utf-8")
+    assert run(code, **here).split() == ["0", "1"]
