@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-__all__ = ["Labels", "group_hits", "largest"]
+__all__ = ["Labels", "group_hits", "group_max"]
 
 Labels = NDArray[np.int64]
 
@@ -59,12 +59,12 @@ def group_hits(
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def largest(values: NDArray[np.float64], group: Labels) -> NDArray[np.float64]:
+def group_max(values: NDArray[np.float64], group: Labels) -> NDArray[np.float64]:
     """Return the maximum of each group; NaN does not count.
 
     Examples
     --------
-    >>> largest(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 1])).tolist()
+    >>> group_max(np.array([1.0, np.nan, 3.0]), np.array([0, 0, 1])).tolist()
     [1.0, 3.0]
     """
     found = np.full(int(group.max()) + 1, -np.inf)

@@ -116,8 +116,8 @@ class DetectionParams:
             The ring has more than 65,535 pixels.
         """
         guard, training = (
-            tuple(max(round(width / step), least) for step in spacing_m)
-            for width, least in ((self.guard_m, 0), (self.training_m, 1))
+            tuple(max(round(width / step), minimum) for step in spacing_m)
+            for width, minimum in ((self.guard_m, 0), (self.training_m, 1))
         )
         outer = (2 * (inner + band) + 1 for inner, band in zip(guard, training, strict=True))
         n_ring = math.prod(outer) - math.prod(2 * side + 1 for side in guard)

@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.detection.grouping import Labels, group_hits, largest
+from sarship.detection.grouping import Labels, group_hits, group_max
 from sarship.model import Hits
 from sarship.vessels.box_kernels import LENGTH_TO_WIDTH, WIDENING, WeightedHits, fit_box
 
@@ -123,7 +123,7 @@ def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> Hit
     [14.8]
     """
     level = _above_noise(hits)
-    peak = np.maximum(largest(level, group), MIN_SPAN_DB)
+    peak = np.maximum(group_max(level, group), MIN_SPAN_DB)
     order = np.argsort(group, kind="stable")
     unit = float(np.sqrt(spacing_m[0] * spacing_m[1]))
     sides = float(spacing_m[0] / unit), float(spacing_m[1] / unit)
@@ -225,7 +225,7 @@ def _moments(places: HitPlaces, core: float) -> Reals:
 def _cores(places: HitPlaces, core: float) -> NDArray[np.intp]:
     """Return the hits above a weight that are linked with the brightest of their group."""
     group = places.group
-    strong = np.flatnonzero(places.weight >= np.minimum(core, largest(places.weight, group))[group])
+    strong = np.flatnonzero(places.weight >= np.minimum(core, group_max(places.weight, group))[group])
     strong = strong[np.lexsort((places.x[strong], places.y[strong]))]
     line, pixel = (
         np.rint(axis[strong] / side).astype(np.int64)

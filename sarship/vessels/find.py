@@ -19,7 +19,7 @@ from pyproj import Geod
 from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
-from sarship.detection.grouping import Labels, group_hits, largest
+from sarship.detection.grouping import Labels, group_hits, group_max
 from sarship.detection.params import DetectionParams
 from sarship.model import Hits, Scene
 from sarship.schema import VESSELS
@@ -147,7 +147,7 @@ def find_vessels(
         "n_high": parts.n_high[chosen],
         "confidence": parts.confidence[chosen],
         "n_hits": np.bincount(owner)[chosen],
-        "score": largest(hits.score.astype(np.float64), owner)[chosen],
+        "score": group_max(hits.score.astype(np.float64), owner)[chosen],
         "sigma0_co": _brightest(hits, owner, ("VV", "HH"))[chosen],
         "sigma0_cross": _brightest(hits, owner, ("VH", "HV"))[chosen],
         "evidence": _evidence(hits, owner)[chosen],
@@ -196,7 +196,7 @@ def _brightest(hits: Hits, group: Labels, polarizations: tuple[str, ...]) -> Rea
     """Return the largest sigma0 in the first of the polarisations that was recorded; NaN where there is none."""
     for polarization in polarizations:
         if polarization in hits.sigma0:
-            brightest = largest(hits.sigma0[polarization], group)
+            brightest = group_max(hits.sigma0[polarization], group)
             return np.where(np.isfinite(brightest), brightest, np.nan)
     return np.full(int(group.max()) + 1, np.nan)
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from builders.dates import ENL
+from builders.array_dates import ENL
 
 from sarship.change.empty_level import lowest_groups
 

@@ -1,5 +1,5 @@
 import numpy as np
-from builders.dates import ENL, LAND, PIER, empty_port, stack_of
+from builders.array_dates import ENL, LAND, PIER, empty_port, stack_of
 
 from sarship.change.reference import fit_reference
 from sarship.detection.sidelobes import sidelobes_of

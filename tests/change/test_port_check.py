@@ -1,6 +1,6 @@
 import geopandas as gpd
 import numpy as np
-from builders.dates import LAND, PIER, empty_port, outline, stack_of
+from builders.array_dates import LAND, PIER, empty_port, outline, stack_of
 
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import fit_reference

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
+from builders.array_dates import ENL, GRID, LAND, LAND_CELLS, PIER, empty_port, image_of, stack_of
 from builders.cf import complaints_of
-from builders.dates import ENL, GRID, LAND, LAND_CELLS, PIER, empty_port, image_of, stack_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
