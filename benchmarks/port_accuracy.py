@@ -50,7 +50,7 @@ from sarship.port.grid import PortGrid, PortImage, to_port_grid
 from sarship.port.port_file import Port, read_port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.simulate import LARGE_PORT, simulate_harbour
+from sarship.simulate import LARGE_PORT, simulate_port_series
 from sarship.vessels.assign import assign_piers
 from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
@@ -150,8 +150,14 @@ def make_harbour(folder: Path, seed: int, n_dates: int) -> None:
     """The products of a seed, if they are not there."""
     place = folder / str(seed)
     if not (place / "truth.parquet").exists():
-        harbour = simulate_harbour(
-            place, seed=seed, n_dates=n_dates, plan=LARGE_PORT, n_orbits=N_ORBITS, wind_m_s=(2.0, 15.0)
+        harbour = simulate_port_series(
+            place,
+            seed=seed,
+            n_dates=n_dates,
+            plan=LARGE_PORT,
+            n_orbits=N_ORBITS,
+            tidy=True,
+            wind_m_s=(2.0, 15.0),
         )
         harbour.truth.to_parquet(place / "truth.parquet")
 

@@ -5,6 +5,7 @@ import inspect
 import sys
 from pathlib import Path
 
+import click
 from sphinx.application import Sphinx
 from sphinx.pycode import ModuleAnalyzer
 
@@ -63,12 +64,28 @@ def _home(page: str, name: str, pages: list[str]) -> str:
 def _entry(page: str, name: str) -> str:
     """The directive that documents one name on its page."""
     value = getattr(importlib.import_module(page), name)
+    if isinstance(value, click.Group):
+        return _commands(value)
     if inspect.isclass(value):
         return f".. autoclass:: {name}\n   :members:\n"
     if inspect.isroutine(value):
         return f".. autofunction:: {name}\n"
     text = _comment(page, name).replace("\n", "\n   ")
     return f".. py:data:: {name}\n\n   {text}\n"
+
+
+def _commands(group: click.Group, path: str = "sarship") -> str:
+    """The help of every command of a group, each under its name."""
+    text = ""
+    for name, command in group.commands.items():
+        full = f"{path} {name}"
+        if isinstance(command, click.Group):
+            text += _commands(command, full)
+            continue
+        lines = command.get_help(click.Context(command, info_name=full, max_content_width=100)).splitlines()
+        body = "".join(f"   {line}".rstrip() + "\n" for line in lines)
+        text += f"{full}\n{'-' * len(full)}\n\n.. code-block:: text\n\n{body}\n"
+    return text
 
 
 def _comment(page: str, name: str) -> str:
@@ -85,7 +102,8 @@ def _comment(page: str, name: str) -> str:
 def _summary(page: str, name: str) -> str:
     """The first sentence of what documents a name."""
     value = getattr(importlib.import_module(page), name)
-    text = inspect.getdoc(value) if inspect.isroutine(value) or inspect.isclass(value) else _comment(page, name)
+    is_documented = inspect.isroutine(value) or inspect.isclass(value)
+    text = inspect.getdoc(value) if is_documented else getattr(value, "help", _comment(page, name))
     return " ".join((text or "").split("\n\n")[0].split())
 
 

@@ -1,4 +1,4 @@
-"""Own detector parameters: on a product in metres, and on a bare array in pixels."""
+"""Detector parameters: of a product in metres, of a bare array in pixels."""
 
 import sys
 import tempfile

@@ -1,6 +1,6 @@
-"""The frozen data that every room speaks: scenes, windows, detection parameters, hits.
+"""The data that all rooms share: scenes, windows, hits.
 
-Nothing here computes on pixels, and nothing here imports more than NumPy, so that any room may use it.
+Nothing here computes on pixels, and nothing here imports more than NumPy.
 """
 
 from __future__ import annotations
@@ -30,7 +30,28 @@ Polarization = Literal["VV", "VH", "HH", "HV"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scene:
-    """One acquisition as a catalog or a product's own manifest describes it."""
+    """One acquisition as a catalogue or the product's manifest describes it.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> from shapely.geometry import box
+    >>> scene = Scene(
+    ...     id="S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664",
+    ...     platform="S1A",
+    ...     mode="IW",
+    ...     product_type="GRDH",
+    ...     polarizations=("VV", "VH"),
+    ...     start=datetime(2022, 10, 2, 20, 51, 26, tzinfo=UTC),
+    ...     stop=datetime(2022, 10, 2, 20, 51, 56, tzinfo=UTC),
+    ...     absolute_orbit=45268,
+    ...     relative_orbit=171,
+    ...     orbit_pass="descending",
+    ...     footprint=box(132.8, 6.5, 135.4, 8.6),
+    ... )
+    >>> scene.acquisition[0], scene.acquisition[3]
+    ('S1A', 45268)
+    """
 
     id: str
     """Product name without an extension, e.g. `S1A_IW_GRDH_1SDV_20221002T205126_…_0664`."""
@@ -49,15 +70,15 @@ class Scene:
     absolute_orbit: int
     """Number of the orbit since launch."""
     relative_orbit: int
-    """Number of the track, 1 … 175: the same number is the same geometry."""
+    """Number of the track, 1 … 175; the same number is the same geometry."""
     orbit_pass: OrbitPass
-    """Whether the satellite was going north (`ascending`) or south."""
+    """`ascending`, if the satellite flew north, or `descending`."""
     footprint: BaseGeometry
-    """What the image covers, longitude and latitude in degrees, split at the antimeridian."""
+    """Outline of the image, longitude and latitude in degrees, split at the antimeridian."""
     assets: Mapping[str, str] = field(default_factory=dict)
-    """Where its files are: asset name → path or address."""
+    """Path or address of each asset, by its name."""
     processed: datetime | None = None
-    """When the product was made, UTC; None where nobody says."""
+    """Time of processing, UTC; None if unknown."""
 
     def __post_init__(self) -> None:
         for name in ("start", "stop"):
@@ -68,16 +89,22 @@ class Scene:
 
     @property
     def acquisition(self) -> tuple[str, datetime, datetime, int]:
-        """What makes two products the same scene, whatever their packaging or processing.
+        """Platform, start, stop and absolute orbit, equal for products of one scene however packaged or processed.
 
-        Times count to the whole second, as in the name: not every catalogue has fractions.
+        Times are cut to the whole second, as in the name: not every catalogue has fractions.
         """
         return self.platform, self.start.replace(microsecond=0), self.stop.replace(microsecond=0), self.absolute_orbit
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of an image: lines `[line_start, line_stop)`, pixels `[pixel_start, pixel_stop)`."""
+    """A rectangle of an image: lines `[line_start, line_stop)`, pixels `[pixel_start, pixel_stop)`.
+
+    Examples
+    --------
+    >>> Window(0, 100, 20, 60).shape
+    (100, 40)
+    """
 
     line_start: int
     line_stop: int
@@ -96,9 +123,14 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hits:
-    """Pixels above their thresholds, sorted by line then pixel: the only door out of the image.
+    """Pixels above their thresholds, sorted by line, then pixel.
 
-    All arrays have one entry a hit. `line` and `pixel` are original image coordinates.
+    All arrays have one element a hit. `line` and `pixel` are image coordinates of the product.
+
+    Examples
+    --------
+    >>> len(Hits.empty(("VV", "VH")))
+    0
     """
 
     line: NDArray[np.int64]
@@ -106,28 +138,24 @@ class Hits:
     pixel: NDArray[np.int64]
     """Image pixel within the line."""
     value: NDArray[np.float64]
-    """Power of the pixel: squared digital number, or the linear power that was given."""
+    """Power of the pixel: squared digital number, or the linear power of the array searched."""
     clutter: NDArray[np.float64]
-    """Level of the ring that the threshold was computed from, in the unit of `value`."""
+    """Clutter level of the training cells, from which the threshold is computed, in the unit of `value`."""
     score: NDArray[np.float32]
-    """`value` over its own threshold; above 1 for every hit."""
+    """`value` over its threshold; above 1 for every hit."""
     sigma0: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    """Denoised brightness (linear, units "1") per polarisation; filled where a product was searched."""
+    """Denoised brightness, linear, by polarisation; empty where an array was searched."""
     is_edge: NDArray[np.bool_] | None = None
-    """Whether the hit is beside the image's edge, a mask or missing data; filled where a product was searched."""
+    """True beside the edge of the image, a mask or missing data; None where an array was searched."""
     evidence: NDArray[np.str_] | None = None
-    """`ring`, `reference` or `both`; filled where a port was searched over time, else all is by the ring."""
+    """`ring`, `reference` or `both`, by the detector that found it; None where change detection had no part."""
 
     def __len__(self) -> int:
         return self.line.size
 
     @classmethod
     def empty(cls, polarizations: tuple[str, ...] = ()) -> Hits:
-        """No hits, with every column there.
-
-        >>> len(Hits.empty())
-        0
-        """
+        """Return no hits, with every array."""
         whole, real = np.empty(0, np.int64), np.empty(0, np.float64)
         return cls(
             line=whole,

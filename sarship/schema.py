@@ -1,7 +1,7 @@
-"""The contract: name, dimensions, units and columns of every array and table that crosses a border.
+"""The data contract: names, dimensions, units and columns of every array and table between rooms; its form as NetCDF.
 
-The code that makes a table asks here for an empty one; the code that takes it checks it here; the documentation
-is printed from here. So a column is spelled in one place.
+The code that makes a table asks here for an empty one, the code that takes it checks it here, and the documentation is
+printed from here. So a column is spelled in one place.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Table:
     columns: tuple[Column, ...]
 
     def make(self, columns: dict[str, object], geometry: Sequence[object]) -> gpd.GeoDataFrame:
-        """A table of this contract from its columns; dtypes are set, missing or extra columns are refused."""
+        """Return a table of this contract from its columns; set dtypes, and refuse missing or extra columns."""
         expected = [column.name for column in self.columns]
         if set(columns) != set(expected):
             raise ValueError(f"{self.name} needs columns {expected}, got {list(columns)}")
@@ -95,7 +95,7 @@ class Table:
         return gpd.GeoDataFrame(frame, geometry=list(geometry), crs=WGS84)
 
     def empty(self) -> gpd.GeoDataFrame:
-        """The table with no rows and all its columns.
+        """Return the table with no rows and all its columns.
 
         >>> VESSELS.empty().shape[0]
         0
@@ -115,7 +115,7 @@ class Table:
         return frame
 
     def concat(self, frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
-        """Several tables of this contract as one, with a fresh index; none gives the empty table."""
+        """Return several tables of this contract as one with a new index; the empty table for none."""
         filled = [frame for frame in frames if len(frame)]
         if not filled:
             return self.empty()
@@ -124,27 +124,27 @@ class Table:
 
 SIGMA0: Final = Variable("sigma0", "1", "sigma nought, linear power", ("polarization", "line", "pixel"))
 PORT_SIGMA0: Final = Variable(
-    "sigma0", "1", "sigma nought with the thermal noise in, linear power", ("polarization", "y", "x")
+    "sigma0", "1", "sigma nought with thermal noise, linear power", ("polarization", "y", "x")
 )
 
 _CELLS: Final = ("relative_orbit", "polarization", "y", "x")
 REFERENCE: Final = {
     variable.name: variable
     for variable in (
-        Variable("level", "1", "sigma nought of the empty port at the reference sea level, noise in", _CELLS),
+        Variable("level", "1", "sigma nought of the empty port at the reference level of the sea, with noise", _CELLS),
         Variable("spread", "1", "deviation of ln power from date to date", _CELLS),
-        Variable("n_empty", "1", "dates on which nothing lay there", _CELLS),
-        Variable("is_permanent", "1", "whether a ship lay there on every date, and so is in the level", _CELLS),
+        Variable("n_empty", "1", "dates on which the cell was empty", _CELLS),
+        Variable("is_permanent", "1", "1 where a vessel on every date is in the level", _CELLS),
         Variable("sea", "1", "reference level of the open water, sigma nought", _CELLS[:2]),
         Variable("enl", "1", "equivalent number of looks of the open water", _CELLS[:2]),
-        Variable("effective_sample_ratio", "1", "independent cells for each cell of the open water", _CELLS[:2]),
-        Variable("n_dates", "1", "dates that the level is made of", _CELLS[:1]),
-        Variable("is_borrowed", "1", "whether there are too few dates for a spread of its own", _CELLS[:1]),
+        Variable("effective_sample_ratio", "1", "effective sample ratio of the open water", _CELLS[:2]),
+        Variable("n_dates", "1", "dates of the level", _CELLS[:1]),
+        Variable("is_borrowed", "1", "1 where there are too few dates for a spread of its own", _CELLS[:1]),
         Variable("scene", "1", "ids of the scenes of a date, joined by a space", ("time",)),
         Variable("orbit_of_date", "1", "relative orbit of a date", ("time",)),
-        Variable("row_shift", "1", "rows that a date lies to the south of the others", ("time",)),
-        Variable("column_shift", "1", "columns that a date lies to the east of the others", ("time",)),
-        Variable("is_coregistered", "1", "whether a date lies on the others and was used", ("time",)),
+        Variable("row_shift", "1", "rows by which a date is displaced to the south of the others", ("time",)),
+        Variable("column_shift", "1", "columns by which a date is displaced to the east of the others", ("time",)),
+        Variable("is_coregistered", "1", "1 if a date is coregistered with the others and was used", ("time",)),
     )
 }
 """Variables of a reference, by name."""
@@ -153,8 +153,8 @@ VESSELS: Final = Table(
     "vessels",
     (
         Column("vessel", "str", "name of the row: scene, a slash, a number"),
-        Column("scene", "str", "id of the scene it was seen in"),
-        Column("time", TIME, "when the radar saw it (zero-Doppler time)"),
+        Column("scene", "str", "id of the scene"),
+        Column("time", TIME, "zero-Doppler time"),
         Column("longitude", "float64", "degrees east, as imaged, WGS 84"),
         Column("latitude", "float64", "degrees north, as imaged, WGS 84"),
         Column("line", "float64", "image line of the centre"),
@@ -164,18 +164,18 @@ VESSELS: Final = Table(
         Column("width_m", "float64", "width, metres"),
         Column("width_error_m", "float64", "one sigma of the width, metres"),
         Column("heading_deg", "float64", "direction of the long axis clockwise from north, degrees in [0, 180)"),
-        Column("heading_error_deg", "float64", "one sigma of the heading, degrees; 52 where any is as likely"),
-        Column("n_low", "int64", "fewest vessels the row may stand for; 0 where it may be a piece of its neighbour"),
-        Column("n_high", "int64", "most vessels the row may stand for; 2 where it may be two that lie close"),
-        Column("confidence", "float64", "chance that it is a vessel of its own, not a piece of its neighbour, 0 … 1"),
+        Column("heading_error_deg", "float64", "one sigma of the heading, degrees; 52 where all are as likely"),
+        Column("n_low", "int64", "minimum number of vessels of the row; 0 where it may be a piece of its neighbour"),
+        Column("n_high", "int64", "maximum number of vessels of the row; 2 where it may be two that lie close"),
+        Column("confidence", "float64", "probability that it is a vessel, not a piece of its neighbour, 0 … 1"),
         Column("n_hits", "int64", "number of its hits"),
         Column("score", "float64", "largest brightness over its own threshold"),
         Column("sigma0_co", "float64", "brightest denoised sigma0 in VV or HH, linear; missing if not recorded"),
         Column("sigma0_cross", "float64", "brightest denoised sigma0 in VH or HV, linear; missing if not recorded"),
-        Column("evidence", "str", "what found it: ring (the sea around), reference (the empty pier) or both"),
+        Column("evidence", "str", "evidence: ring (the sea around), reference (the empty pier) or both"),
         Column("flag", "str", "ambiguity, fixture, always_there, crane, or empty for a plain vessel"),
         Column("flag_source", "str", "the vessel that an ambiguity comes from; missing elsewhere"),
-        Column("is_edge", "bool", "whether it touches the edge of the image, a mask or data that is missing"),
+        Column("is_edge", "bool", "True if it touches the edge of the image, a mask or missing data"),
         Column("pier", "str", "name of the pier it is counted at; missing elsewhere"),
         Column("distance_m", "float64", "distance from the vessel's axis to that pier, metres; missing elsewhere"),
     ),
@@ -191,14 +191,14 @@ SCENES: Final = Table(
         Column("platform", "str", "satellite"),
         Column("mode", "str", "acquisition mode"),
         Column("product_type", "str", "type with resolution class"),
-        Column("polarizations", "str", "those that were searched, space-separated"),
+        Column("polarizations", "str", "polarisations that were searched, space-separated"),
         Column("start", TIME, "time of the first line"),
         Column("stop", TIME, "time of the last line"),
         Column("absolute_orbit", "int64", "orbit since launch"),
         Column("relative_orbit", "int64", "track number"),
         Column("orbit_pass", "str", "ascending or descending"),
-        Column("has_noise", "bool", "whether the product carries thermal-noise vectors that are not all zero"),
-        Column("land_is_masked", "bool", "whether land or water polygons were given"),
+        Column("has_noise", "bool", "True if the product has thermal-noise vectors that are not all zero"),
+        Column("land_is_masked", "bool", "True if land or water polygons were given"),
     ),
 )
 
@@ -207,18 +207,18 @@ COVERAGE: Final = Table(
     (
         Column("scene", "str", "id of the scene"),
         Column("pier", "str", "name of the pier"),
-        Column("seen", "float64", "fraction of the pier's waters with image data, 0 … 1"),
-        Column("detectable_length_m", "float64", "shortest vessel that would be hit there; missing if not seen"),
+        Column("seen", "float64", "fraction of the pier waters with image data, 0 … 1"),
+        Column("detectable_length_m", "float64", "shortest vessel that would be detected; missing if not seen"),
         Column("incidence_deg", "float64", "angle of incidence at the pier, degrees; missing if not seen"),
-        Column("n_reference_dates", "int64", "dates that the empty pier was learned from; 0: by the image alone"),
+        Column("n_reference_dates", "int64", "dates of the empty-port reference; 0: detected by the image alone"),
     ),
 )
-"""The geometry of a row is the part of the pier's waters that was imaged."""
+"""The geometry of a row is the part of the pier waters that was imaged."""
 
 VISITS: Final = Table(
     "visits",
     (
-        Column("visit", "str", "name of the visit: that of the row of `vessels` it was first seen as"),
+        Column("visit", "str", "name of the visit: that of its first row in `vessels`"),
         Column("time", TIME, "start of the pass"),
         Column("pier", "str", "name of the pier"),
         Column("status", "str", "first (no earlier pass saw the pier), arrived, stayed, or left (found gone)"),
@@ -232,13 +232,13 @@ VISITS: Final = Table(
 
 COUNTS: Final = (
     Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
-    Variable("n_low", "1", "fewest vessels that may be there; missing where not seen", ("time", "pier")),
-    Variable("n_high", "1", "most vessels that may be there; missing where not seen", ("time", "pier")),
-    Variable("total_length_m", "m", "lengths of the vessels there, added; missing where not seen", ("time", "pier")),
-    Variable("seen", "1", "fraction of the pier's waters imaged", ("time", "pier")),
-    Variable("detectable_length_m", "m", "shortest vessel that would be hit", ("time", "pier")),
+    Variable("n_low", "1", "minimum number of vessels; missing where not seen", ("time", "pier")),
+    Variable("n_high", "1", "maximum number of vessels; missing where not seen", ("time", "pier")),
+    Variable("total_length_m", "m", "sum of the lengths of the vessels; missing where not seen", ("time", "pier")),
+    Variable("seen", "1", "fraction of the pier waters imaged", ("time", "pier")),
+    Variable("detectable_length_m", "m", "shortest vessel that would be detected", ("time", "pier")),
     Variable("incidence_deg", "degree", "angle of incidence", ("time", "pier")),
-    Variable("n_reference_dates", "1", "dates the empty pier was learned from; 0: image alone", ("time", "pier")),
+    Variable("n_reference_dates", "1", "dates of the empty-port reference; 0: image alone", ("time", "pier")),
 )
 """Variables of the counts; `scene`, `platform`, `relative_orbit` and `orbit_pass` are coordinates along `time`,
 `kind` along `pier`."""
@@ -268,7 +268,7 @@ def netcdf_bytes(dataset: xr.Dataset, crs: str, *, title: str) -> bytes:
     crs
         Coordinate reference system of the coordinates, as PROJ knows it, e.g. `EPSG:4326`.
     title
-        What the file holds, in a line.
+        Content of the file, in a line.
 
     Returns
     -------

@@ -9,7 +9,7 @@ do not write to them.
 | `stripmap_product` | `(path, truth)`: S4 GRDH, HH, 200 x 240, two vessels; no azimuth noise blocks |
 | `old_product` | `(path, truth)`: IW as before IPF 2.9: zipped, noise in the old format, border noise 20 pixels wide |
 | `three_dates` | three small products with short names and cloud-optimised images, the fourth of their dates missing |
-| `harbour` | a `sarship.simulate.Harbour`: port file, four dates of 700 x 700 pixels (VV + VH), truth and `counts()` |
+| `harbour` | a `sarship.simulate.PortSeries` of four passes of 700 x 700 pixels: a COG twin, a new one, VV alone, cut |
 
 For the catalogues: `archive` (a folder of products: two dates, one of them twice), `plain`, `mirror` and `cogs` (the
 same dates as they were made, with short names, and cloud-optimised), and the name of each provider for it, opened on a
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from servers.stac import StacServer
 
     from sarship.catalog.query import Catalog
-    from sarship.simulate import Harbour, ProductParams
+    from sarship.simulate import PortSeries, ProductParams
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -96,11 +96,11 @@ def old_product(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, gpd.Geo
 
 
 @pytest.fixture(scope="session")
-def harbour(tmp_path_factory: pytest.TempPathFactory) -> Harbour:
-    """A small port over four dates: five piers (the Naval mole always empty), an anchorage; the third date is quiet."""
-    from sarship.simulate import simulate_harbour
+def harbour(tmp_path_factory: pytest.TempPathFactory) -> PortSeries:
+    """A small port over four passes of two platforms: five piers (the Naval mole always empty) and an anchorage."""
+    from sarship.simulate import simulate_port_series
 
-    return simulate_harbour(tmp_path_factory.mktemp("harbour"), seed=5, n_dates=4)
+    return simulate_port_series(tmp_path_factory.mktemp("harbour"), seed=5, n_dates=4)
 
 
 def _dates(**options: object) -> list[ProductParams]:

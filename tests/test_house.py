@@ -1,6 +1,9 @@
 """The rules of the house that no linter checks."""
 
+import ast
 import importlib
+import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +14,28 @@ import sarship
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "sarship").rglob("*.py"))
+RELATIVE = re.compile(r"(What|Whether|Where|How|Which|Who|When)\b")
 ROOMS = sorted(path.parent.name for path in (ROOT / "sarship").glob("*/__init__.py"))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_module_is_short(module):
     assert len(module.read_text().splitlines()) < 400
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_begin_with_the_noun_or_the_verb(module):
+    """Of the module, its classes, functions and constants; those written below a name too."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    statements = [statement for body in bodies for statement in body if isinstance(statement, ast.Expr)]
+    texts = [each.value.value for each in statements if isinstance(each.value, ast.Constant)]
+    assert [text for text in texts if isinstance(text, str) and RELATIVE.match(text)] == []
+
+
+def test_modules_are_short_on_the_whole():
+    lengths = [len(module.read_text(encoding="utf-8").splitlines()) for module in MODULES]
+    assert statistics.median(lengths) < 170
 
 
 def test_import_is_light():

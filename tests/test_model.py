@@ -10,9 +10,7 @@ import shapely
 import xarray as xr
 
 from sarship import schema
-from sarship.errors import ProductError
 from sarship.model import Hits, Scene, Window
-from sarship.sentinel1.xml import parse_xml
 
 START = datetime(2025, 1, 10, 3, 40, tzinfo=UTC)
 
@@ -108,21 +106,3 @@ def test_table_refuses_another_projection():
 def test_variable_refuses_other_dimensions():
     with pytest.raises(ValueError, match=r"sigma0 has dimensions \('y', 'x'\)"):
         schema.SIGMA0.check(xr.DataArray([[1.0]], dims=("y", "x"), attrs={"units": "1"}))
-
-
-def test_xml_keeps_tags_text_and_namespaces():
-    root = parse_xml(b'<a xmlns:s="urn:x"><s:b c="1">text</s:b></a>', "manifest.safe")
-    assert root.find("{urn:x}b").text == "text"
-    assert root.find("{urn:x}b").get("c") == "1"
-
-
-def test_xml_entities_are_not_expanded():
-    bomb = b'<!DOCTYPE a [<!ENTITY x "ha">]><a>&x;&x;&x;</a>'
-    with pytest.raises(ProductError, match=r"annotation.xml declares a document type"):
-        parse_xml(bomb, "annotation.xml")
-
-
-@pytest.mark.parametrize("data", [b"", b"<a>", b"<a></b>", b"\x00\x01", b"not xml", b"<a/><b/>"])
-def test_damaged_xml_names_the_file(data):
-    with pytest.raises(ProductError, match=r"annotation.xml is damaged"):
-        parse_xml(data, "annotation.xml")

@@ -1,4 +1,4 @@
-"""Is a list of scenes whole? A satellite comes back every twelve days, so a pass that is missing can be named."""
+"""Missing passes: a satellite repeats its track every twelve days, so a pass that a catalogue lacks can be named."""
 
 from __future__ import annotations
 
@@ -17,47 +17,60 @@ REPEAT: Final = timedelta(days=12)
 """175 orbits; Sentinel-1 keeps to it within seconds. Two satellites half a turn apart make it six days."""
 _TOLERANCE: Final = timedelta(minutes=5)
 FIRST_IMAGE: Final = datetime(2014, 10, 3, tzinfo=UTC)
-"""When Sentinel-1 began to deliver."""
+"""Start of Sentinel-1's deliveries."""
 _SERVICE: Final = {
     "S1A": (FIRST_IMAGE, None),
     "S1B": (datetime(2016, 9, 26, tzinfo=UTC), datetime(2021, 12, 23, 6, 53, tzinfo=UTC)),
     "S1C": (datetime(2025, 3, 26, tzinfo=UTC), None),
     "S1D": (datetime(2025, 11, 4, tzinfo=UTC), None),
 }
-"""When each satellite delivered: nothing is missing before its opening or after its end."""
+"""Period of service of each satellite: nothing is missing before its opening or after its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MissingPass:
-    """A pass that the orbit's repeat promises and the catalogue does not have."""
+    """A pass that the repeat of its orbit promises and the catalogue lacks.
+
+    Examples
+    --------
+    >>> time = datetime(2024, 12, 15, 15, 42, tzinfo=UTC)
+    >>> MissingPass(platform="S1A", relative_orbit=149, orbit_pass="ascending", time=time).elsewhere
+    ()
+    """
 
     platform: str
     relative_orbit: int
     orbit_pass: OrbitPass
     time: datetime
-    """When the satellite flew by, to a few seconds."""
+    """Start of the pass, to a few seconds."""
     elsewhere: tuple[Scene, ...] = ()
     """The scenes of it in the second catalogue; with any, the first has lost it. Empty: not acquired, or not asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Completeness:
-    """What there is, and what is missing."""
+    """Passes that a catalogue has of a period, and those that it lacks.
+
+    Examples
+    --------
+    >>> Completeness(n_found=3, n_expected=3, missing=()).is_whole
+    True
+    """
 
     n_found: int
     """Passes found."""
     n_expected: int
-    """Passes that there should be."""
+    """Passes that the repeat of the orbits promises."""
     missing: tuple[MissingPass, ...]
-    """Those that are not there, by time."""
+    """Those that are lacking, in order of time."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether none is missing."""
+        """True if no pass is missing."""
         return not self.missing
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values."""
+        """Return plain JSON values."""
         missing = [
             {
                 **{name: getattr(gap, name) for name in ("platform", "relative_orbit", "orbit_pass")},
@@ -70,7 +83,7 @@ class Completeness:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Completeness:
-        """What `as_dict` gave."""
+        """Return the completeness that `as_dict` gave."""
         missing = [
             MissingPass(
                 **{
@@ -84,7 +97,7 @@ class Completeness:
         return cls(**{**plain, "missing": tuple(missing)})
 
     def __str__(self) -> str:
-        """One line, and one more for each missing pass."""
+        """Return one line, and one more for each missing pass."""
         lines = [f"{self.n_found} of {self.n_expected} passes"]
         for gap in self.missing:
             where = f"{gap.platform} orbit {gap.relative_orbit} {gap.orbit_pass} {gap.time:%Y-%m-%d %H:%M} UTC"
@@ -95,16 +108,30 @@ class Completeness:
 def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Scene] = ()) -> Completeness:
     """Compare the scenes of a query with the repeat of the orbits they lie on.
 
-    A track of which nothing at all was found cannot be known of, unless the other catalogue has a scene of it.
+    A track of which no scene was found is not known of, unless the other catalogue has one.
 
     Parameters
     ----------
     scenes
-        What a catalogue found.
+        Scenes that a catalogue found.
     query
-        What it was asked.
+        The question it was asked.
     other
-        What a second catalogue found for the same question; tells a scene that was lost from one never acquired.
+        Scenes that a second catalogue found for the same question: they tell a scene that was lost from one that was
+        never acquired.
+
+    Returns
+    -------
+    Completeness
+        Passes found, expected and missing.
+
+    Examples
+    --------
+    >>> from sarship.catalog import SceneQuery
+    >>> from shapely import box
+    >>> query = SceneQuery(area=box(35.8, 34.8, 35.9, 34.9), start="2024-12-01", end="2024-12-31")
+    >>> str(completeness([], query))
+    '0 of 0 passes'
     """
     known = [scene for scene in other if matches(scene, query)]
     found = group_passes(scene for scene in scenes if matches(scene, query))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -91,7 +91,7 @@ class S3Files(StoreFiles):
     def _page(self, request: FileRequest) -> Element:
         """A page of the listing."""
         try:
-            return parse_xml(Session(RetryPolicy()).read(request, {}), self.address)
+            return parse_xml(Session(RetryPolicy(), "try again later").read(request, {}), self.address)
         except CredentialError as error:
             raise refused(self.account, self.address, error.status) from None
         except (DownloadError, ProductError) as error:
@@ -120,7 +120,7 @@ class S3Files(StoreFiles):
 
     @contextmanager
     def access(self) -> Iterator[Mapping[str, object]]:
-        """Waits for a turn; gives GDAL's options. It takes keys in a session alone."""
+        """Wait for a turn, and yield GDAL's options, with the keys in a session: GDAL takes them nowhere else."""
         endpoint = urlsplit(self.store.endpoint)
         options: dict[str, object] = dict(GDAL_OPTIONS)
         if endpoint.netloc:
@@ -138,9 +138,11 @@ class S3Files(StoreFiles):
 def _session(store: Store) -> boto3.Session:
     """Keys of the store, in memory; Amazon's are also sought where its own tools keep them."""
     library = import_extra("boto3", "reading windows from an S3 store", "s3")
+    session: boto3.Session
     if store.is_paid:
-        session: boto3.Session = library.Session(region_name=store.region)
+        session = library.Session(region_name=store.region)
         if session.get_credentials() is not None:
             return session
     keys = find_credentials(ACCOUNTS[store.account])
-    return cast("boto3.Session", library.Session(keys["key"].reveal(), keys["secret"].reveal(), store.region))
+    session = library.Session(keys["key"].reveal(), keys["secret"].reveal(), region_name=store.region)
+    return session

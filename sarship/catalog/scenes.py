@@ -303,7 +303,23 @@ def _rank(scene: Scene) -> tuple[int, datetime, bool, str]:
 
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:
-    """The slices of each pass together: one satellite flying by once is one look at a port, however it is cut."""
+    """Return the scenes of each pass together: one overflight is one look at a port, however it is cut into slices.
+
+    Parameters
+    ----------
+    scenes
+        In any order; twins of an acquisition count once.
+
+    Returns
+    -------
+    list of tuple of Scene
+        Slices of each pass, all in order of time.
+
+    Examples
+    --------
+    >>> group_passes([])
+    []
+    """
     found = arrange(scenes)
     start, stop = ([getattr(scene, name).replace(tzinfo=None) for scene in found] for name in ("start", "stop"))
     numbers = number_passes([scene.platform for scene in found], start, stop)

@@ -147,7 +147,9 @@ def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tupl
 
 
 def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
-    """Return a date, (…, y, x), resampled so that a shift in rows and columns is taken out."""
+    """Return a date, (…, y, x), resampled so that its shift in rows and columns is taken out."""
+    if shift == (0.0, 0.0):
+        return power
     n_y, n_x = power.shape[-2:]
     row, column = np.meshgrid(np.arange(n_y) + shift[0], np.arange(n_x) + shift[1], indexing="ij")
     images = power.reshape(-1, n_y, n_x)

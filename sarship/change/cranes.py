@@ -112,7 +112,7 @@ def _change(
 ) -> NDArray[np.float32]:
     """Power less that of the empty port, where a cell is new ashore; 0 elsewhere, (y, x), first polarisation."""
     one = of_orbit(reference, image).isel(polarization=0)
-    power = image.to_numpy()[0] if shift == (0.0, 0.0) else correct_shift(image.to_numpy()[:1], shift)[0]
+    power = correct_shift(image.to_numpy()[0], shift)
     expected, _ = expected_on(one, power, masks.open_water)
     ashore = masks.steady & ~masks.water
     with np.errstate(divide="ignore", invalid="ignore"):

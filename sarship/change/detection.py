@@ -194,21 +194,18 @@ def detect_change(
     """
     one = of_orbit(reference, image)
     names = [str(name) for name in image["polarization"].to_numpy()]
-    power = image.to_numpy()
-    if not np.isfinite(power).any():
-        return Hits.empty(tuple(names)), PortImage(
-            scene=product.scene, grid=PortGrid.of(image), source=product.geometry
-        )
-    shift = shift_of(image, one, masks.steady)
-    if shift != (0.0, 0.0):
-        power = correct_shift(power, shift)
+    is_imaged = bool(np.isfinite(image).any())
+    shift = shift_of(image, one, masks.steady) if is_imaged else (0.0, 0.0)
+    seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
+    if not is_imaged:
+        return Hits.empty(tuple(names)), seen
+    power = correct_shift(image.to_numpy(), shift)
 
     def searched(k: int) -> _Searched:
         return _search(power[k], one.sel(polarization=names[k]), masks, params, len(names))
 
     with ThreadPoolExecutor(1 if params.gpu else len(names)) as pool:  # one card is one queue
         parts = dict(zip(names, pool.map(searched, range(len(names))), strict=True))
-    seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
     return _hits(parts, power, product, seen, params.link_m), seen
 
 

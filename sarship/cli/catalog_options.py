@@ -1,4 +1,4 @@
-"""What commands that ask a catalogue share: the place, the period, and which catalogue."""
+"""Options of the commands that query a catalogue: place, period, catalogue."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["Place", "catalog_of", "find_place", "found_and_missing", "query_of",
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where to look."""
+    """A place to search around."""
 
     name: str
     area: BaseGeometry
@@ -31,29 +31,36 @@ class Place:
 
 
 def query_options(command: Command) -> Command:
-    """Add the options that make a question for a catalogue."""
+    """Add the options that make a query of a catalogue."""
     for option in (
-        click.option("--platform", help="S1A, S1B, S1C or S1D alone."),
-        click.option("--orbit", "relative_orbit", type=int, help="One track alone, 1 to 175."),
-        click.option("--pass", "orbit_pass", help="ascending or descending alone."),
-        click.option("--polarization", "polarizations", multiple=True, help="One it must have; may be repeated."),
-        click.option("--against", help="A second catalogue, NAME or NAME=ADDRESS, to tell what the first has lost."),
+        click.option("--platform", help="Only this satellite: S1A, S1B, S1C or S1D."),
+        click.option("--orbit", "relative_orbit", type=int, help="Only this relative orbit, 1 to 175."),
+        click.option("--pass", "orbit_pass", help="Only this direction: ascending or descending."),
+        click.option(
+            "--polarization",
+            "polarizations",
+            multiple=True,
+            help="Only scenes with this polarization, such as VV; may be repeated.",
+        ),
+        click.option(
+            "--against", help="Second catalogue, NAME or NAME=ADDRESS, that may have passes which the first lacks."
+        ),
         click.option(
             "--catalog",
             "catalog_name",
             default="planetary",
             show_default=True,
-            help="NAME, or NAME=ADDRESS; local=FOLDER for a folder.",
+            help="Catalogue to query: NAME or NAME=ADDRESS; local=FOLDER for a folder of products.",
         ),
-        click.option("--to", "end", help="Last day, like 2025-02-15."),
-        click.option("--from", "start", help="First day, like 2024-12-01."),
+        click.option("--to", "end", help="Last day of the period, like 2025-02-15."),
+        click.option("--from", "start", help="First day of the period, like 2024-12-01."),
     ):
         command = option(command)
     return command
 
 
 def catalog_of(text: str) -> Catalog:
-    """The catalogue that `NAME` or `NAME=ADDRESS` means."""
+    """Return the catalogue that `NAME` or `NAME=ADDRESS` names."""
     from sarship.catalog import open_catalog
 
     name, _, address = text.partition("=")
@@ -61,9 +68,9 @@ def catalog_of(text: str) -> Catalog:
 
 
 def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:
-    """The question that the options ask."""
+    """Return the query that the options make."""
     if not (options["start"] and options["end"]):
-        raise click.UsageError("say which period with --from and --to, like --from 2024-12-01 --to 2025-02-15")
+        raise click.UsageError("give the period with --from and --to, like --from 2024-12-01 --to 2025-02-15")
     return SceneQuery(area=place.area, **{name: options[name] for name in _FIELDS})
 
 
@@ -71,7 +78,7 @@ _FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "pla
 
 
 def find_place(text: str) -> Place:
-    """A port file, or a port of the packaged index by its name or number."""
+    """Return the place of a port file, or of a port of the packaged index by its name or number."""
     if Path(text).exists() or Path(text).suffix.lower() in {".geojson", ".json"}:
         from sarship.port.port_file import read_port
 
@@ -84,7 +91,7 @@ def find_place(text: str) -> Place:
 
 
 def found_and_missing(catalog: Catalog, query: SceneQuery, against: str | None) -> tuple[list[Scene], Completeness]:
-    """What a catalogue has, and what is missing of it; a second one tells what was lost."""
+    """Return the scenes of a catalogue, and the passes that it lacks; a second one may have those."""
     from sarship.catalog import completeness
 
     scenes = list(catalog.search(query))

@@ -1,4 +1,4 @@
-"""What the commands share: refusals in one sentence, options, progress bars, exit codes."""
+"""Parts of all commands: refusals in one sentence, options, progress bars, exit status."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Refusal(click.ClickException):
 
 
 class Commands(click.Group):
-    """Turns what the input causes into one sentence and an exit code, never a traceback."""
+    """A group that turns errors of the input into one sentence and an exit status, never a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command."""
@@ -66,7 +66,7 @@ class Commands(click.Group):
         except OSError as error:
             raise Refusal(f"{error.filename or 'the system'}: {error.strerror or error}") from error
         except KeyboardInterrupt:
-            click.echo("interrupted; what was finished is kept: run the same command to go on", err=True)
+            click.echo("interrupted; what was finished is on disk: run the same command to go on", err=True)
             ctx.exit(INTERRUPTED)
 
 
@@ -100,20 +100,26 @@ Command = Callable[..., Any]
 products_argument = click.argument("products", nargs=-1, required=True, type=click.Path(), metavar="PRODUCT...")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 _CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
-land_option = click.option("--land", type=click.Path(), help="Vector file with land polygons to mask, in any format.")
+land_option = click.option(
+    "--land", type=click.Path(), help="Vector file of land polygons to mask, in any format that GDAL reads."
+)
 
 
 def detection_options(command: Command) -> Command:
-    """Add the options that change how vessels are looked for."""
+    """Add the options of the detector."""
     defaults = DetectionParams()
-    command = click.option("--gpu", is_flag=True, help="Search on a graphics card; it finds the same.")(command)
+    command = click.option("--gpu", is_flag=True, help="Search on a GPU; the hits are the same.")(command)
     for name, kind, text in (
-        ("min_length_m", float, "Drop vessels measured shorter than this."),
-        ("iterations", int, "Maximum number of searches; from the second on the hits are censored from the rings."),
-        ("average", _AVERAGES, "Statistic of the ring; other than ca with the gamma clutter model only."),
-        ("clutter_model", _CLUTTER_MODELS, "Distribution of the clutter; k holds the rate on spiky seas."),
-        ("training_m", float, "Width of the band of training cells around the guard cells."),
-        ("guard_m", float, "Half-width of the square of guard cells."),
+        ("min_length_m", float, "Drop vessels shorter than this, metres."),
+        (
+            "iterations",
+            int,
+            "Maximum number of iterations; from the second on, hits are censored from the training cells.",
+        ),
+        ("average", _AVERAGES, "Statistic of the training cells; goca, soca and os with the gamma clutter model only."),
+        ("clutter_model", _CLUTTER_MODELS, "Distribution of the clutter; k holds the false-alarm rate on spiky seas."),
+        ("training_m", float, "Width of the band of training cells around the guard cells, metres."),
+        ("guard_m", float, "Half-width of the square of guard cells, metres."),
         ("pfa", float, "False-alarm probability per pixel of open water."),
     ):
         command = _detection_option(name, kind, text, getattr(defaults, name))(command)
@@ -122,7 +128,7 @@ def detection_options(command: Command) -> Command:
 
 def pier_pfa_option(command: Command) -> Command:
     """Add the option for the search near piers."""
-    text = "False-alarm probability per cell near piers, where there is a reference."
+    text = "False-alarm probability per cell near piers, in the second pass against the reference."
     return _detection_option("pier_pfa", float, text, DetectionParams().pier_pfa)(command)
 
 
@@ -132,7 +138,7 @@ def _detection_option(name: str, kind: Any, text: str, default: object) -> Calla
 
 
 def params_of(options: Mapping[str, Any]) -> DetectionParams:
-    """Return the parameters that the options make; options of other things are passed over."""
+    """Return the parameters that the options make; other options are ignored."""
     names = {field.name for field in fields(DetectionParams)}
     try:
         return DetectionParams(**{name: value for name, value in options.items() if name in names})
@@ -141,7 +147,7 @@ def params_of(options: Mapping[str, Any]) -> DetectionParams:
 
 
 def each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
-    """What can be read of the products; the others are said on standard error."""
+    """Yield the products that can be read; name the others on standard error."""
     for path in products:
         try:
             yield path, read(path)
@@ -150,20 +156,20 @@ def each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tupl
 
 
 def leave(n_failed: int, n_products: int) -> None:
-    """Exit with the code that says how many products failed: none, some, all."""
+    """Exit with status 0, 1 or 2 if none, some or all products failed."""
     if n_failed:
         sys.exit(NOTHING_DONE if n_failed == n_products else SOME_FAILED)
 
 
 def say_failures(failures: tuple[Failure, ...]) -> None:
-    """Name what could not be counted, on standard error."""
+    """Name the products that could not be counted, on standard error."""
     for failure in failures:
         click.echo(f"failed: {failure.path}: {failure.message}", err=True)
 
 
 @contextmanager
 def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
-    """Progress bars on a terminal, silence elsewhere: one for scenes, one for pictures."""
+    """Show progress bars on a terminal, nothing elsewhere: one for scenes, one for pictures."""
     from tqdm import tqdm
 
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {rate_fmt}{postfix}"
@@ -188,7 +194,7 @@ def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
 
 @contextmanager
 def bar_of_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """A bar of what has arrived, with rate and time left; silence where there is no terminal."""
+    """Show a bar of the bytes received, with rate and time left, on a terminal; nothing elsewhere."""
     from tqdm import tqdm
 
     options: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1000, "smoothing": 0.1}

@@ -40,13 +40,23 @@ __all__ = ["count"]
 @click.argument("port_file", metavar="PORT", type=click.Path())
 @click.argument("products", nargs=-1, type=click.Path(), metavar="[PRODUCT...]")
 @query_options
-@click.option("--out", required=True, type=click.Path(), help="Folder for tables and pictures.")
+@click.option("--out", required=True, type=click.Path(), help="Folder to write tables and pictures to.")
 @land_option
 @click.option(
-    "--reference", "saved", multiple=True, type=click.Path(), help="A saved empty port, DIR/references/*.nc of a run."
+    "--reference",
+    "saved",
+    multiple=True,
+    type=click.Path(),
+    help="Empty-port reference of an earlier run, DIR/references/*.nc; once for each relative orbit.",
 )
-@click.option("--no-reference", is_flag=True, help="Do not compare with the empty port, as is done from 4 dates on.")
-@click.option("--pictures/--no-pictures", default=True, help="Whether to draw counts and quick looks.")
+@click.option(
+    "--no-reference",
+    is_flag=True,
+    help="Count each image by itself: no second pass against an empty-port reference, which 4 dates of an orbit make.",
+)
+@click.option(
+    "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
+)
 @detection_options
 @pier_pfa_option
 @as_json_option
@@ -60,8 +70,12 @@ def count(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Count the vessels at the piers of PORT, a GeoJSON file: in every PRODUCT, or with --from and --to in every scene
-    of a catalogue, of which only the port's window is read where it can be. Run again to go on or add to it.
+    """Count the vessels at the piers of PORT, a GeoJSON file.
+
+    They are counted in every PRODUCT, or with --from and --to in every scene of a catalogue, of which only the port's
+    window is read if the catalogue allows. From 4 dates of a relative orbit on, a second pass over the scenes compares
+    each with a reference of the empty port, learned from all of them. Run again to go on after a stop, or with more
+    products.
     """
     from sarship.pipeline import survey
     from sarship.port.polygons import read_polygons
@@ -71,7 +85,7 @@ def count(
     if options["saved"] and options["no_reference"]:
         raise click.UsageError("give --reference or --no-reference, not both")
     if bool(products) == bool(options["start"] or options["end"]):
-        raise click.UsageError("give products, or a period with --from and --to; one of the two")
+        raise click.UsageError("give products, or a period with --from and --to, and not both")
     params = params_of(options)
     harbour = read_port(port_file)
     mask = read_polygons(land) if land else None
@@ -79,7 +93,7 @@ def count(
     scenes, catalog, gaps = asked or ([], None, None)
     if catalog is not None and not catalog.reads_windows:
         size = "about a gigabyte each, unless they are there already"
-        click.echo(f"note: {len(scenes)} scenes are fetched whole into {out}/products, {size}", err=True)
+        click.echo(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
     with bars("count") as (report, draw):
         results = survey(
             products or scenes,
@@ -111,7 +125,7 @@ def count(
 
 
 def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, Completeness]:
-    """The scenes of the port in the period, where they come from, and what is missing of them."""
+    """Return the scenes of the port in the period, their catalogue, and the passes that it lacks."""
     from sarship.catalog.suggestions import what_would_help
 
     catalog = catalog_of(options["catalog_name"])
@@ -123,7 +137,7 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
 
 
 def _tell(results: Results, out: str, as_json: bool) -> None:
-    """Print the counts, and beside them what is missing."""
+    """Print the counts, and the passes that are missing."""
     from sarship.cli.tables import counts_text
 
     gaps = results.completeness
@@ -138,8 +152,8 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
     n_alone = int((results.counts["n_reference_dates"].max("pier") == 0).sum()) if results.counts.sizes["pier"] else 0
     if n_alone:
         click.echo(
-            f"\n{n_alone} of {results.counts.sizes['time']} passes were counted by the image alone, which near quays "
-            "is far less sure: an orbit needs 4 dates for a reference, better 16"
+            f"\n{n_alone} of {results.counts.sizes['time']} passes were counted without a reference, which near quays "
+            "is far less sure: an orbit needs 4 dates for one, better 16"
         )
     if gaps is not None:
         click.echo(f"\n{gaps}")

@@ -1,4 +1,4 @@
-"""The command `doctor`: what there is to compute with, and whether it computes right."""
+"""The command `doctor`: threads, GPU and packages, and a check of the detector on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["doctor"]
 @click.command()
 @as_json_option
 def doctor(as_json: bool) -> None:
-    """Say what there is to compute with (threads, graphics card, driver, packages) and check the detector on it."""
+    """List threads, GPU, driver and packages, and check the detector on them."""
     from sarship.cfar.selftest import EQUAL, check_up
 
     found = check_up()

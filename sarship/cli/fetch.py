@@ -1,4 +1,4 @@
-"""Commands that find and fetch scenes: `search`, `download`, `login`."""
+"""Commands that find and download scenes: `search`, `download`, `login`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ __all__ = ["download", "login", "search"]
 @click.command()
 @click.argument("port", metavar="PORT")
 @query_options
-@click.option("--geojson", type=click.Path(), help="Write the footprints here.")
-@click.option("--map", "picture", type=click.Path(), help="Draw the footprints and the port here, as PNG.")
+@click.option("--geojson", type=click.Path(), help="GeoJSON file to write the footprints to.")
+@click.option("--map", "picture", type=click.Path(), help="PNG file to draw the footprints and the port in.")
 @as_json_option
 def search(
     *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any
@@ -58,10 +58,10 @@ def search(
 @click.command()
 @click.argument("targets", nargs=-1, required=True, metavar="PORT|SCENE_ID...")
 @query_options
-@click.option("--into", required=True, type=click.Path(), help="Folder to put the products in.")
+@click.option("--into", required=True, type=click.Path(), help="Folder to write the products to.")
 @as_json_option
 def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str | None, **options: Any) -> None:
-    """Fetch whole products: of every scene that shows PORT in a period, or by their names. Run again to go on."""
+    """Download whole products: of every scene that shows PORT in a period, or by name. Run again to go on."""
     from sarship.catalog.fetch_many import fetch_scenes
     from sarship.catalog.scenes import is_name
     from sarship.catalog.suggestions import what_would_help
@@ -96,7 +96,7 @@ def _tell(fetched: list[Fetched], as_json: bool) -> None:
 
 
 def _by_name(catalog: Catalog, name: str) -> Scene:
-    """The scene of a name, whatever packaging of it the catalogue has."""
+    """Return the scene of a name, in whatever packaging the catalogue has it."""
     from sarship.catalog.scenes import query_of as query_of_name
 
     wanted = Path(name).name.removesuffix(".zip").removesuffix(".SAFE")
@@ -110,9 +110,9 @@ def _by_name(catalog: Catalog, name: str) -> Scene:
 
 @click.command()
 @click.argument("provider")
-@click.option("--forget", is_flag=True, help="Remove what was stored.")
+@click.option("--forget", is_flag=True, help="Remove the stored account.")
 def login(provider: str, forget: bool) -> None:
-    """Store the account of PROVIDER where only you can read it; what you type is not shown."""
+    """Store the account of PROVIDER in a file that only you can read; what you type is not shown."""
     from sarship.catalog.accounts import ACCOUNTS
     from sarship.catalog.credentials import Secret, credentials_file, forget_credentials, store_credentials
 

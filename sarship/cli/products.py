@@ -33,10 +33,10 @@ __all__ = ["check", "demo", "detect", "info", "port"]
 
 @click.command()
 @click.option("--out", type=click.Path(), default="sarship-demo", show_default=True, help="Folder to write to.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Which simulated port.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Number of the simulated port.")
 @as_json_option
 def demo(out: str, seed: int, as_json: bool) -> None:
-    """Simulate a small port over eight dates, count it end to end, and print counts beside the known truth."""
+    """Simulate a small port over eight dates, count its vessels, and print the counts beside the known truth."""
     from sarship.pipeline.demo import run_demo
 
     with bars("demo") as (report, pictures):
@@ -51,7 +51,7 @@ def demo(out: str, seed: int, as_json: bool) -> None:
 @products_argument
 @as_json_option
 def info(products: tuple[str, ...], as_json: bool) -> None:
-    """Say what products are: platform, time, orbit, size, looks, noise, footprint. No pixels are read."""
+    """Describe products: platform, time, orbit, size, ENL, noise, footprint. No pixels are read."""
     from sarship.cli.tables import facts_text, product_facts
     from sarship.sentinel1.product import open_grd
 
@@ -67,7 +67,7 @@ def info(products: tuple[str, ...], as_json: bool) -> None:
 @products_argument
 @as_json_option
 def check(products: tuple[str, ...], as_json: bool) -> None:
-    """Compare products with their manifests (sizes, MD5s) and decode their images to the end."""
+    """Verify products: compare sizes and MD5s with their manifests, and decode their images."""
     from dataclasses import asdict
 
     from sarship.sentinel1.verify import check_product
@@ -78,7 +78,7 @@ def check(products: tuple[str, ...], as_json: bool) -> None:
         print_json({path: [asdict(finding) for finding in findings] for path, findings in found})
     else:
         for path, findings in found:
-            click.echo(f"{path}: {len(findings) - len(faults[path])} of {len(findings)} files are well")
+            click.echo(f"{path}: {len(findings) - len(faults[path])} of {len(findings)} files are intact")
             for finding in faults[path]:
                 click.echo(f"  {finding.status:<12} {finding.name}: {finding.detail}")
     leave(len(products) - len(found), len(products))
@@ -88,14 +88,14 @@ def check(products: tuple[str, ...], as_json: bool) -> None:
 
 @click.group()
 def port() -> None:
-    """Port files: the piers to count at."""
+    """Make and look at port files, which hold the piers to count at."""
 
 
 @port.command("new")
 @click.argument("name")
 @click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
-    """Start a port file from the index of ports: NAME is a port's name or its World Port Index number."""
+    """Start a port file. NAME is a port's name or number in the World Port Index."""
     from sarship.files import safe_name, write_file
     from sarship.port.index import new_port, only_port
 
@@ -112,7 +112,7 @@ def port_new(name: str, out: str | None) -> None:
 @products_argument
 @click.option("--out", type=click.Path(), help="PNG to write; by default beside the port file, under its name.")
 def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
-    """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to put them right."""
+    """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to correct them."""
     from sarship.pipeline.pictures import write_preview
     from sarship.port.port_file import read_port
 
@@ -127,10 +127,10 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
 
 @click.command()
 @products_argument
-@click.option("--port", "port_file", type=click.Path(), help="Port file: search around it, with its masks.")
-@click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west may be larger than east over the antimeridian.")
+@click.option("--port", "port_file", type=click.Path(), help="Port file: search around its piers, with its masks.")
+@click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
 @land_option
-@click.option("--out", type=click.Path(), help="Write the vessels here: .geojson or .parquet.")
+@click.option("--out", type=click.Path(), help="File to write the vessels to, .geojson or .parquet.")
 @detection_options
 @as_json_option
 def detect(
@@ -184,7 +184,7 @@ def detect(
 
 
 def _area(text: str) -> BaseGeometry:
-    """The rectangle that `--area` names."""
+    """Return the rectangle that `--area` names."""
     import shapely
 
     try:

@@ -1,4 +1,4 @@
-"""What people read in a terminal: facts of a product, vessels and counts as plain tables. Decibel appears here."""
+"""Plain tables for a terminal: facts of a product, scenes, vessels (in decibel), counts."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
 
 DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
-"""Columns of the vessel table that are numbers, with the digits worth reading."""
+"""Numbers of the vessel table, with their digits."""
 
 
 def product_facts(product: GrdProduct) -> dict[str, object]:
-    """What a product is, as plain JSON values, from its metadata alone."""
+    """Return facts of a product as plain JSON values, from its metadata alone."""
     scene = product.scene
     west, south, east, north = (round(value, 4) for value in scene.footprint.bounds)
     n_lines, n_pixels = product.shape
@@ -53,7 +53,7 @@ def product_facts(product: GrdProduct) -> dict[str, object]:
 
 
 def facts_text(facts: dict[str, object]) -> str:
-    """Facts as lines of a name and a value.
+    """Return facts as lines of a name and a value.
 
     >>> print(facts_text({"mode": "IW", "readable": []}))
     mode             IW
@@ -64,7 +64,7 @@ def facts_text(facts: dict[str, object]) -> str:
 
 
 def scenes_text(scenes: Iterable[Scene]) -> str:
-    """Scenes of a catalogue, a line each."""
+    """Return scenes of a catalogue, a line each."""
     rows = [
         {
             "time": f"{scene.start:%Y-%m-%d %H:%M}",
@@ -79,7 +79,7 @@ def scenes_text(scenes: Iterable[Scene]) -> str:
 
 
 def vessels_text(vessels: gpd.GeoDataFrame) -> str:
-    """Vessels (`schema.VESSELS`), a line each, brightness in decibel."""
+    """Return vessels (`schema.VESSELS`), a line each, brightness in decibel."""
     if not len(vessels):
         return "no vessels"
     table = pd.DataFrame(
@@ -96,7 +96,7 @@ def vessels_text(vessels: gpd.GeoDataFrame) -> str:
 
 
 def counts_text(counts: xr.Dataset) -> str:
-    """Counts (`schema.COUNTS`), a line a time and a column a pier; `-` where a pier was not seen."""
+    """Return counts (`schema.COUNTS`), a line a time and a column a pier; `-` if a pier was not seen."""
     if not counts["time"].size:
         return "no scenes were counted"
     table = counts["n_vessels"].to_pandas().map(_number(0))

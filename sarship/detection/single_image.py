@@ -11,7 +11,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,12 +168,10 @@ def _is_edge(
 
 def _joined(parts: Sequence[Hits], polarizations: Sequence[str]) -> Hits:
     """Hits of consecutive bands as one."""
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("line", "pixel", "value", "clutter", "score", "is_edge")
+    }
     return Hits(
-        line=np.concatenate([part.line for part in parts]),
-        pixel=np.concatenate([part.pixel for part in parts]),
-        value=np.concatenate([part.value for part in parts]),
-        clutter=np.concatenate([part.clutter for part in parts]),
-        score=np.concatenate([part.score for part in parts]),
-        sigma0={name: np.concatenate([part.sigma0[name] for part in parts]) for name in polarizations},
-        is_edge=np.concatenate([part.is_edge for part in parts if part.is_edge is not None]),
+        **columns, sigma0={name: np.concatenate([part.sigma0[name] for part in parts]) for name in polarizations}
     )

@@ -1,7 +1,7 @@
-"""Polygons in longitude and latitude that cross 180° or hold a pole.
+"""Polygons in longitude and latitude that cross 180° or contain a pole.
 
-Plane geometry on longitudes is right as long as all of them lie on one unbroken stretch of the number line. So
-everything is laid out around a centre longitude first, and cut at ±180° only when it is handed out.
+Plane geometry on longitudes is right as long as all of them lie on one unbroken interval. So geometries are moved
+around a centre longitude first, and split at ±180° only in the result.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from shapely.geometry.base import BaseGeometry
 __all__ = ["overlap", "recentred", "ring_polygon"]
 
 N_TURNS = 2
-"""Longitudes up to this many turns beyond [-180, 180] are understood."""
+"""Turns beyond [-180, 180] that longitudes may have."""
 
 
 def recentred(area: BaseGeometry, centre: float = 0.0) -> BaseGeometry:
-    """The same places with longitudes in [centre - 180, centre + 180], pieces that meet there joined.
+    """Return the area with longitudes in [centre - 180, centre + 180]; pieces that meet there are joined.
 
     >>> fiji = shapely.MultiPolygon([box(177, -19, 180, -16), box(-180, -19, -178, -16)])
     >>> recentred(fiji, 180.0).bounds
@@ -37,18 +37,18 @@ def recentred(area: BaseGeometry, centre: float = 0.0) -> BaseGeometry:
     return shapely.union_all(pieces)
 
 
-def overlap(area: BaseGeometry, place: BaseGeometry) -> BaseGeometry:
-    """What of an area lies in a place, without the stray points and lines where the two merely touch.
+def overlap(area: BaseGeometry, other: BaseGeometry) -> BaseGeometry:
+    """Return the intersection of two areas, without points and lines where they only touch.
 
     >>> overlap(box(0, 0, 1, 1), box(1, 0, 2, 1)).is_empty
     True
     """
-    parts = shapely.get_parts(shapely.intersection(area, place))
+    parts = shapely.get_parts(shapely.intersection(area, other))
     return shapely.union_all(parts[shapely.get_dimensions(parts) == shapely.get_dimensions(area)])
 
 
 def ring_polygon(longitude: NDArray[np.float64], latitude: NDArray[np.float64]) -> BaseGeometry:
-    """Polygon inside a closed ring on the globe, split at ±180°; a ring around a pole holds that pole.
+    """Return the polygon inside a closed ring on the globe, split at ±180°; a ring around a pole contains it.
 
     Neighbouring points must be less than half a turn apart in longitude; the last point joins the first.
     """

@@ -1,4 +1,4 @@
-"""The shape of the Earth: the WGS 84 ellipsoid, and the sea surface on it (geoid EGM96).
+"""The WGS 84 ellipsoid and the sea surface (geoid EGM96).
 
 Coordinates are Earth-fixed and Cartesian (x through 0° E, z through the north pole, metres) or geodetic
 (longitude and latitude in degrees, height above the ellipsoid in metres).
@@ -26,8 +26,22 @@ Floats = NDArray[np.float64]
 
 
 def cartesian(longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike) -> Floats:
-    """Earth-fixed position, shape (3, …), of geodetic coordinates.
+    """Return the Earth-fixed position of geodetic coordinates.
 
+    Parameters
+    ----------
+    longitude, latitude
+        Degrees, broadcast against each other.
+    height_m
+        Height above the ellipsoid, metres.
+
+    Returns
+    -------
+    ndarray
+        Metres, (3, …).
+
+    Examples
+    --------
     >>> cartesian(0.0, 90.0, 10.0)[2].item()
     6356762.314...
     """
@@ -41,10 +55,10 @@ def cartesian(longitude: ArrayLike, latitude: ArrayLike, height_m: ArrayLike) ->
 
 
 def up_and_height(position: Floats) -> tuple[Floats, Floats]:
-    """Unit normal of the ellipsoid, (3, n), and height above it, (n,), at Earth-fixed positions (3, n).
+    """Return the unit normal of the ellipsoid, (3, n), and height above it, (n,), at Earth-fixed positions (3, n).
 
-    Bowring's formula (1976, 1985) in vectors: no angle is formed, so the poles are nothing special. Exact to
-    a nanometre within 10 km of the surface.
+    Bowring's formula (1976, 1985) in vectors: it forms no angle, so the poles are not singular. Exact to a nanometre
+    within 10 km of the surface.
     """
     x, y, z = position
     across = np.hypot(x, y)
@@ -62,20 +76,41 @@ def up_and_height(position: Floats) -> tuple[Floats, Floats]:
 
 
 def geodetic(position: Floats) -> tuple[Floats, Floats, Floats]:
-    """Longitude, latitude and height of Earth-fixed positions (3, n) near the surface."""
+    """Return longitude, latitude and height of Earth-fixed positions.
+
+    Parameters
+    ----------
+    position
+        Metres, (3, n), within 10 km of the surface.
+
+    Returns
+    -------
+    longitude, latitude, height_m
+        Degrees and metres above the ellipsoid, (n,) each.
+
+    References
+    ----------
+    Bowring, Transformation from spatial to geographical coordinates, Survey Review 23 (181), 323-327, 1976.
+
+    Examples
+    --------
+    >>> longitude, latitude, height_m = geodetic(cartesian([35.86], [34.9], [23.3]))
+    >>> longitude.round(6), latitude.round(6), height_m.round(6)
+    (array([35.86]), array([34.9]), array([23.3]))
+    """
     up, height = up_and_height(position)
     return *directions(up), height
 
 
 def directions(up: Floats) -> tuple[Floats, Floats]:
-    """Longitude in [-180, 180] and latitude, degrees, of the unit normals (3, n) of the ellipsoid."""
+    """Return longitude in [-180, 180] and latitude, degrees, of unit normals (3, n) of the ellipsoid."""
     east, north, pole = up
     return np.degrees(np.arctan2(north, east)), np.degrees(np.arctan2(pole, np.hypot(east, north)))
 
 
 @cache
 def _geoid_table() -> Floats:
-    """Heights in metres, (361, 721): from 90° S to 90° N and from 180° W to 180° E, the last column a repeat."""
+    """Return heights in metres, (361, 721): from 90° S to 90° N and 180° W to 180° E, the last column a repeat."""
     with files("sarship").joinpath("data/egm96.npz").open("rb") as file, np.load(file) as archive:
         table = archive["height_cm"]
     table = np.concatenate([table, table[:, :1]], axis=1) / 100.0
@@ -84,7 +119,7 @@ def _geoid_table() -> Floats:
 
 
 def geoid_height_m(longitude: ArrayLike, latitude: ArrayLike) -> Floats:
-    """Height of the sea surface (geoid EGM96) above the WGS 84 ellipsoid, metres.
+    """Return the height of the sea surface (geoid EGM96) above the WGS 84 ellipsoid, metres.
 
     Bilinear in the packaged half-degree table, whose error `sarship/data/README.md` states (0.14 m rms).
 
@@ -93,6 +128,17 @@ def geoid_height_m(longitude: ArrayLike, latitude: ArrayLike) -> Floats:
     longitude, latitude
         Degrees, broadcast against each other. Any longitude is taken modulo 360. NaN gives NaN.
 
+    Returns
+    -------
+    ndarray
+        float64, in the shape of the two together.
+
+    References
+    ----------
+    Lemoine et al., The Development of the Joint NASA GSFC and NIMA Geopotential Model EGM96, NASA/TP-1998-206861.
+
+    Examples
+    --------
     >>> geoid_height_m([35.86, 35.86 - 360], 34.9).round(1)
     array([23.3, 23.3])
     """

@@ -1,13 +1,12 @@
-"""Metres around a place: a flat plane to measure and buffer longitude-latitude geometry on.
+"""Local planes: longitude-latitude geometry in metres, to measure and buffer it.
 
-The plane touches the earth in the middle of the place (azimuthal equidistant on WGS 84). Distances on it are true
-to 1e-5 within 50 km, at any latitude and across the antimeridian.
+A plane touches the Earth in the middle of a geometry (azimuthal equidistant on WGS 84). Distances on it are true to
+1e-5 within 50 km, at any latitude and across the antimeridian.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import shapely
@@ -17,24 +16,35 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.geo.antimeridian import recentred
 
-__all__ = ["WORLD", "Plane", "buffer_m", "mend_antimeridian"]
+__all__ = ["Plane", "buffer_m", "mend_antimeridian"]
 
 Array = NDArray[np.float64]
-WORLD: Final = "EPSG:4326"
 
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """East and north in metres around a geometry's middle."""
+    """East and north in metres around the middle of a geometry.
+
+    References
+    ----------
+    Snyder, Map Projections: A Working Manual, USGS Professional Paper 1395, 1987, chapter 25.
+
+    Examples
+    --------
+    >>> plane = Plane.around(shapely.Point(35.86, 34.90))
+    >>> x, y = plane.flatten(35.87, 34.90)
+    >>> round(float(x)), round(float(y))
+    (914, 0)
+    """
 
     middle: tuple[float, float]
-    """Longitude and latitude of the touching point, degrees."""
+    """Longitude and latitude of the point of contact, degrees."""
     transformer: Transformer
-    """From longitude, latitude to metres."""
+    """Conversion from longitude and latitude to metres."""
 
     @classmethod
     def around(cls, geometry: BaseGeometry) -> Plane:
-        """The plane that touches the earth in the middle of a longitude-latitude geometry's bounds."""
+        """Return the plane that touches the Earth in the middle of a longitude-latitude geometry's bounds."""
         longitude, latitude = shapely.get_coordinates(geometry).T
         if np.ptp(longitude) > 180:
             longitude = longitude % 360
@@ -45,17 +55,17 @@ class Plane:
         return cls(middle, Transformer.from_pipeline(f"{degrees} {touching}"))
 
     def flatten(self, longitude: ArrayLike, latitude: ArrayLike) -> tuple[Array, Array]:
-        """East and north in metres of points in degrees."""
+        """Return east and north in metres of points in degrees."""
         x, y = self.transformer.transform(np.asarray(longitude, float), np.asarray(latitude, float))
         return np.asarray(x), np.asarray(y)
 
     def flatten_geometry(self, geometry: BaseGeometry) -> BaseGeometry:
-        """A longitude-latitude geometry in metres; what the antimeridian split is whole again."""
+        """Return a longitude-latitude geometry in metres; parts split at the antimeridian are joined."""
         flat = shapely.transform(geometry, lambda xy: np.column_stack(self.flatten(xy[:, 0], xy[:, 1])))
         return flat if "Polygon" not in geometry.geom_type else shapely.union_all(flat)
 
     def raise_geometry(self, flat: BaseGeometry) -> BaseGeometry:
-        """A geometry in metres back in degrees, split at the antimeridian."""
+        """Return a geometry in metres as longitude and latitude, split at the antimeridian."""
         back = shapely.transform(flat, self._degrees)
         return recentred(_unwrapped(back, self.middle[0]))
 
@@ -64,8 +74,22 @@ class Plane:
 
 
 def buffer_m(geometry: BaseGeometry, distance_m: float) -> BaseGeometry:
-    """All within a distance of a longitude-latitude geometry.
+    """Return a longitude-latitude geometry buffered by a distance.
 
+    Parameters
+    ----------
+    geometry
+        Longitude and latitude, degrees.
+    distance_m
+        Metres; negative to shrink.
+
+    Returns
+    -------
+    shapely geometry
+        Longitude and latitude, degrees, split at the antimeridian.
+
+    Examples
+    --------
     >>> round(buffer_m(shapely.Point(179.9999, -16), 100).area * 1e6, 2)  # degrees², on both sides
     2.64
     """
@@ -76,9 +100,9 @@ def buffer_m(geometry: BaseGeometry, distance_m: float) -> BaseGeometry:
 
 
 def mend_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
-    """Cut at the antimeridian what was drawn straight across it, from near 180 to near -180 degrees.
+    """Split at the antimeridian a geometry that was drawn straight across it, from near 180 to near -180 degrees.
 
-    GeoJSON wants such a shape in two parts already; read literally it would run around the rest of the world.
+    GeoJSON wants it in two parts already; read literally it would run around the rest of the world.
 
     >>> mend_antimeridian(shapely.LineString([(179, 0), (-179, 0)])).wkt
     'MULTILINESTRING ((-180 0, -179 0), (179 0, 180 0))'
@@ -90,14 +114,14 @@ def mend_antimeridian(geometry: BaseGeometry) -> BaseGeometry:
 
 
 def _unwrapped(geometry: BaseGeometry, middle: float) -> BaseGeometry:
-    """The same places with longitudes within half a turn of the middle."""
+    """Return the geometry with longitudes within half a turn of the middle."""
     return shapely.transform(
         geometry, lambda xy: np.column_stack([(xy[:, 0] - middle + 180) % 360 - 180 + middle, xy[:, 1]])
     )
 
 
 def _jumps(part: BaseGeometry) -> bool:
-    """Whether an edge spans more than half the world; an edge along a pole spans all of it and does not jump."""
+    """Return True if an edge spans more than half the world; an edge along a pole spans all of it and does not jump."""
     line = shapely.get_exterior_ring(part) if part.geom_type == "Polygon" else part
     steps = np.abs(np.diff(shapely.get_coordinates(line)[:, 0]))
     return bool(((steps > 180) & (steps < 360)).any())

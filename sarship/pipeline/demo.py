@@ -20,11 +20,12 @@ from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED
 from sarship.pipeline.surveys import survey
 from sarship.port.port_file import read_port
-from sarship.simulate import Harbour, simulate_harbour
+from sarship.simulate import PortSeries, simulate_port_series
 
 __all__ = ["DemoOutcome", "run_demo"]
 
 N_DATES: Final = 8
+N_ORBITS: Final = 2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -55,7 +56,7 @@ class DemoOutcome:
     def as_text(self) -> str:
         """Return a table for people: each entry is the count, a slash, the truth."""
         pairs = np.char.add(_digits(self.counts["n_vessels"]), np.char.add(" / ", _digits(self.truth)))
-        dates = pd.DatetimeIndex(self.counts["time"].to_numpy()).strftime("%Y-%m-%d")
+        dates = pd.DatetimeIndex(self.counts["time"].to_numpy()).strftime("%Y-%m-%d %H:%M")
         table = pd.DataFrame(pairs, index=dates, columns=self.counts["pier"].to_numpy())
         error = self.error.to_numpy()
         return "\n".join(
@@ -90,7 +91,7 @@ def run_demo(
     progress: Progress | None = None,
     picture_progress: Callable[[int, int], None] | None = None,
 ) -> DemoOutcome:
-    """Simulate a small port over eight dates, count its vessels, write tables and pictures.
+    """Simulate a small port over eight passes of two orbits, count its vessels, write tables and pictures.
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def run_demo(
     if strangers:
         raise OutputError(f"{folder} holds {strangers[0]!r}, which no demo wrote; choose an empty or a new folder")
     shutil.rmtree(products, ignore_errors=True)
-    harbour = simulate_harbour(products, seed=seed, n_dates=N_DATES)
+    harbour = simulate_port_series(products, seed=seed, n_dates=N_DATES, n_orbits=N_ORBITS)
     port = read_port(harbour.port_file)
     results = survey(harbour.products, port, folder, progress=progress)
     write_pictures(results, port, folder, progress=picture_progress)
@@ -164,7 +165,7 @@ def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:
     return np.array([f"{number:.0f}" for number in numbers.to_numpy().ravel()]).reshape(numbers.shape)
 
 
-def _truth(harbour: Harbour, counts: xr.Dataset) -> xr.DataArray:
+def _truth(harbour: PortSeries, counts: xr.Dataset) -> xr.DataArray:
     """Return the true numbers in the order of the counts."""
     table = harbour.counts().loc[counts["scene"].to_numpy(), counts["pier"].to_numpy()]
     return xr.DataArray(table.to_numpy(float), coords=counts["n_vessels"].coords, dims=("time", "pier"))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy import ndimage
 
-from sarship.geo.local_plane import WORLD, Plane
+from sarship.geo.local_plane import Plane
 from sarship.model import Window
+from sarship.schema import WGS84
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -92,7 +93,7 @@ def map_of(area: BaseGeometry) -> LocalMap:
 def map_of_grid(grid: PortGrid) -> LocalMap:
     """Return the map that a port's grid covers, so that its cells are drawn without resampling."""
     middle = grid.to_map(*((size - 1) / 2 for size in grid.shape))
-    plane = Plane((float(middle[0]), float(middle[1])), Transformer.from_crs(WORLD, grid.crs, always_xy=True))
+    plane = Plane((float(middle[0]), float(middle[1])), Transformer.from_crs(WGS84, grid.crs, always_xy=True))
     n_rows, n_columns = grid.shape
     east_m, south_m = grid.west_m + n_columns * grid.spacing_m, grid.north_m - n_rows * grid.spacing_m
     return LocalMap(plane, (grid.west_m, east_m, south_m, grid.north_m))

@@ -1,10 +1,12 @@
 from sarship.port.grid import PortGrid as PortGrid
 from sarship.port.grid import to_port_grid as to_port_grid
+from sarship.port.index import PortEntry as PortEntry
+from sarship.port.index import find_port as find_port
+from sarship.port.index import new_port as new_port
 from sarship.port.polygons import read_polygons as read_polygons
 from sarship.port.port_file import Port as Port
 from sarship.port.port_file import read_port as read_port
 from sarship.port.stack import add_scene as add_scene
 from sarship.port.stack import read_reference as read_reference
-from sarship.port.stack import read_scene as read_scene
 from sarship.port.stack import read_stack as read_stack
 from sarship.port.stack import write_reference as write_reference

@@ -1,11 +1,12 @@
-"""Every date of a port on one fixed metric grid, through the range-Doppler geometry at the height of the sea.
+"""The fixed metric grid of a port, and products resampled on it by range-Doppler geometry at the sea surface.
 
-The grid is of the port, not of a scene: north up, on the UTM zone of its middle, 10 m wide cells. Dates of one
+The grid belongs to the port, not to a scene: north up, in the UTM zone of its middle, with cells of 10 m. Dates of one
 relative orbit then show the same pier in the same cell, to a fraction of a cell, and can be compared.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,22 +38,30 @@ __all__ = ["PortGrid", "PortImage", "to_port_grid"]
 Floats = NDArray[np.float64]
 
 SPACING_M: Final = 10.0
-"""Size of a cell: the pixel of an IW product of high resolution."""
+"""Size of a cell: the pixel spacing of IW GRDH."""
 MARGIN_M: Final = 500.0
-"""Room around the area: a ring's width, and longer than any vessel."""
+"""Margin around the area: wider than the training cells, and longer than any vessel."""
 MAX_CELLS: Final = 16_000_000
-"""Cells of the largest grid, 40 km by 40 km: a port, not a sea."""
+"""Cells of the largest grid, 40 km by 40 km."""
 NODE_STEP: Final = 25
-"""Cells between the places whose image coordinates are solved; in between they are linear to 2 cm."""
-_DRAWING: Final = Lock()
-"""rasterio silences a warning while it draws, for the whole process: two threads at once let it through."""
+"""Cells between nodes, whose image coordinates are solved; in between they are linear to 2 cm."""
+_RASTERIZING: Final = Lock()
+"""rasterio suppresses a warning while it rasterizes, for the whole process: two threads at once let it through."""
 TAPS: Final = 4
-"""Pixels around a place that its power is made of, on each side, and one to spare."""
+"""Pixels on each side of a cell that its power is interpolated from, and one to spare."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PortGrid:
-    """A port's grid, north up: row 0 is the northernmost."""
+    """The grid of a port, north up: row 0 is the northernmost.
+
+    Examples
+    --------
+    >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.82, 34.90))
+    >>> grid.crs, grid.shape
+    ('EPSG:32636', (328, 290))
+    >>> longitude, latitude = grid.to_map(0.0, 0.0)
+    """
 
     crs: str
     """UTM zone, as `EPSG:32636`."""
@@ -67,20 +76,17 @@ class PortGrid:
 
     @classmethod
     def around(cls, area: BaseGeometry, margin_m: float = MARGIN_M) -> PortGrid:
-        """The grid that holds an area (longitude and latitude, degrees) and a margin around it.
+        """Return the grid that holds an area (longitude and latitude, degrees) and a margin around it.
 
         Its edges are whole multiples of the spacing, so that two grids of one zone have their cells in common.
 
         Raises
         ------
         PortError
-            When the area is empty or too large for a port.
-
-        >>> PortGrid.around(shapely.box(35.80, 34.88, 35.82, 34.90)).crs
-        'EPSG:32636'
+            If the area is empty or too large for a port.
         """
         if area.is_empty:
-            raise PortError("the port's area is empty; draw its piers")
+            raise PortError("the port's area is empty; give the port file a pier")
         longitude, latitude = Plane.around(area).middle
         zone = int((longitude + 180) // 6) % 60 + 1
         crs = f"EPSG:{(32600 if latitude >= 0 else 32700) + zone}"
@@ -99,22 +105,22 @@ class PortGrid:
 
     @property
     def y(self) -> Floats:
-        """Northing of the rows' middles, metres, falling."""
+        """Northing of the centres of rows, metres, descending."""
         return np.asarray(self.north_m - (np.arange(self.shape[0]) + 0.5) * self.spacing_m, np.float64)
 
     @property
     def x(self) -> Floats:
-        """Easting of the columns' middles, metres, rising."""
+        """Easting of the centres of columns, metres, ascending."""
         return np.asarray(self.west_m + (np.arange(self.shape[1]) + 0.5) * self.spacing_m, np.float64)
 
     @property
     def attrs(self) -> dict[str, str | float]:
-        """What a file says of the grid; `of` reads it."""
+        """Attributes of data on the grid, which `of` reads."""
         return {"crs": self.crs, "west_m": self.west_m, "north_m": self.north_m, "spacing_m": self.spacing_m}
 
     @classmethod
     def of(cls, data: xr.DataArray | xr.Dataset) -> PortGrid:
-        """The grid of something that lies on one."""
+        """Return the grid of data on one."""
         attrs = data.attrs
         return cls(
             crs=str(attrs["crs"]),
@@ -124,8 +130,13 @@ class PortGrid:
             shape=(data.sizes["y"], data.sizes["x"]),
         )
 
+    def image(self, values: NDArray[np.float32], polarizations: Sequence[str], **scalars: object) -> xr.DataArray:
+        """Return an image on the grid, after `schema.PORT_SIGMA0`, with scalar coordinates such as `time`."""
+        coords = {"polarization": list(polarizations), "y": self.y, "x": self.x, **scalars}
+        return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | self.attrs)
+
     def to_map(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
-        """Longitude and latitude, degrees, of rows and columns, which need not be whole."""
+        """Return longitude and latitude, degrees, of rows and columns, which need not be whole."""
         x = self.west_m + (np.asarray(pixel, np.float64) + 0.5) * self.spacing_m
         y = self.north_m - (np.asarray(line, np.float64) + 0.5) * self.spacing_m
         back = Transformer.from_crs(self.crs, WGS84, always_xy=True)
@@ -134,7 +145,7 @@ class PortGrid:
         return np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
 
     def place(self, area: BaseGeometry) -> BaseGeometry:
-        """A longitude-latitude geometry in rows and columns: x is the column, y the row."""
+        """Return a longitude-latitude geometry in rows and columns: x is the column, y the row."""
         to_metres = Transformer.from_crs(WGS84, self.crs, always_xy=True)
 
         def turn(points: Floats) -> Floats:
@@ -145,7 +156,7 @@ class PortGrid:
         return shapely.transform(area, turn)
 
     def covers(self, area: BaseGeometry, grow_m: float = 0.0) -> NDArray[np.bool_]:
-        """Whether each cell's middle lies in an area (longitude and latitude, degrees), grown by some metres or shrunk.
+        """Return the mask of cells whose centre lies in a longitude-latitude area that is buffered by `grow_m` metres.
 
         >>> grid = PortGrid.around(shapely.box(35.80, 34.88, 35.81, 34.89), 0)
         >>> bool(grid.covers(shapely.box(35.7, 34.8, 35.9, 34.95)).all())
@@ -158,23 +169,23 @@ class PortGrid:
         if not pieces.size:
             return np.zeros(self.shape, np.bool_)
         corner = Affine.translation(-0.5, -0.5)
-        with _DRAWING:
-            drawn = features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8")
-        return np.asarray(drawn, np.bool_)
+        with _RASTERIZING:
+            mask = features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8")
+        return np.asarray(mask, np.bool_)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PortImage:
-    """One scene on a port's grid, as what comes after detection sees an image: its lines are the grid's rows."""
+    """One scene on a port's grid, as an image: its lines are the grid's rows, its pixels the columns."""
 
     scene: Scene
     """The acquisition."""
     grid: PortGrid
-    """Where its cells lie."""
+    """Grid of the image."""
     source: ImageGeometry
-    """The geometry of the product that it was made from."""
+    """Geometry of the product that it was resampled from."""
     shift: tuple[float, float] = (0.0, 0.0)
-    """Rows and columns by which the product lies off the other dates; already taken out of the cells."""
+    """Rows and columns by which the product is displaced from the other dates; the cells are corrected for it."""
 
     @property
     def line_spacing_m(self) -> float:
@@ -188,36 +199,36 @@ class PortImage:
 
     @property
     def geometry(self) -> PortImage:
-        """Where rows and columns lie: itself."""
+        """Conversion between image and map: the image itself."""
         return self
 
     def to_map(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
-        """Longitude and latitude, degrees, of rows and columns, which need not be whole."""
+        """Return longitude and latitude, degrees, of rows and columns, which need not be whole."""
         return self.grid.to_map(line, pixel)
 
     def time_at(self, line: ArrayLike) -> NDArray[np.datetime64]:
-        """Zero-Doppler UTC time at the middle of rows; along a row it changes by some hundredths of a second."""
+        """Return the zero-Doppler UTC time at the middle of rows; along a row it changes by hundredths of a second."""
         return self.source.time_at(self.to_product(line, (self.grid.shape[1] - 1) / 2)[0])
 
     def to_product(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
-        """Line and pixel of the product for rows and columns."""
+        """Return line and pixel of the product for rows and columns."""
         row, column = np.asarray(line, np.float64) + self.shift[0], np.asarray(pixel, np.float64) + self.shift[1]
         return self.source.to_image(*self.grid.to_map(row, column))
 
     @cached_property
     def incidence_deg(self) -> float:
-        """Angle of incidence in the middle of the grid, degrees."""
+        """Angle of incidence at the middle of the grid, degrees."""
         line, pixel = self.to_product((self.grid.shape[0] - 1) / 2, (self.grid.shape[1] - 1) / 2)
         return float(self.source.incidence_deg(line, pixel))
 
 
 def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
-    """A product's brightness on a port's grid.
+    """Resample a product's brightness on a port's grid.
 
     Parameters
     ----------
     product
-        An open product; the window that it needs is read.
+        An open product; the window that the grid needs is read.
     grid
         The port's grid.
 
@@ -225,52 +236,62 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     -------
     xarray.DataArray
         `sigma0(polarization, y, x)`, float32 linear power with the thermal noise left in, NaN where nothing was
-        imaged; `y` and `x` are the cells' middles in metres. Scalar coordinates: `time` and `stop` (the scene's first
-        and last line), `scene`, `platform`, `relative_orbit`, `orbit_pass` and `incidence` (degrees, grid's middle).
+        imaged; `y` and `x` are the centres of cells in metres. Scalar coordinates: `time` and `stop` of the scene's
+        first and last line, `scene`, `platform`, `relative_orbit`, `orbit_pass`, and `incidence` in the grid's middle,
+        degrees.
 
     Raises
     ------
     ProductError
-        When no polarisation can be read, or a file is damaged.
+        If no polarisation can be read, or a file is damaged.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sarship.sentinel1 import open_grd
+    >>> from sarship.simulate import ProductParams, simulate_product
+    >>> with TemporaryDirectory() as folder:
+    ...     path, _ = simulate_product(folder, ProductParams(shape=(100, 100)), n_vessels=0)
+    ...     product = open_grd(path)
+    ...     image = to_port_grid(product, PortGrid.around(product.scene.footprint, margin_m=0))
+    >>> image.dims, image["relative_orbit"].item()
+    (('polarization', 'y', 'x'), 49)
     """
     names = product.check_polarizations()
-    line, pixel, borders = _places(product.geometry, grid)
+    line, pixel, borders = _image_coordinates(product.geometry, grid)
     window = _window(line, pixel, product.shape)
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
     if window is not None:
         image = product.sigma0(window=window, polarizations=names, denoise=False).to_numpy()
-        place = line - window.line_start, pixel - window.pixel_start, borders - window.line_start
+        cells = line - window.line_start, pixel - window.pixel_start, borders - window.line_start
         with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
-            values[:] = list(pool.map(lambda each: interpolate_power(each, *place), image))
+            values[:] = list(pool.map(lambda each: interpolate_power(each, *cells), image))
     scene = product.scene
-    port_image = PortImage(scene=scene, grid=grid, source=product.geometry)
-    coords = {
-        "polarization": list(names),
-        "y": grid.y,
-        "x": grid.x,
-        "time": np.datetime64(scene.start.replace(tzinfo=None), "ns"),
-        "stop": np.datetime64(scene.stop.replace(tzinfo=None), "ns"),
-        "scene": scene.id,
-        "platform": scene.platform,
-        "relative_orbit": scene.relative_orbit,
-        "orbit_pass": scene.orbit_pass,
-        "incidence": port_image.incidence_deg,
-    }
-    return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
+    return grid.image(
+        values,
+        names,
+        time=np.datetime64(scene.start.replace(tzinfo=None), "ns"),
+        stop=np.datetime64(scene.stop.replace(tzinfo=None), "ns"),
+        scene=scene.id,
+        platform=scene.platform,
+        relative_orbit=scene.relative_orbit,
+        orbit_pass=scene.orbit_pass,
+        incidence=PortImage(scene=scene, grid=grid, source=product.geometry).incidence_deg,
+    )
 
 
-def _places(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
-    """Line (n_y, n_x) and pixel (n_laws, n_y, n_x) of every cell, and the lines where laws of ground range change."""
+def _image_coordinates(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
+    """Return line (n_y, n_x) and pixel (n, n_y, n_x) of cells, by each slant-range polynomial, and their borders."""
     rows, columns = (_nodes(size) for size in grid.shape)
     line, pixel = geometry.to_image(*grid.to_map(rows[:, None], columns[None]))
     slant = geometry.slant_range_m(line, pixel)
     finite = line[np.isfinite(line)]
     first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    laws, borders = geometry.ground_range.polynomials(first - TAPS, last + TAPS)
+    polynomials, borders = geometry.ground_range.polynomials(first - TAPS, last + TAPS)
     flat = slant.ravel()
-    by_law = [geometry.ground_range.pixel(np.full(flat.size, law), flat).reshape(slant.shape) for law in laws]
+    pixels = [geometry.ground_range.pixel(np.full(flat.size, each), flat).reshape(slant.shape) for each in polynomials]
     down, across = (_between(size, nodes) for size, nodes in zip(grid.shape, (rows, columns), strict=True))
-    return down @ line @ across.T, np.stack([down @ each @ across.T for each in by_law]), borders
+    return down @ line @ across.T, np.stack([down @ each @ across.T for each in pixels]), borders
 
 
 def _nodes(size: int) -> Floats:
@@ -278,23 +299,23 @@ def _nodes(size: int) -> Floats:
 
 
 def _between(size: int, nodes: Floats) -> Floats:
-    """Weights of the nodes for each cell of an axis, linear, (size, nodes)."""
+    """Return the weights of nodes in each cell of an axis, linear, (size, nodes)."""
+    position = np.arange(size) / (nodes[1] - nodes[0])
+    left = np.minimum(position.astype(int), nodes.size - 2)
     weights = np.zeros((size, nodes.size))
-    place = np.arange(size) / (nodes[1] - nodes[0])
-    left = np.minimum(place.astype(int), nodes.size - 2)
-    weights[np.arange(size), left] = 1 - (place - left)
-    weights[np.arange(size), left + 1] = place - left
+    weights[np.arange(size), left] = 1 - (position - left)
+    weights[np.arange(size), left + 1] = position - left
     return weights
 
 
 def _window(line: Floats, pixel: Floats, shape: tuple[int, int]) -> Window | None:
-    """The rectangle of the image that the cells need; none where they need nothing of it."""
+    """Return the window that the cells need; None if they are not in the image."""
     bounds: list[int] = []
-    for place, size in zip((line, pixel), shape, strict=True):
-        if not np.isfinite(place).any():
+    for position, size in zip((line, pixel), shape, strict=True):
+        if not np.isfinite(position).any():
             return None
-        start = max(0, int(np.nanmin(place)) - TAPS)
-        stop = min(size, int(np.nanmax(place)) + TAPS + 1)
+        start = max(0, int(np.nanmin(position)) - TAPS)
+        stop = min(size, int(np.nanmax(position)) + TAPS + 1)
         if start + 1 >= stop:
             return None
         bounds += [start, stop]

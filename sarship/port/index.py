@@ -1,7 +1,7 @@
-"""Where a port is, by name, and a port file to start drawing from.
+"""Ports by name, and a template of a port file.
 
 The index is NGA's World Port Index reduced to names and positions (see `sarship/data/README.md`). Its positions are
-rounded to a minute of arc or so: good enough to find the place on a map, not to draw a pier from.
+rounded to a minute of arc or so: good enough to find the port on a map, not to draw a pier.
 """
 
 from __future__ import annotations
@@ -27,12 +27,19 @@ if TYPE_CHECKING:
 __all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index"]
 
 HALF_SIDE_DEG = 0.03
-"""Half a side of the template's water square in degrees of latitude, about 3.3 km: a port and its roads."""
+"""Half a side of the square around a port in degrees of latitude, about 3.3 km: a port and its roads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PortEntry:
-    """One port of the index."""
+    """One port of the index.
+
+    Examples
+    --------
+    >>> entry = find_port("Tartus")[0]
+    >>> entry.country, entry.longitude, entry.latitude
+    ('Syria', 35.8667, 34.9)
+    """
 
     number: int
     """World Port Index number, e.g. 45003."""
@@ -53,39 +60,47 @@ class PortEntry:
 
 @cache
 def port_index() -> tuple[PortEntry, ...]:
-    """Every port of the packaged index, in order of its number."""
+    """Return every port of the packaged index, by number."""
     with (files("sarship") / "data" / "ports.csv.gz").open("rb") as packed:
         rows = csv.DictReader(gzip.decompress(packed.read()).decode().splitlines())
         return tuple(
             PortEntry(
-                number=int(row["number"]),
-                name=row["name"],
-                alternate_name=row["alternate_name"],
-                country=row["country"],
-                longitude=float(row["longitude"]),
-                latitude=float(row["latitude"]),
+                number=int(row.pop("number")),
+                longitude=float(row.pop("longitude")),
+                latitude=float(row.pop("latitude")),
+                **row,
             )
             for row in rows
         )
 
 
 def find_port(name: str) -> list[PortEntry]:
-    """Ports of that name.
+    """Return the ports of a name.
 
-    Upper and lower case, accents and punctuation make no difference. Names that are equal win over names that begin
-    so, those over names with a word that begins so, and those over names spelled much like it; only the best kind is
-    returned. The index number as text finds its port.
+    Case, accents and punctuation make no difference. Only the best matches are returned: equal names, else names that
+    begin with it, else names with a word that begins with it, else names with a similar spelling.
 
     Parameters
     ----------
     name
-        Main or alternate name, e.g. `"Tartus"`, or an index number, e.g. `"45003"`.
+        Main or alternate name, e.g. `"Tartus"`, or a number of the World Port Index, e.g. `"45003"`.
+
+    Returns
+    -------
+    list of PortEntry
+        One at least.
 
     Raises
     ------
     PortError
-        If nothing is near enough; the message lists the closest names.
+        If no name is similar; the message lists the closest.
 
+    References
+    ----------
+    National Geospatial-Intelligence Agency, World Port Index, Pub. 150.
+
+    Examples
+    --------
     >>> [str(port) for port in find_port("tartoús")]
     ['Tartus (Syria, 45003)']
     """
@@ -114,7 +129,7 @@ def find_port(name: str) -> list[PortEntry]:
 
 
 def only_port(name: str) -> PortEntry:
-    """The one port of that name.
+    """Return the one port of a name.
 
     Raises
     ------
@@ -129,26 +144,33 @@ def only_port(name: str) -> PortEntry:
 
 
 def port_area(entry: PortEntry) -> BaseGeometry:
-    """The square of about 6.6 km around a port's position, longitude and latitude in degrees.
+    """Return a square of about 6.6 km around a port, longitude and latitude in degrees.
 
     >>> [round(edge, 2) for edge in port_area(only_port("Tartus")).bounds]
     [35.83, 34.87, 35.9, 34.93]
     """
-    half = HALF_SIDE_DEG
-    corners = [_near(entry, x, y) for x, y in ((-half, -half), (half, -half), (half, half), (-half, half))]
-    return recentred(shapely.Polygon(corners))
+    return recentred(shapely.Polygon(_square(entry, (0, 0), HALF_SIDE_DEG)))
 
 
 def new_port(entry: PortEntry) -> dict[str, object]:
-    """A port file to edit: GeoJSON with one pier, one anchorage and the water around them.
+    """Return a port file to edit: GeoJSON with one pier, one anchorage and the water around them.
 
-    Its shapes only show the form: they stand at the index's position, which is not where the quays are. `read_port`
-    accepts it as it is.
+    Its geometries only show the form: they lie at the index's position, not at the quays. `read_port` accepts them.
 
     Parameters
     ----------
     entry
         The port, from `find_port`.
+
+    Returns
+    -------
+    dict
+        The FeatureCollection, for `json.dump`.
+
+    Examples
+    --------
+    >>> new_port(find_port("45003")[0])["name"]
+    'Tartus'
     """
     half = HALF_SIDE_DEG
     return {
@@ -166,8 +188,8 @@ def new_port(entry: PortEntry) -> dict[str, object]:
                 {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]},
                 max_distance_m=50,
             ),
-            _feature("EDIT ME anchorage", "anchorage", _rectangle(entry, (-0.8 * half, 0.4 * half), 0.2 * half)),
-            _feature("EDIT ME water", "water", _rectangle(entry, (0, 0), half)),
+            _feature("EDIT ME anchorage", "anchorage", _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half))),
+            _feature("EDIT ME water", "water", _polygon(_square(entry, (0, 0), half))),
         ],
     }
 
@@ -176,13 +198,18 @@ def _feature(name: str, kind: str, geometry: dict[str, object], **properties: ob
     return {"type": "Feature", "properties": {"name": name, "kind": kind, **properties}, "geometry": geometry}
 
 
-def _rectangle(entry: PortEntry, centre: tuple[float, float], half: float) -> dict[str, object]:
+def _polygon(ring: list[list[float]]) -> dict[str, object]:
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
+def _square(entry: PortEntry, centre: tuple[float, float], half: float) -> list[list[float]]:
+    """Return the closed ring of a square beside the port; offset and half a side in degrees of latitude."""
     corners = ((-half, -half), (half, -half), (half, half), (-half, half), (-half, -half))
-    return {"type": "Polygon", "coordinates": [[_near(entry, centre[0] + x, centre[1] + y) for x, y in corners]]}
+    return [_near(entry, centre[0] + x, centre[1] + y) for x, y in corners]
 
 
 def _near(entry: PortEntry, east: float, north: float) -> list[float]:
-    """A point beside the port; both offsets in degrees of latitude, so that squares look square."""
+    """Return a point beside the port; both offsets in degrees of latitude, so that squares look square."""
     longitude = entry.longitude + east / cos(radians(entry.latitude))
     return [round(longitude, 5), round(entry.latitude + north, 5)]
 
@@ -193,7 +220,7 @@ def _spellings(entry: PortEntry) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    """Lower case without accents; what is neither letter nor digit is one space.
+    """Return lower case without accents, anything else than letters and digits as one space.
 
     >>> _plain("  Port-de-Paix, São ")
     'port de paix sao'

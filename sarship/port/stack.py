@@ -1,8 +1,8 @@
-"""The dates of a port on its grid, kept on disk as Zarr, and read as one cube.
+"""The stack of a port's dates on its grid, stored as Zarr and read as one cube; the reference as NetCDF.
 
-Each scene is a Zarr group of its own in the stack's folder, with one array a polarisation. It is written under another
-name and renamed when it is whole, so a run that is killed leaves a stack of the scenes that it finished; a later run
-adds to it without touching them, in any order.
+Each scene is a Zarr group of its own in the stack's folder, with one array a polarisation. It is written whole or not
+at all, so a run that is killed leaves a stack of the scenes that it finished; a later run adds to it without touching
+them, in any order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SCALARS: Final = ("scene", "platform", "relative_orbit", "orbit_pass", "incidenc
 
 
 def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: str = "") -> Path:
-    """Keep a scene in a stack.
+    """Add a scene to a stack.
 
     Parameters
     ----------
@@ -41,12 +41,30 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     image
         From `to_port_grid`.
     fingerprint
-        Whatever the scene depends on, for `has_scene`.
+        Digest of all that the scene depends on, for `has_scene`.
+
+    Returns
+    -------
+    Path
+        The Zarr group.
 
     Raises
     ------
     OutputError
-        The folder cannot be written to.
+        If the folder cannot be written to.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> grid = PortGrid(crs="EPSG:32636", west_m=0.0, north_m=0.0, shape=(2, 3))
+    >>> scene = {"scene": "S1A_1", "platform": "S1A", "relative_orbit": 94, "orbit_pass": "ascending"}
+    >>> time = np.datetime64("2024-12-03T15:42:10", "ns")
+    >>> image = grid.image(np.ones((1, 2, 3), np.float32), ["VV"], time=time, incidence=38.0, **scene)
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = add_scene(folder, "S1A_1", image)
+    ...     stack = read_stack(folder)
+    >>> dict(stack["sigma0"].sizes)
+    {'time': 1, 'polarization': 1, 'y': 2, 'x': 3}
     """
     place = Path(folder) / f"{name}.zarr"
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
@@ -64,7 +82,7 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
 
 
 def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
-    """Whether a scene is in the stack, made from the same files onto the same grid."""
+    """Return True if a scene is in the stack with this fingerprint."""
     try:
         return bool(_open(Path(folder) / f"{name}.zarr").attrs.get("fingerprint") == fingerprint)
     except ReferenceImageError:
@@ -72,28 +90,25 @@ def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
 
 
 def read_scene(folder: str | Path, name: str) -> xr.DataArray:
-    """One scene of a stack, as `to_port_grid` gave it.
+    """Return one scene of a stack, as `to_port_grid` gave it.
 
     Raises
     ------
     ReferenceImageError
-        When it is not there or damaged.
+        If it is missing or damaged.
     """
     group = _open(Path(folder) / f"{name}.zarr")
-    grid = _common_grid(Path(folder), [group])
-    names = _names(group)
+    grid, names = _common_grid(Path(folder), [group]), _names(group)
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
     _fill(values, group, names)
-    coords: dict[str, Any] = {"polarization": names, "y": grid.y, "x": grid.x}
-    coords |= {name: _time(group, name) for name in TIMES}
-    coords |= {key: group.attrs[key] for key in SCALARS}
-    return xr.DataArray(values, coords, PORT_SIGMA0.dims, PORT_SIGMA0.name, PORT_SIGMA0.attrs | grid.attrs)
+    times = {key: _time(group, key) for key in TIMES}
+    return grid.image(values, names, **times, **{key: group.attrs[key] for key in SCALARS})
 
 
 def read_stack(
     folder: str | Path, *, relative_orbit: int | None = None, scenes: Collection[str] | None = None
 ) -> xr.Dataset:
-    """A stack as one cube, in order of time.
+    """Read a stack as one cube, in order of time.
 
     Slices of one pass are one date: where they overlap the earlier one counts.
 
@@ -102,9 +117,9 @@ def read_stack(
     folder
         The stack.
     relative_orbit
-        Only the dates of this track; all for None.
+        Track of the dates; all for None.
     scenes
-        Only these, by their ids; all for None.
+        Ids of the scenes; all for None.
 
     Returns
     -------
@@ -116,7 +131,13 @@ def read_stack(
     Raises
     ------
     ReferenceImageError
-        When there is no such date, one is damaged, or they lie on different grids.
+        If there is no such date, one is damaged, or they lie on different grids.
+
+    Examples
+    --------
+    >>> read_stack("nowhere")
+    Traceback (most recent call last):
+    sarship.errors.ReferenceImageError: nowhere holds no date; grid some scenes of this port first
     """
     folder = Path(folder)
     groups = [_open(place) for place in sorted(folder.glob("*.zarr"))]
@@ -126,7 +147,8 @@ def read_stack(
         groups = [group for group in groups if group.attrs["scene"] in scenes]
     if not groups:
         which = "" if relative_orbit is None else f" of relative orbit {relative_orbit}"
-        raise ReferenceImageError(f"{folder} holds no date{which}; grid some scenes of this port first")
+        message = f"{folder} holds no date{which}; grid some scenes of this port first"
+        raise ReferenceImageError(message, path=folder)
     groups.sort(key=lambda group: (str(group.attrs["time"]), str(group.attrs["scene"])))
     grid = _common_grid(folder, groups)
     passes = _passes(groups)
@@ -148,31 +170,69 @@ def read_stack(
 
 
 def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
-    """Save a reference as one NetCDF file, whole or not at all.
+    """Write a reference as one NetCDF file.
+
+    Parameters
+    ----------
+    reference
+        From `fit_reference`.
+    path
+        The file; one that is there is replaced.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     OutputError
-        The file cannot be written.
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     reference = xr.Dataset(coords={"y": [5.0], "x": [5.0]}, attrs={"crs": "EPSG:32636"})
+    ...     write_reference(reference, f"{folder}/empty_port.nc").name
+    'empty_port.nc'
     """
     return write_file(path, netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
 
 
 def read_reference(path: str | Path) -> xr.Dataset:
-    """A reference that `write_reference` wrote.
+    """Read a reference that `write_reference` wrote.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Dataset
+        The empty-port reference (`schema.REFERENCE`).
 
     Raises
     ------
     ReferenceImageError
-        When the file is missing, damaged, or holds something else.
+        If the file is missing, damaged, or holds something else.
+
+    Examples
+    --------
+    >>> read_reference("nowhere.nc")
+    Traceback (most recent call last):
+    sarship.errors.ReferenceImageError: nowhere.nc cannot be read as a reference (...); fit it again
     """
     try:
         reference = read_netcdf(Path(path).read_bytes())
     except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise ReferenceImageError(f"{path} cannot be read as a reference ({error}); fit it again") from error
+        message = f"{path} cannot be read as a reference ({error}); fit it again"
+        raise ReferenceImageError(message, path=path) from error
     missing = [name for name in REFERENCE if name not in reference]
     if missing or "crs" not in reference.attrs:
-        raise ReferenceImageError(f"{path} is no reference: it lacks {missing[0] if missing else 'crs'}; fit one")
+        message = f"{path} is no reference: it lacks {missing[0] if missing else 'crs'}; fit one"
+        raise ReferenceImageError(message, path=path)
     flags = {name: reference[name].astype(bool) for name in ("is_coregistered", "is_borrowed", "is_permanent")}
     return reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
 
@@ -183,7 +243,8 @@ def _open(place: Path) -> zarr.Group:
             warnings.simplefilter("ignore")
             return zarr.open_group(place, mode="r")
     except Exception as error:  # zarr raises whatever its store does
-        raise ReferenceImageError(f"{place} is damaged ({error}); delete it and run again") from error
+        message = f"{place} is damaged ({error}); delete it and run again"
+        raise ReferenceImageError(message, path=place) from error
 
 
 def _names(group: zarr.Group) -> list[str]:
@@ -195,14 +256,15 @@ def _time(group: zarr.Group, name: str = "time") -> np.datetime64:
 
 
 def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
-    """The grid that all scenes lie on."""
+    """Return the grid of all scenes."""
     grids = []
     for group in groups:
         shape = group[_names(group)[0]].shape  # type: ignore[union-attr]
         sizes = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=dict(group.attrs))
         grids.append(PortGrid.of(sizes))
     if any(grid != grids[0] for grid in grids):
-        raise ReferenceImageError(f"{folder} holds dates on different grids; give each port a folder of its own")
+        message = f"{folder} holds dates on different grids; give each port a folder of its own"
+        raise ReferenceImageError(message, path=folder)
     return grids[0]
 
 
@@ -217,14 +279,13 @@ def _passes(groups: list[zarr.Group]) -> list[list[zarr.Group]]:
 
 
 def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> None:
-    """Put a slice where no earlier one has data."""
+    """Fill the cells without data from a slice."""
     for image, name in zip(date, names, strict=True):
         if name not in _names(group):
             continue
         try:
             values = np.asarray(group[name][:])  # type: ignore[index]
         except Exception as error:  # zarr and its codecs raise whatever they like
-            raise ReferenceImageError(
-                f"{group.store_path}/{name} is damaged ({error}); delete it and run again"
-            ) from error
+            message = f"{group.store_path}/{name} is damaged ({error}); delete it and run again"
+            raise ReferenceImageError(message, path=f"{group.store_path}") from error
         np.copyto(image, values, where=np.isnan(image))

@@ -172,7 +172,7 @@ def _annotation(root: Node, grid: bytes) -> Annotation:
         absolute_orbit=root.whole("adsHeader/absoluteOrbitNumber"),
         orbit_pass=cast("OrbitPass", orbit_pass),
         geometry=geometry,
-        enl=min(nominal_enl(swath.n_range, swath.n_azimuth) for swath in swaths),
+        enl=min(swath.enl for swath in swaths),
         resolution_m=_resolution(root, swaths, geometry),
         prf_hz={downlink.text("swath"): downlink.positive("prf") for downlink in root.find_some(DOWNLINKS)},
         radar_frequency_hz=root.positive("generalAnnotation/productInformation/radarFrequency"),
@@ -229,8 +229,7 @@ class _Swath:
     """Processing of one swath."""
 
     name: str
-    n_range: int
-    n_azimuth: int
+    enl: float
     range_width: float
     """Half-power width of the slant-range response, seconds of two-way delay."""
     azimuth_width: float
@@ -245,8 +244,7 @@ def _swath(node: Node) -> _Swath:
 
     return _Swath(
         name=node.text("swath"),
-        n_range=node.whole("rangeProcessing/numberOfLooks"),
-        n_azimuth=node.whole("azimuthProcessing/numberOfLooks"),
+        enl=nominal_enl(*(node.whole(f"{axis}Processing/numberOfLooks") for axis in ("range", "azimuth"))),
         range_width=width("rangeProcessing"),
         azimuth_width=width("azimuthProcessing"),
     )

@@ -30,28 +30,32 @@ def unreadable(container: SafeContainer, polarization: Polarization) -> str:
 def annotation_of(container: SafeContainer, polarizations: Sequence[Polarization]) -> Annotation:
     """Read the annotation of the first polarisation that has one; the geometry is the same in all."""
     for polarization in polarizations:
-        file = container.find("annotation", polarization)
-        if file is not None and container.exists(file.name):
-            return read_annotation(container.read_bytes(file.name), container.describe(file.name))
+        if content := _content(container, "annotation", polarization):
+            return read_annotation(*content)
     message = f"{container.path} holds no annotation of any polarisation; fetch the product again"
     raise ProductError(message, path=container.path)
 
 
 def calibration_of(container: SafeContainer, polarization: str) -> Calibration:
     """Read the gains of a polarisation."""
-    file = container.find("calibration", polarization)
-    if file is None or not container.exists(file.name):
-        message = f"{container.path} has no calibration of {polarization}; fetch the product again"
-        raise ProductError(message, path=container.path)
-    return read_calibration(container.read_bytes(file.name), container.describe(file.name))
+    if content := _content(container, "calibration", polarization):
+        return read_calibration(*content)
+    message = f"{container.path} has no calibration of {polarization}; fetch the product again"
+    raise ProductError(message, path=container.path)
 
 
 def noise_of(container: SafeContainer, polarization: str) -> Noise | None:
     """Read the thermal noise of a polarisation; None where the product has none."""
-    file = container.find("noise", polarization)
+    content = _content(container, "noise", polarization)
+    return content and read_noise(*content)
+
+
+def _content(container: SafeContainer, role: Role, polarization: str) -> tuple[bytes, str] | None:
+    """Return content and path of a file; None where it is not there."""
+    file = container.find(role, polarization)
     if file is None or not container.exists(file.name):
         return None
-    return read_noise(container.read_bytes(file.name), container.describe(file.name))
+    return container.read_bytes(file.name), container.describe(file.name)
 
 
 def scene_of(container: SafeContainer, annotation: Annotation) -> Scene:

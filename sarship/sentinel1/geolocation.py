@@ -97,8 +97,7 @@ class ImageGeometry:
         longitude, latitude
             float64 arrays; NaN where the slant range does not reach the surface or the orbit is not known.
         """
-        height = np.nan if height_m is None else height_m
-        lon, lat = self._by_chunks(lambda *each: directions(self._place(*each)[1]), line, pixel, height)
+        lon, lat = self._by_chunks(lambda *each: directions(self._place(*each)[1]), line, pixel, height_m)
         return lon, lat
 
     def to_image(
@@ -119,8 +118,7 @@ class ImageGeometry:
             float64 arrays. The values may lie outside the image; they are NaN for a place on the left of the path,
             beyond the horizon, or not passed while the orbit is known.
         """
-        height = np.nan if height_m is None else height_m
-        line, pixel = self._by_chunks(self._see, longitude, latitude, height)
+        line, pixel = self._by_chunks(self._see, longitude, latitude, height_m)
         return line, pixel
 
     def time_at(self, line: ArrayLike) -> NDArray[np.datetime64]:
@@ -138,8 +136,7 @@ class ImageGeometry:
         The vertical is the ellipsoid's. The products' own angles are against the direction from the Earth's
         centre instead, up to 0.05° away.
         """
-        height = np.nan if height_m is None else height_m
-        return self._by_chunks(self._incidence, line, pixel, height)[0]
+        return self._by_chunks(self._incidence, line, pixel, height_m)[0]
 
     def heading_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
         """Return the direction of flight, degrees clockwise from north in [0, 360).
@@ -147,8 +144,7 @@ class ImageGeometry:
         It is the satellite's Earth-fixed velocity projected on the local horizon; the image's along-track axis is
         within 0.2° of it.
         """
-        height = np.nan if height_m is None else height_m
-        return self._by_chunks(self._heading, line, pixel, height)[0]
+        return self._by_chunks(self._heading, line, pixel, height_m)[0]
 
     @cached_property
     def centre(self) -> tuple[float, float]:
@@ -230,8 +226,8 @@ class ImageGeometry:
             return None
         return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
 
-    def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike) -> tuple[Floats, ...]:
-        """Apply `compute` to flat pieces of broadcast arrays, infinity as NaN; return its answers in their shape."""
+    def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike | None) -> tuple[Floats, ...]:
+        """Apply `compute` to flat pieces of broadcast arrays; return its answers in their shape. None, inf are NaN."""
         full = np.broadcast_arrays(*(np.asarray(array, np.float64) for array in arrays))
         flat = [np.where(np.isfinite(array), array, np.nan) for array in (each.reshape(-1) for each in full)]
         starts = range(0, max(flat[0].size, 1), CHUNK)

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -111,7 +111,10 @@ class Measurement:
         if n_lines < 1 or halo < 0:
             raise ValueError(f"n_lines must be 1 at least and halo 0 at least, got {n_lines} and {halo}")
         if self.cache is not None and math.prod(window.shape) <= _MAX_CACHED:
-            yield from _cut(self.read(window), window, n_lines, halo)
+            whole = self.read(window)
+            for core, rows in _bands_of(window, n_lines, halo):
+                first = rows.line_start - window.line_start
+                yield core, whole[first : first + rows.shape[0]].copy(), rows
             return
         bands = self._bands(window, n_lines, halo)
         # GDAL's options and handles belong to a thread, so one thread does all of the reading.
@@ -125,21 +128,17 @@ class Measurement:
                 reader.submit(bands.close).result()
 
     def _bands(self, window: Window, n_lines: int, halo: int) -> Generator[tuple[Window, Pixels, Window], None, None]:
-        columns = window.pixel_start, window.pixel_stop
         tail, tail_start = np.empty((0, window.shape[1]), np.uint16), window.line_start
         with self._open() as dataset:
-            for start in range(window.line_start, window.line_stop, n_lines):
-                stop = min(start + n_lines, window.line_stop)
-                top, bottom = max(start - halo, window.line_start), min(stop + halo, window.line_stop)
-                pixels = np.empty((bottom - top, window.shape[1]), np.uint16)
-                known = tail[top - tail_start :]
+            for core, rows in _bands_of(window, n_lines, halo):
+                pixels = np.empty(rows.shape, np.uint16)
+                known = tail[rows.line_start - tail_start :]
                 pixels[: len(known)] = known
-                if top + len(known) < bottom:
-                    rows = Window(top + len(known), bottom, *columns)
-                    self._read(dataset, rows, pixels[len(known) :])
-                tail_start = max(stop - halo, window.line_start)
-                tail = pixels[tail_start - top :].copy()
-                yield Window(start, stop, *columns), pixels, Window(top, bottom, *columns)
+                if len(known) < len(pixels):
+                    self._read(dataset, replace(rows, line_start=rows.line_start + len(known)), pixels[len(known) :])
+                tail_start = max(core.line_stop - halo, window.line_start)
+                tail = pixels[tail_start - rows.line_start :].copy()
+                yield core, pixels, rows
 
     def _read(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
         """Read a window without border noise; of whole lines only where a margin on either side is not enough."""
@@ -188,14 +187,13 @@ class Measurement:
         return ProductError(f"{self.source}{message}; fetch the product again", path=self.source)
 
 
-def _cut(pixels: Pixels, window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Pixels, Window]]:
-    """Yield the bands of a window that is in memory."""
+def _bands_of(window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Window]]:
+    """Yield the core of each band, and the window that is read for it."""
     columns = window.pixel_start, window.pixel_stop
     for start in range(window.line_start, window.line_stop, n_lines):
         stop = min(start + n_lines, window.line_stop)
         top, bottom = max(start - halo, window.line_start), min(stop + halo, window.line_stop)
-        rows = pixels[top - window.line_start : bottom - window.line_start].copy()
-        yield Window(start, stop, *columns), rows, Window(top, bottom, *columns)
+        yield Window(start, stop, *columns), Window(top, bottom, *columns)
 
 
 def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:

@@ -10,9 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from xml.etree import ElementTree
-from xml.parsers import expat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,27 +130,21 @@ def read_xml(data: bytes, source: str) -> Node:
 
 def parse_xml(data: bytes, source: str) -> ElementTree.Element:
     """Return the root of an XML document as ElementTree has it, as `read_xml` does."""
-
-    def refuse(*_: Any) -> None:
-        message = f"{source} declares a document type, which no Sentinel-1 file does; it was not read"
-        raise ProductError(message, path=source)
-
-    builder = ElementTree.TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator="}")
-    parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda name, attributes: builder.start(_qualified(name), attributes)
-    parser.EndElementHandler = lambda name: builder.end(_qualified(name))
-    parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(data, True)
-        root = builder.close()
-    except (expat.ExpatError, AssertionError) as error:
+        return ElementTree.fromstring(data, ElementTree.XMLParser(target=_Builder(source)))  # noqa: S314  (no doctype)
+    except ProductError:
+        raise
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the last two of unknown encodings
         raise ProductError(f"{source} is damaged: {error}; fetch the product again", path=source) from error
-    assert isinstance(root, ElementTree.Element)
-    return root
 
 
-def _qualified(name: str) -> str:
-    """Return `{namespace}tag`, as ElementTree spells it, from expat's `namespace}tag`."""
-    return "{" + name if "}" in name else name
+class _Builder(ElementTree.TreeBuilder):
+    """Tree builder that refuses a document type."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.source = source
+
+    def doctype(self, *_: object) -> None:
+        message = f"{self.source} declares a document type, which no Sentinel-1 file does; it was not read"
+        raise ProductError(message, path=self.source)

@@ -63,7 +63,7 @@ def find_ambiguities(params: ProductParams, grid: RadarGrid) -> list[Ambiguity]:
     swings along it, one side up while the other is down (De Zan & Guarnieri 2006; the product specification asks for
     −25 dB in the worst place of IW).
     """
-    mode = params.specification
+    mode, burst = params.specification, _BURST_S / grid.interval
     ambiguities = []
     for block in swath_blocks(params):
         if block.first_line > 0:
@@ -79,8 +79,8 @@ def find_ambiguities(params: ProductParams, grid: RadarGrid) -> list[Ambiguity]:
                     line_shift=round(line),
                     pixel_shift=round(pixel),
                     level_db=-_MEAN_DB,
-                    phase=1.1 * number + np.pi * (side > 0),
-                    lines_a_burst=_BURST_S / grid.interval,
+                    phase=1.1 * number + np.pi * (side > 0) + 2 * np.pi * params.origin[0] / burst,
+                    lines_a_burst=burst,
                 )
             )
     return ambiguities

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,7 +11,7 @@ from numpy.polynomial import Polynomial, polynomial
 from numpy.typing import ArrayLike, NDArray
 
 from sarship.geo.earth import geoid_height_m
-from sarship.simulate.orbit import Orbit, ground_range, incidence, locate, orbit_over, root, see
+from sarship.simulate.orbit import RADIUS_M, Orbit, ground_range, incidence, locate, orbit_over, root, see
 from sarship.simulate.params import ProductParams
 
 __all__ = ["RadarGrid", "make_grid"]
@@ -23,7 +23,7 @@ _DEGREE: Final = 8
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class RadarGrid:
-    """Where every line and pixel of a simulated image lies. Times are seconds from the image's centre."""
+    """Geometry of a simulated image. Times are seconds from the overflight of its place."""
 
     orbit: Orbit
     """The satellite."""
@@ -47,7 +47,7 @@ class RadarGrid:
     """Slant range less `near_m` to ground range, likewise."""
 
     def utc(self, seconds: float) -> datetime:
-        """Time of a second from the centre."""
+        """Return the UTC of a second."""
         return self.epoch + timedelta(seconds=seconds)
 
     def seconds(self, line: ArrayLike) -> Reals:
@@ -96,7 +96,7 @@ def _evaluate(coefficients: Reals, x: Reals) -> Reals:
 
 
 def make_grid(params: ProductParams) -> RadarGrid:
-    """The raster that has the wanted place in its middle.
+    """Return the raster that shows a place where its parameters want it.
 
     Raises
     ------
@@ -105,15 +105,15 @@ def make_grid(params: ProductParams) -> RadarGrid:
     """
     sea = float(geoid_height_m(params.longitude, params.latitude))
     orbit = orbit_over(params.longitude, params.latitude, sea, params.incidence_deg, params.orbit_pass)
-    _, reach = see(orbit, params.longitude, params.latitude, sea)
-    n_lines, n_pixels = params.shape
+    orbit = replace(orbit, node=orbit.node + params.drift_m / RADIUS_M)
+    abeam, reach = see(orbit, params.longitude, params.latitude, sea)
+    (n_lines, n_pixels), (line, pixel) = params.shape, params.centre
     spacing = params.specification.spacing_m
     interval = _line_interval(orbit, float(reach), spacing)
-    half = (n_pixels - 1) / 2 * spacing
-    near = _near_range(orbit, float(reach), half)
-    start, stop = (-(n_lines - 1) / 2 * interval, (n_lines - 1) / 2 * interval)
-    times = np.arange(np.floor(start) - 1.0, np.ceil(stop) + 2.0)
-    pairs = [_fit(orbit, float(t), near, max(2 * half, 100_000.0)) for t in times]
+    near = _near_range(orbit, float(reach), pixel * spacing)
+    start = float(abeam) - line * interval
+    times = np.arange(np.floor(start) - 1.0, np.ceil(start + (n_lines - 1) * interval) + 2.0)
+    pairs = [_fit(orbit, float(t), near, max((n_pixels - 1) * spacing, 100_000.0)) for t in times]
     return RadarGrid(
         orbit=orbit,
         epoch=params.time,

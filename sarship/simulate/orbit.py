@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from typing import Final
 
@@ -21,7 +22,9 @@ from sarship.model import OrbitPass
 
 __all__ = [
     "LIGHT_M_S",
+    "RADIUS_M",
     "REPEAT",
+    "REVOLUTION",
     "Orbit",
     "ground_range",
     "incidence",
@@ -34,9 +37,12 @@ __all__ = [
 
 LIGHT_M_S: Final = 299_792_458.0
 REPEAT: Final = np.timedelta64(12 * 86_400, "s")
-"""After this long the same track is flown again."""
+"""Time after which the same track is flown again."""
+REVOLUTION: Final = timedelta(days=12) / 175
+"""Time from one ascending node to the next."""
 
-_RADIUS_M: Final = 7_071_000.0
+RADIUS_M: Final = 7_071_000.0
+"""Radius of the orbit."""
 _INCLINATION: Final = np.radians(98.18)
 _MOTION: Final = 2 * np.pi * 175 / (12 * 86_400)
 """Argument of latitude gained a second: 175 revolutions in 12 days."""
@@ -58,13 +64,13 @@ class Orbit:
     def position(self, seconds: ArrayLike) -> Reals:
         """Earth-fixed position, metres; shape of `seconds` plus a last axis of three."""
         t = np.asarray(seconds, np.float64)
-        circle = _RADIUS_M * _ring(self.argument + _MOTION * t)
+        circle = RADIUS_M * _ring(self.argument + _MOTION * t)
         return np.asarray((_turn(self.node - _TURN * t) @ circle[..., None])[..., 0])
 
     def velocity(self, seconds: ArrayLike) -> Reals:
         """Earth-fixed velocity, metres a second: along the circle, and with the turning Earth."""
         t = np.asarray(seconds, np.float64)
-        along = _ring(self.argument + _MOTION * t + np.pi / 2) * _RADIUS_M * _MOTION
+        along = _ring(self.argument + _MOTION * t + np.pi / 2) * RADIUS_M * _MOTION
         moved = (_turn(self.node - _TURN * t) @ along[..., None])[..., 0]
         place = self.position(t)
         return np.asarray(moved - _TURN * np.stack([-place[..., 1], place[..., 0], np.zeros_like(t)], -1))
@@ -149,7 +155,7 @@ def locate(orbit: Orbit, seconds: ArrayLike, range_m: ArrayLike, height_m: float
         return np.asarray((from_earth(place(look))[2] - height_m) / 1e6)
 
     earth = 6_371_000.0
-    guess = np.arccos(np.clip((reach**2 + _RADIUS_M**2 - earth**2) / (2 * reach * _RADIUS_M), -1, 1))
+    guess = np.arccos(np.clip((reach**2 + RADIUS_M**2 - earth**2) / (2 * reach * RADIUS_M), -1, 1))
     look = root(too_high, guess, 1e-13)
     lon, lat, _ = from_earth(place(look))
     return lon, lat

@@ -1,9 +1,9 @@
-"""What to simulate: the parameters of a product, and the modes of the instrument."""
+"""Parameters of a simulated product, and the modes of the instrument."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -17,7 +17,7 @@ Layout = Literal["plain", "cog", "short"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mode:
-    """What the product specification says of a mode, and what real annotations hold."""
+    """Figures of a mode, from the product specification and real annotations."""
 
     swaths: tuple[str, ...]
     """Sub-swaths from near to far range."""
@@ -87,29 +87,36 @@ MODES: Final = MappingProxyType(
     }
 )
 
-_FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 172}
-"""Offset between absolute and relative orbit. S1D's is made up; S1C's holds after its commissioning."""
+_FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172, "S1D": 42}
+"""Offset between absolute and relative orbit; S1C's holds from its commissioning to its move of June 2026."""
 
 
 def relative_orbit(platform: str, absolute_orbit: int) -> int:
-    """Track number of an orbit.
+    """Return the track number of an orbit.
 
-    >>> relative_orbit("S1A", 45268), relative_orbit("S1B", 30148)
-    (46, 22)
+    >>> relative_orbit("S1A", 45268), relative_orbit("S1B", 30148), relative_orbit("S1D", 2389)
+    (46, 22, 73)
     """
     return (absolute_orbit - _FIRST_OF_CYCLE[platform]) % 175 + 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProductParams:
-    """A simulated acquisition: where, when, how it is seen and how it is packed."""
+    """Place, time, geometry and packing of a simulated product.
+
+    Examples
+    --------
+    >>> params = ProductParams(mode="EW", polarizations=("HH", "HV"))
+    >>> params.specification.product_type, params.specification.spacing_m
+    ('GRDM', 40.0)
+    """
 
     longitude: float = 35.80
     """Degrees east of the image's centre (by default in the roads of Tartus)."""
     latitude: float = 34.90
     """Degrees north of the image's centre."""
     time: datetime = datetime(2024, 12, 3, 15, 42, 11, tzinfo=UTC)
-    """When the centre is imaged, UTC."""
+    """UTC at which the centre is imaged."""
     platform: str = "S1A"
     """`S1A` to `S1D`."""
     mode: str = "IW"
@@ -121,11 +128,21 @@ class ProductParams:
     absolute_orbit: int = 56_821
     """Orbit since launch; the relative orbit follows from it."""
     incidence_deg: float = 37.0
-    """Angle of incidence at the centre."""
+    """Angle of incidence at the centre, from the reference orbit."""
+    drift_m: float = 0.0
+    """Distance of the orbit's node east of the reference orbit's."""
     shape: tuple[int, int] = (600, 720)
     """Numbers of lines and pixels."""
+    frame: tuple[int, int] | None = None
+    """Numbers of lines and pixels of the image whose centre is meant above; by default the shape."""
+    origin: tuple[float, float] = (0.0, 0.0)
+    """Line and pixel of that image at which this one begins."""
+    slice_number: int = 1
+    """Number of this slice among those of its pass, from 1."""
+    n_slices: int = 1
+    """Number of slices of its pass."""
     wind_m_s: float = 7.0
-    """Wind speed, for the level of the sea."""
+    """Wind speed, which decides the level of the sea."""
     texture_order: float = 8.0
     """Order ν of the sea's gamma texture; infinite for none."""
     texture_m: float = 40.0
@@ -136,11 +153,15 @@ class ProductParams:
     border_pixels: int = 0
     """Width of the ragged border without data at the near and far edge."""
     has_border_noise: bool = False
-    """Whether the border holds small numbers instead of zeros, as in products before IPF 2.9."""
+    """True for small numbers instead of zeros in the border, as in products before IPF 2.9."""
     layout: Layout = "plain"
     """ESA's own, its cloud-optimised twin, or the short names of some mirrors."""
     is_zipped: bool = False
-    """Whether the folder is packed into a zip."""
+    """True for a folder packed into a zip."""
+    ipf_version: str = "003.71"
+    """Version of the processor; that of the old noise formats is 002.36."""
+    processing_delay: timedelta = timedelta(hours=2)
+    """Time from the acquisition to the processing."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -153,6 +174,8 @@ class ProductParams:
             raise ValueError(f"Sentinel-1 sees at 18 to 47 degrees, got {self.incidence_deg=}")
         if min(self.shape) < 32:
             raise ValueError(f"an image needs 32 lines and pixels or more, got {self.shape=}")
+        if not 1 <= self.slice_number <= self.n_slices:
+            raise ValueError(f"slice_number is 1 to n_slices, got {self.slice_number} of {self.n_slices}")
         if self.time.tzinfo is None:
             raise ValueError(f"time must be timezone-aware UTC, got {self.time!r}")
 
@@ -162,11 +185,12 @@ class ProductParams:
         return MODES[self.mode]
 
     @property
-    def is_old(self) -> bool:
-        """Whether it looks like a product of before IPF 2.9."""
-        return self.noise in {"old", "zero"}
+    def centre(self) -> tuple[float, float]:
+        """Line and pixel of the place that is meant by `longitude` and `latitude`."""
+        lines, pixels = self.frame or self.shape
+        return (lines - 1) / 2 - self.origin[0], (pixels - 1) / 2 - self.origin[1]
 
     @property
-    def ipf_version(self) -> str:
-        """Version of the processor it looks like."""
-        return "002.36" if self.is_old else "003.71"
+    def is_old(self) -> bool:
+        """True for the format of before IPF 2.9."""
+        return self.noise in {"old", "zero"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -38,6 +39,8 @@ __all__ = ["simulate_product", "write_source"]
 
 _LAND, _SHIPS, _PLACES = 11, 12, 13
 """Keeps the random streams of one seed apart."""
+_SLICES: Final = 1_000_000_000
+"""Keeps the speckle of one pass's slices apart."""
 
 
 def simulate_product(
@@ -116,7 +119,7 @@ def simulate_product(
     )
     relief = None
     if ground is not None:
-        relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND], date)
+        relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND], date, params.origin)
     ambiguities = find_ambiguities(params, grid) if has_ambiguities else []
     shown = [*patches, *targets]
     canvas = replace(
@@ -195,7 +198,7 @@ def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas 
         if canvas is None:
             image.touch()
         else:
-            bands = paint(canvas, polarization, [seed, number])
+            bands = paint(canvas, polarization, [seed + _SLICES * (params.slice_number - 1), number])
             write_tiff(image, params.shape, bands, _control_points(grid), grid.epoch)
             if params.layout == "cog":
                 to_cog(image)

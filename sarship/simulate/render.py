@@ -8,15 +8,17 @@ from functools import lru_cache
 from typing import Final
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from rasterio import features
-from scipy import fft
+from rasterio.transform import Affine
+from scipy import fft, ndimage
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization, Window
 from sarship.simulate.ambiguities import Ambiguity
 from sarship.simulate.params import Mode
-from sarship.simulate.sea import flicker, land_block, speckle, texture
+from sarship.simulate.sea import flicker, land_block, shifted, speckle, texture
 from sarship.simulate.ships import Patch
 
 __all__ = ["Canvas", "Land", "paint"]
@@ -25,44 +27,76 @@ Field = NDArray[np.float32]
 
 _TILE: Final = 2048
 _BLOCK: Final = 1024
+_FINE: Final = 2
+"""Parts of a pixel along each axis in which land is measured."""
+_RIM: Final = 4
+"""Pixels around a window that the smoothing of its land needs."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Land:
-    """Ground that looks the same on every date of an orbit but for its speckle."""
+    """Ground that is the same on every date of an orbit but for its speckle."""
 
     area: BaseGeometry
-    """Where it is: polygons of x = pixel, y = line."""
+    """Polygons of x = pixel, y = line."""
     plain: Field
     """Periodic sigma0 that is speckled."""
     strong: Field
     """Periodic sigma0 of buildings, which do not speckle."""
+    origin: tuple[int, int] = (0, 0)
+    """Line and pixel of the fields at the first of the image."""
 
     @classmethod
-    def make(cls, area: BaseGeometry, mode: Mode, seed: Sequence[int], date: int | None = None) -> Land:
-        """Land whose looks follow from a seed, the same for every date of an orbit.
+    def make(
+        cls,
+        area: BaseGeometry,
+        mode: Mode,
+        seed: Sequence[int],
+        date: int | None = None,
+        origin: tuple[float, float] = (0.0, 0.0),
+    ) -> Land:
+        """Return land that follows from a seed, the same for every date of an orbit wherever its image begins.
 
         With a `date`, each building is brighter or dimmer than usual by a decibel or two, as coherence between the
         dates of an orbit leaves it.
         """
         plain, strong = _block(mode, tuple(seed))
+        whole = np.floor(origin).astype(int)
+        strong = shifted(strong, *(np.asarray(origin) - whole))  # the other is smooth over six pixels
         if date is not None:
             strong = strong * flicker(strong.shape, np.random.default_rng([*seed, date]))
-        return cls(area=area, plain=plain, strong=strong)
+        return cls(area=area, plain=plain, strong=strong, origin=(int(whole[0]), int(whole[1])))
 
     def mask(self, window: Window, shift: tuple[int, int] = (0, 0)) -> NDArray[np.bool_]:
         """Pixels whose centre is on land, the land moved by lines and pixels."""
         top, left = window.line_start - shift[0], window.pixel_start - shift[1]
-        offset = (1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
+        offset = Affine(1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
         if self.area.is_empty:
             return np.zeros(window.shape, np.bool_)
-        burnt = features.rasterize([self.area], out_shape=window.shape, transform=_affine(offset), dtype=np.uint8)
+        burnt = features.rasterize([self.area], out_shape=window.shape, transform=offset, dtype=np.uint8)
         return np.asarray(burnt, np.bool_)
+
+    def cover(self, window: Window) -> Field:
+        """Part of each pixel's resolution cell that is land: a coast is no sharper than all else in the image."""
+        area, outline = (
+            self.area,
+            shapely.box(
+                window.pixel_start - _RIM, window.line_start - _RIM, window.pixel_stop + _RIM, window.line_stop + _RIM
+            ),
+        )
+        if not area.intersects(outline) or area.contains(outline):
+            return np.full(window.shape, area.intersects(outline), np.float32)
+        rows, columns = (size + 2 * _RIM for size in window.shape)
+        step = 1 / _FINE
+        corner = (step, 0.0, window.pixel_start - _RIM - 0.5, 0.0, step, window.line_start - _RIM - 0.5)
+        burnt = features.rasterize([area], (rows * _FINE, columns * _FINE), transform=Affine(*corner), dtype=np.uint8)
+        parts = burnt.reshape(rows, _FINE, columns, _FINE).mean((1, 3), dtype=np.float32)
+        return np.asarray(ndimage.gaussian_filter(parts, 1.0)[_RIM:-_RIM, _RIM:-_RIM])
 
     def at(self, window: Window, shift: tuple[int, int] = (0, 0)) -> tuple[Field, Field]:
         """Both fields in a window, moved likewise."""
-        rows = (np.arange(window.line_start, window.line_stop) - shift[0]) % _BLOCK
-        columns = (np.arange(window.pixel_start, window.pixel_stop) - shift[1]) % _BLOCK
+        rows = (np.arange(window.line_start, window.line_stop) - shift[0] + self.origin[0]) % _BLOCK
+        columns = (np.arange(window.pixel_start, window.pixel_stop) - shift[1] + self.origin[1]) % _BLOCK
         return self.plain[np.ix_(rows, columns)], self.strong[np.ix_(rows, columns)]
 
 
@@ -70,12 +104,6 @@ class Land:
 def _block(mode: Mode, seed: tuple[int, ...]) -> tuple[Field, Field]:
     """The looks of an orbit's land, made once for all its dates."""
     return land_block(_BLOCK, mode, np.random.default_rng(seed))
-
-
-def _affine(coefficients: tuple[float, ...]) -> object:
-    from rasterio.transform import Affine  # noqa: PLC0415  (the class that rasterize wants)
-
-    return Affine(*coefficients)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
@@ -145,12 +173,12 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
     diffuse = waves * sea
     strong = np.zeros(window.shape, np.float32)
     if canvas.land is not None:
-        mask = canvas.land.mask(window)
+        cover = canvas.land.cover(window)
         share = np.float32(0.2 if polarization in {"VH", "HV"} else 1.0)
-        if mask.any():
+        if cover.any():
             plain, built = canvas.land.at(window)
-            diffuse[mask] = share * plain[mask]
-            strong[mask] = share * built[mask]
+            diffuse += cover * (share * plain - diffuse)
+            strong += share * cover * built
         for ambiguity in canvas.ambiguities:
             _add_ambiguity(strong, canvas.land, ambiguity, window, share)
     for patch in canvas.patches:

@@ -16,7 +16,18 @@ from scipy import fft, ndimage, special
 from sarship.model import Polarization
 from sarship.simulate.params import Mode
 
-__all__ = ["band", "flicker", "land_block", "look_weights", "passband", "response", "sea_level", "speckle", "texture"]
+__all__ = [
+    "band",
+    "flicker",
+    "land_block",
+    "look_weights",
+    "passband",
+    "response",
+    "sea_level",
+    "shifted",
+    "speckle",
+    "texture",
+]
 
 Field = NDArray[np.float32]
 
@@ -136,6 +147,16 @@ def land_block(size: int, mode: Mode, rng: np.random.Generator) -> tuple[Field, 
         gains.append(gain / np.sqrt(np.mean(gain**2)))
     seen = fft.ifft2(fft.fft2(points) * np.outer(*gains).astype(np.float32))
     return plain.astype(np.float32), (seen.real**2 + seen.imag**2).astype(np.float32)
+
+
+def shifted(field: Field, lines: float, pixels: float) -> Field:
+    """Return a periodic, band-limited power sampled later by parts of a line and pixel."""
+    if lines == pixels == 0:
+        return field
+    down, over = (f(n) for f, n in zip((fft.fftfreq, fft.rfftfreq), field.shape, strict=True))
+    turn = np.exp(2j * np.pi * lines * down)[:, None] * np.exp(2j * np.pi * pixels * over)
+    moved = fft.irfft2(fft.rfft2(field) * turn.astype(np.complex64), field.shape)
+    return np.asarray(np.maximum(moved, 0), np.float32)
 
 
 def flicker(shape: tuple[int, ...], rng: np.random.Generator) -> Field:

@@ -1,4 +1,4 @@
-"""The pier of each vessel."""
+"""Assignment of vessels to piers."""
 
 from __future__ import annotations
 
@@ -19,32 +19,42 @@ from sarship.schema import VESSELS
 __all__ = ["assign_piers", "vessel_axes"]
 
 AXIS_POINTS: Final = 11
-"""Points along a vessel's axis whose mean distance ranks the piers; odd, so the centre is one of them."""
+"""Points along a vessel's axis whose mean distance ranks the piers; odd, so that the centre is one."""
 
 
 def assign_piers(vessels: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """The vessels with the pier each is counted at; a new table, in the same order.
+    """Return the vessels with the pier at which each is counted.
 
-    A vessel's axis is the line through its centre along its heading, as long as the vessel. A pier may have the
-    vessel if the axis comes within the pier's `max_distance_m` (inside a polygon the distance is zero), an anchorage
-    if the centre does. Of several, the vessel goes
+    A vessel's axis is the line through its centre along its heading, as long as the vessel. The vessel may be at a pier
+    if its axis comes within the pier's `max_distance_m` (inside a polygon the distance is zero), at an anchorage if its
+    centre does. Of several, it is assigned
 
     1. to a pier rather than an anchorage: a berth inside a roadstead is the closer description;
-    2. to the one nearest **on the average along the axis**, so that a vessel alongside one pier whose bow comes
-       close to another's head stays with the first;
-    3. to the one of the lesser name, so that neither the order of the vessels nor that of the piers matters.
+    2. to the one nearest **by the mean distance along the axis**, so that a vessel alongside one pier whose bow comes
+       close to the head of another stays with the first;
+    3. to the first by name, so that neither the order of the vessels nor that of the piers matters.
 
     Parameters
     ----------
     vessels
         Table after `schema.VESSELS`.
     piers
-        `Port.piers`: columns `name`, `kind`, `max_distance_m`, geometry.
+        Table `Port.piers`: columns `name`, `kind`, `max_distance_m`, geometry.
 
     Returns
     -------
     GeoDataFrame
-        The vessels with `pier`, and `distance_m` from the axis to that pier; both missing for a vessel at no pier.
+        A new table of the vessels, in the same order, with `pier`, and `distance_m` from the axis to that pier; both
+        missing for a vessel at no pier.
+
+    Examples
+    --------
+    >>> piers = gpd.GeoDataFrame(
+    ...     {"name": ["North quay"], "kind": ["pier"], "max_distance_m": [50.0]},
+    ...     geometry=[shapely.LineString([(35.861, 34.907), (35.868, 34.911)])],
+    ... )
+    >>> len(assign_piers(VESSELS.empty(), piers))
+    0
     """
     VESSELS.check(vessels)
     best = [(math.inf, math.inf, "")] * len(vessels)
@@ -63,12 +73,12 @@ def assign_piers(vessels: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> gpd.GeoD
 
 
 def vessel_axes(vessels: gpd.GeoDataFrame, n_points: int = 2) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points along each vessel's axis, from one end to the other.
+    """Return points along each vessel's axis, from one end to the other.
 
     Returns
     -------
-    tuple of array
-        Longitude and latitude, degrees, each (n_vessels, n_points).
+    longitude, latitude
+        Degrees, each (n_vessels, n_points).
     """
     along = np.linspace(-0.5, 0.5, n_points) * vessels["length_m"].to_numpy(float)[:, None]
     longitude, latitude, heading = (
@@ -82,7 +92,7 @@ def vessel_axes(vessels: gpd.GeoDataFrame, n_points: int = 2) -> tuple[NDArray[n
 def _distances(
     axes: tuple[NDArray[np.float64], NDArray[np.float64]], lengths_m: pd.Series, pier: BaseGeometry, reach_m: float
 ) -> list[tuple[int, float, float, float]]:
-    """Row, distance of axis, mean distance along it and distance of the centre, of each vessel that may be in reach."""
+    """Return row, distance of axis, mean along it, and distance of centre, of each vessel that may be in reach."""
     plane = Plane.around(pier)
     flat = plane.flatten_geometry(pier)
     shapely.prepare(flat)

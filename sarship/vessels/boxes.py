@@ -21,7 +21,7 @@ from sarship.detection.grouping import Labels, group_hits, largest
 from sarship.model import Hits
 from sarship.vessels.box_kernels import LENGTH_TO_WIDTH, WIDENING, WeightedHits, fit_box
 
-__all__ = ["HitPlaces", "fit_boxes", "weigh_hits"]
+__all__ = ["HitPlaces", "fit_boxes", "offsets", "weigh_hits"]
 
 Reals = NDArray[np.float64]
 
@@ -197,6 +197,13 @@ def fit_boxes(places: HitPlaces, *others: Reals) -> tuple[Reals, Reals]:
     is_wide = boxes[:, 4] > boxes[:, 3]
     boxes[is_wide] = np.column_stack([boxes[:, :2], boxes[:, 2] + np.pi / 2, boxes[:, 4], boxes[:, 3]])[is_wide]
     return boxes, gains
+
+
+def offsets(y: Reals, x: Reals, box: Reals) -> tuple[Reals, Reals]:
+    """Return places along and across the axis of a box, pixels from its centre; (5,), or (n, 5) with one a place."""
+    dy, dx = y - box[..., 0], x - box[..., 1]
+    sine, cosine = np.sin(box[..., 2]), np.cos(box[..., 2])
+    return dy * cosine + dx * sine, dx * cosine - dy * sine
 
 
 def _moments(places: HitPlaces, core: float) -> Reals:

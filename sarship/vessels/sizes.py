@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.detection.grouping import Labels
-from sarship.vessels.boxes import HitPlaces
+from sarship.vessels.boxes import HitPlaces, offsets
 
 __all__ = ["LENGTH", "WIDTH", "Sizes", "features", "measure_sizes"]
 
@@ -121,22 +121,15 @@ def features(places: HitPlaces, boxes: Reals, owner: Labels) -> Reals:
 
 def _cover(places: HitPlaces, boxes: Reals, owner: Labels) -> Reals:
     """Return 1 for a hit inside its owner's box, 0 outside, linear over two pixels."""
-    along, across = _offsets(places, boxes, owner)
+    along, across = offsets(places.y, places.x, boxes[owner])
     half = boxes[owner, 3:] / 2
     inside = [np.clip((half[:, k] - abs(axis)) / 2 + 0.5, 0, 1) for k, axis in enumerate((along, across))]
     return np.asarray(inside[0] * inside[1])
 
 
-def _offsets(places: HitPlaces, boxes: Reals, owner: Labels) -> tuple[Reals, Reals]:
-    """Return places along and across the axes of their owners, pixels from the centre."""
-    dy, dx = places.y - boxes[owner, 0], places.x - boxes[owner, 1]
-    sine, cosine = np.sin(boxes[owner, 2]), np.cos(boxes[owner, 2])
-    return dy * cosine + dx * sine, dx * cosine - dy * sine
-
-
 def _reach(places: HitPlaces, boxes: Reals, owner: Labels) -> Reals:
     """Return the extent of the hits of each owner along its axis, their own size included, pixels."""
-    along, _ = _offsets(places, boxes, owner)
+    along, _ = offsets(places.y, places.x, boxes[owner])
     high, low = np.full(len(boxes), -np.inf), np.full(len(boxes), np.inf)
     np.maximum.at(high, owner, along)
     np.minimum.at(low, owner, along)

@@ -34,7 +34,7 @@ from sarship.vessels.box_kernels import (
     cover_hits,
     fit_box,
 )
-from sarship.vessels.boxes import HitPlaces, fit_boxes
+from sarship.vessels.boxes import HitPlaces, fit_boxes, offsets
 
 __all__ = [
     "COEFFICIENTS",
@@ -233,10 +233,8 @@ def halves_of(part: Part, boxes: Reals) -> list[Part]:
 
 def outside(y: Reals, x: Reals, box: Reals) -> Reals:
     """Return the distance of places outside a box, pixels; negative inside."""
-    sine, cosine = np.sin(box[2]), np.cos(box[2])
-    along = np.abs((y - box[0]) * cosine + (x - box[1]) * sine) - box[3] / 2
-    across = np.abs((x - box[1]) * cosine - (y - box[0]) * sine) - box[4] / 2
-    return np.asarray(np.maximum(along, across))
+    along, across = offsets(y, x, box)
+    return np.asarray(np.maximum(np.abs(along) - box[3] / 2, np.abs(across) - box[4] / 2))
 
 
 def pairs_of(part: Part) -> list[Pair]:
@@ -259,13 +257,11 @@ def pairs_of(part: Part) -> list[Pair]:
 
 def _cuts(hits: WeightedHits, box: Reals) -> list[float]:
     """Return cuts along a box, pixels from its middle: at the deepest dip of the weights, and at the thirds."""
-    y, x, weight = hits
-    dy, dx = y - box[0], x - box[1]
-    along = dy * np.cos(box[2]) + dx * np.sin(box[2])
-    inside = np.abs(dx * np.cos(box[2]) - dy * np.sin(box[2])) <= box[4] / 2 + 0.7
+    along, across = offsets(hits.y, hits.x, box)
+    inside = np.abs(across) <= box[4] / 2 + 0.7
     places = np.arange(-box[3] / 2, box[3] / 2, 0.5)
     near = inside & (np.abs(along - places[:, None]) <= 0.75)
-    profile = np.max(np.where(near, weight, 0.0), axis=1, initial=0.0)
+    profile = np.max(np.where(near, hits.weight, 0.0), axis=1, initial=0.0)
     behind, before = np.maximum.accumulate(profile), np.maximum.accumulate(profile[::-1])[::-1]
     dip = (np.minimum(behind, before) - profile)[4:-4]
     thirds = [-box[3] / 6, 0.0, box[3] / 6]

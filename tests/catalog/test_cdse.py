@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
@@ -215,3 +216,5 @@ def test_token_of_another_service_is_not_sent_along(cdse, copernicus, monkeypatc
         rasterio.open(files.gdal_path("image.tiff"))
     assert copernicus.refused
     assert not any("PLANTED-SECRET-of-another-service" in str(headers) for headers in copernicus.refused)
+    asked = files.request("manifest.safe", Path("nowhere")).authorize(False)
+    assert not any("security-token" in str(headers).lower() for headers in [*copernicus.refused, asked])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from builders.port_dates import port_dates
 from scipy import ndimage
 
 from sarship import cfar, open_grd
@@ -16,7 +17,7 @@ from sarship.change.detection import CEILING, NEAR_CELLS, detect_change, port_ma
 from sarship.change.reference import BRIGHT, fit_reference
 from sarship.detection.params import DetectionParams
 from sarship.errors import ReferenceImageError
-from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.grid import PortGrid
 from sarship.port.port_file import read_port
 from sarship.schema import PORT_SIGMA0
 
@@ -222,7 +223,7 @@ def test_one_thread_finds_the_same(reference, empties, place):
 def test_real_dates_give_the_same_with_and_without_themselves(harbour, place):
     """Even of four dates, what a date adds to its own reference hardly matters to its hits."""
     *_, grid, masks, product = place
-    dates = [to_port_grid(open_grd(path), grid) for path in harbour.products]
+    dates = port_dates(harbour, grid)
     own = _fit(dates, place)
     others = _fit(
         [dates[1], dates[2], dates[3], dates[2].assign_coords(scene="again", time=dates[2]["time"] + 1)], place

@@ -126,7 +126,7 @@ def test_info_of_every_real_product(real_data):
 def test_check(small):
     outcome = run("check", small[0])
     assert outcome.exit_code == 0
-    assert "files are well" in outcome.stdout
+    assert "files are intact" in outcome.stdout
 
 
 def test_port_new_can_be_counted_at(small, tmp_path, monkeypatch):
@@ -446,6 +446,22 @@ def test_reference_that_cannot_be_used_is_one_sentence(small, tmp_path):
     assert "absent.nc cannot be read as a reference" in refused(run(*count, "--reference", tmp_path / "absent.nc"))
     assert "not both" in refused(run(*count, "--reference", tmp_path / "absent.nc", "--no-reference"))
     assert not (tmp_path / "out").exists()
+
+
+def test_the_package_runs_as_the_command():
+    done = subprocess.run([sys.executable, "-m", "sarship", "--help"], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("Usage: sarship [OPTIONS] COMMAND [ARGS]...")
+
+
+@pytest.mark.parametrize("backend", ["module://absent", "anything-unknown"])
+def test_pictures_are_drawn_whatever_backend_a_notebook_names(small, tmp_path, backend):
+    port = write_port(tmp_path / "port.geojson")
+    command = [sys.executable, "-m", "sarship", "count", port, small[0], "--out", tmp_path / "out"]
+    done = subprocess.run(
+        command, env={**os.environ, "MPLBACKEND": backend}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "counts.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_unknown_port_name():

@@ -228,7 +228,7 @@ def test_interrupted_download_goes_on(server, port, tmp_path, monkeypatch):
 def test_products_that_are_fetched_whole_are_said_to_be(server, port, tmp_path, monkeypatch):
     monkeypatch.setattr("sarship.catalog.planetary.PlanetaryCatalog.reads_windows", False)
     outcome = run("count", port, *MONTH, "--out", tmp_path / "out", "--no-pictures", server=server)
-    assert "note: 2 scenes are fetched whole" in outcome.stderr
+    assert "note: 2 scenes are downloaded whole" in outcome.stderr
     assert len(list((tmp_path / "out" / "products").glob("*.SAFE"))) == 2
 
 

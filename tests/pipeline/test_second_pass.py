@@ -36,8 +36,8 @@ def test_four_dates_are_counted_against_the_empty_port(harbour, surveyed):
     assert reference["n_dates"].item() == 4
     assert reference["is_borrowed"].item()
     (stack,) = (folder / "stack").iterdir()
-    assert read_stack(stack)["scene"].to_numpy().tolist() == [product.stem for product in harbour.products]
-    assert read_scene(stack, harbour.products[0].stem).dims == ("polarization", "y", "x")
+    assert read_stack(stack)["scene"].to_numpy().tolist() == [one.scene for one in harbour.passes]
+    assert read_scene(stack, harbour.passes[0].scene).dims == ("polarization", "y", "x")
 
 
 def test_lines_and_pixels_are_the_products(harbour, surveyed):
@@ -59,9 +59,10 @@ def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, surveyed):
     folder, port, results = surveyed
     before = _times(folder)
     steps = []
-    again = survey(reversed(harbour.products), port, folder, progress=steps.append)
+    backwards = [path for one in reversed(harbour.passes) for path in (*one.slices, *one.twins)]
+    again = survey(backwards, port, folder, progress=steps.append)
     assert _times(folder) == before
-    assert {step.state for step in steps if step.state != "searching"} == {"checkpoint", "second_pass"}
+    assert {step.state for step in steps if step.state != "searching"} == {"checkpoint", "twin", "second_pass"}
     np.testing.assert_array_equal(again.counts["n_vessels"], results.counts["n_vessels"])
 
 
@@ -81,14 +82,14 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
     out = shutil.copytree(folder, tmp_path / "out")
     (path,) = (out / "references").iterdir()
     path.write_bytes(path.read_bytes()[:1000])
-    shutil.rmtree(out / "second_pass" / harbour.products[0].stem)
+    shutil.rmtree(out / "second_pass" / harbour.passes[0].scene)
     again = survey(harbour.products, port, out)
     assert again.counts["n_vessels"].equals(results.counts["n_vessels"])
     reference = read_reference(path)
     strange = reference["is_coregistered"].copy()
     strange[1] = False
     write_reference(reference.assign(is_coregistered=strange), path)
-    shutil.rmtree(out / "second_pass" / harbour.products[1].stem)
+    shutil.rmtree(out / "second_pass" / harbour.passes[1].scene)
     with pytest.warns(ProductWarning, match="cannot be coregistered with the other dates .* by the image alone"):
         told = survey(harbour.products, port, out)
     assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
@@ -106,11 +107,12 @@ def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
     """Three dates of one orbit and one of another are no four: each is counted by its image."""
     folder, port, _ = surveyed
     out = shutil.copytree(folder, tmp_path / "out")
-    other = shutil.copytree(harbour.products[3], tmp_path / harbour.products[3].name)
-    manifest = other / "manifest.safe"
-    manifest.write_text(manifest.read_text().replace(">49<", ">21<"))
-    told = survey([*harbour.products[:3], other], port, out)
-    assert told.scenes["relative_orbit"].tolist() == [49, 49, 49, 21]
+    others = [shutil.copytree(path, tmp_path / path.name) for path in harbour.passes[3].slices]
+    for other in others:
+        manifest = other / "manifest.safe"
+        manifest.write_text(manifest.read_text().replace(">87<", ">21<"))
+    told = survey([*(path for one in harbour.passes[:3] for path in one.slices), *others], port, out)
+    assert told.scenes["relative_orbit"].tolist() == [87, 87, 87, 21, 21]
     assert (told.counts["n_reference_dates"] == 0).all()
     assert set(told.vessels["evidence"]) == {"ring"}
     assert told.counts["n_vessels"].notnull().all()
@@ -121,11 +123,11 @@ def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour
     folder, port, results = surveyed
     (path,) = (folder / "references").iterdir()
     saved = read_reference(path)
-    one = survey(harbour.products[2:3], port, tmp_path / "one", saved=[saved])
+    one = survey(harbour.passes[2].slices, port, tmp_path / "one", saved=[saved])
     assert (one.counts["n_reference_dates"] == 4).all()
     np.testing.assert_array_equal(one.counts["n_vessels"][0], results.counts["n_vessels"][2])
     before = _times(tmp_path / "one")
-    survey(harbour.products[2:3], port, tmp_path / "one", saved=[saved])
+    survey(harbour.passes[2].slices, port, tmp_path / "one", saved=[saved])
     assert _times(tmp_path / "one") == before
     for wrong, said in (
         ([saved.assign_attrs(crs="EPSG:32637")], "of another port or grid"),
@@ -134,7 +136,7 @@ def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour
         ([saved.assign_coords(relative_orbit=[7])], r"of relative orbit 7 and the products of \d+, .* another side"),
     ):
         with pytest.raises(ReferenceImageError, match=said):
-            survey(harbour.products[2:3], port, tmp_path / "one", saved=wrong)
+            survey(harbour.passes[2].slices, port, tmp_path / "one", saved=wrong)
 
 
 def test_interference_is_said(harbour, surveyed, tmp_path):
@@ -142,7 +144,7 @@ def test_interference_is_said(harbour, surveyed, tmp_path):
     folder, port, results = surveyed
     out = shutil.copytree(folder, tmp_path / "out")
     (stack,) = (out / "stack").iterdir()
-    name = harbour.products[1].stem
+    name = harbour.passes[1].scene
     group = zarr.open_group(stack / f"{name}.zarr", mode="r+")
     for array in group.arrays():
         values = array[1][:]
@@ -162,14 +164,16 @@ def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, surveyed,
     shutil.rmtree(out / "references")
     (stack,) = (out / "stack").iterdir()
     for date, spoil in ((1, _moved), (3, _rained_on)):
-        group = zarr.open_group(stack / f"{harbour.products[date].stem}.zarr", mode="r+")
-        for _, array in group.arrays():
-            array[:] = spoil(array[:])
-    half = shutil.copytree(harbour.products[2], tmp_path / harbour.products[2].name)
+        for scene in harbour.passes[date].slices:
+            group = zarr.open_group(stack / f"{scene.stem}.zarr", mode="r+")
+            for _, array in group.arrays():
+                array[:] = spoil(array[:])
+    half = shutil.copytree(harbour.passes[2].slices[0], tmp_path / harbour.passes[2].slices[0].name)
     for path in half.rglob("*.tiff"):
         with rasterio.open(path, "r+") as image:
             image.write(np.zeros((350, image.width), np.uint16), 1, window=((0, 350), (0, image.width)))
-    told = survey([*harbour.products[:2], half, harbour.products[3]], port, out)
+    others = (path for date in (0, 1, 3) for path in harbour.passes[date].slices)
+    told = survey([*others, half], port, out)
     counts, before = told.counts["n_vessels"].to_numpy(), results.counts["n_vessels"].to_numpy()
     unseen = told.counts["seen"].to_numpy() < 0.95
     np.testing.assert_array_equal(np.isnan(counts), unseen)

@@ -21,7 +21,7 @@ from sarship.pipeline import one_scene, search, sources, survey
 from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results
 from sarship.port.port_file import read_port
-from sarship.simulate import ProductParams, simulate_harbour, simulate_product
+from sarship.simulate import ProductParams, simulate_port_series, simulate_product
 
 SMALL = ProductParams(shape=(200, 240), polarizations=("VV",))
 BERTH = (35.80, 34.90)
@@ -123,9 +123,11 @@ def test_the_pier_that_is_always_empty_counts_zero(surveyed):
 
 def test_tables_agree_with_each_other_and_with_what_is_on_disk(harbour, surveyed):
     results = surveyed.results
-    assert set(results.scenes["scene"]) == {path.stem for path in harbour.products} == set(results.sources)
-    assert len(results.coverage) == 4 * len(surveyed.port.piers)
-    assert (results.coverage["seen"] > 0.99).all()
+    slices = {path.stem for one in harbour.passes for path in one.slices}
+    assert set(results.scenes["scene"]) == slices == set(results.sources)
+    assert len(results.coverage) == len(slices) * len(surveyed.port.piers)
+    assert results.counts.sizes["time"] == len(harbour.passes) == 4
+    assert (results.counts["seen"] > 0.99).all()
     assert results.scenes["land_is_masked"].all()
     assert results.provenance.is_simulated
     assert results.provenance.port == surveyed.port.name
@@ -373,7 +375,7 @@ def test_a_port_on_the_antimeridian_counts_as_anywhere(tmp_path):
     found = {}
     for longitude in (20.0, 179.995):
         params = ProductParams(shape=(700, 700), polarizations=("VV",), longitude=longitude, latitude=10.0)
-        harbour = simulate_harbour(tmp_path / str(longitude), n_dates=1, params=params)
+        harbour = simulate_port_series(tmp_path / str(longitude), n_dates=1, params=params)
         assert harbour.truth["longitude"].abs().max() <= 180
         counted = survey(harbour.products, read_port(harbour.port_file), tmp_path / f"out {longitude}")
         found[longitude] = counted.counts["n_vessels"].values, counted.counts["seen"].values

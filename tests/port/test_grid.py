@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 import xarray as xr
+from builders.port_dates import port_dates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rasterio import features
@@ -34,7 +35,7 @@ def grid(port):
 
 @pytest.fixture(scope="module")
 def dates(harbour, grid):
-    return [to_port_grid(open_grd(path), grid) for path in harbour.products]
+    return port_dates(harbour, grid)
 
 
 @pytest.fixture(scope="module")

@@ -6,59 +6,13 @@ import json
 import os
 import pickle
 import zipfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from builders.manifests import NAME, SCHEMAS, STEM, files, manifest
 
 from sarship.errors import ProductError
-from sarship.sentinel1.manifest import read_manifest
 from sarship.sentinel1.safe import open_safe
-
-NAME = "S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664"
-STEM = "s1a-iw-grd-{}-20221002t205126-20221002t205156-045268-056950-00{}"
-SCHEMAS = {
-    "annotation/{}.xml": "s1Level1ProductSchema",
-    "annotation/calibration/calibration-{}.xml": "s1Level1CalibrationSchema",
-    "annotation/calibration/noise-{}.xml": "s1Level1NoiseSchema",
-    "annotation/rfi/rfi-{}.xml": "s1Level1RfiSchema",
-    "measurement/{}.tiff": "s1Level1MeasurementSchema",
-}
-
-
-def files(template: str = STEM) -> dict[str, str]:
-    """Name within the product → schema."""
-    return {
-        name.format(template.format(channel, number)): schema
-        for number, channel in ((2, "vh"), (1, "vv"))
-        for name, schema in SCHEMAS.items()
-    }
-
-
-def manifest(hrefs: dict[str, str], *, kind: str = "GRD", family: str = "SENTINEL-1", number: str = "A") -> bytes:
-    objects = "".join(
-        f'<dataObject ID="d{k}" repID="{schema}"><byteStream size="3">'
-        f'<fileLocation locatorType="URL" href="./{href}"/><checksum checksumName="MD5">ABC</checksum>'
-        "</byteStream></dataObject>"
-        for k, (href, schema) in enumerate(hrefs.items())
-    )
-    return f"""<?xml version="1.0"?>
-<x:XFDU xmlns:x="urn:ccsds:schema:xfdu:1" xmlns:safe="safe" xmlns:s1="s1" xmlns:gml="gml"><metadataSection>
-<safe:processing name="GRD Post Processing"><safe:facility><safe:software name="Sentinel-1 IPF" version="003.52"/>
-</safe:facility><safe:resource><processing xmlns="safe"><facility><software name="Sentinel-1 IPF" version="001.00"/>
-</facility></processing></safe:resource></safe:processing>
-<safe:platform><safe:familyName>{family}</safe:familyName><safe:number>{number}</safe:number>
-<safe:instrument><safe:familyName>SAR</safe:familyName>
-<s1:instrumentMode><s1:mode>IW</s1:mode><s1:swath>IW</s1:swath></s1:instrumentMode></safe:instrument></safe:platform>
-<safe:orbitReference><safe:orbitNumber type="start">45268</safe:orbitNumber>
-<safe:relativeOrbitNumber type="start">46</safe:relativeOrbitNumber>
-<s1:orbitProperties><s1:pass>DESCENDING</s1:pass></s1:orbitProperties></safe:orbitReference>
-<s1:transmitterReceiverPolarisation>VH</s1:transmitterReceiverPolarisation>
-<s1:transmitterReceiverPolarisation>VV</s1:transmitterReceiverPolarisation><s1:productType>{kind}</s1:productType>
-<safe:acquisitionPeriod><safe:startTime>2022-10-02T20:51:26.995649</safe:startTime>
-<safe:stopTime>2022-10-02T20:51:56.241290</safe:stopTime></safe:acquisitionPeriod>
-<safe:footPrint><gml:coordinates>6.55,134.94 6.99,132.69 8.75,133.06 8.31,135.31</gml:coordinates></safe:footPrint>
-</metadataSection><dataObjectSection>{objects}</dataObjectSection></x:XFDU>""".encode()
 
 
 def write(folder: Path, listed: dict[str, str], stored: list[str]) -> Path:
@@ -80,17 +34,6 @@ def zipped(folder: Path, target: Path) -> Path:
         for file in sorted(folder.rglob("*")):
             archive.write(file, Path(folder.name) / file.relative_to(folder))
     return target
-
-
-def test_manifest_is_read() -> None:
-    found = read_manifest(manifest(files()), "manifest.safe")
-    assert (found.platform, found.product_type, found.mode, found.ipf_version) == ("S1A", "GRD", "IW", "003.52")
-    assert found.polarizations == ("VV", "VH")
-    assert (found.absolute_orbit, found.relative_orbit, found.orbit_pass) == (45268, 46, "descending")
-    assert found.start == datetime(2022, 10, 2, 20, 51, 26, 995649, UTC)
-    assert found.corners[0] == (134.94, 6.55)
-    assert found.files[0].size == 3
-    assert found.files[0].md5 == "abc"
 
 
 def test_files_are_known_by_role_and_channel(plain: Path) -> None:
@@ -226,23 +169,6 @@ def test_a_manifest_cut_short_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.safe").write_bytes(manifest(files())[:-300])
     with pytest.raises(ProductError, match=r"manifest.safe is damaged"):
         open_safe(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        (b">45268<", b"><", "lacks orbitReference/orbitNumber"),
-        (b">45268<", b">many<", "orbitNumber as 'many', which is not a number"),
-        (b"2022-10-02T20:51:26.995649", b"yesterday", "startTime as 'yesterday', which is not a time"),
-        (b">DESCENDING<", b">SIDEWAYS<", "neither ascending nor descending"),
-        (b">VH<", b">RH<", "polarisations .'RH'."),
-        (b"6.55,134.94", b"6.55", "footprint"),
-        (b">SENTINEL-1<", b">SENTINEL-2<", "SENTINEL-2 product"),
-    ],
-)
-def test_a_manifest_with_a_wrong_value_says_which(old: bytes, new: bytes, message: str) -> None:
-    with pytest.raises(ProductError, match=message):
-        read_manifest(manifest(files()).replace(old, new), "manifest.safe")
 
 
 def test_what_is_not_a_product_is_refused_in_a_sentence(tmp_path: Path) -> None:

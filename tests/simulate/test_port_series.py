@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,14 +18,17 @@ import shapely
 from benchmarks import port_scores, ship_looks
 from sarship.port.port_file import read_port
 from sarship.sentinel1.product import open_grd
-from sarship.simulate import LARGE_PORT, Harbour, ProductParams, Vessel, simulate_harbour, simulate_product
+from sarship.simulate import LARGE_PORT, PortSeries, ProductParams, Vessel, simulate_port_series, simulate_product
 from sarship.simulate.ambiguities import find_ambiguities, moved_lines
 from sarship.simulate.grid import make_grid
+from sarship.simulate.params import relative_orbit
+from sarship.simulate.passes import FIRST_PASS, irregular_passes
 from sarship.simulate.port_plan import Pier, Place
 from sarship.simulate.traffic import schedule
 
 N_DATES = 60
 PLACE = Place(35.80, 34.90)
+FIRST_PORT = replace(FIRST_PASS, shape=(700, 700))
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +102,77 @@ def test_hulls_neither_touch_nor_lie_on_land(traffic: pd.DataFrame) -> None:
     assert np.mean(np.array(row_gaps) < 25) > 0.4
 
 
+def test_an_irregular_series_is_as_archives_are() -> None:
+    """Three platforms on each track, orbit numbers that agree with time, one pass missing, four changed of eight."""
+    plans = irregular_passes(FIRST_PORT, 8, 2, seed=3)
+    products = [product for plan in plans for product in (*plan.slices, *plan.twins)]
+    assert [a.slices[0].time < b.slices[0].time for a, b in pairwise(plans)] == [True] * 7
+    known = {"S1A": 64_034, "S1C": 7_258 - 87.5, "S1D": 2_753 - 452.083}  # on 11 April 2026, 15:41:46
+    for product in products:
+        since = (product.time - datetime(2026, 4, 11, 15, 41, 46, tzinfo=UTC)) / (timedelta(days=12) / 175)
+        assert product.absolute_orbit == pytest.approx(known[product.platform] + since, abs=0.35)
+        assert product.time.microsecond
+        assert 0 < abs(product.drift_m) <= 120
+    tracks = [relative_orbit(plan.slices[0].platform, plan.slices[0].absolute_orbit) for plan in plans]
+    assert sorted(tracks) == [87] * 4 + [153] * 4
+    assert {product.platform for product in products} == {"S1A", "S1C", "S1D"}
+    assert len({product.ipf_version for product in products}) > 1
+    days = [(plan.slices[0].time - plans[0].slices[0].time) / timedelta(days=1) for plan in plans]
+    steps = [b - a for a, b in pairwise(day for day, track in zip(days, tracks, strict=True) if track == 87)]
+    assert np.rint(steps).max() > 10  # one is missing
+    assert set(np.rint(steps)) <= {5, 6, 7, 12, 13}
+    assert sum(len(plan.slices) == 2 for plan in plans) == 1
+    assert sum(plan.slices[0].polarizations == ("VV",) for plan in plans) == 1
+    (cog,) = (plan for plan in plans if plan.twins and plan.twins[0].layout == "cog")
+    (again,) = (plan for plan in plans if plan.twins and plan.twins[0].layout == "plain")
+    assert cog is not again
+    assert again.twins[0].processing_delay > again.slices[0].processing_delay
+    assert irregular_passes(FIRST_PORT, 8, 2, seed=3) == plans != irregular_passes(FIRST_PORT, 8, 2, seed=4)
+
+
+def test_slices_and_twins_are_products_of_one_pass(harbour: PortSeries) -> None:
+    """Slices meet without a gap and share no vessel; twins have the pixels, and a name and processing of their own."""
+    assert len({path.name for path in harbour.products}) == len(harbour.products) == 7
+    (cut,) = (one for one in harbour.passes if len(one.slices) == 2)
+    before, after = (open_grd(path) for path in cut.slices)
+    assert before.shape[0] + after.shape[0] == 700
+    assert before.scene.acquisition != after.scene.acquisition
+    assert before.scene.absolute_orbit == after.scene.absolute_orbit
+    edge, first = before.geometry.to_map(before.shape[0], 300.0), after.geometry.to_map(0.0, 300.0)
+    assert np.hypot(*np.subtract(edge, first)) < 1e-6
+    for path in cut.slices:
+        own = harbour.truth[harbour.truth["scene"] == path.stem]
+        assert own["line"].between(-0.5, open_grd(path).shape[0]).all()
+    ids = harbour.truth.groupby("time")["vessel_id"]
+    assert not ids.apply(lambda column: column.duplicated().any()).any()
+    for one in harbour.passes:
+        for twin in one.twins:
+            plain, other = open_grd(one.slices[0]), open_grd(twin)
+            assert other.scene.acquisition == plain.scene.acquisition
+            assert other.scene.processed > plain.scene.processed
+            np.testing.assert_array_equal(other.digital_numbers("VV"), plain.digital_numbers("VV"))
+
+
+def test_a_port_is_wholly_in_every_pass_and_images_wander(harbour: PortSeries) -> None:
+    area = read_port(harbour.port_file).area
+    corners = []
+    for one in harbour.passes:
+        scenes = [open_grd(path).scene for path in one.slices]
+        assert shapely.union_all([scene.footprint for scene in scenes]).buffer(1e-5).contains(area)
+        corners.append(scenes[0].footprint.bounds[:2])
+    assert np.ptp(corners, axis=0).max() * 111 > 0.3  # km
+
+
 def test_two_orbits_take_turns(tmp_path: Path) -> None:
     params = ProductParams(shape=(96, 96), polarizations=("VV",))
-    harbour = simulate_harbour(tmp_path, seed=4, n_dates=3, plan=LARGE_PORT, n_orbits=2, params=params)
+    harbour = simulate_port_series(tmp_path, seed=4, n_dates=3, plan=LARGE_PORT, n_orbits=2, params=params)
     scenes = [open_grd(path).scene for path in harbour.products]
     assert [s.orbit_pass for s in scenes] == ["ascending", "descending", "ascending"]
     assert scenes[0].relative_orbit == scenes[2].relative_orbit != scenes[1].relative_orbit
     assert all(b.start > a.start for a, b in pairwise(scenes))
     assert set(read_port(harbour.port_file).piers["name"]) == set(harbour.counts().columns)
     with pytest.raises(ValueError, match="n_orbits is 1 or 2, got 3"):
-        simulate_harbour(tmp_path, n_orbits=3)
+        simulate_port_series(tmp_path, n_orbits=3)
 
 
 def test_ambiguities_lie_where_the_prf_of_their_swath_has_them(tmp_path: Path) -> None:
@@ -166,7 +232,7 @@ def test_moving_vessels_are_displaced_by_range_over_velocity() -> None:
 def test_structure_is_steady_on_an_orbit_and_cranes_move(tmp_path: Path) -> None:
     """A quay's pixels keep their level within a decibel or two (median), while an orbit has walls of its own."""
     params = ProductParams(shape=LARGE_PORT.shape, polarizations=("VV",), wind_m_s=3.0)
-    harbour = simulate_harbour(tmp_path, seed=6, n_dates=2, plan=LARGE_PORT, n_orbits=1, params=params, busy=0.0)
+    harbour = simulate_port_series(tmp_path, seed=6, n_dates=2, plan=LARGE_PORT, n_orbits=1, params=params, busy=0.0)
     assert len(harbour.truth) == 2  # the warship
     place = Place(params.longitude, params.latitude)
     (mole,) = (pier for pier in LARGE_PORT.piers if pier.name == "Old mole")
@@ -178,7 +244,7 @@ def test_structure_is_steady_on_an_orbit_and_cranes_move(tmp_path: Path) -> None
     assert (levels["Old mole"].max(axis=0) - levels["Old mole"].min(axis=0)).max() < 6
 
 
-def _levels(harbour: Harbour, place: Place, pier: Pier) -> np.ndarray:
+def _levels(harbour: PortSeries, place: Place, pier: Pier) -> np.ndarray:
     face = pier.faces[0]
     where = place.points(face.at(np.arange(20.0, face.length_m - 20, 20.0), -1.0))
     rows = []

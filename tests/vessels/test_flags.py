@@ -68,7 +68,7 @@ def test_the_first_ambiguity_is_kilometres_away():
 
 
 @pytest.mark.parametrize("order", [-2, -1, 1, 2])
-def test_a_ambiguity_is_marked_with_its_source(order):
+def test_an_ambiguity_is_marked_with_its_source(order):
     lines = [0.0, order * STEP_M / 10, 300.0]
     rows = [{"line": line, "sigma0_co": level} for line, level in zip(lines, [100.0, 0.5, 0.4], strict=True)]
     found = VESSELS.check(flag_ambiguities(table(rows), product()))
@@ -86,7 +86,7 @@ def test_a_ambiguity_is_marked_with_its_source(order):
         (0.9 * STEP_M / 10, 0.0, 0.5),  # half a kilometre from where it should be
     ],
 )
-def test_what_only_looks_like_a_ambiguity_is_none(lines, pixels, level):
+def test_what_only_looks_like_an_ambiguity_is_none(lines, pixels, level):
     rows = [{"sigma0_co": 100.0}, {"line": lines, "pixel": pixels, "sigma0_co": level}]
     assert flag_ambiguities(table(rows), product())["flag"].tolist() == ["", ""]
 
@@ -168,7 +168,7 @@ def test_a_busy_quay_is_no_place_of_its_own():
     assert set(flags_of(guests, 10)["flag"]) == {""}
 
 
-def test_a_ambiguity_stays_a_ambiguity():
+def test_an_ambiguity_stays_an_ambiguity():
     rows = seen_on(range(10), flag="ambiguity")
     assert set(flags_of(rows, 10)["flag"]) == {"ambiguity"}
     assert len(flag_lasting(VESSELS.empty(), SCENES.empty())) == 0

@@ -261,8 +261,9 @@ def sliding(rule: RunningRule, is_masked: bool, mode: Mode) -> Callable[..., Non
             levels[np.uint64(here + i)] = level_type(0)
         cuda.syncthreads()
         brightest = error = peak = 0.0
+        # the line above is in no ring that is decided, so negative power there is no error
+        first = strips.start - shape.outer_lines
         for c in range(t, columns, n_threads):
-            first = strips.start - shape.outer_lines
             met = fill_column(pool, at, pixels, shape, catch, c, own - back_p + c, top, first)
             brightest = max(brightest, met)
         for line in range(top, min(top + strips.height, strips.stop)):
@@ -271,6 +272,7 @@ def sliding(rule: RunningRule, is_masked: bool, mode: Mode) -> Callable[..., Non
             if not is_exact and brightest > peak:
                 cuda.atomic.max(pool, at.peak, brightest)
             cuda.syncthreads()
+            # a thread's columns are a stride apart going down and beside each other going across
             bright, lowest = total_chunk(pool, levels, at, shape)
             if not is_exact:
                 peak = pool[np.uint64(at.peak)]
@@ -279,6 +281,7 @@ def sliding(rule: RunningRule, is_masked: bool, mode: Mode) -> Callable[..., Non
             total_group(pool, at)
             cuda.syncthreads()
             a, b, c3 = before_chunk(pool, at)
+            # hardly any chunk at sea may hold a hit, so the second walk across is rare
             if not is_search or may_hold(bright, a, lowest, thresholds.min_factor, error):
                 for j in range(CHUNK):
                     s = t * CHUNK + j

@@ -168,7 +168,7 @@ def _image(params: ProductParams, grid: RadarGrid) -> Element:
             "ascendingNodeTime": stamp(node),
             "anchorTime": stamp(grid.utc(grid.start)),
             "productComposition": "Slice",
-            "sliceNumber": 1,
+            "sliceNumber": params.slice_number,
             "slantRangeTime": 2 * grid.near_m / LIGHT_M_S,
             "pixelValue": "Detected",
             "outputPixels": "16 bit Unsigned Integer",

@@ -45,13 +45,20 @@ class Block:
 
 
 def swath_blocks(params: ProductParams) -> list[Block]:
-    """The swaths side by side, whatever the image's size, each in an upper and a lower block."""
+    """The swaths side by side, whatever the image's size, each in an upper and a lower block.
+
+    Seams stay where they are on the ground, wherever in its frame the image begins.
+    """
     n_lines, n_pixels = params.shape
     names = params.specification.swaths
-    cut = n_lines * 2 // 5
+    lines, pixels = params.frame or params.shape
+    top, left = (round(start) for start in params.origin)
+    cut = min(max(lines * 2 // 5 - top, 0), n_lines)
     blocks = []
     for first, last, shift in ((0, cut - 1, 0), (cut, n_lines - 1, _SEAM_SHIFT)):
-        seams = [0, *(n_pixels * k // len(names) + shift for k in range(1, len(names))), n_pixels]
+        if last < first:
+            continue
+        seams = [0, *(pixels * k // len(names) + shift - left for k in range(1, len(names))), n_pixels]
         blocks += [Block(name, first, last, seams[k], seams[k + 1] - 1) for k, name in enumerate(names)]
     return sorted(blocks, key=lambda block: (names.index(block.swath), block.first_line))
 

@@ -116,14 +116,25 @@ def _wrap(name: str, text: str, body: str, kind: str = 'classification="DESCRIPT
 """
 
 
-def _processing(params: ProductParams, grid: RadarGrid) -> str:
-    done = stamp(grid.epoch + timedelta(hours=2))
-    body = f"""          <safe:processing name="GRD Post Processing" start="{done}" stop="{done}">
+def _step(name: str, done: str, software: str, version: str, resource: str = "") -> str:
+    return f"""          <safe:processing name="{name}" start="{done}" stop="{done}">
             <safe:facility country="Nowhere" name="{SIMULATED}" organisation="SIMULATED" site="SIMULATED">
-              <safe:software name="Sentinel-1 IPF" version="{params.ipf_version}"/>
+              <safe:software name="{software}" version="{version}"/>
             </safe:facility>
-          </safe:processing>
+{resource}          </safe:processing>
 """
+
+
+def _processing(params: ProductParams, grid: RadarGrid) -> str:
+    done = stamp(grid.epoch + params.processing_delay)
+    version = "002.36" if params.is_old else params.ipf_version
+    body = _step("GRD Post Processing", done, "Sentinel-1 IPF", version)
+    if params.layout == "cog":  # the catalogue's own step goes first, and ESA's is a resource of it
+        nested = (
+            f'            <safe:resource name="GRD" role="Level-1 GRD Product">\n{body}            </safe:resource>\n'
+        )
+        converted = stamp(grid.epoch + params.processing_delay + timedelta(hours=1))
+        body = _step("COG Conversion", converted, "Sentinel-1 COGifier", "001.00", nested)
     return _wrap("processing", "Processing", body, 'classification="PROVENANCE" category="PDI"')
 
 
@@ -187,8 +198,8 @@ def _general(params: ProductParams, grid: RadarGrid) -> str:
             <s1sarl1:productTimelinessCategory>Fast-24h</s1sarl1:productTimelinessCategory>
             <s1sarl1:sliceProductFlag>true</s1sarl1:sliceProductFlag>
             <s1sarl1:segmentStartTime>{stamp(grid.utc(grid.start))}</s1sarl1:segmentStartTime>
-            <s1sarl1:sliceNumber>1</s1sarl1:sliceNumber>
-            <s1sarl1:totalSlices>1</s1sarl1:totalSlices>
+            <s1sarl1:sliceNumber>{params.slice_number}</s1sarl1:sliceNumber>
+            <s1sarl1:totalSlices>{params.n_slices}</s1sarl1:totalSlices>
           </s1sarl1:standAloneProductInformation>
 """
     return _wrap("generalProductInformation", "General Product Information", body)

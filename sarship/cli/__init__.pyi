@@ -1,0 +1,1 @@
+from sarship.cli.commands import main as main
