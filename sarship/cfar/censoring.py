@@ -28,9 +28,17 @@ from sarship.errors import FloodError
 from sarship.model import Window
 
 __all__ = [
-    "BLOCK", "Censor", "Found", "Kernel", "Place", "Surroundings", "joined", "search_iteratively", "selected",
+    "BLOCK",
+    "Censor",
+    "Found",
+    "Kernel",
+    "Place",
+    "Surroundings",
+    "joined",
+    "search_iteratively",
+    "selected",
     "wide_lines",
-]  # fmt: skip
+]
 
 BLOCK = 128
 """Lines and pixels of a block on the CPU."""

@@ -78,7 +78,7 @@ def ratio(value, threshold):
 
 
 def mean_judge(params, is_number):
-    """The laws that compare with the ring's mean alone."""
+    """CA-CFAR and K-CFAR of a given shape, which compare with the ring's mean alone."""
     table = ring_table(params)
 
     def judge(power, line, pixel):
@@ -92,7 +92,7 @@ def mean_judge(params, is_number):
 
 
 def ln_level(value):
-    """Fixed-point logarithm of a power, as the laws of ln power sum it."""
+    """Fixed-point logarithm of a power, as the clutter models of ln power sum it."""
     return 2 * floor(log(value) * 2**20 + 0.5) + 1
 
 
@@ -109,7 +109,7 @@ def surface_factor(surface, row, variance):
 
 
 def moment_judge(params, is_number):
-    """The laws of a mean and a deviation, from whole numbers where levels are whole."""
+    """Two-parameter clutter models, from whole numbers where levels are whole."""
     is_log, scale = params.clutter_model != "gaussian", 2.0**21
     factor, surface = ring_table(params), ring_surface(params)
 

@@ -1,4 +1,4 @@
-"""Kernels against their plain twins, on images, masks, windows and parameters that hypothesis makes up.
+"""Kernels against their plain twins, on images, masks, windows and parameters that hypothesis draws.
 
 A dozen examples of each by default; 10,000 with `pytest --hypothesis-profile=thorough -k plain_twin`.
 """
@@ -64,7 +64,7 @@ def speckle(shape, seed):
 
 @st.composite
 def images(draw, dtype):
-    """Values made up one by one, which shrink well, or a sea, which has more of them."""
+    """Values drawn one by one, which shrink well, or a sea, which has more of them."""
     shape = draw(square | oblong)
     if draw(st.booleans()):
         return draw(hnp.arrays(dtype, shape, elements=numbers if dtype == np.uint16 else reals))

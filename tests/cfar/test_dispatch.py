@@ -1,181 +1,253 @@
-"""Whatever the detector is given, it works or says in one sentence what was wrong."""
+import threading
 
-import re
-from dataclasses import fields
-
+import numba
 import numpy as np
 import pytest
-from builders import twins
-from hypothesis import given, settings
+from builders import naive
+from builders.twins import assert_twins_agree, examples, searches
+from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from sarship import cfar
-from sarship.cfar import CfarParams
-from sarship.cfar.cpu import ca_float, ca_integer
+from sarship.cfar import CfarParams, tiles
+from sarship.errors import FloodError
+from sarship.model import Window
 
-FIELDS = [field.name for field in fields(CfarParams)]
-TYPES = ["u2", "f4", "f8"]
-OTHER_TYPES = ["i2", "u1", "u4", "i8", "f2", "g", "c8", "c16", "?", "U3", "S2", "O", "M8[s]"]
-
-
-def detect_dual(image, *args, **kwargs):
-    return cfar.detect_dual(image, image, *args, **kwargs)
+SMALL = CfarParams(pfa=1e-3, guard=1, training=2, min_ring=3, enl=4.4)
 
 
-CALLS = [cfar.detect, cfar.score, cfar.mask, detect_dual]
-more = settings(twins.examples, max_examples=twins.examples.max_examples * 8)
-
-numbers = st.integers() | st.integers(-3, 40) | st.floats() | st.sampled_from([0, 1, 0.5, 1e-3, np.float32(0.1), 128])
-numbers |= st.booleans() | st.integers(0, 255).map(np.uint8) | st.integers(-9, 99).map(np.int64)
-others = st.none() | st.text(max_size=3) | st.complex_numbers() | st.binary(max_size=2) | st.sampled_from([{}, [], "k"])
-arrays = hnp.arrays(st.sampled_from(["f8", "i8"]), hnp.array_shapes(min_dims=0, max_dims=2, max_side=2))
-wild = numbers | others | arrays | st.tuples(numbers) | st.tuples(numbers, numbers) | st.lists(numbers, max_size=2)
-
-
-def spellings(value):
-    """How an error may write a value: as it was given, or as Python's own numbers."""
-    plain = tuple(getattr(v, "item", lambda v=v: v)() for v in value) if isinstance(value, tuple) else value
-    return {repr(value), str(value), repr(plain)}
+def sea(shape, seed=0, dtype=np.uint16, ships=6):
+    """Four-look speckle with bright points, holes and a bright half, as digital numbers or power."""
+    rng = np.random.default_rng(seed)
+    power = rng.gamma(4.4, 1 / 4.4, shape)
+    power[:, shape[1] // 2 :] *= 30
+    places = tuple(rng.integers(0, n, ships) for n in shape)
+    power[places] *= 60
+    power[tuple(rng.integers(0, n, ships) for n in shape)] = 0
+    return np.sqrt(power * 1e4).astype(dtype) if dtype == np.uint16 else power.astype(dtype)
 
 
-@given(st.dictionaries(st.sampled_from(FIELDS), wild, min_size=1, max_size=3))
-@more
-def test_parameters_are_taken_or_named(given_fields):
-    try:
-        params = CfarParams(**given_fields)
-    except (ValueError, TypeError) as error:
-        message = str(error)
-        named = [name for name, value in given_fields.items() if any(text in message for text in spellings(value))]
-        assert any(re.search(rf"\b{name}\b", message) for name in named), message
-        return
-    for name, value in given_fields.items():
-        # kept as Python's own numbers, whose sums do not overflow
-        kept = getattr(params, name)
-        assert kept == value
-        assert type(kept) in {int, float, str, tuple, type(None)}
+@given(st.data())
+@examples
+def test_digital_numbers_equal_the_plain_twin_exactly(data):
+    assert_twins_agree(data.draw(searches("gamma", [np.uint16])))
 
 
-@pytest.mark.parametrize("way", twins.WAYS)
-@given(data=st.data())
-@twins.examples
-def test_parameters_at_their_ends_work(way, data):
-    ends = {
-        "pfa": [1e-30, 1e-12, 0.499999],
-        "enl": [0.1, 1, 1e6],
-        "effective_sample_ratio": [1e-3, 0.1, 1],
-        "rank": [0.01, 1],
-        "min_ring": [1, 2],
-        "iterations": [1, 100],
-    }
-    windows = [{"guard": (0, 2), "training": (9, 1)}, {"guard": 0, "training": 1}]
-    if way in twins.DEAR:
-        ends |= {"enl": [0.1], "effective_sample_ratio": [0.1], "min_ring": [1], "pfa": [1e-30]}
-        windows = windows[:1]
-    drawn = {name: data.draw(st.sampled_from(values)) for name, values in ends.items()}
-    window = data.draw(st.sampled_from(windows))
-    params = CfarParams(**drawn, **window, **twins.WAYS[way])
-    power = twins.speckle((6, 9), data.draw(st.integers(0, 99)))
-    image = data.draw(st.sampled_from([power, power * 1e-300, power.astype(np.float32), (power + 9).astype(np.uint16)]))
-    hits, score, mask = (call(image, params) for call in (cfar.detect, cfar.score, cfar.mask))
-    np.testing.assert_array_equal(np.argwhere(score > 1), np.stack([hits.line, hits.pixel], axis=1))
-    np.testing.assert_array_equal(mask, score > 1)
-
-
-def layouts(image, tmp_path_factory):
-    """The same values in all the ways that memory may hold them."""
-    wide = np.zeros((2 * image.shape[0], 3 * image.shape[1]), image.dtype)
-    wide[::2, 1::3] = image
-    frozen = image.copy()
-    frozen.flags.writeable = False
-    path = tmp_path_factory.mktemp("maps") / "image"
-    image.tofile(path)
-    return {
-        "as it is": image,
-        "byte-swapped": image.astype(image.dtype.newbyteorder()),
-        "stepped": wide[::2, 1::3],
-        "turned": image[::-1, ::-1].copy()[::-1, ::-1],
-        "Fortran order": np.asfortranarray(image),
-        "read-only": frozen,
-        "read-only memory map": np.memmap(path, image.dtype, "r", shape=image.shape),
-        "a list": image.tolist() if image.dtype == np.float64 else image,
-    }
-
-
-@pytest.mark.parametrize("way", twins.WAYS)
-@pytest.mark.parametrize("kind", TYPES)
-def test_any_layout_and_odd_size_is_searched_alike(way, kind, tmp_path_factory):
-    params = CfarParams(**twins.WAYS[way], pfa=1e-2, guard=1, training=2, min_ring=4, iterations=2)
-    for shape in ((1, 30), (30, 1), (17, 23)):
-        power = twins.speckle(shape, 6)
-        image = (np.sqrt(power) * 10).astype(kind) if kind == "u2" else power.astype(kind)
-        valid = np.random.default_rng(1).random(shape) > 0.1
-        expected = cfar.score(image, params, valid)
-        assert len(cfar.detect(image, params, valid)) == (expected > 1).sum()
-        for name, variant in layouts(image, tmp_path_factory).items():
-            for mask in (valid, np.asfortranarray(valid)):
-                np.testing.assert_array_equal(cfar.score(variant, params, mask), expected, err_msg=name)
-            hits = cfar.detect(variant, params, valid)
-            np.testing.assert_array_equal(np.argwhere(expected > 1), np.stack([hits.line, hits.pixel], axis=1), name)
-
-
-@pytest.mark.parametrize("way", twins.WAYS)
-def test_nothing_known_is_nothing_found(way):
-    params = CfarParams(**twins.WAYS[way], guard=0, training=1, min_ring=1, iterations=2)
-    nowhere = [np.full((5, 6), value, kind) for value in (np.nan, np.inf, 0) for kind in ("f4", "f8")]
-    for image in [*nowhere, np.zeros((5, 6), "u2"), np.ones((1, 1)), np.ones((1, 1), "u2")]:
-        assert len(cfar.detect(image, params)) == 0
-        assert not cfar.mask(image, params).any()
-        assert np.isnan(cfar.score(image, params)).all()
-    ship = np.ones((5, 6))
-    ship[2, 3] = 1e6
-    assert len(cfar.detect(ship, params, np.zeros(ship.shape, bool))) == 0
-
-
-@given(
-    st.sampled_from(TYPES * 4 + OTHER_TYPES),
-    hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
-    st.sampled_from([1, 0, np.nan, -12.5, -np.inf]),
-    st.sampled_from(sorted(twins.WAYS)),
-    st.sampled_from([None, ("f8", 0), ("?", 1), ("?", 0)]),
-    st.sampled_from([None, (0, 1), (0, 0), (2, 1), (-1, 1), (0, 99)]),
-)
-@more
-def test_images_masks_and_lines_are_taken_or_named(kind, shape, value, way, mask, lines):
-    with np.errstate(invalid="ignore"):
-        image = np.full(shape, abs(value) if kind[0] in "uM" else value).astype(kind)
-    valid = None if mask is None else np.ones([n + mask[1] for n in shape], mask[0])
-    params = CfarParams(**twins.WAYS[way], guard=0, training=1, min_ring=1)
-    wrong = []
-    if kind not in TYPES:
-        wrong.append((TypeError, str(image.dtype)))
-    elif len(shape) != 2 or image.size == 0:
-        wrong.append((ValueError, str(shape)))
-    else:
-        if valid is not None and valid.dtype != bool:
-            wrong.append((TypeError, str(valid.dtype)))
-        elif valid is not None and valid.shape != shape:
-            wrong.append((ValueError, str(valid.shape)))
-        if lines is not None and not 0 <= lines[0] < lines[1] <= shape[0]:
-            wrong.append((ValueError, str(lines)))
-        if kind != "u2" and value < 0:
-            wrong.append((ValueError, f"{value:g} at line"))
-    for call in CALLS:
-        if not wrong:
-            call(image, params, valid, lines=lines)
-            continue
-        with pytest.raises((ValueError, TypeError)) as caught:
-            call(image, params, valid, lines=lines)
-        assert any(caught.type is kind and text in str(caught.value) for kind, text in wrong), str(caught.value)
+@given(st.data())
+@examples
+def test_powers_equal_the_plain_twin(data):
+    assert_twins_agree(data.draw(searches("gamma", [np.float32, np.float64])), tie=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
-def test_one_kernel_serves_images_of_any_width(monkeypatch, dtype):
-    """Compiling one takes seconds; scores of a tile that is narrower than the image must not ask for another."""
-    image, params = np.ones((30, 40), dtype), CfarParams(guard=1, training=2)
-    kernel = (ca_integer if dtype == np.uint16 else ca_float).search_tile
-    whole = cfar.score(image, params)
-    known = set(kernel.signatures)
-    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 7)
-    np.testing.assert_allclose(cfar.score(image, params), whole, rtol=2e-7)
-    assert set(kernel.signatures) == known
+@pytest.mark.parametrize("shape", [(1, 1), (1, 57), (61, 1), (53, 71), (9, 2500)])
+def test_lines_of_a_band_are_decided_as_in_the_whole(dtype, shape):
+    image = sea(shape, dtype=dtype)
+    valid = np.random.default_rng(3).random(shape) > 0.05
+    params = CfarParams(pfa=1e-2, guard=(1, 2), training=(2, 3), min_ring=5)
+    whole, scores = cfar.detect(image, params, valid), cfar.score(image, params, valid)
+    for n_lines in {1, 7, shape[0]}:
+        parts = []
+        for start in range(0, shape[0], n_lines):
+            stop = min(start + n_lines, shape[0])
+            first, last = max(start - params.halo, 0), min(stop + params.halo, shape[0])
+            lines = (start - first, stop - first)
+            part = cfar.detect(image[first:last], params, valid[first:last], lines=lines)
+            parts.append((part.line + first, part.pixel, part.value, part.clutter, part.score))
+            got = cfar.score(image[first:last], params, valid[first:last], lines=lines)
+            np.testing.assert_array_equal(got > 1, scores[start:stop] > 1)
+            np.testing.assert_allclose(got, scores[start:stop], rtol=2e-7)
+        for k, expected in enumerate((whole.line, whole.pixel, whole.value, whole.clutter, whole.score)):
+            np.testing.assert_array_equal(np.concatenate([part[k] for part in parts]), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_tiles_and_threads_change_nothing(monkeypatch, dtype):
+    image = sea((300, 400), dtype=dtype)
+    params = CfarParams(pfa=1e-2, guard=2, training=4)
+    expected = cfar.detect(image, params)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 37)
+    monkeypatch.setattr("sarship.cfar.tiles.TILE_LINES", 1)
+    for n_threads in {1, numba.get_num_threads()}:
+        before = numba.get_num_threads()
+        numba.set_num_threads(n_threads)
+        got = cfar.detect(image, params)
+        numba.set_num_threads(before)
+        for name in ("line", "pixel", "value", "clutter", "score"):
+            np.testing.assert_array_equal(getattr(got, name), getattr(expected, name))
+    assert len(expected) > 100
+
+
+def test_small_images_leave_no_thread_without_a_tile(monkeypatch):
+    monkeypatch.setattr(numba, "get_num_threads", lambda: 4)
+    parts = tiles.split(Window(0, 2000, 0, 2000), window_lines=41)
+    assert len(parts) == 4
+    assert {part.shape for part in parts} == {(500, 2000)}
+    assert len(tiles.split(Window(0, 300, 0, 300), window_lines=41)) == 1, "starting a thread costs more"
+    assert len(tiles.split(Window(0, 2000, 0, 2000), window_lines=801)) == 1, "it would sum little but its window"
+
+
+def test_calls_from_many_threads_agree():
+    image, results = sea((400, 500)), {}
+
+    def call(k):
+        results[k] = cfar.detect(image, SMALL)
+
+    threads = [threading.Thread(target=call, args=(k,)) for k in range(8)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    expected = cfar.detect(image, SMALL)
+    assert len(results) == 8
+    assert all(np.array_equal(hits.pixel, expected.pixel) for hits in results.values())
+
+
+def test_one_nan_spoils_nothing_around_it():
+    image = sea((60, 80), dtype=np.float32)
+    params = CfarParams(pfa=1e-2, guard=1, training=3)
+    holed = image.copy()
+    holed[20, 30] = np.nan
+    before, after = cfar.score(image, params), cfar.score(holed, params)
+    assert np.isnan(after[20, 30])
+    assert np.array_equal(np.isnan(after), np.isnan(before) | np.isnan(holed))
+
+
+def test_sums_stay_exact_beside_the_brightest_land():
+    image = np.full((200, 300), 65_535, np.uint16)
+    image[:, :150] = 3
+    image[100, 60] = 40
+    params = CfarParams(guard=10, training=10)
+    scores = naive.judged(image[60:141, 20:101], params)
+    got = cfar.score(image, params)[60:141, 20:101]
+    inner = np.s_[20:-20, 20:-20]
+    np.testing.assert_array_equal(got[inner], scores[0][inner].astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("guard", "training"), [(10, 10), (2, 3), ((0, 70), (3, 20)), ((70, 1), (20, 8)), ((1, 1), (299, 3)), (60, 6)]
+)
+@pytest.mark.parametrize("brightest", [65_535, 300])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_blocks_that_are_skipped_hold_no_hit(guard, training, brightest, dtype):
+    rng = np.random.default_rng(4)
+    shape = (260, 700)
+    image = np.minimum(np.sqrt(rng.gamma(4.4, 1 / 4.4, shape)) * 50, brightest)
+    image[rng.random(shape) < 1e-3] *= 4
+    image[:, 300:420] = brightest * rng.random((shape[0], 120))
+    image[100:130] = 0
+    image = np.minimum(image, 65_535).astype(np.uint16)
+    image = image if dtype == np.uint16 else image.astype(dtype) ** 2
+    valid = np.ones(shape, bool)
+    valid[:, 500:530] = False
+    params = CfarParams(pfa=1e-4, guard=guard, training=training)
+    mask = cfar.mask(image, params, valid)
+    # scores are made by walking every pixel
+    np.testing.assert_array_equal(mask, cfar.score(image, params, valid) > 1)
+    assert mask.sum() > 50
+
+
+def test_a_wide_range_of_powers_is_summed_right():
+    image = np.full((60, 300), 1e12)
+    image[:, :150] = np.random.default_rng(0).gamma(4.4, 1 / 4.4, (60, 150)) * 1e-9
+    params = CfarParams(pfa=1e-2, guard=1, training=3)
+    hits, (score, clutter) = cfar.detect(image, params), naive.judged(image, params)
+    expected = score > 1
+    np.testing.assert_array_equal(cfar.mask(image, params), expected)
+    np.testing.assert_allclose(hits.clutter, clutter[expected], rtol=1e-12)
+    np.testing.assert_allclose(cfar.score(image, params), score, rtol=2e-7)
+
+
+def test_false_alarms_come_at_their_rate():
+    image = np.random.default_rng(1).gamma(4.4, 1 / 4.4, (1500, 1500)).astype(np.float32)
+    for pfa in (1e-2, 1e-3):
+        n_hits = cfar.mask(image, CfarParams(pfa=pfa)).sum()
+        assert n_hits == pytest.approx(pfa * image.size, rel=0.1)
+
+
+def test_dual_takes_the_larger_score_and_shares_the_pfa():
+    first, second = sea((60, 80), seed=1), sea((60, 80), seed=2)
+    hits = cfar.detect_dual(first, second, SMALL)
+    half = CfarParams(pfa=SMALL.pfa / 2, guard=1, training=2, min_ring=3)
+    scores = np.stack([cfar.score(first, half), cfar.score(second, half)])
+    best = np.fmax(*scores)
+    np.testing.assert_array_equal(np.argwhere(best > 1), np.stack([hits.line, hits.pixel], axis=1))
+    np.testing.assert_array_equal(hits.score, best[best > 1])
+    which = np.argmax(np.nan_to_num(scores), axis=0)[best > 1]
+    values = np.stack([first, second]).astype(float)[which, hits.line, hits.pixel] ** 2
+    np.testing.assert_array_equal(hits.value, values)
+    with pytest.raises(ValueError, match="one shape"):
+        cfar.detect_dual(first, second[1:], SMALL)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_flood_beyond_what_a_tile_keeps_is_an_error(dtype):
+    image = sea((300, 300), dtype=dtype)
+    for cap in (1, 60, 64, 65, 500):
+        with pytest.raises(FloodError, match=f"more than {cap} hits"):
+            cfar.detect(image, CfarParams(pfa=0.1, guard=1, training=2, max_hits=cap))
+
+
+def test_a_flood_is_an_error_at_the_cap():
+    image = np.ones((50, 50), np.uint16)
+    image[::5, ::5] = 1000
+    n_hits = len(cfar.detect(image, SMALL))
+    assert len(cfar.detect(image, CfarParams(pfa=1e-3, guard=1, training=2, max_hits=n_hits, min_ring=3))) == n_hits
+    with pytest.raises(FloodError, match=f"more than {n_hits - 1} hits"):
+        cfar.detect(image, CfarParams(pfa=1e-3, guard=1, training=2, max_hits=n_hits - 1, min_ring=3))
+
+
+def test_a_window_larger_than_the_image_is_cut():
+    image = sea((30, 40))
+    params = CfarParams(pfa=1e-3, guard=2, training=118)
+    np.testing.assert_array_equal(cfar.mask(image, params), naive.judged(image, params)[0] > 1)
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "named"),
+    [
+        (np.ones((4, 4), np.int16), TypeError, "int16"),
+        (np.ones((4, 4), np.uint8), TypeError, "uint8"),
+        (np.ones((4, 4), complex), TypeError, "complex128"),
+        (np.ones((4, 4), bool), TypeError, "bool"),
+        (np.ones((4, 4), np.float16), TypeError, "float16"),
+        (np.full((4, 4), "a"), TypeError, "<U1"),
+        (np.ma.masked_array(np.ones((4, 4))), TypeError, "masked"),
+        (np.ones(4), ValueError, r"\(4,\)"),
+        (np.ones((2, 3, 4)), ValueError, r"\(2, 3, 4\)"),
+        (np.ones((0, 4)), ValueError, r"\(0, 4\)"),
+        (np.full((4, 4), -12.5), ValueError, "-12.5 at line 0, pixel 0.*decibel"),
+        (np.full((4, 4), -np.inf, np.float32), ValueError, "-inf"),
+    ],
+)
+def test_bad_images_are_named(image, error, named):
+    for call in (cfar.detect, cfar.score, cfar.mask):
+        with pytest.raises(error, match=named):
+            call(image, SMALL)
+
+
+def test_negative_power_behind_the_mask_is_no_data():
+    image, valid = np.ones((30, 30), np.float32), np.ones((30, 30), bool)
+    image[3, 4], valid[3, 4] = -9999, False
+    assert np.isnan(cfar.score(image, SMALL, valid)[3, 4])
+    with pytest.raises(ValueError, match="-9999 at line 3, pixel 4"):
+        cfar.detect(image, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("valid", "error", "named"),
+    [(np.ones((4, 4)), TypeError, "float64"), (np.ones((4, 5), bool), ValueError, r"\(4, 5\)")],
+)
+def test_bad_masks_are_named(valid, error, named):
+    with pytest.raises(error, match=named):
+        cfar.detect(np.ones((4, 4)), SMALL, valid)
+
+
+@pytest.mark.parametrize("lines", [(-1, 2), (2, 2), (0, 5)])
+def test_bad_lines_are_named(lines):
+    with pytest.raises(ValueError, match="lines must lie in 0 … 4"):
+        cfar.detect(np.ones((4, 4)), SMALL, lines=lines)
+
+
+def test_score_beyond_all_numbers_is_the_largest_there_is():
+    params = CfarParams(pfa=0.49, guard=0, training=1, enl=1, min_ring=1)
+    hits = cfar.detect(np.array([[1e30, 1e-300]]), params)
+    assert hits.score.tolist() == [np.finfo(np.float32).max]

@@ -1,4 +1,4 @@
-"""Thresholds over the greatest, smallest and ordered average, against integrals that share nothing with them."""
+"""Thresholds of GOCA, SOCA and OS-CFAR, against integrals that share nothing with them."""
 
 from itertools import pairwise
 
@@ -62,14 +62,14 @@ def test_unequal_sides_keep_near_the_rate(average, low, high):
 
 @pytest.mark.parametrize("pfa", [1e-3, 1e-6, 1e-12])
 @pytest.mark.parametrize(("count", "rank"), [(16, 0.75), (100, 0.25), (1240, 0.75), (7, 1.0)])
-def test_ordered_factor_of_one_look_is_the_textbook_product(pfa, count, rank):
+def test_os_factor_of_one_look_is_the_textbook_product(pfa, count, rank):
     factor = float(threshold_factor("gamma", pfa, enl=1, count=count, average="os", rank=rank))
     i = np.arange(order_of(count, rank))
     assert np.exp(np.log((count - i) / (count - i + factor)).sum()) == pytest.approx(pfa, rel=1e-7)
 
 
 @pytest.mark.parametrize(("pfa", "enl", "count"), [(1e-3, 4.4, 1240), (1e-9, 4.4, 50), (1e-12, 20, 400)])
-def test_ordered_factor_gives_its_pfa_by_direct_integration(pfa, enl, count):
+def test_os_factor_gives_its_pfa_by_direct_integration(pfa, enl, count):
     factor = float(threshold_factor("gamma", pfa, enl=enl, count=count, average="os"))
     k = order_of(count, 0.75)
     place = special.betaincinv(k, count + 1 - k, np.array([1e-25, 1 - 1e-13]))

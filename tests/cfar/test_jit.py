@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import sarship
+from sarship import cfar
 
 HEAVY = ["pandas", "xarray", "geopandas", "shapely", "pyproj", "rasterio", "matplotlib", "cupy", "requests"]
 
@@ -16,7 +19,7 @@ def run(code, **environment):
     ).stdout
 
 
-def test_detectors_need_numpy_scipy_and_numba_alone():
+def test_importing_loads_nothing_and_searching_nothing_heavy():
     code = (
         "import sys\n"
         "from sarship import cfar\n"
@@ -28,6 +31,40 @@ def test_detectors_need_numpy_scipy_and_numba_alone():
         "assert not loaded, loaded\n"
     )
     run(code)
+
+
+def test_detectors_need_numpy_scipy_and_numba_alone():
+    code = """
+import sys
+class Block:
+    names = "xarray pandas geopandas shapely rasterio pyproj matplotlib click pyarrow tqdm cupy dask".split()
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in self.names:
+            raise ImportError(name + " is blocked")
+sys.meta_path.insert(0, Block())
+import numpy as np
+from sarship import cfar
+cfar.warm_up()
+image = np.ones((50, 50), np.uint16); image[20, 30] = 100
+hits = cfar.detect(image)
+assert (hits.line.tolist(), hits.pixel.tolist()) == ([20], [30])
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_first_call_of_a_process_is_quick_once_compiled():
+    cfar.detect(np.ones((50, 50), np.uint16))
+    # processor time, which other work on the machine does not lengthen
+    code = """
+import time
+import numpy as np
+from sarship import cfar
+detect = cfar.detect  # loads numba
+begin = time.process_time()
+detect(np.ones((50, 50), np.uint16))
+print(time.process_time() - begin)
+"""
+    assert float(run(code)) < 1
 
 
 def test_a_change_in_a_shared_file_compiles_kernels_again(tmp_path):

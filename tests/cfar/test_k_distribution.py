@@ -1,4 +1,4 @@
-"""The K law's thresholds against another formula, and over rings drawn from it."""
+"""K-CFAR thresholds against another formula, and over rings simulated from the K distribution."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ ENL = 4.4
 
 
 def bessel_pfa(factor, shape, enl):
-    """P(power > factor) from the density with a Bessel function, which the law's own integral never sees."""
+    """P(power > factor) from the density with a Bessel function, which the integral of `k_distribution` never sees."""
     order, rate = shape - enl, np.sqrt(enl * shape)
 
     def density(root):
@@ -58,7 +58,7 @@ def test_pfa_of_is_the_inverse(log_pfa, shape, enl, count, effective_sample_rati
 
 
 def rings(shape, count, n_rings):
-    """Mean, and mean and variance of the logarithm, of rings drawn from the law."""
+    """Mean, and mean and variance of the logarithm, of simulated rings."""
     rng = np.random.default_rng(int(shape * 10) + count)
     power = rng.gamma(shape, 1 / shape, (n_rings, count)) * rng.gamma(ENL, 1 / ENL, (n_rings, count))
     log = np.log(power)

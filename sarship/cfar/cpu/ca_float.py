@@ -27,7 +27,7 @@ from sarship.cfar.cpu.rows import (
     new_hits,
     ring_edges,
     run_across,
-)  # fmt: skip
+)
 from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
 
 __all__ = ["block_of", "search_tile"]

@@ -29,7 +29,7 @@ from sarship.cfar.cpu.rows import (
     ring_edges,
     run_across,
     slide_packed,
-)  # fmt: skip
+)
 from sarship.cfar.jit import ABOVE_ONE, compiled
 
 __all__ = ["block_of", "search_tile", "threshold_of"]

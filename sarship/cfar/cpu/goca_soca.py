@@ -91,18 +91,10 @@ def _search_strip(
             for i in range(first, min(first + _BLOCK, width)):
                 value = np.float64(values[i])
                 if not is_full:
-                    n = (
-                        np.int64(sides_n[0][i]),
-                        np.int64(sides_n[1][i]),
-                        np.int64(sides_n[2][i]),
-                        np.int64(sides_n[3][i]),
-                    )
-                sums = (
-                    np.float64(sides[0][i]),
-                    np.float64(sides[1][i]),
-                    np.float64(sides[2][i]),
-                    np.float64(sides[3][i]),
-                )
+                    a_n, b_n, c_n, d_n = sides_n
+                    n = np.int64(a_n[i]), np.int64(b_n[i]), np.int64(c_n[i]), np.int64(d_n[i])
+                a, b, c, d = sides
+                sums = np.float64(a[i]), np.float64(b[i]), np.float64(c[i]), np.float64(d[i])
                 threshold, total, count, _, n_ring = deciding_side(sums, n, table, is_goca)
                 can_decide = value > 0 and n_ring >= min_ring and threshold < np.inf
                 if tile.out.size > 0:

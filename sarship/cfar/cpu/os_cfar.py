@@ -79,7 +79,8 @@ def _fill_keys(keys: U16, rows: F64, is_number: bool) -> None:
         for i in range(rows.shape[1]):
             power = rows[line, i]
             if is_number:
-                keys[line, i] = np.uint16(np.sqrt(power))
+                # a root in single precision is off by less than a hundredth, and eight fit a vector register
+                keys[line, i] = np.uint16(np.sqrt(np.float32(power)) + np.float32(0.5))
             else:
                 single[0] = power
                 keys[line, i] = np.uint16((bits[0] >> np.uint32(16)) + np.uint32(power > 0))

@@ -33,7 +33,7 @@ __all__ = [
     "ring_edges",
     "run_across",
     "slide_packed",
-]  # fmt: skip
+]
 
 COUNT_SHIFT = np.uint64(48)
 """Bits of a packed word that hold the sum; the count is above them."""

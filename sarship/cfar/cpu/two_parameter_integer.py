@@ -30,7 +30,7 @@ from sarship.cfar.cpu.rows import (
     ring_edges,
     run_across,
     slide_packed,
-)  # fmt: skip
+)
 from sarship.cfar.jit import LARGEST_SCORE, compiled
 
 __all__ = ["BLOCK", "Running", "new_running", "search_rows"]

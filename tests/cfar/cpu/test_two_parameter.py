@@ -1,4 +1,4 @@
-"""The laws of a mean and a deviation: sums, seams, and thresholds against direct integration."""
+"""Two-parameter detectors: sums, seams, and thresholds against direct integration."""
 
 from itertools import pairwise
 
