@@ -13,16 +13,8 @@ from typing import Any, Literal
 import numpy as np
 
 from sarship.cfar.gpu.arguments import Catch, Mode, Pixels, RingShape, Thresholds
-from sarship.cfar.gpu.device_functions import (
-    as_kernel,
-    made_once,
-    make_load,
-    make_store,
-    make_uncensored,
-    on_device,
-    place_of,
-    put,
-)
+from sarship.cfar.gpu.compilation import as_kernel, made_once, on_device
+from sarship.cfar.gpu.device_functions import make_load, make_store, make_uncensored, place_of, put
 from sarship.cfar.gpu.rule import Rule, RunningRule
 from sarship.cfar.gpu.rules_integer import ln_level
 

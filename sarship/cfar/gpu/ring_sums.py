@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sarship.cfar.gpu.arguments import Pixels, RingShape, Thresholds
-from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
+from sarship.cfar.gpu.compilation import DeviceFunction, made_once, on_device
 from sarship.cfar.gpu.rule import Rule
 
 __all__ = ["make_centred", "make_direct"]

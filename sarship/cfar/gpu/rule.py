@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sarship.cfar.gpu.device_functions import DeviceFunction, on_device
+from sarship.cfar.gpu.compilation import DeviceFunction, on_device
 
 __all__ = ["Rule", "RunningRule"]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from sarship.cfar.cpu import rows, two_parameter_float
 from sarship.cfar.gpu.arguments import Thresholds
-from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
+from sarship.cfar.gpu.compilation import DeviceFunction, made_once, on_device
 from sarship.cfar.gpu.ring_sums import make_centred
 from sarship.cfar.gpu.rule import RunningRule
 from sarship.cfar.gpu.rules_integer import ABOVE_ONE, GAMMA_NUMBER, LARGEST_SCORE, any_level

@@ -15,7 +15,7 @@ import numpy as np
 
 from sarship.cfar.cpu import goca_soca, rows
 from sarship.cfar.gpu.arguments import Pixels, RingShape, Thresholds
-from sarship.cfar.gpu.device_functions import DeviceFunction, made_once, on_device
+from sarship.cfar.gpu.compilation import DeviceFunction, made_once, on_device
 from sarship.cfar.gpu.rule import Rule
 from sarship.cfar.gpu.rules_float import finite, sum_and_count, sum_score
 from sarship.cfar.gpu.rules_integer import ABOVE_ONE, LARGEST_SCORE, packed, squared

@@ -17,7 +17,7 @@ import numpy as np
 
 from sarship.cfar.cpu import ca_integer, log_levels, moments
 from sarship.cfar.gpu.arguments import Thresholds
-from sarship.cfar.gpu.device_functions import on_device
+from sarship.cfar.gpu.compilation import on_device
 from sarship.cfar.gpu.ring_sums import make_direct
 from sarship.cfar.gpu.rule import RunningRule
 

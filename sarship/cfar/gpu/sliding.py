@@ -23,17 +23,8 @@ import numba
 import numpy as np
 
 from sarship.cfar.gpu.arguments import Catch, Mode, Pixels, RingShape, Strips, Thresholds
-from sarship.cfar.gpu.device_functions import (
-    as_kernel,
-    made_once,
-    make_load,
-    make_pick,
-    make_store,
-    nearest,
-    on_device,
-    place_of,
-    put,
-)
+from sarship.cfar.gpu.compilation import as_kernel, made_once, on_device
+from sarship.cfar.gpu.device_functions import make_load, make_pick, make_store, nearest, place_of, put
 from sarship.cfar.gpu.rule import RunningRule
 
 cuda: Any = import_module("numba.cuda")
