@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship._package import __version__
+from sarship.catalog.scenes import group_passes
 from sarship.change.detection import detect_change
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
@@ -124,7 +125,8 @@ def _by_orbit(searched: Iterable[SearchedScene], known: Collection[int]) -> dict
             f"the saved reference is of relative orbit {_listed(known)} and the products of {_listed(orbits)}, which "
             "shows the port from another side; give a reference of that orbit, or none"
         )
-    return {orbit: scenes for orbit, scenes in orbits.items() if orbit in known or len(scenes) >= MIN_DATES}
+    n_dates = {orbit: len(group_passes(one.scene for one in scenes)) for orbit, scenes in orbits.items()}
+    return {orbit: scenes for orbit, scenes in orbits.items() if orbit in known or n_dates[orbit] >= MIN_DATES}
 
 
 def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, checkpoints: Path) -> SearchedScene:

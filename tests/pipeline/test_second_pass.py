@@ -118,6 +118,16 @@ def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
     assert told.counts["n_vessels"].notnull().all()
 
 
+def test_two_slices_of_a_pass_are_one_date(harbour, surveyed, tmp_path):
+    """Three passes, one of them cut in two, are three dates: too few for a reference, and nothing to warn of."""
+    _, port, _ = surveyed
+    products = [path for one in harbour.passes[1:] for path in one.slices]
+    assert len(products) == 4
+    told = survey(products, port, tmp_path / "out")
+    assert told.counts.sizes["time"] == 3
+    assert (told.counts["n_reference_dates"] == 0).all()
+
+
 def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
     """It may come from another machine; of another port, of too few dates or of another orbit it is refused."""
     folder, port, results = surveyed
