@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,13 +18,6 @@ REPEAT: Final = timedelta(days=12)
 _TOLERANCE: Final = timedelta(minutes=5)
 FIRST_IMAGE: Final = datetime(2014, 10, 3, tzinfo=UTC)
 """Start of Sentinel-1's deliveries."""
-_SERVICE: Final = {
-    "S1A": (FIRST_IMAGE, None),
-    "S1B": (datetime(2016, 9, 26, tzinfo=UTC), datetime(2021, 12, 23, 6, 53, tzinfo=UTC)),
-    "S1C": (datetime(2025, 3, 26, tzinfo=UTC), None),
-    "S1D": (datetime(2025, 11, 4, tzinfo=UTC), None),
-}
-"""Period of service of each satellite: nothing is missing before its opening or after its end."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,7 +101,8 @@ class Completeness:
 def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Scene] = ()) -> Completeness:
     """Compare the scenes of a query with the repeat of the orbits they lie on.
 
-    A track of which no scene was found is not known of, unless the other catalogue has one.
+    A gap is claimed between the first and the last pass of a track only, of both catalogues together: satellites begin,
+    end, and are moved along their orbits, and a pass that was not planned is not missing.
 
     Parameters
     ----------
@@ -133,48 +127,50 @@ def completeness(scenes: Iterable[Scene], query: SceneQuery, other: Iterable[Sce
     >>> str(completeness([], query))
     '0 of 0 passes'
     """
-    known = [scene for scene in other if matches(scene, query)]
-    found = group_passes(scene for scene in scenes if matches(scene, query))
-    seconds = group_passes(known)
-    tracks: list[Scene] = []  # the latest scene of each, from the second catalogue where the first has none
-    for group in reversed([*seconds, *found]):
-        if not any(_repeats(group[0], other) for other in tracks):
-            tracks.append(group[0])
-    missing: list[MissingPass] = []
-    for track in tracks:
-        here, there = ([one for one in passes if _repeats(one[0], track)] for passes in (found, seconds))
-        missing += [
-            MissingPass(
-                platform=track.platform,
-                relative_orbit=track.relative_orbit,
-                orbit_pass=track.orbit_pass,
-                time=time,
-                elsewhere=_at(time, there),
-            )
-            for time in _expected(track, query)
-            if not _at(time, here)
-        ]
+    found, elsewhere = (group_passes(one for one in each if matches(one, query)) for each in (scenes, other))
+    missing = [
+        MissingPass(
+            platform=track[-1].platform,
+            relative_orbit=track[-1].relative_orbit,
+            orbit_pass=track[-1].orbit_pass,
+            time=time,
+            elsewhere=_at(time, track, elsewhere),
+        )
+        for track in _tracks([*found, *elsewhere])
+        for time in _repeats(track)
+        if not _at(time, track, found)
+    ]
     missing.sort(key=lambda gap: gap.time)
     return Completeness(n_found=len(found), n_expected=len(found) + len(missing), missing=tuple(missing))
 
 
-def _repeats(scene: Scene, other: Scene) -> bool:
-    """True if two scenes of a place are of one track: by time, as its number steps in the middle of a pass."""
-    apart = (scene.start - other.start) % REPEAT
-    return scene.platform == other.platform and min(apart, REPEAT - apart) < _TOLERANCE
+def _tracks(passes: Iterable[tuple[Scene, ...]]) -> list[list[Scene]]:
+    """Return the first scenes of the passes of each track, in order of time.
+
+    Passes are of one track by time, as its number steps in the middle of a pass at the equator. A satellite that was
+    moved along its orbit begins new tracks.
+    """
+    tracks: list[list[Scene]] = []
+    for scene in sorted((one[0] for one in passes), key=lambda scene: scene.start):
+        for track in tracks:
+            apart = (scene.start - track[-1].start) % REPEAT
+            if scene.platform == track[-1].platform and min(apart, REPEAT - apart) < _TOLERANCE:
+                track.append(scene)
+                break
+        else:
+            tracks.append([scene])
+    return tracks
 
 
-def _at(time: datetime, passes: Iterable[tuple[Scene, ...]]) -> tuple[Scene, ...]:
-    """Return the scenes of the pass at about a time; none if there is no such pass."""
-    return next((one for one in passes if abs(one[0].start - time) < _TOLERANCE), ())
-
-
-def _expected(track: Scene, query: SceneQuery) -> Iterable[datetime]:
-    """Yield the times of a track's passes within the period of a query and the satellite's time of service."""
-    start, end = query.period
-    first, last = _SERVICE.get(track.platform, (start, None))
-    start, end = max(start, first), min(end, last or end, datetime.now(UTC) - timedelta(days=1))
-    time = track.start - REPEAT * ((track.start - start) // REPEAT)
-    while time <= end:
+def _repeats(track: Sequence[Scene]) -> Iterator[datetime]:
+    """Yield the times at which a satellite repeats a track between its first and its last pass."""
+    time = track[0].start
+    while time < track[-1].start + _TOLERANCE:
         yield time
         time += REPEAT
+
+
+def _at(time: datetime, track: Sequence[Scene], passes: Iterable[tuple[Scene, ...]]) -> tuple[Scene, ...]:
+    """Return the scenes of the satellite's pass at about a time; none if there is no such pass."""
+    platform = track[0].platform
+    return next((one for one in passes if one[0].platform == platform and abs(one[0].start - time) < _TOLERANCE), ())

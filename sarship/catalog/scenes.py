@@ -57,8 +57,9 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
 _RESOLUTIONS: Final = "MHF"
 """Last letter of a product's type, from medium to full."""
 _TIMES: Final = ("start", "stop", "processed")
-_FIRST_OF_CYCLE: Final = {"S1A": 73, "S1B": 27, "S1C": 172}
-"""Offset between the absolute and the relative orbit, where it is known."""
+_OFFSETS: Final = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((8_019, 99), (0, 172)), "S1D": ((0, 42),)}
+"""Offset between the absolute and the relative orbit, from an absolute orbit on, the last first: S1C was moved along
+its orbit in June 2026."""
 
 
 def query_of(scene_id: str) -> SceneQuery:
@@ -142,8 +143,9 @@ def make_scene(
         told = "+".join(map(str, polarizations))
         raise CatalogError(f"{source} gives {name} the polarisations {told!r}, none of which the radar has")
     track = relative_orbit
-    if track is None and platform in _FIRST_OF_CYCLE:
-        track = (orbit - _FIRST_OF_CYCLE[platform]) % 175 + 1
+    if track is None:
+        offset = next(offset for first, offset in _OFFSETS[platform] if orbit >= first)
+        track = (orbit - offset) % 175 + 1
     direction = str(orbit_pass or "").lower()
     if direction not in {"ascending", "descending"} or not str(track).isdigit() or not 1 <= int(str(track)) <= 175:
         told = f"the pass {orbit_pass!r} and the relative orbit {track!r}"

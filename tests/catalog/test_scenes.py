@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -167,10 +169,67 @@ def test_nothing_found_cannot_be_compared():
     assert (report.n_found, report.n_expected) == (0, 0)
 
 
-def test_a_satellite_that_had_ended_is_not_missed():
-    start = datetime(2021, 12, 10, 15, 42, 11, tzinfo=UTC)
-    name = NAME.replace("S1A", "S1B").format(start, start + timedelta(seconds=25), 29_993, "1A2B")
-    one = make_scene(name, box(34, 34, 37, 36), source="test", orbit_pass="ascending")
-    assert one is not None
-    period = {"start": "2021-12-01", "end": "2022-03-01"}
-    assert [f"{gap.time:%Y-%m-%d}" for gap in completeness([one], query(**period)).missing] == ["2021-12-22"]
+def repeated(platform, first, n, orbit):
+    """Scenes every twelve days, some seconds off, as a real track has them."""
+    found = []
+    for k in range(n):
+        start = first + timedelta(days=12 * k, seconds=(-1) ** k * 1.5)
+        name = f"{platform}_IW_GRDH_1SDV_{start:%Y%m%dT%H%M%S}_{start + timedelta(seconds=25):%Y%m%dT%H%M%S}"
+        whole = f"{name}_{orbit + 175 * k:06d}_0ABCDE_1234"
+        found.append(make_scene(whole, box(34, 34, 37, 36), source="test", orbit_pass="ascending"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("platform", "first", "orbit", "asked"),
+    [
+        ("S1A", datetime(2026, 4, 2, 15, 42, tzinfo=UTC), 64_000, ("2026-04-01", "2026-11-20")),  # its last in June
+        ("S1B", datetime(2021, 11, 16, 15, 42, tzinfo=UTC), 29_600, ("2021-11-01", "2022-03-01")),  # failed in December
+        ("S1D", datetime(2026, 4, 20, 3, 41, tzinfo=UTC), 2_900, ("2025-10-01", "2026-07-31")),  # not open before
+    ],
+)
+def test_nothing_is_missing_before_a_satellite_begins_or_after_it_ends(platform, first, orbit, asked):
+    scenes = repeated(platform, first, 4, orbit)
+    report = completeness(scenes, query(start=asked[0], end=asked[1]))
+    assert (report.n_found, report.missing) == (4, ())
+
+
+def test_a_satellite_that_was_moved_begins_new_tracks():
+    before = repeated("S1C", datetime(2026, 5, 1, 3, 41, tzinfo=UTC), 3, 7_300)
+    after = repeated("S1C", datetime(2026, 6, 27, 15, 42, tzinfo=UTC), 3, 8_130)
+    report = completeness([*before, *after], query(start="2026-05-01", end="2026-08-01"))
+    assert report.missing == ()
+    gap = completeness([*before, after[0], after[2]], query(start="2026-05-01", end="2026-08-01"))
+    assert [f"{missing.time:%m-%d}" for missing in gap.missing] == ["07-09"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "orbit", "track"),
+    [("S1A", 45_268, 46), ("S1B", 30_148, 22), ("S1C", 8_018, 147), ("S1C", 8_019, 46), ("S1D", 2_389, 73)],
+)
+def test_tracks_follow_from_the_absolute_orbit(platform, orbit, track):
+    (one,) = repeated(platform, datetime(2026, 3, 13, 5, 0, tzinfo=UTC), 1, orbit)
+    assert one.relative_orbit == track
+
+
+def test_the_real_archive_of_tartus_lacks_what_it_lacks(real_data):
+    """Of S1A's steps of twelve days between the first and the last pass of each track."""
+    with (real_data / "tartus" / "passes.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    direction = {row["rel_orbit"]: row["direction"] for row in rows if row["direction"]}  # some rows have none
+    scenes = [
+        make_scene(
+            f"{row['product'][:55]}_000000_0000",
+            box(34, 34, 37, 36),
+            source="test",
+            relative_orbit=row["rel_orbit"],
+            orbit_pass=direction[row["rel_orbit"]],
+        )
+        for row in rows
+    ]
+    report = completeness(scenes, query(start="2022-01-01", end="2026-11-20"))
+    assert report.n_found == 336
+    absent = Counter(gap.relative_orbit for gap in report.missing if gap.platform == "S1A")
+    assert absent == {14: 22, 21: 60, 87: 20, 94: 69}
+    last = max(scene.start for scene in scenes if scene.platform == "S1A")
+    assert all(gap.time <= last for gap in report.missing if gap.platform == "S1A")

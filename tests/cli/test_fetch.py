@@ -85,26 +85,26 @@ def test_search_json_and_second_catalogue(server, port, three_dates):
 
 
 def test_month_with_a_missing_pass_is_counted_and_said_to_be_so(server, port, tmp_path):
-    outcome = run("count", port, *MONTH, "--out", tmp_path / "out", server=server)
+    outcome = run("count", port, *PERIOD, "--out", tmp_path / "out", server=server)
     assert outcome.exit_code == 0, outcome.output
     assert GAP in outcome.stdout.splitlines()
-    assert "2 of 3 passes" in outcome.stdout
+    assert "3 of 4 passes" in outcome.stdout
     results = read_results(tmp_path / "out")
     assert len(results.completeness.missing) == 1
-    assert len(list((tmp_path / "out" / "quicklooks").iterdir())) == 2
+    assert len(list((tmp_path / "out" / "quicklooks").iterdir())) == 3
     server.take()
-    again = json.loads(run("count", port, *MONTH, "--out", tmp_path / "out", "--json", server=server).stdout)
-    assert again["completeness"]["n_expected"] == 3
+    again = json.loads(run("count", port, *PERIOD, "--out", tmp_path / "out", "--json", server=server).stdout)
+    assert again["completeness"]["n_expected"] == 4
     assert not [one for one in server.take() if one.path.startswith(STORE)]
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
 
 
 def test_download_of_a_port_and_by_name(server, port, tmp_path):
-    outcome = run("download", port, *MONTH, "--into", tmp_path / "products", server=server)
+    outcome = run("download", port, *PERIOD, "--into", tmp_path / "products", server=server)
     assert outcome.exit_code == 0, outcome.output
     paths = outcome.stdout.split()
-    assert len(paths) == 2
+    assert len(paths) == 3
     assert GAP in outcome.stderr
     name = Path(paths[0]).name.removesuffix(".SAFE")
     server.take()
