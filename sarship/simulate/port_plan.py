@@ -61,6 +61,14 @@ class Face:
     """Mean number of dates that a vessel stays."""
     rafting: float = 0.0
     """Chance that a vessel that comes lies outboard of another."""
+    max_abreast: int = 3
+    """Most vessels of a raft."""
+    stern_to: float = 0.0
+    """Chance that a vessel that comes moors with its stern to the quay, bow out, as in Mediterranean ports."""
+    stern_off_m: tuple[float, float] = (2.0, 12.0)
+    """Minimum and maximum gap between the quay and the stern of such a vessel."""
+    max_vessels: int = 8
+    """Most vessels at its pier."""
     n_cranes: int = 0
     """Cranes on rails along it."""
     has_cargo: bool = False

@@ -19,11 +19,10 @@ _TRAFFIC: Final = 22
 _ENDS_M: Final = 8.0
 """Distance that a vessel keeps from the ends of its quay."""
 _TRIES: Final = 12
+_STERN_TO_APART_M: Final = (2.0, 14.0)
+"""Gap between two that lie side by side with their sterns to the quay: fenders, or room for a tender."""
 _RAFTS: Final = 2
 """Tries at a berth, and at a place outboard, on each date and face."""
-_MAX_ALONGSIDE: Final = 8
-"""Vessels at one pier."""
-_MAX_ABREAST: Final = 3
 _ANCHORED_APART_M: Final = 550.0
 _CABLE_M: Final = 120.0
 _ANCHORED_STAY: Final = 2.5
@@ -35,7 +34,7 @@ class _Berthed:
 
     vessel_id: str
     along_m: float
-    """Of its stern end, from the start of the face."""
+    """Place of its beginning, from the start of the face."""
     length_m: float
     beam_m: float
     off_m: float
@@ -47,6 +46,12 @@ class _Berthed:
     is_turned: bool
     look: int
     stays: bool = False
+    is_stern_to: bool = False
+
+    @property
+    def taken_m(self) -> float:
+        """Length of the quay that it takes."""
+        return self.beam_m if self.is_stern_to else self.length_m
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,6 +120,7 @@ def _new(
     inner: _Berthed | None = None,
     stays: bool = False,
 ) -> _Berthed:
+    """A vessel alongside."""
     return _Berthed(
         vessel_id=next(ids),
         along_m=along_m,
@@ -136,7 +142,7 @@ def _next(
     after = [_departed(face, there, rng) for face, there in zip(plan.faces, faces, strict=True)]
     for number, face in enumerate(plan.faces):
         at_pier = sum(len(there) for there, other in zip(after, plan.faces, strict=True) if other.pier == face.pier)
-        room = _MAX_ALONGSIDE - at_pier
+        room = face.max_vessels - at_pier
         after[number] = _arrived(face, after[number], (wanted, len(after[number]) + room), ids, rng)
     return after
 
@@ -161,9 +167,9 @@ def _arrived(
     if face.busy * wanted == 0:
         return there
     for _ in range(_TRIES):
-        taken = sum(v.length_m for v in there if v.inner is None) / face.length_m
+        taken = sum(v.taken_m for v in there if v.inner is None) / face.length_m
         # whether the last one fits is a matter of chance, so that the mean comes to what is wanted
-        next_one = face.usual_m / face.length_m * rng.random()
+        next_one = face.usual_m * (1 - 0.85 * face.stern_to) / face.length_m * rng.random()
         if taken + next_one >= min(0.97, face.busy * wanted) or len(there) >= most:
             break
         there = (*there, *_berth(face, there, ids, rng))
@@ -180,18 +186,26 @@ def _length(face: Face, rng: np.random.Generator) -> float:
 def _berth(
     face: Face, there: tuple[_Berthed, ...], ids: Iterator[str], rng: np.random.Generator
 ) -> tuple[_Berthed, ...]:
-    """A newcomer in a gap along the quay: every second one close to a neighbour, bow to stern."""
+    """A newcomer in a gap along the quay: every second one close to a neighbour, bow to stern or side by side."""
     length = min(_length(face, rng), face.length_m - 2 * _ENDS_M)
-    apart = float(rng.uniform(*face.apart_m)) * min(1.0, 0.4 + length / 100)
-    taken = sorted((v.along_m, v.along_m + v.length_m) for v in there if v.inner is None)
+    if face.stern_to > 0 and rng.random() < face.stern_to:
+        new = replace(_new(ids, 0.0, length, rng, off_m=float(rng.uniform(*face.stern_off_m))), is_stern_to=True)
+        apart = float(rng.uniform(*_STERN_TO_APART_M))
+    else:
+        new = None  # drawn after its place, which other ports' traffic rests on
+        apart = float(rng.uniform(*face.apart_m)) * min(1.0, 0.4 + length / 100)
+    wide = length if new is None else new.beam_m
+    taken = sorted((v.along_m, v.along_m + v.taken_m) for v in there if v.inner is None)
     edges = [(-np.inf, _ENDS_M - apart), *taken, (face.length_m - _ENDS_M + apart, np.inf)]
-    gaps = [(a[1] + apart, b[0] - apart - length) for a, b in pairwise(edges)]
+    gaps = [(a[1] + apart, b[0] - apart - wide) for a, b in pairwise(edges)]
     free = [gap for gap in gaps if gap[1] >= gap[0]]
     if not free:
         return ()
     low, high = free[rng.integers(len(free))]
     along = float(rng.choice([low, high]) if rng.random() < 0.5 else rng.uniform(low, high))
-    return (_new(ids, along, length, rng, off_m=float(rng.uniform(1.5, 6))),)
+    if new is None:
+        return (_new(ids, along, length, rng, off_m=float(rng.uniform(1.5, 6))),)
+    return (replace(new, along_m=along),)
 
 
 def _raft(
@@ -199,7 +213,8 @@ def _raft(
 ) -> tuple[_Berthed, ...]:
     """A newcomer outboard of another, a fender's width off it, at most as long as it."""
     inner_ids = {v.inner for v in there}
-    inner = [v for v in there if v.vessel_id not in inner_ids and v.abreast + 1 < _MAX_ABREAST and v.length_m <= 170]
+    may = (v for v in there if not v.is_stern_to and v.abreast + 1 < face.max_abreast and v.length_m <= 170)
+    inner = [v for v in may if v.vessel_id not in inner_ids]
     if not inner:
         return ()
     beside = inner[rng.integers(len(inner))]
@@ -214,8 +229,9 @@ def _moored(face: Face, there: tuple[_Berthed, ...], place: Place, rng: np.rando
     rafted = {v.inner for v in there if v.inner} | {v.vessel_id for v in there if v.inner}
     vessels = []
     for berthed in there:
-        along = berthed.along_m + berthed.length_m / 2 + rng.normal(0, 1)
-        spot = face.at(along, berthed.off_m + berthed.beam_m / 2 + rng.normal(0, 0.3))
+        across = berthed.length_m if berthed.is_stern_to else berthed.beam_m
+        along = berthed.along_m + berthed.taken_m / 2 + rng.normal(0, 1)
+        spot = face.at(along, berthed.off_m + across / 2 + rng.normal(0, 0.3))
         lon, lat = place.points(spot)[0].tolist()
         vessels.append(
             Vessel(
@@ -223,7 +239,7 @@ def _moored(face: Face, there: tuple[_Berthed, ...], place: Place, rng: np.rando
                 latitude=lat,
                 length_m=berthed.length_m,
                 width_m=berthed.beam_m,
-                heading_deg=float((face.heading_deg + 180.0 * berthed.is_turned + rng.normal(0, 0.5)) % 360),
+                heading_deg=float((_ahead_deg(face, berthed) + rng.normal(0, 0.5)) % 360),
                 pier=face.pier,
                 vessel_id=berthed.vessel_id,
                 is_rafted=berthed.vessel_id in rafted,
@@ -231,6 +247,11 @@ def _moored(face: Face, there: tuple[_Berthed, ...], place: Place, rng: np.rando
             )
         )
     return vessels
+
+
+def _ahead_deg(face: Face, berthed: _Berthed) -> float:
+    """Direction of the bow: along the face or against it; out over the water, on its left, if the stern is to it."""
+    return face.heading_deg - 90.0 if berthed.is_stern_to else face.heading_deg + 180.0 * berthed.is_turned
 
 
 def _next_anchored(

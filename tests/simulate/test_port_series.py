@@ -23,7 +23,7 @@ from sarship.simulate.ambiguities import find_ambiguities, moved_lines
 from sarship.simulate.grid import make_grid
 from sarship.simulate.params import relative_orbit
 from sarship.simulate.passes import FIRST_PASS, irregular_passes
-from sarship.simulate.port_plan import Pier, Place
+from sarship.simulate.port_plan import Pier, Place, quay
 from sarship.simulate.traffic import schedule
 
 N_DATES = 60
@@ -100,6 +100,22 @@ def test_hulls_neither_touch_nor_lie_on_land(traffic: pd.DataFrame) -> None:
                 row_gaps.append(min(d for _, d in near))
     assert max(rafted_gaps) < 5
     assert np.mean(np.array(row_gaps) < 25) > 0.4
+
+
+def test_vessels_moor_with_their_stern_to_a_mole() -> None:
+    """Side by side in rows, at right angles to it, none over another, and each at its place while it stays."""
+    traits = {"usual_m": 90.0, "stern_to": 1.0, "max_vessels": 12, "stern_off_m": (5.0, 10.0)}
+    mole = quay("Mole", (0.0, 0.0), (0.0, 400.0), 0.6, **traits)
+    plan = replace(LARGE_PORT, piers=(mole,), n_anchored=0.0, n_under_way=0.0)
+    dates = schedule(plan, PLACE, 30, 5, 1.0)
+    counts = [len(date) for date in dates]
+    assert 4 < np.mean(counts) <= 12
+    for date in dates:
+        assert all(abs(abs(vessel.heading_deg - 270) % 180) < 3 for vessel in date)
+        rows = sorted((vessel.latitude * 110_925, vessel.beam_m) for vessel in date)
+        assert all(b[0] - a[0] > (a[1] + b[1]) / 2 - 4 for a, b in pairwise(rows))
+        off = [(PLACE.longitude - v.longitude) * 91_290 - v.length_m / 2 for v in date]
+        assert all(3 < each < 12 for each in off)
 
 
 def test_an_irregular_series_is_as_archives_are() -> None:
