@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from math import floor, log10
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import shapely
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from shapely import LineString, Point, affinity, box
@@ -20,7 +23,21 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["draw_frame", "draw_land", "draw_piers", "draw_reach", "draw_scale", "draw_vessels", "label_piers"]
+__all__ = [
+    "Labels",
+    "draw_frame",
+    "draw_land",
+    "draw_piers",
+    "draw_reach",
+    "draw_scale",
+    "draw_vessels",
+    "drawn_shapes",
+    "hulls",
+    "label_piers",
+    "vessel_marks",
+]
+
+DASHES: Final = (0, (3, 1.5))
 
 
 def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -> None:
@@ -32,22 +49,35 @@ def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -
                 ax.plot(x, y, color=LAND, lw=1.0)
 
 
-def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
-    """Outline vessels (`schema.VESSELS`) by length, width and heading; those not counted at a pier are dashed."""
+def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame, *, width: float = 1.4) -> None:
+    """Outline vessels (`schema.VESSELS`) by lines of a width in points.
+
+    Those not counted are thin and dashed, and so are those elsewhere than at piers.
+    """
+    at_pier = vessels["pier"].notna().to_numpy(bool)
+    for hull, colour, is_solid in zip(
+        hulls(local, vessels), np.where(at_pier, VESSEL, ELSEWHERE), at_pier & are_counted(vessels), strict=True
+    ):
+        line: dict[str, Any] = {"lw": width} if is_solid else {"lw": 0.65 * width, "ls": DASHES}
+        ax.plot(*shapely.get_coordinates(hull).T, color=colour, zorder=4, **line)
+
+
+def hulls(local: LocalMap, vessels: gpd.GeoDataFrame) -> list[BaseGeometry]:
+    """Return each vessel's rectangle by its place, length, width and heading, in metres on the map."""
     x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
-    counted = are_counted(vessels)
-    for k, vessel in enumerate(vessels.itertuples()):
-        half_length, half_width = max(vessel.length_m, 20.0) / 2, max(vessel.width_m, 10.0) / 2
-        upright = box(-half_width, -half_length, half_width, half_length)
-        outline = affinity.translate(affinity.rotate(upright, -vessel.heading_deg, origin=(0, 0)), x[k], y[k])
-        is_counted = isinstance(vessel.pier, str) and counted[k]
-        ax.plot(
-            *outline.exterior.xy,
-            color=VESSEL if is_counted else ELSEWHERE,
-            lw=1.4 if is_counted else 1.0,
-            ls="-" if is_counted else (0, (2, 1)),
-            zorder=4,
-        )
+    half_width, half_length = (vessels[name].to_numpy(float) / 2 for name in ("width_m", "length_m"))
+    upright = shapely.box(-half_width, -half_length, half_width, half_length)
+    turned = map(affinity.rotate, upright, -vessels["heading_deg"].to_numpy(float), [(0, 0)] * len(x))
+    return [affinity.translate(hull, *place) for hull, *place in zip(turned, x, y, strict=True)]
+
+
+def vessel_marks() -> list[Line2D]:
+    """Return the legend of `draw_vessels`."""
+    return [
+        Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
+        Line2D([], [], color=VESSEL, lw=0.9, ls=DASHES, label="candidate, not counted"),
+        Line2D([], [], color="#9a9a9a", lw=0.9, ls=DASHES, label="vessel elsewhere"),
+    ]
 
 
 def draw_piers(ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, *, width: float = 1.8) -> None:
@@ -69,58 +99,85 @@ def label_piers(
 ) -> None:
     """Write each pier's name (and count) beside it, at the nearest place that covers no pier, vessel or other label."""
     west, east, south, north = local.extent
-    letter, line = (east - west) / 78, (east - west) / 42  # width and height of the text, in metres on the map
+    size = (east - west) / 78, (east - west) / 42
     n_vessels = vessels["pier"][are_counted(vessels)].value_counts()
-    taken = _occupied(local, piers, vessels, line)
+    labels = Labels(ax, local, size, 8.5, PIER, _occupied(local, piers, vessels, size[1]))
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
         text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}" if is_counted else shorten(name, 24)
         centre = local.plane.flatten_geometry(shape).representative_point()
-        half_width, half_height = letter * len(text) / 2, line / 2
-        if not (west < centre.x < east and south < centre.y < north):
-            continue
-        for distance, angle in _spiral():
-            x = centre.x + (half_width + distance * line) * np.sin(angle)
-            y = centre.y + (half_height + distance * line) * np.cos(angle)
-            x = min(max(x, west + half_width), east - half_width)
-            y = min(max(y, south + half_height), north - half_height)
-            place = box(x - half_width, y - half_height, x + half_width, y + half_height)
-            if not any(place.intersects(other) for other in taken):
-                break
-        taken.append(place)
-        ax.annotate(
+        if west < centre.x < east and south < centre.y < north:
+            labels.put(text, centre)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Labels:
+    """Texts beside the points that they name, each at the nearest place where it covers nothing."""
+
+    ax: Axes
+    local: LocalMap
+    size: tuple[float, float]
+    """Width of a letter and height of a line, metres on the map."""
+    fontsize: float
+    colour: str
+    """Colour of the lines from the texts to their points."""
+    taken: Sequence[BaseGeometry]
+    """Shapes that texts must not cover; the lines to their points may."""
+    placed: list[BaseGeometry] = field(default_factory=list)
+    """Texts so far, with their lines: a text must not cover them, and its line crosses them only if it has to."""
+
+    def put(self, text: str, at: Point, *, is_vital: bool = True) -> None:
+        """Write a text; one for which there is no place is left out, unless it is vital."""
+        west, east, south, north = self.local.extent
+        line, half_width, half_height = self.size[1], self.size[0] * len(text) / 2, self.size[1] / 2
+        distance, angle = np.array(list(_spiral())).T
+        x = at.x + (half_width + distance * line) * np.sin(angle)
+        y = at.y + (half_height + distance * line) * np.cos(angle)
+        x = np.clip(x, west + half_width, east - half_width)
+        y = np.clip(y, south + half_height, north - half_height)
+        places = shapely.box(x - half_width, y - half_height, x + half_width, y + half_height)
+        wholes = shapely.union(places, [LineString([(at.x, at.y), end]) for end in zip(x, y, strict=True)])
+        is_free = ~np.any(shapely.intersects(places[:, None], [*self.taken, *self.placed]), axis=1)
+        is_clear = is_free & ~np.any(shapely.intersects(wholes[:, None], self.placed), axis=1)
+        k = int(np.argmax(is_free.astype(int) + is_clear))
+        if not (is_free[k] or is_vital):
+            return
+        self.placed.append(wholes[k])
+        self.ax.annotate(
             text,
-            (centre.x, centre.y),
-            (x, y),
-            fontsize=8.5,
+            (at.x, at.y),
+            (x[k], y[k]),
+            fontsize=self.fontsize,
             color="white",
             ha="center",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": PIER, "lw": 0.7, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": self.colour, "lw": 0.7, "shrinkA": 0, "shrinkB": 0},
             path_effects=[withStroke(linewidth=2.5, foreground="#202020")],
             zorder=6,
         )
+
+
+def drawn_shapes(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame) -> list[BaseGeometry]:
+    """Return the lines of piers, and the hulls of vessels, in metres on the map."""
+    places = [np.column_stack(place) for shape in piers.geometry for place in local.lines(shape) if len(place[0])]
+    lines = [LineString(place) if len(place) > 1 else Point(place[0]) for place in places]
+    return [*lines, *hulls(local, vessels)]
 
 
 def _occupied(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, line: float) -> list[BaseGeometry]:
     """Return the shapes that labels must not cover: piers, vessels, the scale bar and the arrow to the north."""
     west, east, south, north = local.extent
     width, height = east - west, north - south
-    outlines = [np.column_stack(place) for shape in piers.geometry for place in local.lines(shape)]
-    shapes = [LineString(place) if len(place) > 1 else Point(place[0]) for place in outlines]
-    x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
-    reach = np.maximum(vessels["length_m"].to_numpy() / 2, line / 2)
     return [
         box(west, south, west + 0.27 * width, south + 0.08 * height),
         box(west + 0.93 * width, south + 0.86 * height, east, north),
-        *(shape.buffer(line / 4) for shape in shapes),
-        *(Point(place).buffer(radius) for *place, radius in zip(x, y, reach, strict=True)),
+        *(shape.buffer(line / 4) for shape in drawn_shapes(local, piers, vessels)),
     ]
 
 
 def _spiral() -> Iterator[tuple[float, float]]:
     """Yield distances and angles at which to try a label."""
     for distance in (0.6, 1.5, 3.0, 5.0, 8.0, 12.0):
-        for angle in np.deg2rad([0, 180, 45, 315, 135, 225, 90, 270]):
+        for angle in np.deg2rad([0, 180, 45, 315, 135, 225, 90, 270, 22, 338, 158, 202, 67, 293, 113, 247]):
             yield distance, float(angle)
 
 

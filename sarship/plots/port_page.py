@@ -13,13 +13,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
 
 from sarship.counts.passes import are_counted
 from sarship.plots.local_map import LocalMap, map_of, map_of_grid
-from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_scale, draw_vessels, label_piers
-from sarship.plots.style import LAND_TEXT, PIER, RANGE_DB, VESSEL, decibel, grey, new_figure, shorten, titled, watermark
+from sarship.plots.mapping import (
+    Labels,
+    draw_frame,
+    draw_land,
+    draw_piers,
+    draw_scale,
+    draw_vessels,
+    drawn_shapes,
+    hulls,
+    label_piers,
+    vessel_marks,
+)
+from sarship.plots.style import (
+    LAND_TEXT,
+    PIER,
+    RANGE_DB,
+    decibel,
+    grey,
+    new_figure,
+    shorten,
+    titled,
+    watermark,
+)
 from sarship.port.grid import PortGrid
+from sarship.schema import NOT_COUNTED
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -36,16 +57,20 @@ RATIO_DB: Final = 15.0
 """Range of ratios, from minus to plus this."""
 DIMMED_DB: Final = 12.0
 """Amount that the image is darkened beneath hits and vessels."""
-HIT: Final = "#CC79A7"
-MAX_LABELS: Final = 30
-"""Maximum number of vessels whose lengths are written in a close-up; more could not be read."""
+HIT, LEAD = "#CC79A7", "#d8d8d8"
+SURE: Final = 0.995
+"""Chance from which a vessel is not in doubt: as text it would be 1.00."""
 MIN_M: Final = 500.0
 """Minimum side of a close-up."""
 AROUND_M: Final = 120.0
 """Margin around a pier."""
-WHOLE, CROP, ROW, GAP, HEAD, FOOT = 5.0, 2.2, 2.55, 0.08, 1.0, 1.75
+WHOLE, CROP, ROW, GAP, HEAD, FOOT = 6.0, 3.0, 3.35, 0.08, 1.0, 1.75
 """Inches: the width of the whole port's map, the side of a close-up, from one row to the next, between close-ups, and
 what is left above and below."""
+DPI: Final = 150
+"""Dots per inch: those of a hull's sides that lie beside each other must not run together."""
+LETTER, LINE = 0.063, 0.12
+"""Inches: the width of a letter and the height of a line beside vessels."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,7 +107,8 @@ def plot_port_page(
     hits
         Lines and pixels are rows and columns of the grid.
     vessels
-        `schema.VESSELS`; those of this scene are drawn, each with its length in metres and its flag.
+        `schema.VESSELS`; those of this scene are drawn, each with its length, its chance if it is in doubt, and its
+        flag.
     expected
         (y, x) linear power of the empty-port reference on that date, in the first polarization; None if the date was
         counted from the single image, which the page then says.
@@ -124,6 +150,7 @@ def plot_port_page(
     tall = WHOLE * whole.height_m / whole.width_m
     size = (WHOLE + 1.1 + beside * block, HEAD + max(n_rows * ROW, tall + FOOT))
     figure = new_figure(size, layout=None)
+    figure.set_dpi(DPI)
     shown = _whole(_axes(figure, (0.65, HEAD, WHOLE, tall)), date, whole)
     for number, (name, shape) in enumerate(places):
         column, row = divmod(number, n_rows)
@@ -152,7 +179,7 @@ def _date(
     if expected is not None:
         pictures["reference"] = (decibel(expected), limits, "grey")
         pictures["ratio"] = (decibel(power / expected), (-RATIO_DB, RATIO_DB), "RdBu_r")
-    pictures["hits and vessels, m"] = (radar, (limits[0], limits[1] + DIMMED_DB), "grey")
+    pictures["hits; vessels: length, chance"] = (radar, (limits[0], limits[1] + DIMMED_DB), "grey")
     here = vessels[vessels["scene"].isin(str(image["scene"].item()).split())]
     spots = image["x"].to_numpy()[hits.pixel], image["y"].to_numpy()[hits.line]
     return _Date(map_of_grid(PortGrid.of(image)), pictures, port, here, spots)
@@ -197,8 +224,8 @@ def _close_up(
     x, y = date.hits
     ax.plot(x, y, "s", color=HIT, ms=600 * CROP / local.width_m, mew=0, alpha=0.55, zorder=2)  # less than a cell
     near = _inside(date.vessels, local)
-    draw_vessels(ax, local, near)
-    _label_vessels(ax, local, near)
+    draw_vessels(ax, local, near, width=1.0)
+    _label_vessels(ax, date, local, near)
     return drawn
 
 
@@ -252,30 +279,23 @@ def _inside(vessels: gpd.GeoDataFrame, local: LocalMap) -> gpd.GeoDataFrame:
 
 
 def _count(vessels: gpd.GeoDataFrame) -> str:
-    """Return a count, with its interval if that is wider."""
-    counted = vessels[are_counted(vessels)]
-    low, high = int(vessels["n_low"].sum()), int(vessels["n_high"].sum())
-    return f"{len(counted)}" + (f" ({low} to {high})" if (low, high) != (len(counted),) * 2 else "")
+    """Return a count, with its interval if that is wider, and the expected number if any vessel is in doubt."""
+    vessels = vessels[~vessels["flag"].isin(NOT_COUNTED)]
+    n, low, high = int(are_counted(vessels).sum()), int(vessels["n_low"].sum()), int(vessels["n_high"].sum())
+    interval = f" ({low} to {high})" if (low, high) != (n, n) else ""
+    chances = vessels["confidence"]
+    return f"{n}{interval}" + (f", expected {chances.sum():.1f}" if (chances < SURE).any() else "")
 
 
-def _label_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
-    if len(vessels) > MAX_LABELS:
-        return
-    x, y = local.plane.flatten(vessels["longitude"].to_numpy(), vessels["latitude"].to_numpy())
-    counted = are_counted(vessels)
-    for k, vessel in enumerate(vessels.itertuples()):
-        doubt = "" if counted[k] or vessel.flag else "?"
-        ax.annotate(
-            f"{vessel.length_m:.0f}{doubt} {vessel.flag}".strip().replace("_", " "),
-            (x[k], y[k]),
-            (5, 4),
-            textcoords="offset points",
-            fontsize=7,
-            color="white",
-            path_effects=[withStroke(linewidth=2, foreground="#202020")],
-            zorder=6,
-            clip_on=True,
-        )
+def _label_vessels(ax: Axes, date: _Date, local: LocalMap, vessels: gpd.GeoDataFrame) -> None:
+    """Write what is known of each vessel beside it, the likeliest first, as long as there is room."""
+    vessels = vessels.sort_values("confidence", ascending=False)
+    size = LETTER * local.width_m / CROP, LINE * local.width_m / CROP
+    labels = Labels(ax, local, size, 7, LEAD, drawn_shapes(local, date.port.piers, vessels))
+    for vessel, hull in zip(vessels.itertuples(), hulls(local, vessels), strict=True):
+        chance = f", {vessel.confidence:.2f}" if vessel.confidence < SURE else ""
+        text = f"{vessel.length_m:.0f} m{chance} {vessel.flag}".strip().replace("_", " ")
+        labels.put(text, hull.centroid, is_vital=False)
 
 
 def _bar(figure: Figure, image: AxesImage, corner: tuple[float, float], label: str) -> None:
@@ -297,8 +317,7 @@ def _title(figure: Figure, image: xr.DataArray, port: Port, date: _Date, *, is_s
 
 def _legend(figure: Figure, corner: tuple[float, float]) -> None:
     handles = [
-        Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
-        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="elsewhere, or not counted (?)"),
+        *vessel_marks(),
         Line2D([], [], color=HIT, marker="s", lw=0, ms=5, label="hit"),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),

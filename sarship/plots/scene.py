@@ -10,13 +10,12 @@ from matplotlib.patches import Patch
 
 from sarship.counts.passes import are_counted
 from sarship.plots.local_map import map_of, sigma0_on_map
-from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers, vessel_marks
 from sarship.plots.style import (
     LAND_TEXT,
     PIER,
     RANGE_DB,
     UNSEEN,
-    VESSEL,
     colour_bar,
     decibel,
     grey,
@@ -118,10 +117,9 @@ def plot_scene(
 
 def _legend(figure: Figure) -> None:
     handles = [
-        Line2D([], [], color=VESSEL, lw=1.6, label="vessel at a pier"),
-        Line2D([], [], color="#9a9a9a", lw=1.2, ls=(0, (2, 1)), label="elsewhere, or not counted"),
+        *vessel_marks(),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=8.5)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
