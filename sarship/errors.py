@@ -15,6 +15,7 @@ __all__ = [
     "DownloadError",
     "FileError",
     "FloodError",
+    "ModelError",
     "OutputError",
     "PortError",
     "ProductError",
@@ -50,6 +51,10 @@ class ProductError(FileError, ValueError):
     >>> ProductError("a.SAFE does not exist", path="a.SAFE").path
     'a.SAFE'
     """
+
+
+class ModelError(FileError):
+    """The weights of the network that ship with sarship are missing or damaged."""
 
 
 class PortError(FileError, ValueError):

@@ -52,12 +52,12 @@ def count_by_pier(
     -------
     Dataset
         Variables of `schema.COUNTS` over `(time, pier)`, float64. `time` is the start of the pass (of its first slice
-        that is here), UTC. `n_vessels` counts the rows that are likelier than not a vessel of their own. It, its bounds
-        `n_low` and `n_high` (sums of those of the rows) and `total_length_m` (metres) are missing where `seen` is under
-        `min_seen`, and where it is 0. `detectable_length_m` is the largest of the slices that saw any of the pier, as a
-        zero is only as good as its worst part; `incidence_deg` is their mean, weighted with what each saw, and
-        `n_reference_dates` the smallest. Along `time` go `scene` (ids joined by a space), `platform`, `relative_orbit`
-        and `orbit_pass`, along `pier` its `kind`.
+        that is here), UTC. `n_vessels`, its bounds `n_low` and `n_high` (all three sums of those of the rows) and the
+        `total_length_m` of the counted ones (metres) are missing where `seen` is under `min_seen`, and where it is 0.
+        `detectable_length_m` is the largest of the slices that saw any of it, as a zero is only as good as its worst
+        part; `incidence_deg` is their mean, weighted with what each saw, and `n_reference_dates` the smallest. Along
+        `time` go `scene` (ids joined by a space), `platform`, `relative_orbit` and `orbit_pass`, along `pier` its
+        `kind`.
 
     Raises
     ------
@@ -92,6 +92,7 @@ def count_by_pier(
     for row, frame in enumerate(passes):
         seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)
         here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).assign(n=are_counted)
+        here["length_m"] = here["length_m"].where(here["n"], 0.0)
         sums = here.groupby("pier")[["n", "n_low", "n_high", "length_m"]].sum().reindex(names, fill_value=0)
         stands = (seen[0] >= min_seen) & (seen[0] > 0)
         tables[:, row] = np.vstack([np.where(stands, sums.to_numpy(float).T, np.nan), seen])

@@ -28,8 +28,6 @@ __all__ = ["are_counted", "group_passes", "seen_by_pass", "vessels_once"]
 
 Reals = NDArray[np.float64]
 
-EVEN: Final = 0.5
-"""Confidence up to which a row is no likelier a vessel of its own than a piece of another."""
 SAME_PLACE_M: Final = 25.0
 """Vessels of two slices whose centres are nearer than a resolution cell are the same vessel."""
 SAME_CUT_M: Final = 40.0
@@ -114,12 +112,11 @@ def vessels_once(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 
 def are_counted(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """Return True for each row (`schema.VESSELS`) that is likelier than not a vessel of its own, (n_vessels,).
+    """Return True for each row (`schema.VESSELS`) that is counted, (n_vessels,).
 
-    A piece that is as likely the other end of its neighbour is left to the bounds, `n_low` and `n_high`.
+    A row that may be a piece of another, or gear on the quay, is left to the bounds, `n_low` and `n_high`.
     """
-    is_vessel = ~vessels["flag"].isin(NOT_COUNTED).to_numpy(bool)
-    return np.asarray(is_vessel & ~(vessels["confidence"].to_numpy(float) <= EVEN))
+    return np.asarray(~vessels["flag"].isin(NOT_COUNTED).to_numpy(bool) & (vessels["n_vessels"].to_numpy(int) > 0))
 
 
 def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -6,6 +6,9 @@ lengths agree within the errors of measuring. Where several could be meant, the 
 disagreement is taken. So a vessel that shifted along the quay has left and arrived, and one that was replaced by
 another of its size at its very berth has stayed: read stays as berths that did not change.
 
+A candidate that is not counted is passed over, unless it fits a vessel of the pass before: that one is likelier still
+there than gone, and a chance of one in four is enough.
+
 The pass before is the last **that saw the pier**. On the first that did, the status is `first`.
 """
 
@@ -23,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from shapely import Point
 
 from sarship.counts.passes import are_counted, group_passes, seen_by_pass, vessels_once
-from sarship.schema import COVERAGE, SCENES, VESSELS, VISITS
+from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, VESSELS, VISITS
 
 __all__ = ["find_visits"]
 
@@ -32,6 +35,8 @@ BERTH_M: Final = 35.0
 superstructures lean ten metres towards the radar, to another side from another orbit."""
 SWING_M: Final = 400.0
 """The same at anchor: about the chain and the length of a large vessel."""
+MIN_CHANCE: Final = 0.25
+"""Minimum chance of a candidate that is taken for a vessel of the pass before."""
 LENGTH_M: Final = 22.0
 LENGTH_SHARE: Final = 0.1
 """Largest difference of two measured lengths of one vessel, metres and a part of the longer one: twice what two lengths
@@ -86,14 +91,16 @@ def find_visits(
     >>> scenes = table(SCENES, scene=["a", "b"], start=start, stop=start)
     >>> coverage = table(COVERAGE, scene=["a", "b"], pier=["Quay", "Quay"], seen=[1.0, 1.0])
     >>> row = {"scene": ["a", "b"], "vessel": ["a/1", "b/1"], "pier": ["Quay", "Quay"], "length_m": [120.0, 112.0]}
-    >>> vessels = table(VESSELS, **row, flag=["", ""], confidence=[1.0, 1.0])
+    >>> vessels = table(VESSELS, **row, flag=["", ""], n_vessels=[1, 1])
     >>> visits = find_visits(vessels, piers, scenes, coverage)
     >>> list(zip(visits["visit"], visits["status"]))
     [('a/1', 'first'), ('a/1', 'stayed')]
     """
     for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         table.check(frame)
-    vessels = vessels[vessels["pier"].notna() & are_counted(vessels)].drop_duplicates("vessel")
+    is_counted = are_counted(vessels)
+    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
+    vessels = vessels.assign(is_counted=is_counted)[vessels["pier"].notna() & may_be].drop_duplicates("vessel")
     names, kinds = piers["name"].tolist(), piers["kind"].tolist()
     before: dict[str, _Berths] = {}
     rows: list[dict[str, Any]] = []
@@ -120,6 +127,8 @@ def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) 
     there = _Berths()
     rows = []
     for k, row in enumerate(now):
+        if k not in pairs and not row["is_counted"]:
+            continue
         status = "stayed" if k in pairs else "arrived" if before is not None else "first"
         there.visits.append(old.visits[pairs[k]] if k in pairs else row["vessel"])
         there.rows.append(row)
@@ -129,7 +138,7 @@ def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) 
     return rows, there
 
 
-_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg")
+_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted")
 
 
 def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach_m: float) -> list[tuple[int, int]]:
@@ -141,11 +150,14 @@ def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach
     apart = _distances_m(np.array(place[0]), np.array(place[1])) / reach_m
     longer = np.maximum(length[0][:, None], length[1])
     unlike = np.abs(length[0][:, None] - length[1]) / (LENGTH_M + LENGTH_SHARE * longer)
-    cost = np.where((apart <= 1) & (unlike <= 1), apart**2 + unlike**2, _NEVER)
+    doubt = np.array([[0.0 if row["is_counted"] else _DOUBT] for row in now])
+    cost = np.where((apart <= 1) & (unlike <= 1), apart**2 + unlike**2 + doubt, _NEVER)
     chosen = zip(*linear_sum_assignment(cost), strict=True)
     return [(int(k), int(was)) for k, was in chosen if cost[k, was] < _NEVER]
 
 
+_DOUBT: Final = 2.0
+"""Cost of a candidate that is not counted: where a counted vessel fits as well, that is taken."""
 _NEVER: Final = 1e6
 """Cost of a pair that cannot be: more than any number of pairs that can."""
 

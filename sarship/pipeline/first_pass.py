@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sarship.errors import CredentialError, DeviceError, OutputError, ProductError, SarshipError
+from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, SarshipError
 from sarship.files import safe_name
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.one_scene import SearchedScene, search_image
@@ -79,7 +79,7 @@ def run_first_pass(
 
     Raises
     ------
-    OutputError, CredentialError, DeviceError
+    OutputError, CredentialError, DeviceError, ModelError
         What would be the same for every scene.
     """
     searched: dict[str, SearchedScene] = {}
@@ -88,7 +88,7 @@ def run_first_pass(
         tell = partial(_tell, progress, Step(done=k, total=len(sources), path=source.name, state="searching"))
         try:
             one, state, message = _search(source, plan, folder, searched, tell)
-        except (OutputError, CredentialError, DeviceError):
+        except (OutputError, CredentialError, DeviceError, ModelError):
             raise
         except Exception as error:  # one bad product must not take the others with it
             one, state, message = None, "failed", _explain(error)

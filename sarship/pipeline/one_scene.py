@@ -8,30 +8,32 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Final
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 import xarray as xr
 
-from sarship.change.cranes import flag_cranes
 from sarship.change.detection import detect_change
+from sarship.change.network_maps import port_maps
 from sarship.detection.seen import coverage
 from sarship.detection.single_image import detect
-from sarship.errors import ProductWarning
+from sarship.errors import PortError, ProductWarning
 from sarship.model import Hits, Scene, Window
 from sarship.pipeline.checkpoints import Tables
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
-from sarship.port.grid import PortImage
+from sarship.port.grid import PortImage, to_port_grid
 from sarship.schema import SCENES
 from sarship.sentinel1.product import GrdProduct
 from sarship.vessels.assign import assign_piers
+from sarship.vessels.at_piers import PortMaps, find_at_piers
 from sarship.vessels.find import find_vessels
-from sarship.vessels.flags import doubt_at_piers, flag_ambiguities
+from sarship.vessels.flags import flag_ambiguities
+from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 
 __all__ = ["Bands", "SearchedScene", "search_against", "search_image"]
 
@@ -39,6 +41,8 @@ Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
 MAX_VESSEL_M: Final = 500.0
 """Longer than any ship afloat: one that is cut by the port's border is still seen whole."""
+RESOLUTION: Final = "GRDH"
+"""Product type whose vessels at piers are told apart: coarser ones have pixels wider than a quay."""
 MAX_HIT: Final = 0.01
 """Part of a port's open water that ships cover: fifteen of 150 m in an anchorage of 5 by 5 km are a thousandth."""
 
@@ -95,12 +99,51 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     hits = Hits.empty(product.polarizations)
     if window is not None:
         hits = detect(product, plan.params, window=window, progress=progress, **masks)
+    vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
+    if window is not None and product.scene.product_type == RESOLUTION:
+        vessels = _told_apart_alone(vessels, hits, product, plan)
     return {
-        "vessels": _vessels(hits, product, product, plan),
+        "vessels": flag_ambiguities(vessels, product),
         "scenes": _row(product, plan),
         "coverage": coverage(product, plan.waters, plan.params, **masks),
         "is_simulated": product.container.manifest.is_simulated,
     }
+
+
+def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:
+    """Return a product's vessels with those at piers told apart, by the image alone."""
+    plan = plan.shown_by(product.scene.footprint)
+    if not plan.alongside:
+        return vessels
+    try:
+        grid = plan.grid
+    except PortError as error:
+        doubt = "until then its vessels at piers are not told apart"
+        warnings.warn(f"{error}; {doubt}", ProductWarning, stacklevel=2)
+        return vessels
+    image = to_port_grid(product, grid)
+    seen = PortImage(scene=product.scene, grid=grid, source=product.geometry)
+    maps = port_maps(image, seen, plan.masks, plan.ground_cells, hidden=plan.hidden_cells)
+    return _told_apart(vessels, _on_grid(hits, product, seen), maps, seen, plan)
+
+
+def _on_grid(hits: Hits, product: GrdProduct, seen: PortImage) -> Hits:
+    """Return a product's hits in rows and columns of the grid."""
+    places = np.stack(product.geometry.to_map(hits.line, hits.pixel), axis=-1)
+    cells = shapely.get_coordinates(seen.grid.place(shapely.MultiPoint(places)))
+    column, row = np.round(cells.reshape(-1, 2)).astype(np.int64).T
+    return replace(hits, line=row, pixel=column)
+
+
+def _told_apart(
+    boxes: gpd.GeoDataFrame, hits: Hits, maps: PortMaps | None, seen: PortImage, plan: Plan
+) -> gpd.GeoDataFrame:
+    """Return vessels in the product's lines and pixels, those at piers by the network where it knows the images."""
+    if maps is None:
+        return boxes
+    found = find_at_piers(maps, [pier for pier, _ in plan.quays], [reach for _, reach in plan.quays])
+    at_piers = _in_product(table_at_piers(found, hits, seen, plan.port.piers), seen)
+    return replace_at_piers(boxes, at_piers, plan.port.piers)
 
 
 def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:
@@ -116,26 +159,16 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProdu
     if share > MAX_HIT:
         doubt = f"stands out over {share:.1%} of the open water, as no ships do: interference or heavy rain"
         warnings.warn(f"{product.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
-    port = {"masks": plan.masks, "piers": plan.port.piers, "land": plan.ground}
-    cranes = partial(flag_cranes, hits=hits, seen=seen, image=image, reference=reference, **port)
-    return _vessels(hits, seen, product, plan, cranes)
+    boxes = assign_piers(_in_product(find_vessels(hits, seen, plan.params), seen), plan.port.piers)
+    maps = port_maps(image, seen, plan.masks, plan.ground_cells, reference, hidden=plan.hidden_cells)
+    return flag_ambiguities(_told_apart(boxes, hits, maps, seen, plan), product)
 
 
-def _vessels(
-    hits: Hits,
-    image: GrdProduct | PortImage,
-    product: GrdProduct,
-    plan: Plan,
-    flag_more: Callable[[gpd.GeoDataFrame], gpd.GeoDataFrame] = lambda vessels: vessels,
-) -> gpd.GeoDataFrame:
-    """Return the vessels of hits, at their piers and with their flags; lines and pixels are the product's."""
-    vessels = find_vessels(hits, image, plan.params, piers=plan.alongside)
-    if isinstance(image, PortImage):
-        line, pixel = image.to_product(vessels["line"], vessels["pixel"])
-        time = pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC")
-        vessels = vessels.assign(line=line, pixel=pixel, time=time)
-    vessels = flag_more(assign_piers(vessels, plan.port.piers))
-    return doubt_at_piers(flag_ambiguities(vessels, product))
+def _in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
+    """Return vessels on a port's grid in the product's lines and pixels."""
+    line, pixel = image.to_product(vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float))
+    time = pd.DatetimeIndex(image.source.time_at(line)).as_unit("ns").tz_localize("UTC")
+    return vessels.assign(line=line, pixel=pixel, time=time)
 
 
 def _window(product: GrdProduct, plan: Plan) -> Window | None:

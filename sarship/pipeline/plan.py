@@ -8,7 +8,9 @@ from functools import cached_property
 from typing import Final
 
 import geopandas as gpd
+import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from sarship._package import __version__
@@ -90,6 +92,34 @@ class Plan:
         """Cells of the grid that change detection searches, and those that it measures the sea on."""
         port = self.port
         return port_masks(self.grid, piers=self.berths, land=self.ground, exclude=port.exclude, water=port.water)
+
+    @cached_property
+    def ground_cells(self) -> NDArray[np.bool_] | None:
+        """Cells of the grid on land, or outside the port's water; None where neither is known."""
+        ground = None if self.ground is None else self.grid.covers(self.ground)
+        if self.port.water is None:
+            return ground
+        dry = ~self.grid.covers(self.port.water)
+        return dry if ground is None else dry | ground
+
+    @cached_property
+    def hidden_cells(self) -> NDArray[np.bool_] | None:
+        """Cells of the grid in excluded places; None where there are none."""
+        return None if self.port.exclude is None else self.grid.covers(self.port.exclude)
+
+    def shown_by(self, footprint: BaseGeometry) -> Plan:
+        """Return the plan of those piers alone that an image shows."""
+        shown = self.port.piers[self.port.piers.intersects(footprint)]
+        return self if len(shown) == len(self.port.piers) else replace(self, port=replace(self.port, piers=shown))
+
+    @cached_property
+    def quays(self) -> list[tuple[BaseGeometry, float]]:
+        """Each pier that is no anchorage, in columns and rows of the grid, and the reach of its waters in metres."""
+        piers = self.port.piers[self.port.piers["kind"] == "pier"]
+        return [
+            (self.grid.place(geometry), float(reach))
+            for geometry, reach in zip(piers.geometry, piers["max_distance_m"], strict=True)
+        ]
 
     @cached_property
     def grid_fingerprint(self) -> str:

@@ -28,7 +28,7 @@ from sarship.files import make_folder, safe_name
 from sarship.model import Hits
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.first_pass import Progress, Step
-from sarship.pipeline.one_scene import SearchedScene, search_against
+from sarship.pipeline.one_scene import RESOLUTION, SearchedScene, search_against
 from sarship.pipeline.plan import Plan
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
@@ -39,8 +39,6 @@ __all__ = ["Look", "check_saved", "look_again", "run_second_pass"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """Errors that keep one scene's image from being read, and no other's."""
-RESOLUTION: Final = "GRDH"
-"""Coarser products have pixels wider than a quay."""
 
 
 def run_second_pass(

@@ -1,4 +1,4 @@
-"""Vessels from hits: grouped, boxed, split, measured, flagged, and assigned to piers."""
+"""Vessels: boxes of hits at sea, told apart by a network at piers; measured, flagged, assigned to piers."""
 
 from sarship._package import lazy_names
 

@@ -1,12 +1,14 @@
 from sarship.vessels.assign import assign_piers as assign_piers
+from sarship.vessels.at_piers import PierVessels as PierVessels
+from sarship.vessels.at_piers import PortMaps as PortMaps
+from sarship.vessels.at_piers import find_at_piers as find_at_piers
 from sarship.vessels.boxes import HitPlaces as HitPlaces
 from sarship.vessels.boxes import fit_boxes as fit_boxes
 from sarship.vessels.boxes import weigh_hits as weigh_hits
 from sarship.vessels.find import find_vessels as find_vessels
-from sarship.vessels.flags import doubt_at_piers as doubt_at_piers
 from sarship.vessels.flags import flag_ambiguities as flag_ambiguities
 from sarship.vessels.flags import flag_lasting as flag_lasting
+from sarship.vessels.pier_table import replace_at_piers as replace_at_piers
+from sarship.vessels.pier_table import table_at_piers as table_at_piers
 from sarship.vessels.sizes import Sizes as Sizes
 from sarship.vessels.sizes import measure_sizes as measure_sizes
-from sarship.vessels.splitting import Parts as Parts
-from sarship.vessels.splitting import split_groups as split_groups

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from sarship.cfar.jit import compiled
 
-__all__ = ["LENGTH_TO_WIDTH", "LEVEL", "SHAPE_PENALTY", "WIDENING", "WeightedHits", "cover_hits", "fit_box"]
+__all__ = ["LENGTH_TO_WIDTH", "WIDENING", "WeightedHits", "fit_box"]
 
 Reals = NDArray[np.float64]
 
-LEVEL: Final = 0.45
+_LEVEL: Final = 0.45
 """Weight at which the edge of a box comes to lie: the cost of a pixel of its area."""
 LENGTH_TO_WIDTH: Final = 6.4
 """Length over width of a vessel, the median of 162."""
 WIDENING: Final = 2.0
 """Pixels that the image adds to a vessel's width."""
-SHAPE_PENALTY: Final = 0.1
+_SHAPE_PENALTY: Final = 0.1
 """Cost of the square of a pixel by which the width differs from that of a vessel of the box's length."""
 _STEP: Final = np.array([0.7, 0.7, 0.2, 1.5, 0.7])
 """First steps of the search: pixels, pixels, radians, pixels, pixels."""
@@ -45,7 +45,7 @@ class WeightedHits(NamedTuple):
 
 
 @compiled
-def cover_hits(y: Reals, x: Reals, box: Reals) -> Reals:
+def _cover(y: Reals, x: Reals, box: Reals) -> Reals:
     """Return the cover of each hit by a box: 1 inside, 0 outside, smooth over the edge.
 
     A box is its centre's y and x, the angle of its axis from the y axis towards the x axis, its length and width.
@@ -62,14 +62,14 @@ def cover_hits(y: Reals, x: Reals, box: Reals) -> Reals:
 
 
 @compiled
-def _cost(hits: WeightedHits, covered: Reals, box: Reals) -> float:
-    """Return the cost of a box's area and shape, less the weight of the hits that it covers and no other box does."""
+def _cost(hits: WeightedHits, box: Reals) -> float:
+    """Return the cost of a box's area and shape, less the weight of the hits that it covers."""
     if box[3] < _MIN_SIDE or box[4] < _MIN_SIDE:
         return 1e9
-    cost = LEVEL * box[3] * box[4] + SHAPE_PENALTY * (box[4] - box[3] / LENGTH_TO_WIDTH - WIDENING) ** 2
-    cover = cover_hits(hits.y, hits.x, box)
+    cost = _LEVEL * box[3] * box[4] + _SHAPE_PENALTY * (box[4] - box[3] / LENGTH_TO_WIDTH - WIDENING) ** 2
+    cover = _cover(hits.y, hits.x, box)
     for i in range(cover.size):
-        cost -= max(cover[i] - covered[i], 0.0) * hits.weight[i]
+        cost -= cover[i] * hits.weight[i]
     return float(cost)
 
 
@@ -106,11 +106,8 @@ def _between(here: Reals, there: Reals, part: float) -> Reals:
 
 
 @compiled
-def fit_box(hits: WeightedHits, covered: Reals, start: Reals, max_steps: int) -> tuple[Reals, float]:
-    """Return the box of minimum cost near a start, and its cost: the simplex search of Nelder and Mead (1965).
-
-    `covered` is the cover of each hit by another box.
-    """
+def fit_box(hits: WeightedHits, start: Reals, max_steps: int) -> tuple[Reals, float]:
+    """Return the box of minimum cost near a start, and its cost: the simplex search of Nelder and Mead (1965)."""
     # loops and few array expressions: the functions of numpy that would do here take seconds to compile
     n = start.size
     corner = np.empty((n + 1, n))
@@ -119,29 +116,29 @@ def fit_box(hits: WeightedHits, covered: Reals, start: Reals, max_steps: int) ->
         corner[k] = start
         if k > 0:
             corner[k, k - 1] += _STEP[k - 1]
-        cost[k] = _cost(hits, covered, corner[k])
+        cost[k] = _cost(hits, corner[k])
     for _ in range(max_steps):
         _sort_corners(corner, cost)
         if cost[n] - cost[0] < _FLAT:
             break
         centroid = _centroid(corner[:n])
         moved = _between(corner[n], centroid, 2.0)
-        moved_cost = _cost(hits, covered, moved)
+        moved_cost = _cost(hits, moved)
         if moved_cost < cost[n - 1]:
             if moved_cost < cost[0]:
                 expanded = _between(corner[n], centroid, 3.0)
-                expanded_cost = _cost(hits, covered, expanded)
+                expanded_cost = _cost(hits, expanded)
                 if expanded_cost < moved_cost:
                     moved, moved_cost = expanded, expanded_cost
             corner[n], cost[n] = moved, moved_cost
             continue
         contracted = _between(centroid, moved if moved_cost < cost[n] else corner[n], 0.5)
-        contracted_cost = _cost(hits, covered, contracted)
+        contracted_cost = _cost(hits, contracted)
         if contracted_cost < min(moved_cost, cost[n]):
             corner[n], cost[n] = contracted, contracted_cost
             continue
         for k in range(1, n + 1):
             corner[k] = _between(corner[0], corner[k], 0.5)
-            cost[k] = _cost(hits, covered, corner[k])
+            cost[k] = _cost(hits, corner[k])
     _sort_corners(corner, cost)
     return corner[0], cost[0]

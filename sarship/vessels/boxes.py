@@ -79,20 +79,6 @@ class HitPlaces:
         here = slice(self.first[group], self.first[group + 1])
         return WeightedHits(self.y[here], self.x[here], self.weight[here])
 
-    def only(self, where: NDArray[np.intp]) -> HitPlaces:
-        """Return these hits of one group as a group of their own, weighed against the brightest of them."""
-        span_db = self.span_db[np.searchsorted(self.first, where[0], "right") - 1]
-        peak = max(float(self.weight[where].max()), MIN_SPAN_DB / span_db)
-        return HitPlaces(
-            y=self.y[where],
-            x=self.x[where],
-            weight=self.weight[where] / peak,
-            order=self.order[where],
-            first=np.array([0, where.size]),
-            span_db=np.array([span_db * peak]),
-            sides=self.sides,
-        )
-
 
 def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> HitPlaces:
     """Return places and weights of hits, group by group.
@@ -154,23 +140,19 @@ def _decibels(power: Reals) -> Reals:
     return np.asarray(10 * np.log10(np.maximum(power, 1.0)))
 
 
-def fit_boxes(places: HitPlaces, *others: Reals) -> tuple[Reals, Reals]:
-    """Return the best box over each group of hits, and its gain.
+def fit_boxes(places: HitPlaces) -> Reals:
+    """Return the best box over each group of hits.
 
     Parameters
     ----------
     places
         The hits.
-    others
-        Boxes, (n_groups, 5) each, that the search starts from as well as from the moments.
 
     Returns
     -------
-    boxes : ndarray
+    ndarray
         (n_groups, 5): centre's y and x, angle from the lines' direction (y) towards the pixels' (x) in radians, length
         and width, in pixels.
-    gains : ndarray
-        (n_groups,): weight that each box covers, less its cost.
 
     References
     ----------
@@ -181,22 +163,19 @@ def fit_boxes(places: HitPlaces, *others: Reals) -> tuple[Reals, Reals]:
     >>> row = np.arange(12)
     >>> value = np.full(12, 50.0)
     >>> hits = Hits(line=np.full(12, 3), pixel=row, value=value, clutter=np.ones(12), score=value / 5)
-    >>> boxes, gains = fit_boxes(weigh_hits(hits, np.zeros(12, np.int64), (10.0, 10.0)))
+    >>> boxes = fit_boxes(weigh_hits(hits, np.zeros(12, np.int64), (10.0, 10.0)))
     >>> y, x, angle, length, width = boxes[0]
     >>> round(y), 5 < x < 6, round(abs(np.degrees(angle))) % 180, 10 < length < 13, width < 3
     (3, np.True_, 90, np.True_, np.True_)
     """
-    starts = [*others, *(_moments(places, core) for core in CORES)]
-    boxes, gains = np.empty((places.span_db.size, 5)), np.empty(places.span_db.size)
-    for k in range(gains.size):
-        hits = places.of(k)
-        free = np.zeros(hits.y.size)
-        found = [fit_box(hits, free, start[k], MAX_STEPS) for start in starts]
-        boxes[k], cost = min(found, key=lambda pair: pair[1])
-        gains[k] = -cost
+    starts = [_moments(places, core) for core in CORES]
+    boxes = np.empty((places.span_db.size, 5))
+    for k in range(len(boxes)):
+        found = [fit_box(places.of(k), start[k], MAX_STEPS) for start in starts]
+        boxes[k] = min(found, key=lambda pair: pair[1])[0]
     is_wide = boxes[:, 4] > boxes[:, 3]
     boxes[is_wide] = np.column_stack([boxes[:, :2], boxes[:, 2] + np.pi / 2, boxes[:, 4], boxes[:, 3]])[is_wide]
-    return boxes, gains
+    return boxes
 
 
 def offsets(y: Reals, x: Reals, box: Reals) -> tuple[Reals, Reals]:

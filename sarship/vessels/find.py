@@ -1,8 +1,8 @@
-"""Vessels from hits: grouped, boxed, split where a group is several, and measured.
+"""Vessels from hits: grouped, boxed and measured.
 
-The box is that of `boxes.py`; `splitting.py` says when a group is more than one vessel and how sure that is; a
-box's size becomes the vessel's by the regression of `sizes.py`, calibrated on real vessels with AIS. No pixels are
-read: `Hits` hold all that is needed.
+The box is that of `boxes.py`; its size becomes the vessel's by the regression of `sizes.py`, calibrated on real vessels
+with AIS. No pixels are read: `Hits` hold all that is needed. A group is one vessel: in open water vessels keep clear of
+each other. At piers they do not; there they are told apart on the port's grid (`at_piers.py`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from typing import Final, Protocol
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod
 from shapely import Point
-from shapely.geometry.base import BaseGeometry
 
 from sarship.detection.grouping import Labels, group_hits, group_max
 from sarship.detection.params import DetectionParams
@@ -25,7 +23,6 @@ from sarship.model import Hits, Scene
 from sarship.schema import VESSELS
 from sarship.vessels.boxes import fit_boxes, weigh_hits
 from sarship.vessels.sizes import measure_sizes
-from sarship.vessels.splitting import split_groups
 
 __all__ = ["SearchedImage", "find_vessels"]
 
@@ -75,8 +72,6 @@ def find_vessels(
     hits: Hits,
     product: SearchedImage,
     params: DetectionParams | None = None,
-    *,
-    piers: BaseGeometry | None = None,
 ) -> gpd.GeoDataFrame:
     """Group hits to vessels and measure them.
 
@@ -88,17 +83,13 @@ def find_vessels(
         The image that they were found in: its geometry, spacing and scene are used, no pixels are read.
     params
         `link_m` and `min_length_m` are used; None for the defaults.
-    piers
-        Waters of the piers, longitude and latitude in degrees: a group of hits whose axis touches them may well be
-        vessels side by side or bow to stern, which in open water are rare. None for no piers.
 
     Returns
     -------
     GeoDataFrame
         Table after `schema.VESSELS`, in order of line and pixel, with `pier` and `distance_m` missing. The position
         is the middle of the box, so that with length and heading it describes where the vessel lies; it is as
-        imaged (a moving vessel is displaced along the flight). The sums of `n_low` and `n_high` over the rows of a
-        place bound the number of vessels there.
+        imaged (a moving vessel is displaced along the flight). `n_vessels`, `n_low` and `n_high` are 1.
 
     Examples
     --------
@@ -122,12 +113,8 @@ def find_vessels(
     spacing = (product.line_spacing_m, product.pixel_spacing_m)
     group = group_hits(hits.line, hits.pixel, spacing, params.link_m)
     places = weigh_hits(hits, group, spacing)
-    boxes, gains = fit_boxes(places)
-    parts = split_groups(places, boxes, gains, _touches(boxes, places.sides, product, piers))
-    boxes = parts.boxes
-    owner = np.empty(len(hits), np.int64)
-    owner[places.order] = parts.owner
-    sizes = measure_sizes(places, boxes, parts.owner, spacing)
+    boxes = fit_boxes(places)
+    sizes = measure_sizes(places, boxes, places.group, spacing)
     line, pixel = boxes[:, 0] / places.sides[0], boxes[:, 1] / places.sides[1]
     chosen = np.flatnonzero(sizes.length_m >= params.min_length_m)
     chosen = chosen[np.lexsort((pixel[chosen], line[chosen]))]
@@ -142,48 +129,35 @@ def find_vessels(
         "line": line,
         "pixel": pixel,
         **{field.name: getattr(sizes, field.name)[chosen] for field in fields(sizes)},
-        "heading_deg": _headings(product, line, pixel, boxes[chosen, 2]),
-        "n_low": parts.n_low[chosen],
-        "n_high": parts.n_high[chosen],
-        "confidence": parts.confidence[chosen],
-        "n_hits": np.bincount(owner)[chosen],
-        "score": group_max(hits.score.astype(np.float64), owner)[chosen],
-        "sigma0_co": _brightest(hits, owner, ("VV", "HH"))[chosen],
-        "sigma0_cross": _brightest(hits, owner, ("VH", "HV"))[chosen],
-        "evidence": _evidence(hits, owner)[chosen],
+        "heading_deg": headings(product, line, pixel, boxes[chosen, 2]),
+        "n_vessels": [1] * chosen.size,
+        "n_low": [1] * chosen.size,
+        "n_high": [1] * chosen.size,
+        "confidence": [1.0] * chosen.size,
+        "n_hits": np.bincount(group)[chosen],
+        "score": group_max(hits.score.astype(np.float64), group)[chosen],
+        "sigma0_co": _brightest(hits, group, ("VV", "HH"))[chosen],
+        "sigma0_cross": _brightest(hits, group, ("VH", "HV"))[chosen],
+        "evidence": _evidence(hits, group)[chosen],
         "flag": [""] * chosen.size,
         "flag_source": [None] * chosen.size,
-        "is_edge": _is_edge(hits, owner)[chosen],
+        "is_edge": _is_edge(hits, group)[chosen],
         "pier": [None] * chosen.size,
         "distance_m": np.full(chosen.size, np.nan),
     }
     return VESSELS.make(columns, list(map(Point, longitude, latitude)))
 
 
-def _touches(
-    boxes: Reals, sides: tuple[float, float], product: SearchedImage, piers: BaseGeometry | None
-) -> NDArray[np.bool_]:
-    """Return True for each box whose axis comes into the piers' waters."""
-    if piers is None:
-        return np.zeros(len(boxes), np.bool_)
-    ends = boxes[:, None, 3] / 2 * np.array([-1.0, 1.0])
-    line = (boxes[:, None, 0] + ends * np.cos(boxes[:, None, 2])) / sides[0]
-    pixel = (boxes[:, None, 1] + ends * np.sin(boxes[:, None, 2])) / sides[1]
-    axes = np.stack(product.geometry.to_map(line, pixel), axis=-1)
-    shapely.prepare(piers)
-    return np.asarray(shapely.intersects(piers, shapely.linestrings(axes)))
-
-
-def _evidence(hits: Hits, owner: Labels) -> NDArray[np.str_]:
+def _evidence(hits: Hits, group: Labels) -> NDArray[np.str_]:
     """Return the evidence that the hits of each vessel were found by."""
     if hits.evidence is None:
-        return np.full(int(owner.max()) + 1, "ring")
-    by_ring = np.bincount(owner, hits.evidence != "reference") > 0
-    by_reference = np.bincount(owner, hits.evidence != "ring") > 0
+        return np.full(int(group.max()) + 1, "ring")
+    by_ring = np.bincount(group, hits.evidence != "reference") > 0
+    by_reference = np.bincount(group, hits.evidence != "ring") > 0
     return np.where(by_ring & by_reference, "both", np.where(by_reference, "reference", "ring"))
 
 
-def _headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:
+def headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:
     """Return the direction on the ground of axes at an angle from the lines', degrees clockwise from north, 0 … 180."""
     lines, pixels = REACH_M * np.cos(angle) / product.line_spacing_m, REACH_M * np.sin(angle) / product.pixel_spacing_m
     start = product.geometry.to_map(line - lines, pixel - pixels)

@@ -4,7 +4,6 @@
 |---|---|---|
 | `ambiguity` | an azimuth ambiguity, the echo of a much brighter vessel (`flag_source`) along the flight | no |
 | `fixture` | back at the same place on most passes, away from piers: a buoy, a beacon, a platform, a rock | no |
-| `crane` | short, and ashore or not alongside (`change/cranes.py`) | 0, at most 1 |
 | `always_there` | back at the same place on nearly all passes, at a pier: laid up, or part of the pier | 0 or 1 |
 
 Rows keep their pier; counts leave out the flags of `schema.NOT_COUNTED`. Ambiguities of bright structure ashore have no
@@ -29,7 +28,7 @@ from sarship.sentinel1.passes import number_passes
 if TYPE_CHECKING:
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["doubt_at_piers", "flag_ambiguities", "flag_lasting"]
+__all__ = ["flag_ambiguities", "flag_lasting"]
 
 Reals = NDArray[np.float64]
 
@@ -41,14 +40,6 @@ ACROSS_M: Final = 80.0
 """Maximum distance of an ambiguity from its source across the flight: it moves out a little in range."""
 ALONG_M: Final = 120.0
 """Maximum distance along the flight from its expected place."""
-SHORT_M: Final = 40.0
-"""Maximum length of a crane, a container or a lorry that moved on a quay."""
-IN_LINE_DEG: Final = 20.0
-ASIDE_M: Final = 30.0
-GAP_M: Final = 60.0
-"""Maximum angle between the axes of two ends of a vessel, distance aside, and gap where its middle is too dim."""
-MAX_JOINT_LENGTH_M: Final = 260.0
-"""Joint length above which two in line are two."""
 SAME_PLACE_M: Final = 25.0
 """Maximum distance between centres at the same place: a resolution cell."""
 SAME_LENGTH_M: Final = 25.0
@@ -120,55 +111,6 @@ def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
     wavelength = speed_of_light / note.radar_frequency_hz
     per_hertz = wavelength * geometry.slant_range_m(line, pixel) / (2 * speed)
     return np.asarray(np.multiply.outer(per_hertz, np.array(sorted(note.prf_hz.values()))))
-
-
-def doubt_at_piers(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Lower the bounds of rows at a pier that may be no vessel of their own.
-
-    `n_low` becomes 0 for rows at a pier shorter than 40 m, which may be gear that moved on the quay, and for the
-    shorter of two in line with at most 60 m between their ends and 260 m over all, which may be the two bright ends of
-    one vessel; its `confidence` is then at most one half.
-
-    Parameters
-    ----------
-    vessels
-        All vessels of one scene, `schema.VESSELS`, after `assign_piers`.
-
-    Returns
-    -------
-    GeoDataFrame
-        The same with `n_low` and `confidence` lowered.
-
-    Examples
-    --------
-    >>> len(doubt_at_piers(VESSELS.empty()))
-    0
-    """
-    at_pier = vessels["pier"].notna().to_numpy()
-    if not at_pier.any():
-        return vessels
-    length = vessels["length_m"].to_numpy(float)
-    is_end = at_pier & _may_be_ends(vessels)
-    return vessels.assign(
-        n_low=vessels["n_low"].mask(is_end | (at_pier & (length < SHORT_M)), 0),
-        confidence=vessels["confidence"].mask(is_end, np.minimum(vessels["confidence"], 0.5)),
-    )
-
-
-def _may_be_ends(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """Return True for each vessel with a longer one in line, close enough to be its other end."""
-    plane = Plane.around(shapely.MultiPoint(vessels[["longitude", "latitude"]].to_numpy(float)))
-    centre = np.column_stack(plane.flatten(vessels["longitude"], vessels["latitude"]))
-    heading, length = vessels["heading_deg"].to_numpy(float), vessels["length_m"].to_numpy(float)
-    apart = centre[:, None] - centre
-    turn = np.radians(heading)
-    ahead = np.abs(apart[..., 0] * np.sin(turn) + apart[..., 1] * np.cos(turn))  # along the axis of the other
-    aside = np.abs(apart[..., 0] * np.cos(turn) - apart[..., 1] * np.sin(turn))
-    both = (length[:, None] + length) / 2
-    in_line = np.abs((heading[:, None] - heading + 90) % 180 - 90) <= IN_LINE_DEG
-    close = (aside <= ASIDE_M) & (ahead - both <= GAP_M) & (ahead > both / 2) & (ahead + both <= MAX_JOINT_LENGTH_M)
-    longer = (length > length[:, None]) | ((length == length[:, None]) & np.tri(length.size, k=-1, dtype=np.bool_))
-    return np.asarray((in_line & close & longer).any(axis=1))
 
 
 def flag_lasting(vessels: gpd.GeoDataFrame, scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -88,7 +88,7 @@ def measure_sizes(places: HitPlaces, boxes: Reals, owner: Labels, spacing_m: tup
     >>> value = np.full(12, 50.0)
     >>> hits = Hits(line=np.full(12, 3), pixel=np.arange(12), value=value, clutter=np.ones(12), score=value / 5)
     >>> places = weigh_hits(hits, np.zeros(12, np.int64), (10.0, 10.0))
-    >>> boxes, _ = fit_boxes(places)
+    >>> boxes = fit_boxes(places)
     >>> measure_sizes(places, boxes, places.group, (10.0, 10.0)).length_m.round()
     array([...])
     """

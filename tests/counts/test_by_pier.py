@@ -285,10 +285,10 @@ def test_bounds_add_up_and_hold_the_count():
 
 
 def test_what_is_as_likely_a_piece_of_its_neighbour_is_left_to_the_bounds():
-    end = {"n_low": 0, "confidence": 0.5, "length_m": 30.0}
+    end = {"n_vessels": 0, "n_low": 0, "confidence": 0.5, "length_m": 30.0}
     vessels = make_vessels(("S", "A", {"confidence": 0.9}), ("S", "A", end), ("S", "B", {"flag": "ambiguity"}))
     counts = check(count_by_pier(vessels, PIERS, make_scenes(("S", "2024-12-01")), make_coverage(*BOTH)))
     assert counts["n_vessels"].to_numpy().tolist() == [[1, 0]]
     assert counts["n_low"].to_numpy().tolist() == [[1, 0]]
     assert counts["n_high"].to_numpy().tolist() == [[2, 0]]
-    assert counts["total_length_m"].to_numpy().tolist() == [[130, 0]]
+    assert counts["total_length_m"].to_numpy().tolist() == [[100, 0]]

@@ -55,6 +55,20 @@ def test_another_place_or_size_is_another_vessel(other):
     assert sorted(said(table)) == [[(1, "first"), (2, "left")], [(2, "arrived"), (3, "left")]]
 
 
+def test_a_candidate_that_fits_the_vessel_of_before_is_it_and_any_other_is_nobody():
+    maybe = {"n_vessels": 0, "confidence": 0.4}
+    table = visits(("d1", "A", at(0)), ("d2", "A", at(10, **maybe)), ("d2", "A", at(300, **maybe)), ("d3", "A", at(5)))
+    assert said(table) == [[(1, "first"), (2, "stayed"), (3, "stayed")]]
+    unlikely = visits(("d1", "A", at(0)), ("d2", "A", at(10, n_vessels=0, confidence=0.1)))
+    assert said(unlikely) == [[(1, "first"), (2, "left")]]
+
+
+def test_a_counted_vessel_comes_before_a_candidate():
+    table = visits(("d1", "A", at(0)), ("d2", "A", at(2, n_vessels=0, confidence=0.4)), ("d2", "A", at(25)))
+    assert said(table) == [[(1, "first"), (2, "stayed"), (3, "left")]]
+    assert table.loc[table["status"] == "stayed", "vessel"].item() == "d2/2"
+
+
 def test_another_pier_is_another_visit():
     table = visits(("d1", "A", at(0)), ("d2", "B", at(0)))
     assert sorted(said(table)) == [[(1, "first"), (2, "left")], [(2, "arrived"), (3, "left")]]

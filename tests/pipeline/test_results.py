@@ -40,7 +40,7 @@ def make_results(*, n_vessels=2, is_simulated=True):
         **{name: np.arange(n_vessels) + 0.1 for name in ("line", "pixel", "longitude", "latitude")},
         **{name: np.full(n_vessels, 50.5) for name in ("length_m", "width_m", "heading_deg", "score", "sigma0_co")},
         **{name: np.full(n_vessels, 5.0) for name in ("length_error_m", "width_error_m", "heading_error_deg")},
-        **{name: np.ones(n_vessels, np.int64) for name in ("n_low", "n_high")},
+        **{name: np.ones(n_vessels, np.int64) for name in ("n_vessels", "n_low", "n_high")},
         "confidence": np.full(n_vessels, 0.9),
         "evidence": ["ring"] * n_vessels,
         "sigma0_cross": np.full(n_vessels, np.nan),

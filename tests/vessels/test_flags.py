@@ -12,7 +12,7 @@ from builders.tables import PIERS, make_coverage, make_scenes, make_vessels
 
 from sarship.counts.by_pier import count_by_pier
 from sarship.schema import NOT_COUNTED, SCENES, VESSELS
-from sarship.vessels.flags import ambiguity_m, doubt_at_piers, flag_ambiguities, flag_lasting
+from sarship.vessels.flags import ambiguity_m, flag_ambiguities, flag_lasting
 
 SCENE = "S1"
 RANGE_M, SPEED, HERTZ, PRF = 850_000.0, 7_500.0, 5.405e9, {"IW1": 1717.0, "IW2": 1452.0}
@@ -31,6 +31,7 @@ def table(rows):
         "pixel": 0.0,
         "length_m": 80.0,
         "heading_deg": 0.0,
+        "n_vessels": 1,
         "n_low": 1,
         "n_high": 1,
         "n_hits": 5,
@@ -172,32 +173,6 @@ def test_an_ambiguity_stays_an_ambiguity():
     rows = seen_on(range(10), flag="ambiguity")
     assert set(flags_of(rows, 10)["flag"]) == {"ambiguity"}
     assert len(flag_lasting(VESSELS.empty(), SCENES.empty())) == 0
-
-
-@pytest.mark.parametrize(("apart_m", "heading", "length", "low"), [
-    (130.0, 0.0, 80.0, [1, 0]),  # 40 m between the ends of two of 100 and 80 m: 220 m over all
-    (160.0, 0.0, 80.0, [1, 1]),  # 70 m
-    (130.0, 45.0, 80.0, [1, 1]),  # not in line
-    (130.0, 0.0, 99.0, [1, 0]),
-    (170.0, 0.0, 130.0, [1, 1]),  # too long for one
-    (20.0, 0.0, 80.0, [1, 1]),  # abreast
-])  # fmt: skip
-def test_the_ends_of_a_long_vessel_may_be_one(apart_m, heading, length, low):
-    other = {"latitude": 34 + apart_m / 110_925, "heading_deg": heading, "length_m": length, "pier": "P"}
-    first = {"length_m": max(100.0, length), "pier": "P"}
-    found = VESSELS.check(doubt_at_piers(table([first, other])))
-    assert sorted(found["n_low"], reverse=True) == low
-    assert (found["confidence"].min() <= 0.5) == (0 in low)
-    away = doubt_at_piers(table([first | {"pier": None}, other | {"pier": None}]))
-    assert away["n_low"].tolist() == [1, 1]
-
-
-def test_what_is_short_at_a_pier_may_be_gear():
-    found = doubt_at_piers(
-        table([{"length_m": 30.0, "pier": "P"}, {"length_m": 30.0}, {"length_m": 60.0, "pier": "Q"}])
-    )
-    assert found["n_low"].tolist() == [0, 1, 1]
-    assert found["n_high"].tolist() == [1, 1, 1]
 
 
 def test_ambiguities_and_fixtures_are_not_counted_and_what_never_leaves_is():
