@@ -180,7 +180,7 @@ def measured(chip: Chip, hits: Hits) -> Measured:
     spacing = (SPACING_M, SPACING_M)
     group = group_hits(hits.line, hits.pixel, spacing, DetectionParams().link_m)
     places = weigh_hits(hits, group, spacing)
-    boxes, _ = fit_boxes(places)
+    boxes = fit_boxes(places)
     nearest = int(np.argmin(np.hypot(boxes[:, 0] - vessel["line"], boxes[:, 1] - vessel["pixel"])))
     return Measured(chip, vessel, sizes.features(places, boxes, places.group)[nearest])
 

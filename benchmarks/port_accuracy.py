@@ -17,13 +17,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 from itertools import product as every
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import geopandas as gpd
 import numpy as np
@@ -31,35 +30,39 @@ import pandas as pd
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import ndimage, spatial
+from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks.pages import ROOT, write_between
 from benchmarks.port_scores import counts_of, matched, summary
 from sarship import schema
 from sarship.cfar.thresholds import threshold_factor
-from sarship.change.cranes import flag_cranes
 from sarship.change.detection import PortMasks, detect_change, port_masks
-from sarship.change.reference import fit_reference
+from sarship.change.network_maps import port_maps
+from sarship.change.reference import fit_reference, of_orbit, shift_of
 from sarship.counts.passes import are_counted
-from sarship.detection.grouping import group_hits
 from sarship.detection.params import DetectionParams
 from sarship.detection.single_image import detect
 from sarship.model import Hits
+from sarship.pipeline.one_scene import search_against, search_image
+from sarship.pipeline.plan import Plan
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
 from sarship.port.port_file import Port, read_port
 from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import LARGE_PORT, simulate_port_series
 from sarship.vessels.assign import assign_piers
+from sarship.vessels.at_piers import find_at_piers
 from sarship.vessels.find import find_vessels
-from sarship.vessels.flags import doubt_at_piers, flag_ambiguities, flag_lasting
+from sarship.vessels.flags import flag_ambiguities, flag_lasting
+from sarship.vessels.network import Network
+from sarship.vessels.pier_table import table_at_piers
 
 SEEDS: Final = (11, 12, 13, 14, 15)
 N_DATES: Final = 72
 N_ORBITS: Final = 2
 N_COUNTED: Final = 6
-REFERENCES: Final = (4, 8, 16, 30)
+REFERENCES: Final = (4, 8, 16)
 USUAL: Final = 16
 RING: Final = tuple(every((1e-5, 1e-7, 1e-9), (0.0, 15.0, 30.0)))
 """False-alarm rate, and metres that the land mask reaches over the water's edge."""
@@ -67,7 +70,6 @@ FIXED: Final = tuple(every((-8.0, -5.0, -2.0, 1.0), (0.0, 15.0, 30.0)))
 """Threshold in dB of co-polarised sigma0, and the same metres."""
 EARLIER: Final = tuple(every((6.0, 8.0, 10.0, 12.0), (0.0, 15.0)))
 """Threshold in dB over the date before, and the same metres."""
-NO_FLAGS: Final = "without ambiguity and fixture flags"
 Settings = tuple[float, float]
 Tags = dict[str, str | int]
 
@@ -130,15 +132,14 @@ class Case:
         land = gpd.GeoSeries([self.port.land], crs=schema.WGS84).to_crs(self.grid.crs)
         return shapely.union_all(land.buffer(margin_m).to_crs(schema.WGS84).to_numpy())
 
-    def vessels(self, hits: Hits, image: Any, *, waters: BaseGeometry | None) -> gpd.GeoDataFrame:
-        """Grouped, measured, split if told where piers are, and assigned."""
-        return assign_piers(find_vessels(hits, image, piers=waters), self.port.piers)
+    def vessels(self, hits: Hits, image: Any) -> gpd.GeoDataFrame:
+        """Grouped, measured, and assigned."""
+        return assign_piers(find_vessels(hits, image), self.port.piers)
 
-    @property
-    def alongside(self) -> BaseGeometry:
-        """Waters of the piers."""
-        waters = self.port.pier_waters()
-        return shapely.union_all([waters[name] for name in self.piers])
+    @cached_property
+    def plan(self) -> Plan:
+        """The same for the library's own search."""
+        return Plan(port=self.port, params=DetectionParams(), area=self.port.area)
 
 
 def _quays(port: Port) -> BaseGeometry:
@@ -203,7 +204,7 @@ def ring(case: Case, date: int, settings: Settings) -> gpd.GeoDataFrame:
     pfa, margin = settings
     product = case.products[date]
     hits = detect(product, DetectionParams(pfa=pfa), land=_grown(case, margin))
-    return case.vessels(hits, product, waters=None)
+    return case.vessels(hits, product)
 
 
 def fixed(case: Case, date: int, settings: Settings) -> gpd.GeoDataFrame:
@@ -235,7 +236,7 @@ def _above(case: Case, date: int, score: NDArray[np.float32], margin: float) -> 
         sigma0=dict(zip(names, value, strict=True)),
         is_edge=np.zeros(line.size, np.bool_),
     )
-    return case.vessels(hits, case.seen(date), waters=None)
+    return case.vessels(hits, case.seen(date))
 
 
 @lru_cache(maxsize=4)
@@ -255,121 +256,69 @@ def _reference(case: Case, n_references: int, own: int | None = None) -> xr.Data
     return fit_reference(case.stack.isel(time=dates), land=case.port.land, piers=case.quays)
 
 
-@lru_cache(maxsize=N_COUNTED)
-def _detected(case: Case, date: int, n_references: int) -> tuple[Hits, PortImage]:
-    """Hits against so many dates: ways that differ only in what comes after share them."""
-    return detect_change(case.image(date), case.products[date], _reference(case, n_references), case.masks)
+def ours(case: Case, date: int, n_references: int, *, own: bool = False) -> gpd.GeoDataFrame:
+    """(d) Over time, with so many reference dates, the last of them the date itself if told so."""
+    reference = _reference(case, n_references, date if own else None)
+    found = search_against(reference, case.image(date), case.products[date], case.plan)
+    return found[are_counted(found)]
 
 
-def _unsplit(found: gpd.GeoDataFrame, hits: Hits, seen: PortImage) -> gpd.GeoDataFrame:
-    """Every group of hits as one vessel, as long as it reaches along its own axis."""
-    spacing = (seen.line_spacing_m, seen.pixel_spacing_m)
-    group = group_hits(hits.line, hits.pixel, spacing, DetectionParams().link_m)
-    spots = np.stack([hits.line, hits.pixel], -1).astype(float)
-    nearest = spatial.KDTree(spots).query(found[["line", "pixel"]].to_numpy(float))[1]
-    kept = found.assign(group=group[nearest]).sort_values("n_hits", ascending=False).drop_duplicates("group")
-    for row, label in kept["group"].items():
-        mine = spots[group == label] * spacing
-        middle = mine.mean(axis=0)
-        axis = np.linalg.svd(mine - middle, full_matrices=False)[2][0]
-        along = (mine - middle) @ axis
-        middle = middle + axis * (along.max() + along.min()) / 2
-        longitude, latitude = seen.to_map(*(middle / spacing))
-        kept.loc[row, ["line", "pixel"]] = middle / spacing
-        kept.loc[row, ["longitude", "latitude", "length_m"]] = longitude, latitude, np.ptp(along) + spacing[0]
-        kept.loc[row, "heading_deg"] = np.degrees(np.arctan2(axis[1], -axis[0])) % 180
-    kept = kept.drop(columns="group").assign(n_low=1, n_high=1, confidence=1.0).sort_values(["line", "pixel"])
-    return kept.set_geometry(gpd.points_from_xy(kept["longitude"], kept["latitude"]), crs=schema.WGS84)
-
-
-def ours(
-    case: Case,
-    date: int,
-    n_references: int,
-    *,
-    splits: bool = True,
-    moved: float = 0.0,
-    one: bool = False,
-    own: bool = False,
-) -> gpd.GeoDataFrame:
-    """(d) Over time, with so many reference dates; the date moved by so many cells, in one polarisation, or itself the
-    last of its references.
-    """
-    reference, image = _reference(case, n_references, date if own else None), case.image(date)
-    if moved:
-        shifted = ndimage.shift(image.to_numpy(), (0, moved, moved), order=1, mode="nearest")
-        image = image.copy(data=shifted)
-    if one:  # each polarisation is fitted by itself, and shifts are measured in the first
-        image, reference = image.isel(polarization=[0]), reference.isel(polarization=[0])
-    product = case.products[date]
-    if moved or one or own:
-        hits, seen = detect_change(image, product, reference, case.masks)
-    else:
-        hits, seen = _detected(case, date, n_references)
-    return told(case, date, (hits, seen), image, reference, splits=splits)
-
-
-def told(
-    case: Case,
-    date: int,
-    detected: tuple[Hits, PortImage],
-    image: xr.DataArray,
-    reference: xr.Dataset,
-    *,
-    splits: bool = True,
-) -> gpd.GeoDataFrame:
-    """The vessels of a date's hits over the empty port, without those that are not counted."""
-    hits, seen = detected
-    found = case.vessels(hits, seen, waters=case.alongside)
-    if not splits:
-        found = assign_piers(_unsplit(found, hits, seen), case.port.piers)
+def boxes(case: Case, date: int) -> gpd.GeoDataFrame:
+    """Hits over the empty port, each group of them one vessel."""
+    hits, seen = detect_change(case.image(date), case.products[date], _reference(case, USUAL), case.masks)
+    found = case.vessels(hits, seen)
     line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-    found = found.assign(line=line, pixel=pixel)
-    port, masks = case.port, case.masks
-    found = flag_cranes(
-        found, hits, seen, image=image, reference=reference, masks=masks, piers=port.piers, land=port.land
-    )
-    found = doubt_at_piers(found)
-    return flag_ambiguities(found[are_counted(found)], case.products[date])
+    return flag_ambiguities(found.assign(line=line, pixel=pixel), case.products[date])
 
 
-def _unaligned(case: Case, date: int) -> gpd.GeoDataFrame:
-    with mock.patch("sarship.change.detection.shift_of", return_value=(0.0, 0.0)):
-        return ours(case, date, USUAL, moved=1.5)
+def alone(case: Case, date: int) -> gpd.GeoDataFrame:
+    """Without time: the image alone, all else as ours."""
+    found = search_image(case.products[date], case.plan)["vessels"]
+    return found[are_counted(found)]
 
 
-def _without_ring(case: Case, date: int) -> gpd.GeoDataFrame:
-    """The ratio against one threshold for the whole image, no ring of the day."""
-
-    def plain(ratio: NDArray[np.float32], _water: Any, params: Any, _gpu: bool) -> tuple[Any, Any]:
-        size = {"count": params.ring_size, "effective_sample_ratio": params.effective_sample_ratio}
-        factor = threshold_factor("gamma", params.pfa, enl=params.enl, **size)
-        return ratio / np.float32(factor), np.ones_like(ratio)
-
-    image, reference = case.image(date), _reference(case, USUAL)
-    with mock.patch("sarship.change.detection._cleaned", plain):  # not `_detected`: what that keeps has the ring
-        detected = detect_change(image, case.products[date], reference, case.masks)
-    return told(case, date, detected, image, reference)
+def without(case: Case, date: int, *, cross: bool = True, land: bool = True, moved: float = 0.0) -> gpd.GeoDataFrame:
+    """Ours at piers alone, without an image or land, or displaced by so many cells along both axes."""
+    reference = _reference(case, USUAL)
+    image = case.image(date)
+    if not cross:  # each polarisation is fitted by itself
+        image, reference = image.isel(polarization=[0]), reference.isel(polarization=[0])
+    if moved:
+        image = image.copy(data=ndimage.shift(image.to_numpy(), (0, moved, moved), order=1, mode="nearest"))
+    found = told_apart(case, date, reference, image=image, has_land=land)
+    return found[are_counted(found)]
 
 
-def _alone(case: Case, date: int) -> gpd.GeoDataFrame:
-    """Without time: the image's own ring, all else as ours."""
-    product = case.products[date]
-    hits = detect(product, DetectionParams(), land=_grown(case, 20.0))
-    found = doubt_at_piers(case.vessels(hits, product, waters=case.alongside))
-    return flag_ambiguities(found[are_counted(found)], product)
+def told_apart(
+    case: Case,
+    date: int,
+    reference: xr.Dataset | None,
+    *,
+    image: xr.DataArray | None = None,
+    has_land: bool = True,
+    network: Network | None = None,
+) -> gpd.GeoDataFrame:
+    """The vessels at piers by the network, over a reference or by the image alone."""
+    image, seen = case.image(date) if image is None else image, case.seen(date)
+    if reference is not None:
+        seen = replace(seen, shift=shift_of(image, of_orbit(reference, image), case.masks.steady))
+    maps = port_maps(image, seen, case.masks, case.plan.ground_cells if has_land else None, reference)
+    assert maps is not None
+    quays, reaches = zip(*case.plan.quays, strict=True)
+    found = find_at_piers(maps, quays, reaches, network)
+    table = table_at_piers(found, Hits.empty(case.products[date].polarizations), seen, case.port.piers)
+    line, pixel = seen.to_product(table["line"].to_numpy(float), table["pixel"].to_numpy(float))
+    return table.assign(line=line, pixel=pixel)
 
 
 WAYS: Final[dict[str, Callable[[Case, int], gpd.GeoDataFrame]]] = {
     **{f"ours, {n} dates": partial(ours, n_references=n) for n in REFERENCES},
-    "without splitting": partial(ours, n_references=USUAL, splits=False),
-    NO_FLAGS: partial(ours, n_references=USUAL),
-    "without time": _alone,
-    "moved by 1.5 cells, aligned": partial(ours, n_references=USUAL, moved=1.5),
-    "moved by 1.5 cells, not aligned": _unaligned,
-    "without the ratio's ring": _without_ring,
-    "VV alone": partial(ours, n_references=USUAL, one=True),
+    "one image alone": alone,
     "itself among them": partial(ours, n_references=USUAL, own=True),
+    "without VH": partial(without, cross=False),
+    "without land": partial(without, land=False),
+    "moved by 0.4 cells": partial(without, moved=0.4),
+    "without the network": boxes,
 }
 Rival = Callable[[Case, int, Settings], gpd.GeoDataFrame]
 RIVALS: Final[dict[str, tuple[Rival, tuple[Settings, ...]]]] = {
@@ -405,7 +354,7 @@ def run_orbit(job: tuple[Path, int, int, tuple[str, ...], int]) -> tuple[pd.Data
                 continue
             began = time.perf_counter()
             found = {case.products[date].scene.id: function(case, date) for date in case.counted}
-            if setting == "" and way != NO_FLAGS:
+            if setting == "":
                 found = _without_flagged(case, found)
             for scene, table in found.items():
                 true = case.truth[case.truth["scene"] == scene]

@@ -22,9 +22,9 @@ import xarray as xr
 
 from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
-from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases, told
-from sarship.change.detection import detect_change
+from benchmarks.port_accuracy import N_DATES, USUAL, Case, open_cases
 from sarship.change.reference import fit_reference
+from sarship.pipeline.one_scene import search_against
 from sarship.port.grid import to_port_grid
 
 SEED: Final = 11
@@ -49,7 +49,7 @@ def _date(case: Case) -> list[float]:
 
     def count(date: int) -> None:
         image = to_port_grid(case.products[date], case.grid)
-        told(case, date, detect_change(image, case.products[date], reference, case.masks), image, reference)
+        search_against(reference, image, case.products[date], case.plan)
 
     count(case.counted[0])  # compiled, and its window in the page cache
     times = [_timed(partial(count, date)) for _ in range(ROUNDS) for date in case.counted]
