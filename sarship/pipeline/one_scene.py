@@ -35,14 +35,12 @@ from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import flag_ambiguities
 from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 
-__all__ = ["Bands", "SearchedScene", "search_against", "search_image"]
+__all__ = ["Bands", "SearchedScene", "is_fine", "search_against", "search_image"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
 MAX_VESSEL_M: Final = 500.0
 """Longer than any ship afloat: one that is cut by the port's border is still seen whole."""
-RESOLUTION: Final = "GRDH"
-"""Product type whose vessels at piers are told apart: coarser ones have pixels wider than a quay."""
 MAX_HIT: Final = 0.01
 """Part of a port's open water that ships cover: fifteen of 150 m in an anchorage of 5 by 5 km are a thousandth."""
 
@@ -100,7 +98,7 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     if window is not None:
         hits = detect(product, plan.params, window=window, progress=progress, **masks)
     vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
-    if window is not None and product.scene.product_type == RESOLUTION:
+    if window is not None and is_fine(product.scene):
         vessels = _told_apart_alone(vessels, hits, product, plan)
     return {
         "vessels": flag_ambiguities(vessels, product),
@@ -108,6 +106,11 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
         "coverage": coverage(product, plan.waters, plan.params, **masks),
         "is_simulated": product.container.manifest.is_simulated,
     }
+
+
+def is_fine(scene: Scene) -> bool:
+    """Return True for a scene whose piers can be looked at: pixels of coarser products are wider than a quay."""
+    return scene.product_type == "GRDH" and scene.mode != "EW"
 
 
 def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:

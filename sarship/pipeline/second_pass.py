@@ -28,7 +28,7 @@ from sarship.files import make_folder, safe_name
 from sarship.model import Hits
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.first_pass import Progress, Step
-from sarship.pipeline.one_scene import RESOLUTION, SearchedScene, search_against
+from sarship.pipeline.one_scene import SearchedScene, is_fine, search_against
 from sarship.pipeline.plan import Plan
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
@@ -116,7 +116,7 @@ def _by_orbit(searched: Iterable[SearchedScene], known: Collection[int]) -> dict
     """Return the scenes that have a reference, by orbit: a saved one, or enough dates to fit one."""
     orbits: dict[int, list[SearchedScene]] = {}
     for one in searched:
-        if one.scene.product_type == RESOLUTION and one.shows_a_pier:
+        if is_fine(one.scene) and one.shows_a_pier:
             orbits.setdefault(one.scene.relative_orbit, []).append(one)
     if known and orbits and not orbits.keys() & set(known):
         raise ReferenceImageError(

@@ -1,6 +1,7 @@
 """A plan: a port with its masks, on its grid, and a fingerprint of all that results depend on."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import geopandas as gpd
 import pytest
@@ -8,6 +9,7 @@ import shapely
 
 from sarship.detection.params import DetectionParams
 from sarship.errors import PortError
+from sarship.pipeline.one_scene import is_fine
 from sarship.pipeline.plan import NO_PORT, Plan
 from sarship.port.port_file import Port
 
@@ -85,3 +87,11 @@ def test_a_port_too_large_for_a_grid_is_refused_when_the_grid_is_asked_for(monke
     plan = make_plan()
     with pytest.raises(PortError, match="too large for one grid"):
         _ = plan.grid
+
+
+@pytest.mark.parametrize(
+    ("product_type", "mode", "fine"),
+    [("GRDH", "IW", True), ("GRDH", "S4", True), ("GRDH", "EW", False), ("GRDM", "IW", False)],
+)
+def test_piers_are_looked_at_in_fine_products_alone(product_type, mode, fine):
+    assert is_fine(SimpleNamespace(product_type=product_type, mode=mode)) == fine
