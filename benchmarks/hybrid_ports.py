@@ -41,12 +41,11 @@ from shapely.geometry.base import BaseGeometry
 
 from benchmarks.opensarship import DATA
 from benchmarks.pages import ROOT, write_between
-from benchmarks.port_accuracy import N_COUNTED, Case, told_apart
+from benchmarks.port_accuracy import N_COUNTED, USUAL, Case, reference_of, told_apart
 from benchmarks.port_scores import counts_of, matched
 from benchmarks.training.chips import HELD_OUT, MAX_TURN_DEG, RealShip, berthed, real_ships
 from sarship import cfar, schema
 from sarship.change.detection import detect_change, port_masks
-from sarship.change.reference import fit_reference
 from sarship.counts.passes import are_counted
 from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning
@@ -72,7 +71,7 @@ Settings = tuple[float, float]
 REPEATS: Final = "S1A_IW_GRDH_1SDV_2022*.SAFE"
 BOTH: Final[tuple[Polarization, ...]] = ("VV", "VH")
 MODE: Final = MODES["IW"]
-N_REFERENCES: Final = 16
+N_REFERENCES: Final = USUAL
 N_PORTS: Final = 4
 REACH_M: Final = 60.0
 LAND_OVER_M: Final = 5.0
@@ -418,19 +417,13 @@ Rival = Callable[..., gpd.GeoDataFrame]
 
 def network(case: HybridCase, date: int, *, has_reference: bool = True) -> gpd.GeoDataFrame:
     """The learned model, with the empty port of the reference dates or with the date alone."""
-    return told_apart(case, date, reference_of(case) if has_reference else None)
+    return told_apart(case, date, reference_of(case, N_REFERENCES) if has_reference else None)
 
 
 def boxes(case: HybridCase, date: int) -> gpd.GeoDataFrame:
     """Hits over the empty port, each group of them one vessel."""
-    hits, seen = detect_change(case.image(date), case.products[date], reference_of(case), case.masks)
+    hits, seen = detect_change(case.image(date), case.products[date], reference_of(case, N_REFERENCES), case.masks)
     return case.vessels(hits, seen)
-
-
-@lru_cache(maxsize=1)
-def reference_of(case: HybridCase) -> xr.Dataset:
-    """The empty port of the first dates."""
-    return fit_reference(case.stack.isel(time=slice(N_REFERENCES)), land=case.port.land, piers=case.quays)
 
 
 def fixed(case: HybridCase, date: int, settings: Settings) -> gpd.GeoDataFrame:

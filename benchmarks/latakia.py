@@ -29,7 +29,7 @@ from sarship.change.detection import PortMasks, port_masks
 from sarship.change.network_maps import port_maps
 from sarship.change.reference import fit_reference
 from sarship.port.grid import PortGrid
-from sarship.vessels.at_piers import PierVessels, count_distribution, find_at_piers
+from sarship.vessels.at_piers import PierVessels, count_of, find_at_piers
 from sarship.vessels.network import Network
 
 __all__ = ["Frames", "read_frames"]
@@ -94,6 +94,7 @@ def count(frames: Frames, date: int, reference: xr.Dataset | None, network: Netw
     heading = np.radians(HEADING_DEG["descending" if orbit in DESCENDING else "ascending"])
     east, south = np.cos(heading), np.sin(heading)
     seen = SimpleNamespace(grid=frames.grid, shift=(0.0, 0.0), to_product=lambda r, c: (r, east * c + south * r))
+    # the frames come without a product: of the geometry only the direction of range is asked for
     maps = port_maps(image, seen, frames.masks, None, reference)  # type: ignore[arg-type]
     assert maps is not None
     found = find_at_piers(maps, [MOLE], [REACH_M], network)
@@ -118,9 +119,7 @@ def table(frames: Frames, network: Network | None = None) -> tuple[pd.DataFrame,
         row = {"date": str(one.start)[:8], "orbit": one.rel_orbit, "by eye": one.n_breakwater}
         for name, reference in (("reference", reference_of(frames, date)), ("one image", None)):
             found = count(frames, date, reference, network)
-            cumulative = count_distribution(found.chance).cumsum()
-            low, high = (int(np.searchsorted(cumulative, q)) for q in (0.1, 0.9))
-            n = int(np.clip(round(float(found.chance.sum())), low, high))
+            low, n, high = count_of(found.chance)
             row |= {name: n, f"{name} 80 %": f"{low}-{high}"}
             if reference is not None:
                 drawn.append(found)

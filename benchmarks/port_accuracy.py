@@ -44,7 +44,7 @@ from sarship.counts.passes import are_counted
 from sarship.detection.params import DetectionParams
 from sarship.detection.single_image import detect
 from sarship.model import Hits
-from sarship.pipeline.one_scene import search_against, search_image
+from sarship.pipeline.one_scene import in_product, search_against, search_image
 from sarship.pipeline.plan import Plan
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
 from sarship.port.port_file import Port, read_port
@@ -250,7 +250,7 @@ def _grown(case: Case, margin: float) -> BaseGeometry:
 
 
 @lru_cache(maxsize=12)
-def _reference(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
+def reference_of(case: Case, n_references: int, own: int | None = None) -> xr.Dataset:
     """The empty port of the first dates; in place of the last of them a date of its own, if told so."""
     dates = [*range(n_references - 1), n_references - 1 if own is None else own]
     return fit_reference(case.stack.isel(time=dates), land=case.port.land, piers=case.quays)
@@ -258,17 +258,15 @@ def _reference(case: Case, n_references: int, own: int | None = None) -> xr.Data
 
 def ours(case: Case, date: int, n_references: int, *, own: bool = False) -> gpd.GeoDataFrame:
     """(d) Over time, with so many reference dates, the last of them the date itself if told so."""
-    reference = _reference(case, n_references, date if own else None)
+    reference = reference_of(case, n_references, date if own else None)
     found = search_against(reference, case.image(date), case.products[date], case.plan)
     return found[are_counted(found)]
 
 
 def boxes(case: Case, date: int) -> gpd.GeoDataFrame:
     """Hits over the empty port, each group of them one vessel."""
-    hits, seen = detect_change(case.image(date), case.products[date], _reference(case, USUAL), case.masks)
-    found = case.vessels(hits, seen)
-    line, pixel = seen.to_product(found["line"].to_numpy(float), found["pixel"].to_numpy(float))
-    return flag_ambiguities(found.assign(line=line, pixel=pixel), case.products[date])
+    hits, seen = detect_change(case.image(date), case.products[date], reference_of(case, USUAL), case.masks)
+    return flag_ambiguities(in_product(case.vessels(hits, seen), seen), case.products[date])
 
 
 def alone(case: Case, date: int) -> gpd.GeoDataFrame:
@@ -279,7 +277,7 @@ def alone(case: Case, date: int) -> gpd.GeoDataFrame:
 
 def without(case: Case, date: int, *, cross: bool = True, land: bool = True, moved: float = 0.0) -> gpd.GeoDataFrame:
     """Ours at piers alone, without an image or land, or displaced by so many cells along both axes."""
-    reference = _reference(case, USUAL)
+    reference = reference_of(case, USUAL)
     image = case.image(date)
     if not cross:  # each polarisation is fitted by itself
         image, reference = image.isel(polarization=[0]), reference.isel(polarization=[0])
@@ -304,11 +302,9 @@ def told_apart(
         seen = replace(seen, shift=shift_of(image, of_orbit(reference, image), case.masks.steady))
     maps = port_maps(image, seen, case.masks, case.plan.ground_cells if has_land else None, reference)
     assert maps is not None
-    quays, reaches = zip(*case.plan.quays, strict=True)
-    found = find_at_piers(maps, quays, reaches, network)
-    table = table_at_piers(found, Hits.empty(case.products[date].polarizations), seen, case.port.piers)
-    line, pixel = seen.to_product(table["line"].to_numpy(float), table["pixel"].to_numpy(float))
-    return table.assign(line=line, pixel=pixel)
+    found = find_at_piers(maps, *case.plan.quays, network)
+    hits = Hits.empty(case.products[date].polarizations)
+    return in_product(table_at_piers(found, hits, seen, case.port.piers), seen)
 
 
 WAYS: Final[dict[str, Callable[[Case, int], gpd.GeoDataFrame]]] = {

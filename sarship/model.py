@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = [
+    "CO_POLARIZED",
+    "CROSS_POLARIZED",
     "Hits",
     "OrbitPass",
     "Polarization",
@@ -26,6 +28,8 @@ __all__ = [
 
 OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
+CO_POLARIZED: Final[tuple[Polarization, ...]] = ("VV", "HH")
+CROSS_POLARIZED: Final[tuple[Polarization, ...]] = ("VH", "HV")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,6 +156,19 @@ class Hits:
 
     def __len__(self) -> int:
         return self.line.size
+
+    def take(self, which: NDArray[np.intp]) -> Hits:
+        """Return some of them, by their numbers."""
+        return Hits(
+            line=self.line[which],
+            pixel=self.pixel[which],
+            value=self.value[which],
+            clutter=self.clutter[which],
+            score=self.score[which],
+            sigma0={name: values[which] for name, values in self.sigma0.items()},
+            is_edge=None if self.is_edge is None else self.is_edge[which],
+            evidence=None if self.evidence is None else self.evidence[which],
+        )
 
     @classmethod
     def empty(cls, polarizations: tuple[str, ...] = ()) -> Hits:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from benchmarks.training.examples import PLAIN, Conditions, WorldFrame, draw_conditions
-from sarship.vessels.at_piers import INTERVAL, count_distribution
+from sarship.vessels.at_piers import count_of
 from sarship.vessels.candidates import N_FEATURES, Candidates, agreed, chances, features, find_peaks
+from sarship.vessels.frames import nearest_cells
 from sarship.vessels.network import Network
 from sarship.vessels.network_inputs import channels
 
@@ -58,8 +59,7 @@ def candidates_of(
 
 
 def _own(frame: WorldFrame, peaks: Candidates) -> NDArray[np.bool_]:
-    cells = [np.clip(np.round(at).astype(int), 0, n - 1) for at, n in zip((peaks.u, peaks.v), frame.shape, strict=True)]
-    return np.asarray(frame.own[cells[0], cells[1]])
+    return np.asarray(frame.own[nearest_cells(frame.shape, peaks.u, peaks.v)])
 
 
 def fit_chances(seen: Floats, true: Floats, seed: int = 0, n_steps: int = 4_000) -> dict[str, NDArray[np.float16]]:
@@ -118,11 +118,9 @@ def report(network: Network, frames: Sequence[WorldFrame], dates: Sequence[int],
             truth = frame.vessels(date)
             is_true = labels(peaks, truth)[own][np.argsort(-chance, kind="stable")]
             chance = np.sort(chance)[::-1]
-            cells = [np.clip(np.round(truth[:, k]).astype(int), 0, frame.shape[k] - 1) for k in (0, 1)]
-            cumulative = count_distribution(chance).cumsum()
-            low, high = (int(np.searchsorted(cumulative, quantile)) for quantile in INTERVAL)
-            n = int(np.clip(round(float(chance.sum())), low, high))
-            rows.append((int(frame.own[cells[0], cells[1]].sum()), n, low, high, int(is_true[:n].sum())))
+            n_true = int(frame.own[nearest_cells(frame.shape, truth[:, 0], truth[:, 1])].sum())
+            low, n, high = count_of(chance)
+            rows.append((n_true, n, low, high, int(is_true[:n].sum())))
             pairs += zip(chance.tolist(), is_true.tolist(), strict=True)
     true, found, low, high, hit = np.array(rows).T
     judged = np.asarray(pairs, np.float64).reshape(-1, 2)

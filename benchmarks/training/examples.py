@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sarship.change.reference import level_on
 from sarship.vessels.frames import SUB
 from sarship.vessels.network_inputs import N_CHANNELS, FrameMaps, channels
 
@@ -113,9 +114,8 @@ class WorldFrame:
         fine = slice(across.start * SUB, across.stop * SUB)
         raw = self.raw[date][:, along, fine].astype(np.float32)
         expected = self.level[:, along, fine].astype(np.float32)
-        today = self.today[date].astype(np.float32)[:, None, None]
-        # as `change.reference.level_on` has it: the sea's share of the level goes with the sea
-        expected += np.log((1 + np.minimum(1, np.exp(-expected)) * (today - 1)) / today).astype(np.float32)
+        todays = self.today[date].tolist()
+        expected = np.stack([np.log(level_on(np.exp(e), 1.0, t) / t) for e, t in zip(expected, todays, strict=True)])
         if how.blur_cells or how.lee_cells:
             raw, expected = (_filtered(each, how) for each in (raw, expected))
         raw = np.asarray(np.minimum(raw + how.gain_ln, how.clip_ln) + how.sea_ln, np.float32)

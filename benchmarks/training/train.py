@@ -98,7 +98,8 @@ def train(frames: Sequence[WorldFrame], params: TrainParams) -> Network:
                 (means / (1 - 0.99 ** (step + 1))).round(3),
                 flush=True,
             )
-    return mean.module.eval()  # type: ignore[no-any-return]
+    trained: Network = mean.module.eval()
+    return trained
 
 
 def _as_is(batch: Batch) -> Batch:

@@ -20,32 +20,33 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import numpy as np
 import shapely
-from affine import Affine
 from numpy.typing import NDArray
-from rasterio import features
 from scipy import ndimage, special
 from shapely import affinity
 from shapely.geometry import LineString, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks.training.chips import RealShip, berthed, real_ships
-from sarship.change import reference as fitting
-from sarship.change.empty_level import lowest_groups
+from sarship.change.empty_level import fit_level
+from sarship.change.reference import MIN_DATES_FOR_SPREAD
 from sarship.model import Polarization
+from sarship.port.grid import cells_within
 from sarship.port.resample import interpolate_power
-from sarship.simulate import ships as simulated_ships
 from sarship.simulate.params import MODES, ProductParams
 from sarship.simulate.port_plan import Face, Pier, Place, Plan, jetty, quay
 from sarship.simulate.quay_clutter import structure
+from sarship.simulate.render import add_patch
 from sarship.simulate.sea import flicker, land_block, sea_level, speckle, texture
 from sarship.simulate.ships import Vessel, ship_patches
 from sarship.simulate.traffic import schedule
-from sarship.vessels.frames import SUB, Frame, cut_frames, own_cells
+from sarship.vessels.at_piers import lay_berths
+from sarship.vessels.candidates import CELL_M
+from sarship.vessels.frames import SUB, Frame
 
 if TYPE_CHECKING:
     from sarship.simulate.grid import RadarGrid
 
-__all__ = ["BEYOND_REACH", "make_and_save", "make_world"]
+__all__ = ["make_and_save", "make_world"]
 
 Reals = NDArray[np.float64]
 Power = NDArray[np.float32]
@@ -58,12 +59,11 @@ EAST: Final = np.pi / 180 * 6378137.0
 NORTH: Final = EAST * (1 - 6.69437999014e-3)
 """Metres of a degree where longitude and latitude are 0."""
 BLOCK: Final = 256
-CELL_M: Final = 10.0
 MEDIAN: Final = 0.925
 """Median over mean of speckle of 4.4 looks: the library takes the sea's median for its level."""
 SPOT: Final = np.outer([0.45, 1, 0.45], [0.45, 1, 0.45])
-BEYOND_REACH: Final = 7.0
-"""Cells beyond the pier's waters that the middle of a vessel may lie at: half of a long one with its stern to it."""
+MARGIN: Final = 14
+"""Pixels around a target that its sidelobes are drawn to; farther out they are under -40 dB: a third of the work."""
 
 
 class Radar:
@@ -250,7 +250,6 @@ class Truth(NamedTuple):
     width_m: float
     heading_deg: float
     is_rafted: bool
-    number: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -313,7 +312,9 @@ def draw_scenery(plan: Plan, seed: int, size: int, rng: Rng) -> Scenery:
         size=size,
         radar=radar,
         params=ProductParams(incidence_deg=incidence, orbit_pass="ascending" if ascending else "descending"),
-        ashore=_covered(ground, lambda xy: np.stack(radar.of_metres(xy[:, 0], xy[:, 1])[::-1], -1), n),
+        ashore=cells_within(
+            shapely.transform(ground, lambda xy: np.stack(radar.of_metres(xy[:, 0], xy[:, 1])[::-1], -1)), (n, n)
+        ),
         plain=plain,
         strong=strong,
         grain=[speckle((BLOCK, BLOCK), MODE, np.random.default_rng([seed, 7004, k])) for k in range(4)],
@@ -356,7 +357,7 @@ def paint(plan: Plan, seed: int, ships: tuple[RealShip, ...], size: int) -> Pain
             image[here.ashore] += share * steady[here.ashore]
             image += share * level * crosses
             for top, left, sigma0 in patches:
-                _add(image, sigma0[p], top, left)
+                add_patch(image, sigma0[p], top, left)
             gridded = interpolate_power(image.astype(np.float32), line + off[0], (pixel + off[1])[None], np.empty(0))
             power[p].append(gridded)
             sea[p].append(MEDIAN * (level + here.noise[p]))
@@ -367,8 +368,7 @@ def paint(plan: Plan, seed: int, ships: tuple[RealShip, ...], size: int) -> Pain
 def _true(here: Scenery, date: int, vessel: Vessel) -> Truth:
     x = here.size / 2 + vessel.longitude * EAST / CELL_M - 0.5
     y = here.size / 2 - vessel.latitude * NORTH / CELL_M - 0.5
-    number = int(vessel.vessel_id.split("-")[1])
-    return Truth(date, x, y, vessel.length_m, vessel.beam_m, vessel.heading_deg, vessel.is_rafted, number)
+    return Truth(date, x, y, vessel.length_m, vessel.beam_m, vessel.heading_deg, vessel.is_rafted)
 
 
 def _ships(here: Scenery, vessels: Sequence[Vessel], ships: tuple[RealShip, ...], today: Rng) -> Patches:
@@ -392,6 +392,7 @@ def _ships(here: Scenery, vessels: Sequence[Vessel], ships: tuple[RealShip, ...]
         mode=MODE,
         rng=today,
         orbit=1 + (here.params.orbit_pass == "ascending"),
+        margin=MARGIN,
     )
     for patch in drawn:
         sigma0 = {p: _with_skirt(each, today) for p, each in patch.sigma0.items()} if here.has_skirts else patch.sigma0
@@ -402,7 +403,14 @@ def _ships(here: Scenery, vessels: Sequence[Vessel], ships: tuple[RealShip, ...]
 def _built(here: Scenery, date: int) -> Patches:
     grid = cast("RadarGrid", here.radar)  # only its `image` is asked for
     built = structure(
-        here.plan, Place(0.0, 0.0), grid, here.params, date=date, seed=here.seed, louder_db=here.louder_db
+        here.plan,
+        Place(0.0, 0.0),
+        grid,
+        here.params,
+        date=date,
+        seed=here.seed,
+        louder_db=here.louder_db,
+        margin=MARGIN,
     )
     return [(patch.line, patch.pixel, cast("Mapping[str, Power]", patch.sigma0)) for patch in built]
 
@@ -442,24 +450,6 @@ def _crosses(sources: Reals, size: int, rng: Rng) -> Power:
     return out
 
 
-def _add(image: NDArray[np.floating], patch: Power, line: int, pixel: int) -> None:
-    rows = slice(max(0, line), min(image.shape[0], line + patch.shape[0]))
-    columns = slice(max(0, pixel), min(image.shape[1], pixel + patch.shape[1]))
-    if rows.start < rows.stop and columns.start < columns.stop:
-        part = patch[rows.start - line : rows.stop - line, columns.start - pixel : columns.stop - pixel]
-        image[rows, columns] += part
-
-
-def _covered(area: BaseGeometry, to_cells: Any, size: int) -> NDArray[np.bool_]:
-    """Cells inside an area given in metres, after a map to columns and rows."""
-    flat = shapely.make_valid(shapely.transform(area, to_cells)).intersection(box(-2, -2, size + 1, size + 1))
-    parts = [each for each in shapely.get_parts(flat) if each.area > 0]
-    if not parts:
-        return np.zeros((size, size), np.bool_)
-    shift = Affine.translation(-0.5, -0.5)
-    return np.asarray(features.rasterize(parts, out_shape=(size, size), transform=shift, dtype="uint8"), np.bool_)
-
-
 # ---- worlds
 
 
@@ -492,17 +482,14 @@ def make_world(seed: int, *, held_out: str | None = None, real: float = 0.67) ->
     piers, reach = _as_drawn(plan, to_cells, rng)
     ground = shapely.union_all(list(plan.land.values()))
     margin = float(rng.choice([-5.0, 5.0, 5.0, 15.0, 25.0]))
-    land = _covered(ground.buffer(margin, join_style="mitre"), to_cells, size)
+    land = cells_within(shapely.transform(ground.buffer(margin, join_style="mitre"), to_cells), (size, size))
     look = np.array([painted.radar.look[0], -painted.radar.look[1]])
-    frames = [(number, frame) for number, pier in enumerate(piers) for frame in cut_frames(pier, reach + BEYOND_REACH)]
-    own = own_cells([frame for _, frame in frames], [reach + BEYOND_REACH] * len(frames))
     raw = {p: np.log(np.maximum(painted.power[p], 1e-9) / painted.sea[p][:, None, None]) for p in ("VV", "VH")}
     out = []
-    for (number, frame), mine in zip(frames, own, strict=True):
-        if not mine.any():
+    for berth in lay_berths(tuple(piers), (CELL_M * reach,) * len(piers)):
+        frame = berth.frame
+        if not berth.own.any():
             continue
-        others = [pier for other, pier in enumerate(piers) if other != number]
-        far = frame.distance(shapely.union_all(others)) if others else np.full(frame.shape, 99.0)
         out.append(
             {
                 "raw": np.stack([[frame.sample(raw[p][date], SUB) for p in raw] for date in range(N_DATES)]).astype(
@@ -511,14 +498,13 @@ def make_world(seed: int, *, held_out: str | None = None, real: float = 0.67) ->
                 "level": np.stack([frame.sample(level[p], SUB) for p in raw]).astype("f2"),
                 "spread": frame.sample(spread).astype("f2"),
                 "today": today.astype("f4"),
-                "near": frame.distance(piers[number]).astype("f2"),
-                "far": np.asarray(far, "f2"),
+                "near": berth.near.astype("f2"),
+                "far": berth.far.astype("f2"),
                 "land": frame.sample(land).astype("f2"),
-                "own": mine,
+                "own": berth.own,
                 "look": np.array([look @ frame.along, look @ frame.across], "f4"),
                 "truth": _in_frame(painted.truth, frame),
                 "is_real": has_real,
-                "n_references": n_references,
             }
         )
     return out
@@ -527,13 +513,11 @@ def make_world(seed: int, *, held_out: str | None = None, real: float = 0.67) ->
 def _reference(painted: Painted, chosen: NDArray[np.int64]) -> tuple[dict[str, Power], Power, Reals]:
     """Ln of the empty level over the sea by polarisation, spread in VV, and each date's sea over the reference's."""
     level, ratio, spread = {}, [], np.empty(0, np.float32)
-    speckle_spread = float(np.sqrt(special.polygamma(1, 4.3)))
+    speckle = float(np.sqrt(special.polygamma(1, 4.3)))
     for p in ("VV", "VH"):
         sea = painted.sea[p]
         base = float(np.exp(np.median(np.log(sea[chosen]))))
-        found, squares, n_empty = lowest_groups(painted.power[p][chosen], sea[chosen], base, speckle_spread)
-        own = fitting._spread(squares, n_empty, speckle_spread, fitting.MIN_DATES_FOR_SPREAD)
-        found = fitting._smoothed(found, own, n_empty) * np.exp(own**2 / 2)
+        found, own, _ = fit_level(list(painted.power[p][chosen]), sea[chosen], base, speckle, MIN_DATES_FOR_SPREAD)
         level[p] = np.log(found / base).astype(np.float32)
         ratio.append(sea / base)
         if p == "VV":
@@ -567,14 +551,14 @@ def _basin(face: Face, to_cells: Any, rng: Rng) -> BaseGeometry:
 
 
 def _in_frame(truth: Sequence[Truth], frame: Frame) -> NDArray[np.float32]:
-    """Rows of date, cells along and across, length, width, angle from the frame's axis, rafted, number."""
+    """Rows of date, cells along and across, length, width, angle from the frame's axis, rafted."""
     rows = np.array(truth, float).reshape(-1, len(Truth._fields))
     u, v = frame.to_frame(rows[:, 1], rows[:, 2])
     heading = np.radians(rows[:, 5])
     ahead = np.stack([np.sin(heading), -np.cos(heading)], -1)
     angle = np.arctan2(ahead @ frame.across, ahead @ frame.along)
     inside = (u > -1) & (u < frame.shape[0]) & (v > -1) & (v < frame.shape[1])
-    columns = [rows[:, 0], u, v, rows[:, 3], rows[:, 4], angle, rows[:, 6], rows[:, 7]]
+    columns = [rows[:, 0], u, v, rows[:, 3], rows[:, 4], angle, rows[:, 6]]
     return np.stack(columns, -1)[inside].astype(np.float32)
 
 
@@ -587,7 +571,6 @@ def save_world(path: Path, frames: Sequence[Mapping[str, Any]]) -> None:
 
 def make_and_save(folder: Path, seed: int) -> None:
     """Make a world, unless it is there."""
-    simulated_ships._MARGIN = 14  # type: ignore[misc]  # sidelobes farther out are under -40 dB: a third of the work
     path = folder / f"{seed}.npz"
     if not path.exists():
         save_world(path, make_world(seed))

@@ -1,18 +1,20 @@
-"""Empty level of every cell: the mean of the lowest group of its dates.
+"""Empty level of every cell, the mean of the lowest group of its dates, and its spread from date to date.
 
 From a low value on, a date belongs to the group as long as it lies within what speckle allows above the group's mean.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from sarship.cfar.jit import compiled
 
-__all__ = ["WITHIN", "lowest_groups"]
+__all__ = ["WITHIN", "fit_level", "lowest_groups"]
 
 Power = NDArray[np.float32]
 
@@ -27,6 +29,48 @@ LOWEST_BELOW: Final = 0.8
 long lower tail) shall be no group of its own."""
 SAME_LEVEL: Final = 0.03
 """Change of ln level, a tenth of a decibel, below which the share of the sea in it is found."""
+PRIOR: Final = 16.0
+"""Weight, in dates, of the spread of a cell's neighbours beside its own."""
+NEIGHBOURS: Final = 7
+"""Side, in cells, of the square that spread is borrowed from: some eight independent cells."""
+NEAR: Final = 5
+"""Side, in cells, of the square that a cell's level is compared with: a resolution cell either way."""
+STEADY: Final = 0.7
+UNSTEADY: Final = 1.2
+"""Bounds, over the spread of open water, between which a spread is taken as that: estimates of one spread scatter as
+much, and a threshold far out in the tail cannot bear it."""
+MIN_SPREAD: Final = 0.2
+"""Minimum spread of ln power, 0.9 dB: calibration, tide and a fraction of a cell leave as much."""
+LINES: Final = 64
+"""Rows of the grid that are fitted at a time; all of them would copy the stack."""
+
+
+def fit_level(
+    dates: Sequence[Power], seas: NDArray[np.float64], sea: float, speckle: float, min_dates: int
+) -> tuple[Power, Power, NDArray[np.int16]]:
+    """Return level, spread and group size of every cell.
+
+    Parameters
+    ----------
+    dates
+        Coregistered dates, each (y, x).
+    seas
+        Sea level of each.
+    sea
+        Reference sea level.
+    speckle
+        Deviation of ln power that the speckle has.
+    min_dates
+        Minimum number of dates for a spread of its own.
+    """
+    blocks = [
+        lowest_groups(np.stack([date[top : top + LINES] for date in dates]), seas, sea, speckle)
+        for top in range(0, len(dates[0]), LINES)
+    ]
+    level, squares, n_empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    spread = _spread(squares, n_empty, speckle, min_dates)
+    # from the mean of ln power to the mean of power, as of a lognormal distribution; for speckle that is right to 1 %
+    return _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2), spread, n_empty
 
 
 def lowest_groups(
@@ -62,6 +106,34 @@ def lowest_groups(
     level, squares, n_empty = np.empty(shape, np.float32), np.empty(shape, np.float32), np.empty(shape, np.int16)
     _grow(cube, seas / sea, sea, spread, level, squares, n_empty)
     return level, squares, n_empty
+
+
+def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_dates: int) -> Power:
+    """Deviation of ln power of each cell: its own weighed with its neighbours', and not less than theirs."""
+    freedom = np.maximum(n_empty - 1, 0).astype(np.float32)
+    near_squares = ndimage.uniform_filter(squares, NEIGHBOURS)
+    near_freedom = ndimage.uniform_filter(freedom, NEIGHBOURS)
+    # the speckle of open water, weighing as one date, stands in where even the neighbours have none
+    borrowed = (near_squares + speckle**2 / NEIGHBOURS**2) / (near_freedom + 1 / NEIGHBOURS**2)
+    own = (squares + PRIOR * borrowed) / (freedom + PRIOR)
+    spread = np.sqrt(np.where(n_empty >= min_dates, np.maximum(own, borrowed), borrowed))
+    spread = np.where((spread > STEADY * speckle) & (spread < UNSTEADY * speckle), speckle, spread)
+    return np.asarray(np.maximum(spread, MIN_SPREAD), np.float32)
+
+
+def _smoothed(level: Power, spread: Power, n_empty: NDArray[np.int16]) -> Power:
+    """Level without its remaining speckle, by the filter of Lee (1980) on ln power.
+
+    A cell keeps that part of its difference from the mean of its neighbours that their variance owes to structure.
+    """
+    known = np.isfinite(level)
+    value = np.where(known, np.log(np.where(known, level, 1)), 0).astype(np.float32)
+    mass = np.maximum(ndimage.uniform_filter(known.astype(np.float32), NEAR), 1e-3)
+    mean = ndimage.uniform_filter(value, NEAR) / mass
+    variance = np.maximum(ndimage.uniform_filter(value**2, NEAR) / mass - mean**2, 1e-6)
+    speckle = spread**2 / np.maximum(n_empty, 1)
+    kept = np.clip(1 - 2 * speckle / variance, 0, 1)
+    return np.asarray(np.where(known, np.exp(mean + kept * (value - mean)), np.nan), np.float32)
 
 
 def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position, and holds its loops)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sarship.change.coregistration import correct_shift
 from sarship.change.reference import expected_on, of_orbit, sea_of
+from sarship.model import CO_POLARIZED, CROSS_POLARIZED
 from sarship.vessels.at_piers import PortMaps
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["port_maps"]
 
-CO: Final = ("VV", "HH")
-CROSS: Final = ("VH", "HV")
 LEAST: Final = 1e-9
 """Minimum sigma nought, far below any noise."""
 
@@ -75,7 +74,7 @@ def port_maps(
     """
     one = None if reference is None else of_orbit(reference, image)
     power = correct_shift(image.to_numpy(), seen.shift)
-    co, cross = (_channel(image, power, one, kind) for kind in (CO, CROSS))
+    co, cross = (_channel(image, power, one, kind) for kind in (CO_POLARIZED, CROSS_POLARIZED))
     if co is None:
         return None
     raw, expected = np.zeros((2, 2, *power.shape[1:]), np.float32)

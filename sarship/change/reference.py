@@ -23,12 +23,12 @@ import numpy as np
 import shapely
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import special
 
 from sarship import cfar
 from sarship.change.array_ops import median_of
 from sarship.change.coregistration import MIN_SHIFT, Shifts, correct_shift, measure_shift, measure_shifts
-from sarship.change.empty_level import lowest_groups
+from sarship.change.empty_level import fit_level
 from sarship.change.permanent import permanent_cells
 from sarship.errors import ReferenceImageError
 from sarship.port.grid import PortGrid
@@ -64,24 +64,10 @@ QUAY_M: Final = 15.0
 masked, and in the ratio to a reference the quay cancels."""
 OFF_LAND_M: Final = 60.0
 """Distance of open water from land and piers: neither quays nor moored vessels reach into it."""
-PRIOR: Final = 16.0
-"""Weight, in dates, of the spread of a cell's neighbours beside its own."""
-NEIGHBOURS: Final = 7
-"""Side, in cells, of the square that spread is borrowed from: some eight independent cells."""
-NEAR: Final = 5
-"""Side, in cells, of the square that a cell's level is compared with: a resolution cell either way."""
-STEADY: Final = 0.7
-UNSTEADY: Final = 1.2
-"""Bounds, over the spread of open water, between which a spread is taken as that: estimates of one spread scatter as
-much, and a threshold far out in the tail cannot bear it."""
-MIN_SPREAD: Final = 0.2
-"""Minimum spread of ln power, 0.9 dB: calibration, tide and a fraction of a cell leave as much."""
 SPECKLE_DATES: Final = 6
 """Dates that the ENL of open water is measured on, about."""
 DEFAULT_ENL: Final = 4.4
 """ENL where there is no open water to measure it on: that of IW GRDH."""
-LINES: Final = 64
-"""Rows of the grid that are fitted at a time; all of them would copy the stack."""
 MIN_SEA: Final = 1_000
 """Minimum number of cells of open water for a sea level; with fewer the darkest quarter of all cells gives it."""
 
@@ -248,14 +234,7 @@ def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent
     enl, effective_sample_ratio = _speckle(dates, water)
     spread_of_speckle = math.sqrt(float(special.polygamma(1, enl)))
     seas[~np.isfinite(seas)] = sea
-    blocks = [
-        lowest_groups(np.stack([date[top : top + LINES] for date in dates]), seas, sea, spread_of_speckle)
-        for top in range(0, water.shape[0], LINES)
-    ]
-    level, squares, n_empty = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    spread = _spread(squares, n_empty, spread_of_speckle, min_dates)
-    # from the mean of ln power to the mean of power, as of a lognormal distribution; for speckle that is right to 1 %
-    level = _smoothed(level, spread, n_empty) * np.exp(spread**2 / 2)
+    level, spread, n_empty = fit_level(dates, seas, sea, spread_of_speckle, min_dates)
     return _Fit(level, spread, n_empty, is_permanent(level), sea, enl, effective_sample_ratio)
 
 
@@ -271,34 +250,6 @@ def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:
     if not enl:
         return DEFAULT_ENL, 1 / 6
     return float(np.median(enl)), float(np.median(effective_sample_ratio))
-
-
-def _spread(squares: Power, n_empty: NDArray[np.int16], speckle: float, min_dates: int) -> Power:
-    """Deviation of ln power of each cell: its own weighed with its neighbours', and not less than theirs."""
-    freedom = np.maximum(n_empty - 1, 0).astype(np.float32)
-    near_squares = ndimage.uniform_filter(squares, NEIGHBOURS)
-    near_freedom = ndimage.uniform_filter(freedom, NEIGHBOURS)
-    # the speckle of open water, weighing as one date, stands in where even the neighbours have none
-    borrowed = (near_squares + speckle**2 / NEIGHBOURS**2) / (near_freedom + 1 / NEIGHBOURS**2)
-    own = (squares + PRIOR * borrowed) / (freedom + PRIOR)
-    spread = np.sqrt(np.where(n_empty >= min_dates, np.maximum(own, borrowed), borrowed))
-    spread = np.where((spread > STEADY * speckle) & (spread < UNSTEADY * speckle), speckle, spread)
-    return np.asarray(np.maximum(spread, MIN_SPREAD), np.float32)
-
-
-def _smoothed(level: Power, spread: Power, n_empty: NDArray[np.int16]) -> Power:
-    """Level without its remaining speckle, by the filter of Lee (1980) on ln power.
-
-    A cell keeps that part of its difference from the mean of its neighbours that their variance owes to structure.
-    """
-    known = np.isfinite(level)
-    value = np.where(known, np.log(np.where(known, level, 1)), 0).astype(np.float32)
-    mass = np.maximum(ndimage.uniform_filter(known.astype(np.float32), NEAR), 1e-3)
-    mean = ndimage.uniform_filter(value, NEAR) / mass
-    variance = np.maximum(ndimage.uniform_filter(value**2, NEAR) / mass - mean**2, 1e-6)
-    speckle = spread**2 / np.maximum(n_empty, 1)
-    kept = np.clip(1 - 2 * speckle / variance, 0, 1)
-    return np.asarray(np.where(known, np.exp(mean + kept * (value - mean)), np.nan), np.float32)
 
 
 def level_on(level: Power, sea: float, sea_on_date: float) -> Power:

@@ -35,7 +35,7 @@ from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import flag_ambiguities
 from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 
-__all__ = ["Bands", "SearchedScene", "is_fine", "search_against", "search_image"]
+__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
@@ -144,8 +144,8 @@ def _told_apart(
     """Return vessels in the product's lines and pixels, those at piers by the network where it knows the images."""
     if maps is None:
         return boxes
-    found = find_at_piers(maps, [pier for pier, _ in plan.quays], [reach for _, reach in plan.quays])
-    at_piers = _in_product(table_at_piers(found, hits, seen, plan.port.piers), seen)
+    found = find_at_piers(maps, *plan.quays)
+    at_piers = in_product(table_at_piers(found, hits, seen, plan.port.piers), seen)
     return replace_at_piers(boxes, at_piers, plan.port.piers)
 
 
@@ -162,12 +162,12 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProdu
     if share > MAX_HIT:
         doubt = f"stands out over {share:.1%} of the open water, as no ships do: interference or heavy rain"
         warnings.warn(f"{product.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
-    boxes = assign_piers(_in_product(find_vessels(hits, seen, plan.params), seen), plan.port.piers)
+    boxes = assign_piers(in_product(find_vessels(hits, seen, plan.params), seen), plan.port.piers)
     maps = port_maps(image, seen, plan.masks, plan.ground_cells, reference, hidden=plan.hidden_cells)
     return flag_ambiguities(_told_apart(boxes, hits, maps, seen, plan), product)
 
 
-def _in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
+def in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
     """Return vessels on a port's grid in the product's lines and pixels."""
     line, pixel = image.to_product(vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float))
     time = pd.DatetimeIndex(image.source.time_at(line)).as_unit("ns").tz_localize("UTC")

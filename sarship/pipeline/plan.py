@@ -113,13 +113,10 @@ class Plan:
         return self if len(shown) == len(self.port.piers) else replace(self, port=replace(self.port, piers=shown))
 
     @cached_property
-    def quays(self) -> list[tuple[BaseGeometry, float]]:
-        """Each pier that is no anchorage, in columns and rows of the grid, and the reach of its waters in metres."""
+    def quays(self) -> tuple[list[BaseGeometry], list[float]]:
+        """Piers that are no anchorages, in columns and rows of the grid, and the reach of their waters in metres."""
         piers = self.port.piers[self.port.piers["kind"] == "pier"]
-        return [
-            (self.grid.place(geometry), float(reach))
-            for geometry, reach in zip(piers.geometry, piers["max_distance_m"], strict=True)
-        ]
+        return [self.grid.place(geometry) for geometry in piers.geometry], piers["max_distance_m"].tolist()
 
     @cached_property
     def grid_fingerprint(self) -> str:

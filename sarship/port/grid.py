@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["PortGrid", "PortImage", "to_port_grid"]
+__all__ = ["PortGrid", "PortImage", "cells_within", "to_port_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -162,16 +162,24 @@ class PortGrid:
         >>> bool(grid.covers(shapely.box(35.7, 34.8, 35.9, 34.95)).all())
         True
         """
-        flat = self.place(area).buffer(grow_m / self.spacing_m)
-        frame = shapely.box(-2, -2, self.shape[1] + 1, self.shape[0] + 1)
-        pieces = shapely.get_parts(shapely.intersection(shapely.make_valid(flat), frame))
-        pieces = pieces[shapely.area(pieces) > 0]
-        if not pieces.size:
-            return np.zeros(self.shape, np.bool_)
-        corner = Affine.translation(-0.5, -0.5)
-        with _RASTERIZING:
-            mask = features.rasterize(pieces, out_shape=self.shape, transform=corner, dtype="uint8")
-        return np.asarray(mask, np.bool_)
+        return cells_within(self.place(area).buffer(grow_m / self.spacing_m), self.shape)
+
+
+def cells_within(area: BaseGeometry, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return the mask of cells whose centre lies in an area; x is the column, y the row.
+
+    >>> cells_within(shapely.box(0.5, -1, 2.5, 0.5), (2, 4)).tolist()
+    [[False, True, True, False], [False, False, False, False]]
+    """
+    frame = shapely.box(-2, -2, shape[1] + 1, shape[0] + 1)
+    pieces = shapely.get_parts(shapely.intersection(shapely.make_valid(area), frame))
+    pieces = pieces[shapely.area(pieces) > 0]
+    if not pieces.size:
+        return np.zeros(shape, np.bool_)
+    corner = Affine.translation(-0.5, -0.5)
+    with _RASTERIZING:
+        mask = features.rasterize(pieces, out_shape=shape, transform=corner, dtype="uint8")
+    return np.asarray(mask, np.bool_)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

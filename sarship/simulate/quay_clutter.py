@@ -19,7 +19,7 @@ from sarship.model import Polarization
 from sarship.simulate.grid import RadarGrid
 from sarship.simulate.params import ProductParams, relative_orbit
 from sarship.simulate.port_plan import Face, Place, Plan
-from sarship.simulate.ships import Patch, splat
+from sarship.simulate.ships import MARGIN, Patch, splat
 
 __all__ = ["Scatterers", "structure"]
 
@@ -53,13 +53,22 @@ class Scatterers:
 
 
 def structure(
-    plan: Plan, place: Place, grid: RadarGrid, params: ProductParams, *, date: int, seed: int, louder_db: float = 0.0
+    plan: Plan,
+    place: Place,
+    grid: RadarGrid,
+    params: ProductParams,
+    *,
+    date: int,
+    seed: int,
+    louder_db: float = 0.0,
+    margin: int = MARGIN,
 ) -> list[Patch]:
     """The structure of one date as patches of the image.
 
     What is fixed follows from `seed` and the relative orbit: another orbit sees other walls. Cranes and containers
     stand where they stood the date before with a chance of 0.6. All of a date is brighter or dimmer by half a decibel
-    (rain on steel, calibration), and the coherence of `splat` lets each pixel vary by one or two.
+    (rain on steel, calibration), and the coherence of `splat` lets each pixel vary by one or two. Sidelobes are drawn
+    to `margin` pixels around.
     """
     orbit = relative_orbit(params.platform, params.absolute_orbit)
     today = np.random.default_rng([seed, _DATE, date])
@@ -67,9 +76,9 @@ def structure(
     patches = []
     for number, group in enumerate(_fixed(plan, np.random.default_rng([seed, _FIXED, orbit]))):
         steady = np.random.default_rng([seed, _FIXED, orbit, number])
-        patches.append(_patch(group, (place, grid, params), gain, steady, today))
+        patches.append(_patch(group, (place, grid, params), gain, steady, fresh=today, margin=margin))
     movers = [g for number, face in enumerate(plan.faces) for g in _movers(face, number, date, seed, today)]
-    return patches + [_patch(group, (place, grid, params), gain, today) for group in movers]
+    return patches + [_patch(group, (place, grid, params), gain, today, margin=margin) for group in movers]
 
 
 def _patch(
@@ -77,6 +86,8 @@ def _patch(
     scene: tuple[Place, RadarGrid, ProductParams],
     gain: float,
     rng: np.random.Generator,
+    *,
+    margin: int,
     fresh: np.random.Generator | None = None,
 ) -> Patch:
     place, grid, params = scene
@@ -87,7 +98,7 @@ def _patch(
     channels: dict[Polarization, Reals] = {
         p: gain * group.rcs_m2 * (_CROSS if p in {"VH", "HV"} else 1.0) for p in params.polarizations
     }
-    return splat(line, pixel, channels, params.specification, rng, is_total_exact=False, fresh=fresh)
+    return splat(line, pixel, channels, params.specification, rng, is_total_exact=False, fresh=fresh, margin=margin)
 
 
 def _fixed(plan: Plan, rng: np.random.Generator) -> list[Scatterers]:

@@ -21,7 +21,7 @@ from sarship.simulate.params import Mode
 from sarship.simulate.sea import flicker, land_block, shifted, speckle, texture
 from sarship.simulate.ships import Patch
 
-__all__ = ["Canvas", "Land", "paint"]
+__all__ = ["Canvas", "Land", "add_patch", "paint"]
 
 Field = NDArray[np.float32]
 
@@ -182,7 +182,7 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
         for ambiguity in canvas.ambiguities:
             _add_ambiguity(strong, canvas.land, ambiguity, window, share)
     for patch in canvas.patches:
-        _add(strong, patch.sigma0[polarization], patch.line - window.line_start, patch.pixel - window.pixel_start)
+        add_patch(strong, patch.sigma0[polarization], patch.line - window.line_start, patch.pixel - window.pixel_start)
     power = diffuse * gain
     power += canvas.noise(polarization, window)
     power *= grain
@@ -201,7 +201,7 @@ def _add_ambiguity(image: Field, land: Land, ambiguity: Ambiguity, window: Windo
     image += share * ambiguity.gain(source)[:, None] * built
 
 
-def _add(image: Field, patch: Field, line: int, pixel: int) -> None:
+def add_patch(image: NDArray[np.floating], patch: Field, line: int, pixel: int) -> None:
     """Add what of a patch falls into an image."""
     rows = slice(max(0, line), min(image.shape[0], line + patch.shape[0]))
     columns = slice(max(0, pixel), min(image.shape[1], pixel + patch.shape[1]))

@@ -19,7 +19,7 @@ Reals = NDArray[np.float64]
 ToImage = Callable[[ArrayLike, ArrayLike], tuple[Reals, Reals]]
 """Longitude and latitude to line and pixel."""
 
-_MARGIN: Final = 24
+MARGIN: Final = 24
 """Pixels around a target that its sidelobes are drawn to."""
 _SMALL_PRODUCT: Final = 2**17
 """Multiplications for which BLAS wakes no second thread."""
@@ -171,16 +171,18 @@ def splat(
     *,
     is_total_exact: bool = True,
     fresh: np.random.Generator | None = None,
+    margin: int = MARGIN,
 ) -> Patch:
     """Point scatterers through the impulse response with its sidelobes.
 
     In each look the scatterers add coherently with phases of their own, and the looks' powers are averaged. With
     `is_total_exact` the patch is scaled so that sigma0 times pixel area adds up to the total cross-section. With
     `fresh`, what `rng` draws is what stands there on every date, and a part of `1 - COHERENCE` is the date's own.
+    Sidelobes are drawn to `margin` pixels around.
     """
-    first_line, first_pixel = int(np.floor(line.min())) - _MARGIN, int(np.floor(pixel.min())) - _MARGIN
-    lines = np.arange(first_line, int(np.ceil(line.max())) + _MARGIN + 1)
-    pixels = np.arange(first_pixel, int(np.ceil(pixel.max())) + _MARGIN + 1)
+    first_line, first_pixel = int(np.floor(line.min())) - margin, int(np.floor(pixel.min())) - margin
+    lines = np.arange(first_line, int(np.ceil(line.max())) + margin + 1)
+    pixels = np.arange(first_pixel, int(np.ceil(pixel.max())) + margin + 1)
     azimuth, across = band(mode)
     # seven digits are more than a product's 16-bit numbers hold
     down = response(lines[:, None] - line[None], azimuth).astype(np.float32)
@@ -221,13 +223,14 @@ def ship_patches(
     rng: np.random.Generator,
     lines_moved: Reals | float = 0.0,
     orbit: int = 0,
+    margin: int = MARGIN,
 ) -> tuple[list[Patch], Reals]:
     """Each vessel's patch, and the co-polarised cross-sections that were drawn, m².
 
     The cross-section scatters by 3.4 dB about 0.6 dB less than its relation; cross-polarisation lies 11 dB below,
     quartiles 9 and 13. A vessel with a `look` has the same scatterers whenever the same `orbit` sees it, and most of
     that scatter is its own; the phases are the date's (it lies a little otherwise each time). `lines_moved` is how far
-    each is displaced along azimuth.
+    each is displaced along azimuth; sidelobes are drawn to `margin` pixels around.
     """
     if not vessels:
         return [], np.empty(0)
@@ -253,5 +256,5 @@ def ship_patches(
         line, pixel = to_image(longitude, latitude)
         pixel = pixel - hull.height_m / slope / mode.spacing_m
         rcs = {p: hull.cross * cross if p in {"VH", "HV"} else hull.co * co for p in polarizations}
-        patches.append(splat(line + lines, pixel, rcs, mode, rng))
+        patches.append(splat(line + lines, pixel, rcs, mode, rng, margin=margin))
     return patches, total

@@ -5,7 +5,7 @@ and cranes, sidelobes and superstructures stand out as well. So along each pier 
 (`network.py`) sees the date, the empty port where it is known, and where pier and land are, and says where vessels
 lie, how long they are, and how many there are; every place is judged once more (`candidates.py`) and gets its chance.
 
-The number at a pier is a sum of chances: it has a distribution, and its best value and its bounds are quantiles.
+The number at a pier is a sum of chances: it has a distribution, whose quantiles are its bounds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from sarship.vessels.candidates import CELL_M, agreed, chances, features, find_peaks
-from sarship.vessels.frames import SUB, Frame, Maps, cut_frames, own_cells
+from sarship.vessels.frames import SUB, Frame, Maps, cut_frames, nearest_cells, own_cells
 from sarship.vessels.network import Network, load_network
 from sarship.vessels.network_inputs import FrameMaps, channels
 
@@ -34,6 +34,20 @@ FAR_CELLS: Final = 99.0
 """Distance to other piers where there are none."""
 INTERVAL: Final = (0.1, 0.9)
 """Quantiles of the bounds of a count."""
+
+
+class Berth(NamedTuple):
+    """A frame of a pier, and what stays there from date to date; from `lay_berths`."""
+
+    pier: int
+    """Number of the pier."""
+    frame: Frame
+    own: NDArray[np.bool_]
+    """Cells whose vessels are this frame's."""
+    near: Maps
+    """Cells to the pier."""
+    far: Maps
+    """Cells to other piers."""
 
 
 class PortMaps(NamedTuple):
@@ -123,25 +137,15 @@ def find_at_piers(
     0
     """
     network = network or load_network()
-    found = [_find_in_frame(maps, berth, network) for berth in _berths(tuple(piers), tuple(map(float, reach_m)))]
+    found = [_find_in_frame(maps, berth, network) for berth in lay_berths(tuple(piers), tuple(map(float, reach_m)))]
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [np.empty(0)] * 7
     order = np.lexsort((-columns[6], columns[0]))
     return PierVessels._make(columns).take(order)
 
 
-class _Berth(NamedTuple):
-    """A frame, and what stays from date to date."""
-
-    pier: int
-    frame: Frame
-    own: NDArray[np.bool_]
-    near: Maps
-    far: Maps
-
-
 @lru_cache(maxsize=16)
-def _berths(piers: tuple[BaseGeometry, ...], reach_m: tuple[float, ...]) -> list[_Berth]:
-    """Return the frames of all piers; kept, as the next date has the same."""
+def lay_berths(piers: tuple[BaseGeometry, ...], reach_m: tuple[float, ...]) -> list[Berth]:
+    """Return the frames of all piers, in columns and rows; they are kept, as the next date has the same."""
     reaches = [(each + BEYOND_REACH_M) / CELL_M for each in reach_m]
     frames = [
         (number, frame)
@@ -153,18 +157,17 @@ def _berths(piers: tuple[BaseGeometry, ...], reach_m: tuple[float, ...]) -> list
     for (number, frame), own in zip(frames, owns, strict=True):
         others = [pier for other, pier in enumerate(piers) if other != number]
         far = frame.distance(shapely.union_all(others)) if others else np.full(frame.shape, FAR_CELLS, np.float32)
-        berths.append(_Berth(number, frame, own, frame.distance(piers[number]), far))
+        berths.append(Berth(number, frame, own, frame.distance(piers[number]), far))
     return berths
 
 
-def _find_in_frame(maps: PortMaps, berth: _Berth, network: Network) -> PierVessels:
+def _find_in_frame(maps: PortMaps, berth: Berth, network: Network) -> PierVessels:
     frame, own = berth.frame, berth.own
     seen = channels(_frame_maps(maps, berth))
     said = network(seen)
     peaks = find_peaks(said)
     chance = chances(network, features(peaks, said, seen))
-    cell = [np.clip(np.round(at).astype(int), 0, n - 1) for at, n in zip((peaks.u, peaks.v), own.shape, strict=True)]
-    kept = own[cell[0], cell[1]]
+    kept = own[nearest_cells(frame.shape, peaks.u, peaks.v)]
     peaks, chance = peaks.take(kept), agreed(chance[kept], float(said.density[own].sum()))
     column, row = frame.to_grid(peaks.u, peaks.v)
     turn = np.arctan2(frame.along[1], frame.along[0])
@@ -172,7 +175,7 @@ def _find_in_frame(maps: PortMaps, berth: _Berth, network: Network) -> PierVesse
     return PierVessels(number, column, row, peaks.length_m, peaks.width_m, peaks.angle + turn, chance)
 
 
-def _frame_maps(maps: PortMaps, berth: _Berth) -> FrameMaps:
+def _frame_maps(maps: PortMaps, berth: Berth) -> FrameMaps:
     frame, look = berth.frame, np.array(maps.look)
     expected, spread = None, np.zeros(frame.shape, np.float32)
     if maps.expected is not None and maps.spread is not None:
@@ -201,3 +204,18 @@ def count_distribution(chance: Floats) -> Floats:
     for each in chance:
         out = np.convolve(out, [1 - each, each])
     return out
+
+
+def count_of(chance: Floats) -> tuple[int, int, int]:
+    """Return the least, the best and the largest number of vessels that chances amount to.
+
+    Best is their sum, rounded; the others are the 80 % interval.
+
+    Examples
+    --------
+    >>> count_of(np.array([0.97, 0.96, 0.6, 0.3, 0.02]))
+    (2, 3, 4)
+    """
+    cumulative = count_distribution(chance).cumsum()
+    least, most = (int(np.searchsorted(cumulative, quantile)) for quantile in INTERVAL)
+    return least, int(np.clip(round(float(chance.sum())), least, most)), most

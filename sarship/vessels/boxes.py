@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.detection.grouping import Labels, group_hits, group_max
-from sarship.model import Hits
+from sarship.model import CO_POLARIZED, CROSS_POLARIZED, Hits
 from sarship.vessels.box_kernels import LENGTH_TO_WIDTH, WIDENING, WeightedHits, fit_box
 
 __all__ = ["HitPlaces", "fit_boxes", "offsets", "weigh_hits"]
@@ -60,8 +60,6 @@ class HitPlaces:
     """Place across the pixels."""
     weight: Reals
     """0 at the noise floor, 1 at the brightest hit of the group."""
-    order: NDArray[np.intp]
-    """Number of each in the `Hits`."""
     first: NDArray[np.int64]
     """Start of each group, and the end of the last; (n_groups + 1,)."""
     span_db: Reals
@@ -117,7 +115,6 @@ def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> Hit
         y=hits.line[order].astype(np.float64) * sides[0],
         x=hits.pixel[order].astype(np.float64) * sides[1],
         weight=np.maximum(level / peak[group], 0.0)[order],
-        order=order,
         first=np.concatenate([[0], np.cumsum(np.bincount(group))]),
         span_db=peak,
         sides=sides,
@@ -128,7 +125,7 @@ def _above_noise(hits: Hits) -> Reals:
     """Return the decibels of each hit over the noise; 0 at or below it."""
     excess = np.ones(len(hits))
     np.divide(hits.value - hits.clutter, hits.value, out=excess, where=hits.value > 0)
-    for polarizations, noise_db in ((("VV", "HH"), NOISE_DB), (("VH", "HV"), NOISE_DB + CROSS_DB)):
+    for polarizations, noise_db in ((CO_POLARIZED, NOISE_DB), (CROSS_POLARIZED, NOISE_DB + CROSS_DB)):
         for polarization in polarizations:
             if polarization in hits.sigma0:
                 bright = np.nan_to_num(hits.sigma0[polarization], nan=0.0) * excess

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
-from sarship.vessels.frames import SUB, Maps
+from sarship.vessels.frames import SUB, Maps, nearest_cells
 from sarship.vessels.network import Network, NetworkMaps
 
 __all__ = ["Candidates", "agreed", "chances", "features", "find_peaks"]
@@ -49,7 +49,7 @@ class Candidates(NamedTuple):
 
     def take(self, chosen: NDArray[np.generic]) -> Candidates:
         """Return some of them."""
-        return Candidates(*(column[chosen] for column in self))
+        return Candidates._make(column[chosen] for column in self)
 
 
 def find_peaks(maps: NetworkMaps) -> Candidates:
@@ -78,23 +78,27 @@ def find_peaks(maps: NetworkMaps) -> Candidates:
 
 def _apart(found: Candidates, k: int, others: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """Cells between one and others, along the axis of the one and across it."""
-    du, dv = found.u[others] - found.u[k], found.v[others] - found.v[k]
+    return _offsets(found, k, found.u[others], found.v[others])
+
+
+def _offsets(found: Candidates, k: int, u: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Cells of places from the middle of one, along its axis and across it."""
+    du, dv = u - found.u[k], v - found.v[k]
     c, s = np.cos(found.angle[k]), np.sin(found.angle[k])
     return np.abs(du * c + dv * s), np.abs(dv * c - du * s)
 
 
 def features(found: Candidates, maps: NetworkMaps, channels: Maps) -> Floats:
     """Return what the second network judges each candidate by, (n, 15)."""
-    n_along, n_across = maps.density.shape
-    u, v = np.mgrid[:n_along, :n_across]
+    cells = np.indices(maps.density.shape).astype(np.float64)
+    u, v = cells[0], cells[1]
     logit = special.logit(np.clip(found.heat, 1e-3, 0.999))
     ratio, raw = (channels[k] + channels[k + 1] for k in (0, 4))
+    along, across = nearest_cells(maps.density.shape, found.u, found.v)
     out = np.zeros((len(found.u), N_FEATURES))
     for k in range(len(out)):
         half = found.length_m[k] / (2 * CELL_M)
-        c, s = np.cos(found.angle[k]), np.sin(found.angle[k])
-        du, dv = u - found.u[k], v - found.v[k]
-        ahead, aside = np.abs(du * c + dv * s), np.abs(dv * c - du * s)
+        ahead, aside = _offsets(found, k, u, v)
         hull = (ahead <= np.maximum(0.7 * half, 0.8)) & (aside <= 1.0)
         around = (ahead <= half + 0.5) & (aside <= 3.0)
         others = np.delete(np.arange(len(out)), k)
@@ -114,7 +118,7 @@ def features(found: Candidates, maps: NetworkMaps, channels: Maps) -> Floats:
             out[k, 4:8] = 1, above, ahead_of[nearest], aside_of[nearest] / 3
         out[k, 8] = found.heat[others[near]].sum()
         out[k, 9] = found.heat[others[near & (aside_of > ASIDE_CELLS)]].sum()
-        cell = int(np.clip(round(found.u[k]), 0, n_along - 1)), int(np.clip(round(found.v[k]), 0, n_across - 1))
+        cell = along[k], across[k]
         lit = hull if hull.any() else (u == cell[0]) & (v == cell[1])
         out[k, 10], out[k, 11] = ratio[lit].mean() / 2, raw[lit].mean() / 2
         out[k, 12], out[k, 13], out[k, 14] = channels[11][cell], channels[13][cell], channels[16][cell]

@@ -7,6 +7,7 @@ each other. At piers they do not; there they are told apart on the port's grid (
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Final, Protocol
 
@@ -19,12 +20,12 @@ from shapely import Point
 
 from sarship.detection.grouping import Labels, group_hits, group_max
 from sarship.detection.params import DetectionParams
-from sarship.model import Hits, Scene
+from sarship.model import CO_POLARIZED, CROSS_POLARIZED, Hits, Scene
 from sarship.schema import VESSELS
 from sarship.vessels.boxes import fit_boxes, weigh_hits
 from sarship.vessels.sizes import measure_sizes
 
-__all__ = ["SearchedImage", "find_vessels"]
+__all__ = ["SearchedImage", "find_vessels", "sum_up", "vessel_table"]
 
 Reals = NDArray[np.float64]
 
@@ -119,33 +120,59 @@ def find_vessels(
     chosen = np.flatnonzero(sizes.length_m >= params.min_length_m)
     chosen = chosen[np.lexsort((pixel[chosen], line[chosen]))]
     line, pixel = line[chosen], pixel[chosen]
-    longitude, latitude = product.geometry.to_map(line, pixel)
-    columns: dict[str, object] = {
-        "vessel": [f"{product.scene.id}/{number}" for number in range(1, chosen.size + 1)],
-        "scene": [product.scene.id] * chosen.size,
-        "time": pd.DatetimeIndex(product.geometry.time_at(line)).as_unit("ns").tz_localize("UTC"),
+    return vessel_table(
+        product,
+        (line, pixel, boxes[chosen, 2]),
+        {field.name: getattr(sizes, field.name)[chosen] for field in fields(sizes)}
+        | {name: column[chosen] for name, column in sum_up(hits, group).items()}
+        | dict.fromkeys(("n_vessels", "n_low", "n_high"), [1] * chosen.size)
+        | {"confidence": [1.0] * chosen.size},
+    )
+
+
+def vessel_table(
+    image: SearchedImage, axes: tuple[Reals, Reals, Reals], columns: Mapping[str, object]
+) -> gpd.GeoDataFrame:
+    """Return a table after `schema.VESSELS` of vessels in their order, numbered, without flags and piers.
+
+    Parameters
+    ----------
+    image
+        The image that they were found in.
+    axes
+        Line and pixel of the middle of each, and the angle of its axis from the lines' direction, radians.
+    columns
+        Their sizes, their numbers and chances, and those of `sum_up`.
+    """
+    line, pixel, angle = axes
+    longitude, latitude = image.geometry.to_map(line, pixel)
+    places: dict[str, object] = {
+        "vessel": [f"{image.scene.id}/{number}" for number in range(1, line.size + 1)],
+        "scene": [image.scene.id] * line.size,
+        "time": pd.DatetimeIndex(image.geometry.time_at(line)).as_unit("ns").tz_localize("UTC"),
         "longitude": longitude,
         "latitude": latitude,
         "line": line,
         "pixel": pixel,
-        **{field.name: getattr(sizes, field.name)[chosen] for field in fields(sizes)},
-        "heading_deg": headings(product, line, pixel, boxes[chosen, 2]),
-        "n_vessels": [1] * chosen.size,
-        "n_low": [1] * chosen.size,
-        "n_high": [1] * chosen.size,
-        "confidence": [1.0] * chosen.size,
-        "n_hits": np.bincount(group)[chosen],
-        "score": group_max(hits.score.astype(np.float64), group)[chosen],
-        "sigma0_co": _brightest(hits, group, ("VV", "HH"))[chosen],
-        "sigma0_cross": _brightest(hits, group, ("VH", "HV"))[chosen],
-        "evidence": _evidence(hits, group)[chosen],
-        "flag": [""] * chosen.size,
-        "flag_source": [None] * chosen.size,
-        "is_edge": _is_edge(hits, group)[chosen],
-        "pier": [None] * chosen.size,
-        "distance_m": np.full(chosen.size, np.nan),
+        "heading_deg": _headings(image, line, pixel, angle),
+        "flag": [""] * line.size,
+        "flag_source": [None] * line.size,
+        "pier": [None] * line.size,
+        "distance_m": np.full(line.size, np.nan),
     }
-    return VESSELS.make(columns, list(map(Point, longitude, latitude)))
+    return VESSELS.make(places | dict(columns), list(map(Point, longitude, latitude)))
+
+
+def sum_up(hits: Hits, group: Labels) -> dict[str, NDArray[np.generic]]:
+    """Return the columns of `schema.VESSELS` that say what the hits of each group are."""
+    return {
+        "n_hits": np.bincount(group),
+        "score": group_max(hits.score.astype(np.float64), group),
+        "sigma0_co": _brightest(hits, group, CO_POLARIZED),
+        "sigma0_cross": _brightest(hits, group, CROSS_POLARIZED),
+        "evidence": _evidence(hits, group),
+        "is_edge": _is_edge(hits, group),
+    }
 
 
 def _evidence(hits: Hits, group: Labels) -> NDArray[np.str_]:
@@ -157,7 +184,7 @@ def _evidence(hits: Hits, group: Labels) -> NDArray[np.str_]:
     return np.where(by_ring & by_reference, "both", np.where(by_reference, "reference", "ring"))
 
 
-def headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:
+def _headings(product: SearchedImage, line: Reals, pixel: Reals, angle: Reals) -> Reals:
     """Return the direction on the ground of axes at an angle from the lines', degrees clockwise from north, 0 … 180."""
     lines, pixels = REACH_M * np.cos(angle) / product.line_spacing_m, REACH_M * np.sin(angle) / product.pixel_spacing_m
     start = product.geometry.to_map(line - lines, pixel - pixels)

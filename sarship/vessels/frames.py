@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Frame", "cut_frames", "own_cells"]
+__all__ = ["Frame", "cut_frames", "nearest_cells", "own_cells"]
 
 Floats = NDArray[np.float64]
 Maps = NDArray[np.float32]
@@ -185,6 +185,21 @@ def own_cells(frames: Sequence[Frame], reaches: Sequence[float]) -> list[NDArray
                 own &= near < apart if other < k else near <= apart
         masks.append(np.asarray(own))
     return masks
+
+
+def nearest_cells(shape: tuple[int, int], u: ArrayLike, v: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the cells of a frame that places along and across lie in, or are nearest to.
+
+    Examples
+    --------
+    >>> nearest_cells((4, 3), [1.2, 9.0], [0.6, -2.0])
+    (array([1, 3]), array([1, 0]))
+    """
+    along, across = (
+        np.clip(np.round(np.asarray(at, np.float64)), 0, n - 1).astype(np.int64)
+        for at, n in zip((u, v), shape, strict=True)
+    )
+    return along, across
 
 
 def frame_meets(frame: Frame, area: BaseGeometry, reach: float) -> bool:

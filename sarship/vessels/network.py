@@ -129,4 +129,5 @@ def load_network() -> Network:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             return Network({name: arrays[name] for name in arrays.files})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{file} is missing or damaged ({error}); install sarship again") from error
+        message = f"{file} is missing or damaged ({error}); install sarship again"
+        raise ModelError(message, path=str(file)) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import geopandas as gpd
 import numpy as np
@@ -10,14 +10,14 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 from scipy import spatial
-from shapely import Point
 
 from sarship.geo.local_plane import Plane
 from sarship.model import Hits
 from sarship.schema import VESSELS
 from sarship.vessels.assign import assign_piers
-from sarship.vessels.at_piers import INTERVAL, PierVessels, count_distribution
-from sarship.vessels.find import SearchedImage, headings
+from sarship.vessels.at_piers import PierVessels, count_of
+from sarship.vessels.boxes import offsets
+from sarship.vessels.find import SearchedImage, sum_up, vessel_table
 
 __all__ = ["replace_at_piers", "table_at_piers"]
 
@@ -33,17 +33,6 @@ HEADING_ERROR: Final = (2.0, 400.0)
 SAME_M: Final = 40.0
 SAME_SHARE: Final = 0.35
 """A vessel that CFAR found is one of these if its middle is within metres, or a share of its length, of theirs."""
-
-
-class _Evidence(NamedTuple):
-    """Hits of CFAR in each hull."""
-
-    n_hits: NDArray[np.int64]
-    score: Reals
-    sigma0_co: Reals
-    sigma0_cross: Reals
-    evidence: list[str]
-    is_edge: NDArray[np.bool_]
 
 
 def table_at_piers(found: PierVessels, hits: Hits, image: SearchedImage, piers: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -78,35 +67,24 @@ def table_at_piers(found: PierVessels, hits: Hits, image: SearchedImage, piers: 
     """
     if not found.chance.size:
         return VESSELS.empty()
-    order = np.lexsort((found.column, found.row))
-    found = found.take(order)
-    n, said = len(order), _evidence(found, hits, image)
-    longitude, latitude = image.geometry.to_map(found.row, found.column)
-    columns: dict[str, object] = {
-        "vessel": [f"{image.scene.id}/pier/{number}" for number in range(1, n + 1)],
-        "scene": [image.scene.id] * n,
-        "time": pd.DatetimeIndex(image.geometry.time_at(found.row)).as_unit("ns").tz_localize("UTC"),
-        "longitude": longitude,
-        "latitude": latitude,
-        "line": found.row,
-        "pixel": found.column,
-        "length_m": found.length_m,
-        "length_error_m": LENGTH_ERROR[0] + LENGTH_ERROR[1] * found.length_m,
-        "width_m": found.width_m,
-        "width_error_m": WIDTH_ERROR[0] + WIDTH_ERROR[1] * found.width_m,
-        "heading_deg": headings(image, found.row, found.column, np.pi / 2 - found.angle),
-        "heading_error_deg": HEADING_ERROR[0] + HEADING_ERROR[1] / found.length_m,
-        "n_vessels": [0] * n,
-        "n_low": [0] * n,
-        "n_high": [1] * n,
-        "confidence": found.chance,
-        **said._asdict(),
-        "flag": [""] * n,
-        "flag_source": [None] * n,
-        "pier": [None] * n,
-        "distance_m": np.full(n, np.nan),
-    }
-    table = assign_piers(VESSELS.make(columns, list(map(Point, longitude, latitude))), piers)
+    found = found.take(np.lexsort((found.column, found.row)))
+    table = vessel_table(
+        image,
+        (found.row, found.column, _from_lines(found.angle)),
+        {
+            "length_m": found.length_m,
+            "length_error_m": LENGTH_ERROR[0] + LENGTH_ERROR[1] * found.length_m,
+            "width_m": found.width_m,
+            "width_error_m": WIDTH_ERROR[0] + WIDTH_ERROR[1] * found.width_m,
+            "heading_error_deg": HEADING_ERROR[0] + HEADING_ERROR[1] / found.length_m,
+            "n_vessels": [0] * found.chance.size,
+            "n_low": [0] * found.chance.size,
+            "n_high": [1] * found.chance.size,
+            "confidence": found.chance,
+            **_evidence(found, hits, image),
+        },
+    )
+    table = assign_piers(table, piers)
     at_pier = piers["name"][piers["kind"] == "pier"]
     return _bounded(table[table["pier"].isin(at_pier)])
 
@@ -118,37 +96,40 @@ def _bounded(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     for name in pd.unique(pier):
         mine = np.flatnonzero(pier == name)
         mine = mine[np.argsort(-chance[mine], kind="stable")]
-        cumulative = count_distribution(chance[mine]).cumsum()
-        least, most = (int(np.searchsorted(cumulative, quantile)) for quantile in INTERVAL)
-        best = int(np.clip(round(float(chance[mine].sum())), least, most))
+        least, best, most = count_of(chance[mine])
         for column, n in ((number, best), (low, least), (kept, most)):
             column[mine[:n]] = 1
     return table.assign(n_vessels=number, n_low=low)[kept > 0]
 
 
-def _evidence(found: PierVessels, hits: Hits, image: SearchedImage) -> _Evidence:
-    """Look up the hits of CFAR in each hull."""
-    n = len(found.chance)
-    missing = np.full(n, np.nan)
-    edge = np.zeros(n, np.bool_)
-    out = _Evidence(np.zeros(n, np.int64), missing, missing.copy(), missing.copy(), ["network"] * n, edge)
-    for k in range(n):
-        dx, dy = hits.pixel - found.column[k], hits.line - found.row[k]
-        c, s = np.cos(found.angle[k]), np.sin(found.angle[k])
-        ahead, aside = np.abs(dx * c + dy * s) * image.pixel_spacing_m, np.abs(dy * c - dx * s) * image.line_spacing_m
-        own = ahead <= found.length_m[k] / 2 + HULL_MARGIN_M
-        own &= aside <= found.width_m[k] / 2 + HULL_MARGIN_M
-        if not own.any():
-            continue
-        out.n_hits[k], out.score[k] = own.sum(), hits.score[own].max()
-        for column, names in ((out.sigma0_co, ("VV", "HH")), (out.sigma0_cross, ("VH", "HV"))):
-            values = [hits.sigma0[name][own] for name in names if name in hits.sigma0]
-            seen = values[0][np.isfinite(values[0])] if values else np.empty(0)
-            column[k] = seen.max() if seen.size else np.nan
-        kinds = {"ring"} if hits.evidence is None else set(hits.evidence[own].tolist())
-        out.evidence[k] = kinds.pop() if len(kinds) == 1 else "both"
-        out.is_edge[k] = hits.is_edge is not None and bool(hits.is_edge[own].any())
-    return out
+def _evidence(found: PierVessels, hits: Hits, image: SearchedImage) -> dict[str, NDArray[np.generic]]:
+    """Return the columns that say what the hits of CFAR in each hull are."""
+    n = found.chance.size
+    columns: dict[str, NDArray[np.generic]] = {
+        "n_hits": np.zeros(n, np.int64),
+        **{name: np.full(n, np.nan) for name in ("score", "sigma0_co", "sigma0_cross")},
+        "evidence": np.full(n, "network", object),
+        "is_edge": np.zeros(n, np.bool_),
+    }
+    boxes = np.column_stack([found.row, found.column, _from_lines(found.angle)])
+    line, pixel = hits.line.astype(np.float64), hits.pixel.astype(np.float64)
+    inside = []
+    for box, length, width in zip(boxes, found.length_m, found.width_m, strict=True):
+        along, across = offsets(line, pixel, box)
+        own = np.abs(along) * image.pixel_spacing_m <= length / 2 + HULL_MARGIN_M
+        own &= np.abs(across) * image.line_spacing_m <= width / 2 + HULL_MARGIN_M
+        inside.append(np.flatnonzero(own))
+    which, hull = np.concatenate(inside), np.repeat(np.arange(n), list(map(len, inside)))
+    if which.size:
+        hit, group = np.unique(hull, return_inverse=True)
+        for name, values in sum_up(hits.take(which), group).items():
+            columns[name][hit] = values
+    return columns
+
+
+def _from_lines(angle: Reals) -> Reals:
+    """Return angles from the lines' direction for those from the pixels'."""
+    return np.pi / 2 - angle
 
 
 def replace_at_piers(boxes: gpd.GeoDataFrame, at_piers: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
