@@ -3,12 +3,16 @@
 Each scene is a Zarr group of its own in the stack's folder, with one array a polarisation. It is written whole or not
 at all, so a run that is killed leaves a stack of the scenes that it finished; a later run adds to it without touching
 them, in any order.
+
+Scenes and references carry digests of their content: a disk or a copy that changed a bit must not change a count.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +30,9 @@ from sarship.sentinel1.passes import number_passes
 __all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]
 
 TIMES: Final = ("time", "stop")
+DIGEST: Final = "digest"
+OF_THE_FILE: Final = (DIGEST, "Conventions", "title", "history")
+"""Attributes that a reference gets by being written."""
 SCALARS: Final = ("scene", "platform", "relative_orbit", "orbit_pass", "incidence")
 
 
@@ -69,11 +76,12 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     place = Path(folder) / f"{name}.zarr"
     attrs = {key: image[key].item() for key in SCALARS} | PortGrid.of(image).attrs
     attrs |= {key: str(image[key].to_numpy()) for key in TIMES if key in image.coords}
-    attrs |= {"fingerprint": fingerprint, "polarizations": [str(each) for each in image["polarization"].to_numpy()]}
+    channels = {str(name): image.sel(polarization=name).to_numpy() for name in image["polarization"].to_numpy()}
+    attrs |= {"fingerprint": fingerprint, "polarizations": [*channels], "shape": list(image.shape[1:])}
+    attrs |= {"digests": [content_digest({name: values}) for name, values in channels.items()]}
     with atomic_folder(place, parents=True) as part:
-        group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
-        for polarization in attrs["polarizations"]:
-            values = image.sel(polarization=polarization).to_numpy()
+        group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs | {DIGEST: content_digest({}, attrs)})
+        for polarization, values in channels.items():
             array = group.create_array(
                 polarization, shape=values.shape, dtype="float32", fill_value=np.nan, dimension_names=("y", "x")
             )
@@ -82,11 +90,16 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
 
 
 def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:
-    """Return True if a scene is in the stack with this fingerprint."""
+    """Return True if a scene is in the stack, undamaged, with this fingerprint."""
     try:
-        return bool(_open(Path(folder) / f"{name}.zarr").attrs.get("fingerprint") == fingerprint)
+        group = _open(Path(folder) / f"{name}.zarr")
+        if group.attrs["fingerprint"] != fingerprint:
+            return False
+        for polarization in _names(group):
+            _values(group, polarization)
     except ReferenceImageError:
         return False
+    return True
 
 
 def read_scene(folder: str | Path, name: str) -> xr.DataArray:
@@ -197,7 +210,8 @@ def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
     ...     write_reference(reference, f"{folder}/empty_port.nc").name
     'empty_port.nc'
     """
-    return write_file(path, netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port"))
+    whole = reference.assign_attrs({DIGEST: _digest_of(reference)})
+    return write_file(path, netcdf_bytes(whole, str(reference.attrs["crs"]), title="empty port"))
 
 
 def read_reference(path: str | Path) -> xr.Dataset:
@@ -216,7 +230,7 @@ def read_reference(path: str | Path) -> xr.Dataset:
     Raises
     ------
     ReferenceImageError
-        If the file is missing, damaged, or holds something else.
+        If the file is missing, damaged, or holds something else than `write_reference` wrote.
 
     Examples
     --------
@@ -226,7 +240,7 @@ def read_reference(path: str | Path) -> xr.Dataset:
     """
     try:
         reference = read_netcdf(Path(path).read_bytes())
-    except (OSError, ValueError, TypeError, KeyError, IndexError, EOFError) as error:
+    except Exception as error:  # HDF5 raises whatever it meets in a damaged file
         message = f"{path} cannot be read as a reference ({error}); fit it again"
         raise ReferenceImageError(message, path=path) from error
     missing = [name for name in REFERENCE if name not in reference]
@@ -234,17 +248,61 @@ def read_reference(path: str | Path) -> xr.Dataset:
         message = f"{path} is no reference: it lacks {missing[0] if missing else 'crs'}; fit one"
         raise ReferenceImageError(message, path=path)
     flags = {name: reference[name].astype(bool) for name in ("is_coregistered", "is_borrowed", "is_permanent")}
-    return reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
+    reference = reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
+    if reference.attrs.pop(DIGEST, None) != _digest_of(reference):
+        message = f"{path} is not as it was written: it is damaged, or was changed by hand; fit it again"
+        raise ReferenceImageError(message, path=path)
+    return reference
+
+
+def content_digest(arrays: Mapping[str, NDArray[Any]], attrs: Mapping[str, Any] | None = None) -> str:
+    """Return the digest of arrays of numbers, with their names and shapes, and of plain attributes."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, values in sorted(arrays.items()):
+        digest.update(f"{name} {values.dtype.str} {values.shape} ".encode())
+        digest.update(np.ascontiguousarray(values).data)
+    digest.update(json.dumps(attrs or {}, sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _digest_of(reference: xr.Dataset) -> str:
+    """Return the digest of a reference; what a file adds to it (conventions, a title) does not count."""
+    arrays = {str(name): each.transpose(*sorted(each.dims, key=str)) for name, each in reference.items()}
+    arrays |= {str(name): each for name, each in reference.coords.items()}
+    numbers = {name: values.to_numpy() for name, values in arrays.items() if values.dtype.kind in "bif"}
+    words = {name: values.astype(str).to_numpy().tolist() for name, values in arrays.items() if name not in numbers}
+    attrs = {name: np.asarray(each).tolist() for name, each in reference.attrs.items() if name not in OF_THE_FILE}
+    return content_digest(numbers, {"words": words, "attrs": attrs})
 
 
 def _open(place: Path) -> zarr.Group:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return zarr.open_group(place, mode="r")
+            group = zarr.open_group(place, mode="r")
+            attrs = dict(group.attrs)
     except Exception as error:  # zarr raises whatever its store does
-        message = f"{place} is damaged ({error}); delete it and run again"
-        raise ReferenceImageError(message, path=place) from error
+        raise _damaged(place, error) from error
+    if attrs.pop(DIGEST, None) != content_digest({}, attrs):
+        raise _damaged(place, "its attributes are not as they were written")
+    return group
+
+
+def _values(group: zarr.Group, polarization: str) -> NDArray[np.float32]:
+    """Return an image of a scene."""
+    place = Path(str(group.store_path).removeprefix("file://")) / polarization
+    try:
+        values = np.asarray(group[polarization][:])  # type: ignore[index]
+    except Exception as error:  # zarr and its codecs raise whatever they like
+        raise _damaged(place, error) from error
+    written = dict(zip(_names(group), group.attrs["digests"], strict=True))  # type: ignore[arg-type]
+    if content_digest({polarization: values}) != written[polarization]:
+        raise _damaged(place, "its pixels are not as they were written")
+    return values
+
+
+def _damaged(place: Path, why: object) -> ReferenceImageError:
+    return ReferenceImageError(f"{place} is damaged ({why}); delete it and run again", path=place)
 
 
 def _names(group: zarr.Group) -> list[str]:
@@ -259,9 +317,8 @@ def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
     """Return the grid of all scenes."""
     grids = []
     for group in groups:
-        shape = group[_names(group)[0]].shape  # type: ignore[union-attr]
-        sizes = xr.Dataset(coords={"y": np.arange(shape[0]), "x": np.arange(shape[1])}, attrs=dict(group.attrs))
-        grids.append(PortGrid.of(sizes))
+        sides = {axis: np.arange(n) for axis, n in zip("yx", group.attrs["shape"], strict=True)}  # type: ignore[arg-type]
+        grids.append(PortGrid.of(xr.Dataset(coords=sides, attrs=dict(group.attrs))))
     if any(grid != grids[0] for grid in grids):
         message = f"{folder} holds dates on different grids; give each port a folder of its own"
         raise ReferenceImageError(message, path=folder)
@@ -281,11 +338,6 @@ def _passes(groups: list[zarr.Group]) -> list[list[zarr.Group]]:
 def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> None:
     """Fill the cells without data from a slice."""
     for image, name in zip(date, names, strict=True):
-        if name not in _names(group):
-            continue
-        try:
-            values = np.asarray(group[name][:])  # type: ignore[index]
-        except Exception as error:  # zarr and its codecs raise whatever they like
-            message = f"{group.store_path}/{name} is damaged ({error}); delete it and run again"
-            raise ReferenceImageError(message, path=f"{group.store_path}") from error
-        np.copyto(image, values, where=np.isnan(image))
+        if name in _names(group):
+            values = _values(group, name)
+            np.copyto(image, values, where=np.isnan(image))
