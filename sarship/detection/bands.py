@@ -18,6 +18,7 @@ from rasterio import features
 
 from sarship.cfar.params import CfarParams
 from sarship.model import Window
+from sarship.sentinel1.channels import channel_faults, sample_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -41,7 +42,9 @@ class Band(NamedTuple):
     read: Window
     """Core and halo, cut at the image's edge: the window of `images`."""
     images: Mapping[str, NDArray[np.uint16]]
-    """Digital numbers by polarisation; 0 is no data."""
+    """Digital numbers by polarisation, of those that hold an image here; 0 is no data."""
+    faults: Mapping[str, str]
+    """Reason, by polarisation that is left out."""
 
     @property
     def inner(self) -> tuple[slice, slice]:
@@ -175,4 +178,9 @@ def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Ba
         start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
         if start < stop:
             images: dict[str, NDArray[np.uint16]] = dict(zip(names, (image for _, image, _ in parts), strict=True))
-            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, images)
+            line, pixel = sample_of(read)
+            sample = {name: image[line - read.line_start, pixel - read.pixel_start] for name, image in images.items()}
+            faults = channel_faults(product, sample, line, pixel)
+            sound = {name: image for name, image in images.items() if name not in faults}
+            sound = sound or {names[0]: np.zeros(read.shape, np.uint16)}  # nothing that can be trusted was imaged
+            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults)

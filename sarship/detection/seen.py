@@ -228,7 +228,7 @@ def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: f
     """Length of the shortest vessel over the polarisations, each at its median threshold."""
     lengths = []
     for name in product.polarizations:
-        levels = np.concatenate([part.levels[name] for part in parts])
+        levels = np.concatenate([part.levels.get(name, np.empty(0)) for part in parts])
         if levels.size:
             level = float(np.median(levels))
             lengths.append(shortest_vessel_m(level, incidence_deg, name, product.resolution_m))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,13 +66,15 @@ def detect(
     Returns
     -------
     Hits
-        In lines and pixels of the whole image, sorted, with `sigma0` (denoised, every polarisation at every hit)
-        and `is_edge` (one of the eight neighbours lies outside the image, is masked, or has data in no polarisation).
+        In lines and pixels of the whole image, sorted, with `sigma0` (denoised, every polarisation that was searched,
+        at every hit; NaN where it was left out) and `is_edge` (one of the eight neighbours lies outside the image, is
+        masked, or has data in no polarisation).
 
     Warns
     -----
     ProductWarning
-        No pixel there holds data: no hits then does not mean no vessels.
+        No pixel there holds data: no hits then does not mean no vessels. A polarisation is blank, is darker than
+        the noise of the product, or is a copy of the other: it is left out.
 
     Raises
     ------
@@ -101,9 +103,11 @@ def detect(
     mask = Mask.of(product, land, water)
     found: list[Hits] = []
     has_data = False
+    faults: list[Mapping[str, str]] = []
     try:
         for band in bands_of(product, core, ring):
             has_data = has_data or any(image.any() for image in band.images.values())
+            faults.append(band.faults)
             found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
@@ -111,9 +115,18 @@ def detect(
                 progress(band.core.line_stop - core.line_start, core.shape[0])
     except FloodError as error:
         raise FloodError(f"{product.scene.id}: {error}; {_remedy(mask)}") from error
-    if not has_data:
-        warnings.warn(f"{product.scene.id} holds no data where it was searched: nothing was seen", ProductWarning, 2)
-    return _joined(found, product.polarizations)
+    for message in _warnings(product.polarizations, faults) if has_data else ("holds no image: nothing was seen",):
+        warnings.warn(f"{product.scene.id}: where it was searched, {message}", ProductWarning, stacklevel=2)
+    searched = [name for name in product.polarizations if not all(name in each for each in faults)]
+    return _joined(found, searched or product.polarizations)
+
+
+def _warnings(polarizations: Sequence[str], faults: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Each polarisation that was left out of a band, and the reason."""
+    for name in polarizations:
+        reasons = sorted({each[name] for each in faults if name in each})
+        if reasons:
+            yield f"{name} {' or '.join(reasons)} and was left out"
 
 
 def _remedy(mask: Mask) -> str:
@@ -138,14 +151,16 @@ def _search(product: GrdProduct, band: Band, ring: CfarParams, valid: NDArray[np
     inside = (found.pixel >= columns.start) & (found.pixel < columns.stop)
     row, column = found.line[inside], found.pixel[inside]
     line, pixel = row + band.read.line_start, column + band.read.pixel_start
-    power = {name: image[row, column].astype(np.float64) ** 2 for name, image in band.images.items()}
+    sigma0: dict[str, NDArray[np.float64]] = dict.fromkeys(product.polarizations, np.full(line.size, np.nan))
+    for name, image in band.images.items():
+        sigma0[name] = product.sigma0_at(name, line, pixel, image[row, column].astype(np.float64) ** 2)
     return Hits(
         line=line,
         pixel=pixel,
         value=found.value[inside],
         clutter=found.clutter[inside],
         score=found.score[inside],
-        sigma0={name: product.sigma0_at(name, line, pixel, power[name]) for name in power},
+        sigma0=sigma0,
         is_edge=_is_edge(band, row, column, valid),
     )
 

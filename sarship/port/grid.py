@@ -6,7 +6,7 @@ relative orbit then show the same pier in the same cell, to a fraction of a cell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +26,7 @@ from sarship.geo.local_plane import Plane
 from sarship.model import Scene, Window
 from sarship.port.resample import interpolate_power
 from sarship.schema import PORT_SIGMA0, WGS84
+from sarship.sentinel1.channels import channel_faults, sample_of
 from sarship.sentinel1.geolocation import ImageGeometry
 
 if TYPE_CHECKING:
@@ -244,9 +245,9 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     -------
     xarray.DataArray
         `sigma0(polarization, y, x)`, float32 linear power with the thermal noise left in, NaN where nothing was
-        imaged; `y` and `x` are the centres of cells in metres. Scalar coordinates: `time` and `stop` of the scene's
-        first and last line, `scene`, `platform`, `relative_orbit`, `orbit_pass`, and `incidence` in the grid's middle,
-        degrees.
+        imaged, as in a channel without an image (`channel_faults`); `y` and `x` are the centres of cells in metres.
+        Scalar coordinates: `time` and `stop` of the scene's first and last line, `scene`, `platform`,
+        `relative_orbit`, `orbit_pass`, and `incidence` in the grid's middle, degrees.
 
     Raises
     ------
@@ -271,6 +272,8 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
     if window is not None:
         image = product.sigma0(window=window, polarizations=names, denoise=False).to_numpy()
+        faults = _faults(product, dict(zip(names, image, strict=True)), window)
+        image[[name in faults for name in names]] = np.nan
         cells = line - window.line_start, pixel - window.pixel_start, borders - window.line_start
         with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
             values[:] = list(pool.map(lambda each: interpolate_power(each, *cells), image))
@@ -286,6 +289,16 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
         orbit_pass=scene.orbit_pass,
         incidence=PortImage(scene=scene, grid=grid, source=product.geometry).incidence_deg,
     )
+
+
+def _faults(product: GrdProduct, sigma0: Mapping[str, NDArray[np.float32]], window: Window) -> dict[str, str]:
+    """Return the channels of a window, noise left in, that hold no image."""
+    line, pixel = sample_of(window)
+    numbers = {}
+    for name, image in sigma0.items():
+        power = np.nan_to_num(image[line - window.line_start, pixel - window.pixel_start])
+        numbers[name] = np.rint(np.sqrt(power) * product.calibration(name).gain_at("sigma0", line, pixel))
+    return channel_faults(product, numbers, line, pixel)
 
 
 def _image_coordinates(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Floats]:

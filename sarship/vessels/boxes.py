@@ -82,7 +82,7 @@ def weigh_hits(hits: Hits, group: Labels, spacing_m: tuple[float, float]) -> Hit
     """Return places and weights of hits, group by group.
 
     The brightness is the part of a hit above the level expected there (sea, or the empty pier): sigma0 times
-    (1 - clutter/value), co-polarised if there is such an image, else cross-polarised above noise 8 dB lower. Hits
+    (1 - clutter/value), co-polarised if there is such an image there, else cross-polarised above noise 8 dB lower. Hits
     without sigma0 are weighed by their contrast alone.
 
     Parameters
@@ -125,12 +125,16 @@ def _above_noise(hits: Hits) -> Reals:
     """Return the decibels of each hit over the noise; 0 at or below it."""
     excess = np.ones(len(hits))
     np.divide(hits.value - hits.clutter, hits.value, out=excess, where=hits.value > 0)
+    level = np.full(len(hits), np.nan)
     for polarizations, noise_db in ((CO_POLARIZED, NOISE_DB), (CROSS_POLARIZED, NOISE_DB + CROSS_DB)):
-        for polarization in polarizations:
-            if polarization in hits.sigma0:
-                bright = np.nan_to_num(hits.sigma0[polarization], nan=0.0) * excess
-                return _decibels(bright / 10 ** (noise_db / 10))
-    return _decibels(np.divide(hits.value, hits.clutter, out=hits.score.astype(np.float64), where=hits.clutter > 0))
+        name = next((each for each in polarizations if each in hits.sigma0), None)
+        if name is not None:
+            power = hits.sigma0[name]
+            level = np.where(
+                np.isnan(level) & ~np.isnan(power), _decibels(power * excess / 10 ** (noise_db / 10)), level
+            )
+    contrast = np.divide(hits.value, hits.clutter, out=hits.score.astype(np.float64), where=hits.clutter > 0)
+    return np.where(np.isnan(level), _decibels(contrast), level)
 
 
 def _decibels(power: Reals) -> Reals:

@@ -1,0 +1,120 @@
+"""A channel without an image is left out and said: it is not an empty sea."""
+
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+
+from sarship.detection.seen import coverage
+from sarship.detection.single_image import detect
+from sarship.errors import ProductWarning
+from sarship.pipeline.surveys import survey
+from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.port_file import read_port
+from sarship.sentinel1.channels import channel_faults, sample_of
+from sarship.sentinel1.product import open_grd
+from sarship.simulate import ProductParams, Vessel, simulate_product
+from sarship.vessels.find import find_vessels
+
+
+def _write(product, polarization, change):
+    (path,) = product.glob(f"measurement/*-{polarization.lower()}-*.tiff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an image without a map
+        with rasterio.open(path, "r+") as image:
+            image.write(change(image.read(1)), 1)
+
+
+def _pixels(product, polarization):
+    (path,) = product.glob(f"measurement/*-{polarization.lower()}-*.tiff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with rasterio.open(path) as image:
+            return image.read(1)
+
+
+@pytest.fixture
+def product(tmp_path):
+    ship = Vessel(longitude=35.8, latitude=34.9, length_m=200.0, rcs_m2=100_000.0)
+    params = ProductParams(longitude=35.8, latitude=34.9, shape=(200, 240))
+    return simulate_product(tmp_path, params, vessels=[ship], seed=4)[0]
+
+
+FAULTS = {
+    "holds no data": np.zeros_like,
+    "darker than the product's own noise": np.ones_like,
+}
+
+
+@pytest.mark.parametrize(("reason", "change"), FAULTS.items())
+@pytest.mark.parametrize("polarization", ["VV", "VH"])
+def test_the_other_channel_finds_the_ship(product, polarization, reason, change):
+    _write(product, polarization, change)
+    opened = open_grd(product)
+    with pytest.warns(ProductWarning, match=rf"{polarization} .*{reason}.* left out"):
+        hits = detect(opened)
+    assert list(hits.sigma0) == [name for name in ("VV", "VH") if name != polarization]
+    assert len(find_vessels(hits, opened)) == 1
+    row = coverage(opened, {"quay": opened.scene.footprint}).iloc[0]
+    assert row["seen"] == pytest.approx(1.0, abs=1e-4)
+    assert 10 < row["detectable_length_m"] < 80
+    image = to_port_grid(opened, PortGrid.around(opened.scene.footprint, 0))
+    assert image.sel(polarization=polarization).isnull().all()
+    assert image.notnull().any()
+
+
+def test_copies_are_one_channel(product):
+    copy = _pixels(product, "VH")
+    _write(product, "VV", lambda _: copy)
+    with pytest.warns(ProductWarning, match=r"VH is the same image as VV"):
+        hits = detect(open_grd(product))
+    assert list(hits.sigma0) == ["VV"]
+
+
+def test_no_channel_is_no_look(product):
+    for polarization in ("VV", "VH"):
+        _write(product, polarization, np.ones_like)
+    opened = open_grd(product)
+    with pytest.warns(ProductWarning, match=r"nothing was seen"):
+        assert not len(detect(opened))
+    assert coverage(opened, {"quay": opened.scene.footprint})["seen"].tolist() == [0.0]
+    assert to_port_grid(opened, PortGrid.around(opened.scene.footprint, 0)).isnull().all()
+
+
+def test_a_half_blank_channel_is_left_out_where_it_is_blank(product, monkeypatch):
+    def upper_half_gone(image):
+        image[:100] = 0
+        return image
+
+    monkeypatch.setattr("sarship.detection.bands.BAND_PIXELS", 50 * 240)
+    _write(product, "VV", upper_half_gone)
+    opened = open_grd(product)
+    with pytest.warns(ProductWarning, match=r"VV holds no data and was left out"):
+        hits = detect(opened)
+    assert np.isnan(hits.sigma0["VV"][hits.line < 50]).all()
+    assert len(find_vessels(hits, opened)) == 1
+
+
+def test_a_calm_sea_is_an_image(tmp_path):
+    path, _ = simulate_product(tmp_path, ProductParams(shape=(100, 100), wind_m_s=1.0), n_vessels=0, seed=2)
+    product = open_grd(path)
+    line, pixel = sample_of(product.window())
+    numbers = {name: product.digital_numbers(name)[line, pixel] for name in product.polarizations}
+    assert channel_faults(product, numbers, line, pixel) == {}
+
+
+def test_a_date_with_a_blank_channel_is_counted_by_the_other_against_the_reference(harbour, tmp_path):
+    *others, last = harbour.products
+    copy = tmp_path / last.name
+    shutil.copytree(last, copy)
+    _write(copy, "VV", np.zeros_like)
+    with pytest.warns(ProductWarning, match=r"VV holds no data and was left out"):
+        results = survey([*others, copy], read_port(harbour.port_file), tmp_path / "out")
+    counts = results.counts.isel(time=-1)
+    truth = harbour.counts().iloc[-1]
+    assert int(counts["n_reference_dates"].min()) == 4
+    assert float(counts["seen"].min()) > 0.95
+    assert float(counts["n_vessels"].sum()) == pytest.approx(truth.sum(), abs=0.3 * truth.sum())
+    assert float(counts["n_vessels"].sel(pier="Naval mole")) == 0
