@@ -125,7 +125,7 @@ class Case:
     def seen(self, date: int) -> PortImage:
         """Its geometry."""
         product = self.products[date]
-        return PortImage(scene=product.scene, grid=self.grid, source=product.geometry)
+        return PortImage.of(product, self.grid)
 
     def ground(self, margin_m: float) -> BaseGeometry:
         """Land that reaches so far over the water's edge."""

@@ -196,7 +196,7 @@ def detect_change(
     names = [str(name) for name in image["polarization"].to_numpy()]
     is_imaged = bool(np.isfinite(image).any())
     shift = shift_of(image, one, masks.steady) if is_imaged else (0.0, 0.0)
-    seen = PortImage(scene=product.scene, grid=PortGrid.of(image), source=product.geometry, shift=shift)
+    seen = PortImage.of(product, PortGrid.of(image), shift)
     if not is_imaged:
         return Hits.empty(tuple(names)), seen
     power = correct_shift(image.to_numpy(), shift)

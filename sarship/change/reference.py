@@ -281,12 +281,13 @@ def of_orbit(reference: xr.Dataset, image: xr.DataArray) -> xr.Dataset:
     Raises
     ------
     ReferenceImageError
-        It lies on another grid, or has not that orbit.
+        It lies on another grid or at another water level, or has not that orbit.
     """
     mine, theirs = PortGrid.of(image), PortGrid.of(reference)
     if mine != theirs:
         raise ReferenceImageError(
-            f"the reference is of another port or grid ({theirs}) than {image['scene'].item()} ({mine}); fit one for it"
+            f"the reference is of another port, grid or water level ({theirs}) than {image['scene'].item()} ({mine}); "
+            "fit one for it"
         )
     orbit = image["relative_orbit"].item()
     known = reference["relative_orbit"].to_numpy().tolist()

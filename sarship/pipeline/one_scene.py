@@ -125,7 +125,7 @@ def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: GrdProduct
         warnings.warn(f"{error}; {doubt}", ProductWarning, stacklevel=2)
         return vessels
     image = to_port_grid(product, grid)
-    seen = PortImage(scene=product.scene, grid=grid, source=product.geometry)
+    seen = PortImage.of(product, grid)
     maps = port_maps(image, seen, plan.masks, plan.ground_cells, hidden=plan.hidden_cells)
     return _told_apart(vessels, _on_grid(hits, product, seen), maps, seen, plan)
 

@@ -1,4 +1,4 @@
-"""The fixed metric grid of a port, and products resampled on it by range-Doppler geometry at the sea surface.
+"""The fixed metric grid of a port, and products resampled on it by range-Doppler geometry at the water's height.
 
 The grid belongs to the port, not to a scene: north up, in the UTM zone of its middle, with cells of 10 m. Dates of one
 relative orbit then show the same pier in the same cell, to a fraction of a cell, and can be compared.
@@ -74,9 +74,12 @@ class PortGrid:
     """Numbers of rows and columns."""
     spacing_m: float = SPACING_M
     """Size of a cell."""
+    water_level_m: float = 0.0
+    """Height of the port's water over the geoid, at which products are laid on the grid; 0 at sea. Images at two
+    levels are as far apart as those of two ports, so they are of two grids."""
 
     @classmethod
-    def around(cls, area: BaseGeometry, margin_m: float = MARGIN_M) -> PortGrid:
+    def around(cls, area: BaseGeometry, margin_m: float = MARGIN_M, water_level_m: float = 0.0) -> PortGrid:
         """Return the grid that holds an area (longitude and latitude, degrees) and a margin around it.
 
         Its edges are whole multiples of the spacing, so that two grids of one zone have their cells in common.
@@ -102,7 +105,13 @@ class PortGrid:
                 f"the port is {shape[1] / 100:.0f} by {shape[0] / 100:.0f} km large, too large for one grid of dates; "
                 "give each harbour a port file of its own"
             )
-        return cls(crs=crs, west_m=float(west * SPACING_M), north_m=float(north * SPACING_M), shape=shape)
+        return cls(
+            crs=crs,
+            west_m=float(west * SPACING_M),
+            north_m=float(north * SPACING_M),
+            shape=shape,
+            water_level_m=water_level_m,
+        )
 
     @property
     def y(self) -> Floats:
@@ -117,7 +126,8 @@ class PortGrid:
     @property
     def attrs(self) -> dict[str, str | float]:
         """Attributes of data on the grid, which `of` reads."""
-        return {"crs": self.crs, "west_m": self.west_m, "north_m": self.north_m, "spacing_m": self.spacing_m}
+        names = "crs", "west_m", "north_m", "spacing_m", "water_level_m"
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def of(cls, data: xr.DataArray | xr.Dataset) -> PortGrid:
@@ -128,6 +138,7 @@ class PortGrid:
             west_m=float(attrs["west_m"]),
             north_m=float(attrs["north_m"]),
             spacing_m=float(attrs["spacing_m"]),
+            water_level_m=float(attrs.get("water_level_m", 0.0)),  # written before there were lakes
             shape=(data.sizes["y"], data.sizes["x"]),
         )
 
@@ -192,9 +203,15 @@ class PortImage:
     grid: PortGrid
     """Grid of the image."""
     source: ImageGeometry
-    """Geometry of the product that it was resampled from."""
+    """Geometry of the product that it was resampled from, at the grid's water level."""
     shift: tuple[float, float] = (0.0, 0.0)
     """Rows and columns by which the product is displaced from the other dates; the cells are corrected for it."""
+
+    @classmethod
+    def of(cls, product: GrdProduct, grid: PortGrid, shift: tuple[float, float] = (0.0, 0.0)) -> PortImage:
+        """Return a product on a grid."""
+        source = product.geometry.at_water_level(grid.water_level_m)
+        return cls(scene=product.scene, grid=grid, source=source, shift=shift)
 
     @property
     def line_spacing_m(self) -> float:
@@ -239,7 +256,7 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     product
         An open product; the window that the grid needs is read.
     grid
-        The port's grid.
+        The port's grid; the product is laid on it at the grid's water level.
 
     Returns
     -------
@@ -267,7 +284,8 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     (('polarization', 'y', 'x'), 49)
     """
     names = product.check_polarizations()
-    line, pixel, borders = _image_coordinates(product.geometry, grid)
+    seen = PortImage.of(product, grid)
+    line, pixel, borders = _image_coordinates(seen.source, grid)
     window = _window(line, pixel, product.shape)
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
     if window is not None:
@@ -287,7 +305,7 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
         platform=scene.platform,
         relative_orbit=scene.relative_orbit,
         orbit_pass=scene.orbit_pass,
-        incidence=PortImage(scene=scene, grid=grid, source=product.geometry).incidence_deg,
+        incidence=seen.incidence_deg,
     )
 
 

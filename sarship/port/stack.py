@@ -144,7 +144,7 @@ def read_stack(
     Raises
     ------
     ReferenceImageError
-        If there is no such date, one is damaged, or they lie on different grids.
+        If there is no such date, one is damaged, or they lie on different grids or at different water levels.
 
     Examples
     --------
@@ -320,7 +320,7 @@ def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
         sides = {axis: np.arange(n) for axis, n in zip("yx", group.attrs["shape"], strict=True)}  # type: ignore[arg-type]
         grids.append(PortGrid.of(xr.Dataset(coords=sides, attrs=dict(group.attrs))))
     if any(grid != grids[0] for grid in grids):
-        message = f"{folder} holds dates on different grids; give each port a folder of its own"
+        message = f"{folder} holds dates on different grids or water levels; give each port a folder of its own"
         raise ReferenceImageError(message, path=folder)
     return grids[0]
 

@@ -1,4 +1,4 @@
-"""Range-Doppler geometry: image coordinates to longitude and latitude at the sea surface, and back.
+"""Range-Doppler geometry: image coordinates to longitude and latitude at the water surface, and back.
 
 A line has a zero-Doppler time, a pixel a slant range. The place they show is the intersection of the plane across the
 satellite's path at that time, the sphere of that range around the satellite, and a surface of known height, on the
@@ -12,7 +12,7 @@ Lines and pixels count from 0; the centre of the first pixel is (0.0, 0.0).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -51,7 +51,8 @@ SURROUNDINGS_M: Final = 20_000.0
 class ImageGeometry:
     """Geometry of one ground-range image: orbit, time axis and slant-range polynomials.
 
-    Heights are metres above the WGS 84 ellipsoid, where left out those of the sea surface (EGM96).
+    Heights are metres above the WGS 84 ellipsoid, where left out those of the water: the sea's (EGM96), unless
+    `at_water_level` says otherwise.
 
     Examples
     --------
@@ -81,6 +82,12 @@ class ImageGeometry:
     """Path of the satellite."""
     ground_range: GroundRange
     """Conversion from pixel to slant range."""
+    water_level_m: float = 0.0
+    """Height of the water over the geoid; 0 at sea. One number an image: it is the port's that is looked at."""
+
+    def at_water_level(self, water_level_m: float) -> ImageGeometry:
+        """Return the geometry of the same image over water at another height over the geoid, metres."""
+        return replace(self, water_level_m=water_level_m)
 
     def to_map(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> tuple[Floats, Floats]:
         """Return longitude and latitude, degrees, of image coordinates.
@@ -90,7 +97,7 @@ class ImageGeometry:
         line, pixel
             Image coordinates, broadcast against each other; they may lie between pixels or outside the image.
         height_m
-            Height above the ellipsoid, metres. Left out: the height of the sea surface at that place.
+            Height above the ellipsoid, metres. Left out: the height of the water at that place.
 
         Returns
         -------
@@ -110,7 +117,7 @@ class ImageGeometry:
         longitude, latitude
             Degrees, broadcast against each other.
         height_m
-            Height above the ellipsoid, metres. Left out: the height of the sea surface at that place.
+            Height above the ellipsoid, metres. Left out: the height of the water at that place.
 
         Returns
         -------
@@ -155,7 +162,7 @@ class ImageGeometry:
     def footprint(self, window: Window | None = None) -> BaseGeometry:
         """Return the outline of a window, or of the whole image, longitude and latitude in degrees.
 
-        It follows the outer edges of the outer pixels, at the sea surface, and is split at the antimeridian.
+        It follows the outer edges of the outer pixels, at the water's height, and is split at the antimeridian.
         """
         window = window or Window(0, self.shape[0], 0, self.shape[1])
         edges = window.line_start - 0.5, window.line_stop - 0.5, window.pixel_start - 0.5, window.pixel_stop - 0.5
@@ -238,7 +245,7 @@ class ImageGeometry:
         """Return position and unit normal of pixels, and position and velocity of the satellite, (3, n) each.
 
         In the zero-Doppler plane the only unknown is the look angle: X = S + R (cos θ · down + sin θ · right).
-        Newton's method finds the angle whose X has the height asked for (NaN: the sea surface's).
+        Newton's method finds the angle whose X has the height asked for (NaN: the water's).
         """
         time = line * self.line_interval_s
         first, last = self.orbit.span_s
@@ -252,12 +259,12 @@ class ImageGeometry:
         right = np.cross(down, forward, axis=0)
         cosine = (altitude**2 + slant**2 - MEAN_RADIUS_M**2) / (2 * altitude * slant)
         angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-        at_sea = np.isnan(height)
+        on_water = np.isnan(height)
         for _ in range(N_NEWTON):
             cos, sin = slant * np.cos(angle), slant * np.sin(angle)
             place = satellite + cos * down + sin * right
             up, found = up_and_height(place)
-            wanted = np.where(at_sea, geoid_height_m(*directions(up)), height) if at_sea.any() else height
+            wanted = np.where(on_water, self._water_m(*directions(up)), height) if on_water.any() else height
             with np.errstate(divide="ignore", invalid="ignore"):
                 step = (wanted - found) / (cos * _dot(up, right) - sin * _dot(up, down))
             angle = angle + np.clip(step, -0.1, 0.1)
@@ -268,9 +275,9 @@ class ImageGeometry:
 
     def _see(self, longitude: Floats, latitude: Floats, height: Floats) -> tuple[Floats, Floats]:
         """Return line and pixel of longitudes and latitudes."""
-        at_sea = np.isnan(height)
-        if at_sea.any():
-            height = np.where(at_sea, geoid_height_m(longitude, latitude), height)
+        on_water = np.isnan(height)
+        if on_water.any():
+            height = np.where(on_water, self._water_m(longitude, latitude), height)
         place = cartesian(longitude, latitude, height)
         time = self.orbit.zero_doppler(place)
         satellite, velocity = self.orbit.state(time)
@@ -278,6 +285,10 @@ class ImageGeometry:
         in_view = (_dot(up_and_height(place)[0], away) < 0) & (_dot(np.cross(velocity, satellite, axis=0), away) > 0)
         line = np.where(in_view, time / self.line_interval_s, np.nan)
         return line, self.ground_range.pixel(line, np.sqrt(_dot(away, away)))
+
+    def _water_m(self, longitude: Floats, latitude: Floats) -> Floats:
+        """Return the height of the water above the ellipsoid."""
+        return geoid_height_m(longitude, latitude) + self.water_level_m
 
     def _incidence(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats]:
         place, up, satellite, _ = self._place(line, pixel, height)

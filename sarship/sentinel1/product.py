@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -108,6 +108,22 @@ class GrdProduct:
     def ipf_version(self) -> str:
         """Version of the processor as the manifest has it, e.g. `003.52`; may be empty."""
         return self.container.manifest.ipf_version
+
+    def at_water_level(self, water_level_m: float) -> GrdProduct:
+        """Return the product with its places, and its footprint, on water at a height over the geoid.
+
+        Parameters
+        ----------
+        water_level_m
+            Metres, e.g. `port.water_level_m`; 0 is the sea, which a product is opened at. In IW 100 m move a place by
+            100 to 170 m.
+        """
+        geometry = self.geometry.at_water_level(water_level_m)
+        return replace(
+            self,
+            annotation=replace(self.annotation, geometry=geometry),
+            scene=replace(self.scene, footprint=geometry.footprint()),
+        )
 
     def window(self, area: BaseGeometry | None = None, margin_m: float = 0.0) -> Window:
         """Return the smallest window that holds an area, clipped to the image.

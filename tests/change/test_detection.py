@@ -237,7 +237,7 @@ def test_what_cannot_be_compared_is_refused(empties, reference, place):
     *_, masks, product = place
     with pytest.raises(ReferenceImageError, match="knows relative orbit"):
         detect_change(empties[0].assign_coords(relative_orbit=7), product, reference, masks)
-    with pytest.raises(ReferenceImageError, match="another port or grid"):
+    with pytest.raises(ReferenceImageError, match="another port, grid or water level"):
         detect_change(empties[0], product, reference.assign_attrs(crs="EPSG:32637"), masks)
 
 

@@ -119,7 +119,7 @@ def test_orbits_are_kept_apart_and_others_refused():
     with pytest.raises(ReferenceImageError, match="knows relative orbit 22, 49"):
         of_orbit(found, image_of(other, 0))
     elsewhere = image_of(stack, 0).isel(y=slice(0, 50))
-    with pytest.raises(ReferenceImageError, match="another port or grid"):
+    with pytest.raises(ReferenceImageError, match="another port, grid or water level"):
         of_orbit(found, elsewhere)
 
 

@@ -1,6 +1,7 @@
 """Dates on one grid: where things land, what happens to their speckle, how far they lie off, what is kept."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_vessels_land_where_truth_has_them(iw_product):
     image = to_port_grid(product, grid)
     assert image.dims == ("polarization", "y", "x")
     assert image.attrs["units"] == "1"
-    seen = PortImage(scene=product.scene, grid=grid, source=product.geometry)
+    seen = PortImage.of(product, grid)
     n_checked = 0
     for vessel in truth.itertuples():
         place = grid.place(vessel.geometry)
@@ -88,6 +89,35 @@ def test_vessels_land_where_truth_has_them(iw_product):
         assert abs(seen.time_at(place.y) - when) < np.timedelta64(200, "ms")
         n_checked += 1
     assert n_checked >= 3
+
+
+def test_a_product_is_laid_on_the_grid_at_the_grids_water_level(iw_product):
+    """Whatever level the product was opened at; a level is part of the grid and of data on it."""
+    product = open_grd(iw_product[0])
+    sea = PortGrid.around(shapely.box(*product.scene.footprint.bounds).buffer(-0.02))
+    lake = replace(sea, water_level_m=100.0)
+    assert lake != sea
+    image = to_port_grid(product, lake)
+    assert PortGrid.of(image) == lake
+    assert image.equals(to_port_grid(product.at_water_level(-50), lake))
+    seen = PortImage.of(product, lake)
+    assert seen.to_product(20, 30) == product.at_water_level(100).geometry.to_image(*lake.to_map(20, 30))
+    assert np.hypot(*np.subtract(seen.to_product(20, 30), PortImage.of(product, sea).to_product(20, 30))) > 10
+
+
+def test_dates_of_two_water_levels_make_no_stack(iw_product, tmp_path):
+    product = open_grd(iw_product[0])
+    grid = PortGrid.around(product.scene.footprint.centroid)
+    add_scene(tmp_path, "sea", to_port_grid(product, grid))
+    add_scene(tmp_path, "lake", to_port_grid(product, replace(grid, water_level_m=183.4)))
+    with pytest.raises(ReferenceImageError, match="on different grids or water levels"):
+        read_stack(tmp_path)
+
+
+def test_data_from_before_there_were_lakes_are_of_the_sea(grid):
+    image = grid.image(np.zeros((1, *grid.shape), np.float32), ["VV"])
+    del image.attrs["water_level_m"]
+    assert PortGrid.of(image) == grid
 
 
 def test_resampling_is_that_of_the_geometry(harbour, grid):

@@ -181,6 +181,20 @@ def test_sea_surface_is_not_the_ellipsoid():
     np.testing.assert_allclose(geometry.to_map(line, pixel, raised), sea, atol=1e-9)
 
 
+@pytest.mark.parametrize("level_m", [-28.0, 183.0, 3812.0])
+def test_water_at_a_level_is_a_surface_that_far_over_the_geoid(level_m):
+    sea, _ = geometry_over(35.86, 34.9)
+    lake = sea.at_water_level(level_m)
+    line, pixel = np.array([10.0, 600.0]), np.array([20.5, 900.0])
+    lon, lat = lake.to_map(line, pixel)
+    np.testing.assert_allclose(lake.to_image(lon, lat), (line, pixel), atol=1e-5)
+    height = geoid_height_m(lon, lat) + level_m
+    np.testing.assert_allclose(sea.to_image(lon, lat, height), (line, pixel), atol=1e-5)
+    np.testing.assert_array_equal(lake.to_image(lon, lat, height), sea.to_image(lon, lat, height))
+    assert lake.footprint().distance(sea.footprint().boundary) == 0
+    assert not lake.footprint().equals(sea.footprint())
+
+
 def test_incidence_and_slant_range_make_the_triangle_with_the_orbit():
     geometry, track = geometry_over(20.0, 0.0)
     line, pixel = 300.0, np.array([0.0, 800.0, 1499.0])
