@@ -1,4 +1,4 @@
-"""The Earth: ellipsoid, geoid, local planes, polygons across the antimeridian."""
+"""The Earth: ellipsoid, geoid, lakes, local planes, polygons across the antimeridian."""
 
 from sarship._package import lazy_names
 
