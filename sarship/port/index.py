@@ -20,6 +20,7 @@ import shapely
 
 from sarship.errors import PortError
 from sarship.geo.antimeridian import recentred
+from sarship.geo.lakes import lake_at
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -173,9 +174,11 @@ def new_port(entry: PortEntry) -> dict[str, object]:
     'Tartus'
     """
     half = HALF_SIDE_DEG
+    lake = lake_at(shapely.Point(entry.longitude, entry.latitude))
     return {
         "type": "FeatureCollection",
         "name": entry.name,
+        **({} if lake is None else {"water_level_m": lake.water_level_m}),
         "description": (
             f"Template for {entry} at the position of the World Port Index. Move the pier onto a quay's edge, draw "
             "one feature for each pier, add 'land' polygons, rename, and delete what is not needed. "

@@ -9,6 +9,8 @@ A port file is a GeoJSON FeatureCollection. Each feature has a `name` and a `kin
 | `water` | polygon | if there are any, nothing outside them is searched |
 | `land`, `exclude` | polygon | not searched, and not part of any pier's waters |
 
+The file's member `water_level_m` is the height of the port's water over the geoid; a port on a known lake needs none.
+
 Distances are computed in metres on a plane that touches the Earth at the pier itself (azimuthal equidistant), so
 they hold at any latitude and across the antimeridian.
 """
@@ -18,6 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import permutations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -28,6 +31,7 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError
+from sarship.geo.lakes import Lake, lake_at
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
 from sarship.port.polygons import POLYGONS, check_coordinates, error_at
 from sarship.schema import WGS84
@@ -50,6 +54,10 @@ SAME_PIER_M: Final = 5.0
 MAX_OVERLAP: Final = 0.5
 """Part of a pier's area that may lie on another."""
 LARGEST_DISTANCE_M: Final = 20_000.0
+LOWEST_M: Final = -450.0
+"""Lowest water level of a port file: below the Dead Sea, the lowest water that floats a vessel."""
+HIGHEST_M: Final = 6_000.0
+"""Highest water level of a port file: above every lake."""
 
 
 class _Feature(NamedTuple):
@@ -84,6 +92,20 @@ class Port:
     """Union of the `water` polygons; None if the file has none, and all but land is searched."""
     exclude: BaseGeometry | None = None
     """Union of the `exclude` polygons."""
+    given_level_m: float | None = None
+    """The file's `water_level_m`; None where it says nothing."""
+
+    @cached_property
+    def lake(self) -> Lake | None:
+        """The known lake that the piers lie on; None where there is none, or where the file gives the level."""
+        return lake_at(shapely.union_all(list(self.piers.geometry))) if self.given_level_m is None else None
+
+    @property
+    def water_level_m(self) -> float:
+        """Height of the port's water over the geoid, metres: the file's, else the known lake's, else 0, the sea's."""
+        if self.given_level_m is not None:
+            return self.given_level_m
+        return 0.0 if self.lake is None else self.lake.water_level_m
 
     @property
     def land_mask(self) -> BaseGeometry | None:
@@ -133,7 +155,8 @@ def read_port(path: str | Path) -> Port:
     ------
     PortError
         If the file is missing, is not such a collection, or holds a feature that cannot be used: unnamed, of a name
-        already taken, of an unknown kind, with an invalid geometry, off the world, or on another pier.
+        already taken, of an unknown kind, with an invalid geometry, off the world, or on another pier; or a water
+        level that is no height.
 
     References
     ----------
@@ -163,6 +186,7 @@ def read_port(path: str | Path) -> Port:
         name=given_name if isinstance(given_name, str) and given_name.strip() else path.stem,
         piers=_table_of(counted),
         **{kind: _union_of(features, kind) for kind in ("land", "water", "exclude")},
+        given_level_m=_read_level(collection.get("water_level_m"), error_at(path)),
     )
     _refuse_overlaps([feature for feature in counted if feature.kind == "pier"], path)
     for name, waters in port.pier_waters().items():
@@ -191,6 +215,17 @@ def _load_collection(path: Path) -> dict[str, Any]:
     return dict(content)
 
 
+def _read_level(value: object, error: Callable[[str], PortError]) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not LOWEST_M <= value <= HIGHEST_M:
+        raise error(
+            f"has water_level_m {value!r}; it is the height of the water over sea level, a number of metres from "
+            f"{LOWEST_M:g} to {HIGHEST_M:g}"
+        )
+    return float(value)
+
+
 def _refuse_other_crs(member: object, error: Callable[[str], PortError]) -> None:
     """Refuse a coordinate system, which RFC 7946 has none of; the names that old GeoJSON gave WGS 84 pass."""
     if member is None:
@@ -215,6 +250,8 @@ def _read_feature(item: object, path: Path, number: int) -> _Feature:
     error = error_at(path, name, f"{label} ({name!r})")
     if kind not in KINDS:
         raise error(f"has the kind {kind!r}; it must be one of {', '.join(KINDS)}")
+    if properties.get("water_level_m") is not None:
+        raise error("has a water_level_m, which is the whole port's: move it beside the member 'features'")
     geometry = _read_geometry(item.get("geometry"), kind, error)
     return _Feature(name, kind, _read_distance(properties.get("max_distance_m"), kind, geometry, error), geometry)
 

@@ -211,7 +211,8 @@ def _port(plan: Plan, place: Place) -> dict[str, object]:
     features.append(_feature("Land", "land", place.degrees(land)))
     if plan.excluded is not None:
         features.append(_feature("Light tower", "exclude", place.degrees(plan.excluded)))
-    return {"type": "FeatureCollection", "name": "SIMULATED port", "features": features}
+    members = {"name": "SIMULATED port", "water_level_m": 0}  # its images show the sea, wherever they are
+    return {"type": "FeatureCollection", **members, "features": features}
 
 
 def _feature(

@@ -80,3 +80,11 @@ def test_every_template_is_a_port_file(tmp_path):
 def test_an_entry_says_where_it_is():
     entry = PortEntry(number=1, name="Here", alternate_name="", country="There", longitude=0.0, latitude=0.0)
     assert str(entry) == "Here (There, 1)"
+
+
+def test_the_template_of_a_port_on_a_lake_has_its_water_level(tmp_path):
+    path = tmp_path / "duluth.geojson"
+    (duluth,) = find_port("Duluth")
+    path.write_text(json.dumps(new_port(duluth)))
+    assert read_port(path).given_level_m == 183.4
+    assert "water_level_m" not in new_port(find_port("Tartus")[0])

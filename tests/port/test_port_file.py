@@ -1,6 +1,7 @@
 """Port files, good and bad."""
 
 import math
+import re
 
 import pytest
 import shapely
@@ -218,6 +219,37 @@ def test_two_sides_of_a_pier_and_piers_that_meet_are_not_one(tmp_path):
     sides = [feature(str(x), "pier", LineString([at(x, 0), at(x, 400)])) for x in (0, 12)]
     meeting = feature("head", "pier", LineString([at(0, 400), at(80, 400)]))
     assert len(read_port(write(tmp_path, [*sides, meeting])).piers) == 3
+
+
+@pytest.mark.parametrize("level_m", [183, -28.5, 0, 3812.0])
+def test_a_water_level_is_that_of_the_file(tmp_path, level_m):
+    port = read_port(write(tmp_path, [PIER], water_level_m=level_m))
+    assert port.water_level_m == port.given_level_m == level_m
+    assert port.lake is None
+
+
+def test_without_a_water_level_it_is_that_of_the_lake_or_of_the_sea(tmp_path):
+    assert read_port(write(tmp_path, [PIER])).water_level_m == 0
+    on_lake = feature("Quay", "pier", Point(-92.09, 46.77))
+    port = read_port(write(tmp_path, [on_lake]))
+    assert (port.given_level_m, port.lake.name, port.water_level_m) == (None, "Lake Superior", 183.4)
+    port = read_port(write(tmp_path, [on_lake], water_level_m=183))
+    assert (port.lake, port.water_level_m) == (None, 183)
+
+
+@pytest.mark.parametrize("value", ["183", "183 m", True, math.nan, math.inf, -500, 12_500, [183], {"m": 183}])
+def test_a_water_level_that_is_none_is_refused(tmp_path, value):
+    said = rf"has water_level_m {re.escape(repr(value))}; it is the height of the water over sea level, a number of met"
+    with pytest.raises(PortError, match=said):
+        read_port(write(tmp_path, [PIER], water_level_m=value))
+
+
+def test_a_water_level_of_one_feature_is_refused(tmp_path):
+    pier = feature("Quay", "pier", QUAY, water_level_m=183)
+    with pytest.raises(
+        PortError, match=r"feature 1 \('Quay'\) has a water_level_m, which is the whole port's: move it"
+    ):
+        read_port(write(tmp_path, [pier]))
 
 
 def test_heights_and_a_byte_order_mark_are_harmless(tmp_path):
