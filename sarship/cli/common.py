@@ -19,6 +19,7 @@ from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning, SarshipError
 
 if TYPE_CHECKING:
+    from sarship.geo.lakes import Lake
     from sarship.pipeline.first_pass import Progress, Step
     from sarship.pipeline.results import Failure
 
@@ -35,6 +36,7 @@ __all__ = [
     "each",
     "land_option",
     "leave",
+    "note_lake",
     "params_of",
     "pier_pfa_option",
     "print_json",
@@ -159,6 +161,13 @@ def leave(n_failed: int, n_products: int) -> None:
     """Exit with status 0, 1 or 2 if none, some or all products failed."""
     if n_failed:
         sys.exit(NOTHING_DONE if n_failed == n_products else SOME_FAILED)
+
+
+def note_lake(lake: Lake | None) -> None:
+    """Say on standard error that the water level is that of a known lake."""
+    if lake is not None:
+        level = f"{lake.name} is taken to stand {lake.water_level_m:g} m over sea level"
+        click.echo(f"note: {level}; a water_level_m in the port file goes before", err=True)
 
 
 def say_failures(failures: tuple[Failure, ...]) -> None:

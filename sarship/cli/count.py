@@ -17,6 +17,7 @@ from sarship.cli.common import (
     detection_options,
     land_option,
     leave,
+    note_lake,
     params_of,
     pier_pfa_option,
     print_json,
@@ -88,6 +89,7 @@ def count(
         raise click.UsageError("give products, or a period with --from and --to, and not both")
     params = params_of(options)
     harbour = read_port(port_file)
+    note_lake(harbour.lake)
     mask = read_polygons(land) if land else None
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)

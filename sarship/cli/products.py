@@ -18,6 +18,7 @@ from sarship.cli.common import (
     each,
     land_option,
     leave,
+    note_lake,
     params_of,
     print_json,
     products_argument,
@@ -117,6 +118,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
     from sarship.port.port_file import read_port
 
     harbour = read_port(port_file)
+    note_lake(harbour.lake)
     path = Path(out or Path(port_file).with_suffix(".png"))
     if path.suffix != ".png":
         raise click.UsageError(f"--out must end in .png, got {out}")
@@ -146,6 +148,7 @@ def detect(
     """Find vessels in products: everywhere, in an area, or around a port."""
     from sarship.cli.tables import vessels_text
     from sarship.files import write_file
+    from sarship.geo.lakes import lake_at
     from sarship.pipeline import search
     from sarship.pipeline.result_files import table_bytes, vessels_bytes
     from sarship.port.polygons import read_polygons
@@ -159,6 +162,7 @@ def detect(
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
     mask = read_polygons(land) if land else None
+    note_lake(harbour.lake if harbour else lake_at(shape) if shape else None)
     if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
         click.echo("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
     with bars("detect") as (report, _):

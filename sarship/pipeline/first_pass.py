@@ -20,6 +20,7 @@ from sarship.pipeline.one_scene import SearchedScene, search_image
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
 from sarship.pipeline.sources import Source
+from sarship.port.ground import check_water_level
 from sarship.sentinel1.product import GrdProduct
 
 __all__ = ["Progress", "State", "Step", "run_first_pass"]
@@ -119,7 +120,10 @@ def _search(
         tell(state="fetching", message=size)
 
     def search() -> Tables:
-        return search_image(opened or source.open(arrive), plan, lambda lines, total: tell(part=lines / total))
+        product = opened or source.open(arrive)
+        if not any(other.shows_a_pier for other in searched.values()):  # the others show the same ground
+            check_water_level(product, plan.port)
+        return search_image(product, plan, lambda lines, total: tell(part=lines / total))
 
     checkpoint = None if folder is None else folder / safe_name(scene.id)
     tables, is_resumed = resume(checkpoint, fingerprint, search)

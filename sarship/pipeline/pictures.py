@@ -16,12 +16,12 @@ from sarship.model import Scene
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
-from sarship.pipeline.sources import PRODUCTS, sources_of
+from sarship.pipeline.sources import PRODUCTS, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.port.grid import PortGrid, to_port_grid
+from sarship.port.ground import check_water_level
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
-from sarship.sentinel1.product import open_grd
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -96,7 +96,9 @@ def write_pictures(
     texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
     seen = results.coverage.groupby("scene")["seen"].max()
     shown = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
-    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS)}
+    plan = Plan(port=port, params=replace(provenance.parameters, gpu=False), area=port.area, more_land=land)
+    level = plan.water_level_m
+    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level)}
     options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
     series = {
         "counts.png": plot_counts(results.counts, **options),
@@ -104,11 +106,10 @@ def write_pictures(
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
     n_dates = results.coverage.groupby("scene")["n_reference_dates"].max()
-    plan = Plan(port=port, params=replace(provenance.parameters, gpu=False), area=port.area, more_land=land)
     for done, scene in enumerate(shown, start=1):
         if progress is not None:
             progress(done, len(shown) + 1)
-        product = sources[scene].open() if scene in sources else open_grd(results.sources[scene])
+        product = sources.get(scene, Source(name=results.sources[scene], water_level_m=level)).open()
         is_simulated = product.container.manifest.is_simulated
         if n_dates[scene] > 0:
             look = look_again(product, plan, folder)
@@ -159,16 +160,18 @@ def write_preview(
     OutputError
         The file cannot be written.
     """
-    paths = [str(product) for product in products]
-    grid = PortGrid.around(port.area)
+    sources = sources_of(products, water_level_m=port.water_level_m)
+    grid = PortGrid.around(port.area, water_level_m=port.water_level_m)
     is_simulated = False
     with TemporaryDirectory() as folder:
-        for done, product_path in enumerate(paths, start=1):
-            product = open_grd(product_path)
+        for done, source in enumerate(sources, start=1):
+            product = source.open()
             product.window(port.area)  # says what is wrong where it does not touch
+            if done == 1:
+                check_water_level(product, port)
             is_simulated |= product.container.manifest.is_simulated
             add_scene(folder, safe_name(product.scene.id), to_port_grid(product, grid))
             if progress is not None:
-                progress(done, len(paths))
+                progress(done, len(sources))
         figure = plot_preview(read_stack(folder), port, is_simulated=is_simulated)
     return write_file(path, picture_bytes(figure, {"Software": f"sarship {__version__}"}))

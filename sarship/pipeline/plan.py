@@ -16,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from sarship._package import __version__
 from sarship.change.detection import PortMasks, port_masks
 from sarship.detection.params import DetectionParams
+from sarship.geo.lakes import Lake, lake_at
 from sarship.pipeline.checkpoints import digest
 from sarship.port.grid import PortGrid
 from sarship.port.port_file import Port
@@ -40,6 +41,18 @@ class Plan:
     """Land to mask besides the port's own."""
 
     @cached_property
+    def lake(self) -> Lake | None:
+        """The known lake that the port lies on; without a port that of the area."""
+        if self.port is NO_PORT:
+            return None if self.area is None else lake_at(self.area)
+        return self.port.lake
+
+    @property
+    def water_level_m(self) -> float:
+        """Height of the water over the geoid, which every product is opened at."""
+        return self.port.water_level_m if self.lake is None else self.lake.water_level_m
+
+    @cached_property
     def land(self) -> BaseGeometry | None:
         """All that is masked in the image: land and excluded places."""
         return _union(self.port.land_mask, self.more_land)
@@ -61,7 +74,8 @@ class Plan:
         piers = self.port.piers
         columns = piers.drop(columns="geometry").to_json(orient="records")
         shapes = _outlines(self.area, self.land, self.port.water, *self.waters.values(), *piers.geometry)
-        return digest([__version__, asdict(replace(self.params, gpu=False)), shapes, list(self.waters), columns])
+        settings = asdict(replace(self.params, gpu=False))
+        return digest([__version__, settings, self.water_level_m, shapes, list(self.waters), columns])
 
     # ---- the port on its grid, for the second pass
 
@@ -74,7 +88,7 @@ class Plan:
         PortError
             When the port is too large for one.
         """
-        return PortGrid.around(self.port.area)
+        return PortGrid.around(self.port.area, water_level_m=self.water_level_m)
 
     @cached_property
     def ground(self) -> BaseGeometry | None:
@@ -110,7 +124,9 @@ class Plan:
     def shown_by(self, footprint: BaseGeometry) -> Plan:
         """Return the plan of those piers alone that an image shows."""
         shown = self.port.piers[self.port.piers.intersects(footprint)]
-        return self if len(shown) == len(self.port.piers) else replace(self, port=replace(self.port, piers=shown))
+        if len(shown) == len(self.port.piers):
+            return self
+        return replace(self, port=replace(self.port, piers=shown, given_level_m=self.water_level_m))
 
     @cached_property
     def quays(self) -> tuple[list[BaseGeometry], list[float]]:

@@ -68,6 +68,10 @@ class Provenance:
     """Time at which the results were put together, UTC."""
     is_simulated: bool = False
     """True if any of the scenes was simulated (`sarship.simulate`)."""
+    water_level_m: float = 0.0
+    """Height of the water over the geoid that the scenes were searched at, metres."""
+    lake: str = ""
+    """Name of the known lake whose level that is; empty at sea, and where the port file gave it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain JSON values."""

@@ -206,7 +206,7 @@ def check_saved(saved: Sequence[xr.Dataset], port: Port) -> None:
     Raises
     ------
     ReferenceImageError
-        One is of another port or grid, was made of fewer than four dates, or two are of one orbit.
+        One is of another port, grid or water level, was made of fewer than four dates, or two are of one orbit.
     """
     orbits = [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
     if len(set(orbits)) < len(orbits):
@@ -214,11 +214,11 @@ def check_saved(saved: Sequence[xr.Dataset], port: Port) -> None:
             f"two of the saved references are of one relative orbit ({_listed(orbits)}); give one of each"
         )
     for each in saved:
-        theirs, mine = PortGrid.of(each), PortGrid.around(port.area)
+        theirs, mine = PortGrid.of(each), PortGrid.around(port.area, water_level_m=port.water_level_m)
         if theirs != mine:
             raise ReferenceImageError(
-                f"the saved reference is of another port or grid ({theirs}) than {port.name} ({mine}); count "
-                "there without it once, and keep the one that is made"
+                f"the saved reference is of another port, grid or water level ({theirs}) than {port.name} ({mine}); "
+                "count there without it once, and keep the one that is made"
             )
         if int(each["n_dates"].min()) < MIN_DATES:
             raise ReferenceImageError(

@@ -33,6 +33,8 @@ class Source:
     """The catalogue that has the scene."""
     folder: Path = Path(PRODUCTS)
     """Folder for a product that cannot be read in place."""
+    water_level_m: float = 0.0
+    """Height of the water over the geoid that the product is opened at."""
 
     @property
     def place(self) -> str:
@@ -53,7 +55,7 @@ class Source:
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
     def open(self, progress: Bytes | None = None) -> GrdProduct:
-        """Open the product: in place where its catalogue allows, else fetched whole first.
+        """Open the product at its water level: in place where its catalogue allows, else fetched whole first.
 
         Raises
         ------
@@ -65,18 +67,22 @@ class Source:
             If there is no room for it.
         """
         if self.scene is None or self.catalog is None:
-            return open_grd(self.name)
+            return open_grd(self.name).at_water_level(self.water_level_m)
         if self.catalog.reads_windows:
             product = self.catalog.open(self.scene)
         else:
             product = open_grd(self.catalog.fetch(self.scene, self.folder, progress))
         if (product.scene.platform, product.scene.absolute_orbit) != (self.scene.platform, self.scene.absolute_orbit):
             raise ProductError(f"the catalogue gave {product.scene.id} for {self.name}; try another catalogue")
+        product = product.at_water_level(self.water_level_m)
         return replace(product, scene=replace(product.scene, id=self.scene.id))
 
 
 def sources_of(
-    given: Iterable[str | Path | Scene], catalog: Catalog | None = None, folder: Path = Path(PRODUCTS)
+    given: Iterable[str | Path | Scene],
+    catalog: Catalog | None = None,
+    folder: Path = Path(PRODUCTS),
+    water_level_m: float = 0.0,
 ) -> list[Source]:
     """Return the sources of paths and scenes.
 
@@ -88,13 +94,15 @@ def sources_of(
         The catalogue of the scenes. Those of products on disk need none.
     folder
         Folder for products that cannot be read in place.
+    water_level_m
+        Height of the water over the geoid that products are opened at.
 
     Raises
     ------
     CatalogError
         If a scene is on a server and no catalogue is given.
     """
-    return [_source(one, catalog, folder) for one in given]
+    return [replace(_source(one, catalog, folder), water_level_m=water_level_m) for one in given]
 
 
 def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path) -> Source:

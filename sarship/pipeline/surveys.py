@@ -58,7 +58,7 @@ def survey(
     products
         Paths of GRD products, `.SAFE` folders or zips of them; or the scenes that a catalogue found.
     port
-        Piers, and the masks of land and water.
+        Piers, the masks of land and water, and the level of the water.
     folder
         Folder of the results; made if need be. Products that cannot be read in place are put in `products/` of it.
     catalog
@@ -87,7 +87,7 @@ def survey(
     OutputError
         The folder cannot be written to. Checkpoints that were written stay.
     ReferenceImageError
-        A saved reference is of another port or grid, or all of them are of other orbits than the products.
+        A saved reference is of another port, grid or water level, or all of them are of other orbits than the products.
     CatalogError
         A scene is on a server and no catalogue was given.
     CredentialError
@@ -113,7 +113,7 @@ def survey(
     folder = Path(folder)
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     check_saved(saved, port)
-    sources = sources_of(products, catalog, folder / PRODUCTS)
+    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m)
     make_folder(folder)
     searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
     if reference:
@@ -141,7 +141,8 @@ def search(
     products
         Paths of GRD products.
     area
-        Where to look, longitude and latitude in degrees; None for around the port, or everywhere without one.
+        Where to look, longitude and latitude in degrees; None for around the port, or everywhere without one. On a
+        known lake places are at its level, where the port does not say otherwise.
     port, land, params, progress
         As for `survey`.
 
@@ -163,7 +164,7 @@ def search(
     if area is None and port is not None:
         area = port.area
     plan = Plan(port=port or NO_PORT, params=params, area=area, more_land=land)
-    return _results(*run_first_pass(sources_of(products), plan, None, progress), plan)
+    return _results(*run_first_pass(sources_of(products, water_level_m=plan.water_level_m), plan, None, progress), plan)
 
 
 def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure], plan: Plan) -> Results:
@@ -178,6 +179,8 @@ def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure],
         scenes=tuple(searched),
         created=datetime.now(UTC),
         is_simulated=any(one.is_simulated for one in scenes),
+        water_level_m=plan.water_level_m,
+        lake="" if plan.lake is None else plan.lake.name,
     )
     sources = {name: one.source.place for name, one in searched.items()}
     return Results(**tables, piers=plan.port.piers, provenance=provenance, failures=tuple(failures), sources=sources)

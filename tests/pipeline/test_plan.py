@@ -60,6 +60,7 @@ def test_what_is_excluded_is_masked_and_is_no_ground():
         {"port": replace(PORT, piers=PORT.piers.assign(name=["Mole", "Roads"]))},
         {"more_land": ROADS},
         {"area": None},
+        {"port": replace(PORT, given_level_m=183.0)},
     ],
 )
 def test_all_that_results_depend_on_is_in_the_fingerprint(change):
@@ -74,6 +75,25 @@ def test_a_reference_depends_on_masks_and_grid_not_on_the_detector():
     plan = make_plan()
     assert make_plan(params=DetectionParams(pfa=1e-8)).grid_fingerprint == plan.grid_fingerprint
     assert make_plan(more_land=ROADS).grid_fingerprint != plan.grid_fingerprint
+    assert make_plan(replace(PORT, given_level_m=183.0)).grid_fingerprint != plan.grid_fingerprint
+
+
+def test_all_piers_of_a_port_are_at_one_water_level_whichever_are_shown():
+    """Also where those alone lie on a known lake."""
+    duluth, inland = shapely.Point(-92.09, 46.77), shapely.Point(-93.2, 46.77)
+    piers = gpd.GeoDataFrame(
+        {"name": ["Duluth", "Inland"], "kind": ["pier", "pier"], "max_distance_m": [50.0, 50.0]},
+        geometry=[duluth, inland],
+        crs="EPSG:4326",
+    )
+    plan = make_plan(Port(name="Port", piers=piers))
+    assert plan.water_level_m == plan.shown_by(duluth.buffer(0.1)).water_level_m == 0
+    assert make_plan(Port(name="Port", piers=piers.iloc[:1])).water_level_m == 183.4
+
+
+def test_without_a_port_the_water_is_that_of_the_area():
+    assert make_plan(NO_PORT, area=shapely.Point(-92.09, 46.77).buffer(0.01)).water_level_m == 183.4
+    assert make_plan(NO_PORT, area=ROADS).water_level_m == make_plan(NO_PORT, area=None).water_level_m == 0
 
 
 def test_without_a_port_there_is_nothing_to_count_at():

@@ -141,7 +141,7 @@ def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour
     survey(harbour.passes[2].slices, port, tmp_path / "one", saved=[saved])
     assert _times(tmp_path / "one") == before
     for wrong, said in (
-        ([saved.assign_attrs(crs="EPSG:32637")], "of another port or grid"),
+        ([saved.assign_attrs(crs="EPSG:32637")], "of another port, grid or water level"),
         ([saved, saved], "two of the saved references are of one relative orbit"),
         ([saved.assign(n_dates=saved["n_dates"] * 0 + 3)], "made of 3 dates, and 4 are needed"),
         ([saved.assign_coords(relative_orbit=[7])], r"of relative orbit 7 and the products of \d+, .* another side"),
