@@ -90,7 +90,7 @@ def count(
     params = params_of(options)
     harbour = read_port(port_file)
     note_lake(harbour.lake)
-    mask = read_polygons(land) if land else None
+    mask = read_polygons(land, harbour.area) if land else None
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)
     if catalog is not None and not catalog.reads_windows:

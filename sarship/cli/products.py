@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from sarship.cli.common import (
     products_argument,
     say_failures,
 )
-from sarship.errors import PortError
+from sarship.errors import PortError, SarshipError
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -161,8 +162,9 @@ def detect(
     params = params_of(options)
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
-    mask = read_polygons(land) if land else None
     note_lake(harbour.lake if harbour else lake_at(shape) if shape else None)
+    looked_at = harbour.area if harbour else shape or _footprints(products)
+    mask = read_polygons(land, looked_at) if land and not looked_at.is_empty else None
     if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
         click.echo("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
     with bars("detect") as (report, _):
@@ -185,6 +187,19 @@ def detect(
         click.echo(vessels_text(results.vessels))
     say_failures(results.failures)
     leave(len(results.failures), len(products))
+
+
+def _footprints(products: tuple[str, ...]) -> BaseGeometry:
+    """Return the area that products show, from their metadata; those that cannot be read fail later, with a reason."""
+    import shapely
+
+    from sarship.sentinel1.product import open_grd
+
+    footprints = []
+    for path in products:
+        with suppress(SarshipError, OSError):
+            footprints.append(open_grd(path).scene.footprint)
+    return shapely.union_all(footprints)
 
 
 def _area(text: str) -> BaseGeometry:

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from sarship.errors import PortError
+from sarship.errors import PortError, ProductWarning
+from sarship.geo.antimeridian import recentred
 from sarship.schema import WGS84
 
 __all__ = ["POLYGONS", "check_coordinates", "error_at", "read_polygons"]
 
 POLYGONS: Final = ("Polygon", "MultiPolygon")
+NEAR_DEG: Final = 0.2
+"""Degrees of latitude around an area within which polygons are read, 22 km: rings, port grids and the errors of
+footprints reach a few kilometres."""
+_NO_CRS: Final = "has no coordinate reference system; write one into it (a .prj for a Shapefile)"
 
 
-def read_polygons(path: str | Path) -> BaseGeometry:
-    """Read all polygons of a vector file (GeoJSON, GeoPackage, Shapefile, …) as one geometry.
+def read_polygons(path: str | Path, near: BaseGeometry | None = None) -> BaseGeometry:
+    """Read the polygons of a vector file (GeoJSON, GeoPackage, Shapefile, …) as one geometry.
 
     Polygons that cross themselves, common in coastline files, are repaired.
 
@@ -29,11 +36,19 @@ def read_polygons(path: str | Path) -> BaseGeometry:
     ----------
     path
         The file, in any coordinate system that it declares.
+    near
+        Longitude and latitude in degrees: only polygons within some 20 km of this area are read, which makes a
+        coastline of the world quick. None for all polygons.
 
     Returns
     -------
     shapely geometry
-        Union of the polygons, longitude and latitude in degrees (WGS 84).
+        Union of the polygons, longitude and latitude in degrees (WGS 84); empty if none is near.
+
+    Warns
+    -----
+    ProductWarning
+        No polygon is near.
 
     Raises
     ------
@@ -53,13 +68,19 @@ def read_polygons(path: str | Path) -> BaseGeometry:
     if not Path(path).exists():
         raise error("does not exist; a vector file with polygons of the land is needed")
     try:
-        frame = gpd.read_file(Path(path))
+        frame = gpd.read_file(Path(path)) if near is None else _read_near(path, near)
+    except PortError:
+        raise
     except Exception as cause:  # drivers raise whatever they like
         raise error(f"cannot be read as a vector file: {str(cause).splitlines()[0]}") from cause
+    if near is not None and frame.empty:
+        doubt = "where vessels are looked for, so it masks nothing; look whether it is the right file"
+        warnings.warn(f"{path} has no polygon within 20 km of {doubt}", ProductWarning, stacklevel=2)
+        return shapely.Polygon()
     if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.isna().all():
         raise error("holds no geometry; polygons are needed")
     if frame.crs is None:
-        raise error("has no coordinate reference system; write one into it (a .prj for a Shapefile)")
+        raise error(_NO_CRS)
     geometries = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
     others = sorted(set(geometries.geom_type) - set(POLYGONS))
     if others or geometries.empty:
@@ -73,6 +94,24 @@ def read_polygons(path: str | Path) -> BaseGeometry:
         check_coordinates(polygon, error)
     repaired = shapely.make_valid(shapely.force_2d(np.asarray(degrees.array)), method="structure")
     return shapely.union_all(repaired)
+
+
+def _read_near(path: str | Path, near: BaseGeometry) -> gpd.GeoDataFrame:
+    """Read the features whose bounds touch a box around each part of an area, which a file's index finds quickly."""
+    crs = getattr(gpd.read_file(Path(path), rows=1), "crs", None)
+    if crs is None:
+        raise error_at(path)(_NO_CRS)
+    boxes = shapely.segmentize(shapely.get_parts(shapely.union_all([*map(_around, shapely.get_parts(near))])), 0.1)
+    bounds = gpd.GeoSeries(boxes, crs=WGS84).to_crs(crs).bounds
+    return pd.concat([gpd.read_file(Path(path), bbox=tuple(box), columns=[]) for box in bounds.itertuples(index=False)])
+
+
+def _around(part: BaseGeometry) -> BaseGeometry:
+    """Return the box around a part of an area, split at the antimeridian; near a pole it goes around the world."""
+    west, south, east, north = part.bounds
+    wide = NEAR_DEG / max(math.cos(math.radians(max(abs(south), abs(north)))), NEAR_DEG / 180)
+    box = shapely.box(west - wide, max(south - NEAR_DEG, -90), east + wide, min(north + NEAR_DEG, 90))
+    return recentred(box)
 
 
 def error_at(path: str | Path, feature: str | int | None = None, label: str = "") -> Callable[[str], PortError]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import geopandas as gpd
 import pytest
 from click.testing import CliRunner
+from shapely import box
 
 from sarship import __version__, cfar
 from sarship.cfar.device import found_on_this_machine
@@ -437,6 +438,20 @@ def test_a_choice_that_there_is_not_lists_those_that_there_are(small, option):
 def test_bad_land_file(small, tmp_path):
     (tmp_path / "land.geojson").write_text("nothing")
     assert "land.geojson" in refused(run("detect", small[0], "--land", tmp_path / "land.geojson"))
+
+
+def test_only_the_land_around_the_port_or_the_products_is_read(small, tmp_path):
+    """A polygon off the world, far from both, does not matter."""
+    path, truth = small
+    land = tmp_path / "land.geojson"
+    everything = truth.union_all().envelope.buffer(0.05)
+    gpd.GeoDataFrame(geometry=[everything, box(200, 10, 201, 95)], crs="EPSG:4326").to_file(land)
+    outcome = run("detect", path, "--land", land)
+    assert outcome.stdout == "no vessels\n", outcome.stderr
+    port = write_port(tmp_path / "port.geojson")
+    outcome = run("count", port, path, "--land", land, "--out", tmp_path / "out", "--no-pictures", "--json")
+    assert json.loads(outcome.stdout)["counts"][0]["n_vessels"] == 0
+    assert "no polygon within 20 km" in run("detect", path, "--land", land, "--area", "10,54,11,55").stderr
 
 
 def test_reference_that_cannot_be_used_is_one_sentence(small, tmp_path):
