@@ -15,6 +15,7 @@ ACCOUNTS: Final[dict[str, Account]] = {
             provider="cdse",
             variables={"user": "CDSE_USER", "password": "CDSE_PASSWORD"},
             machine="identity.dataspace.copernicus.eu",
+            code="CDSE_TOTP",
         ),
         Account(provider="cdse-s3", variables={"key": "CDSE_S3_ACCESS_KEY", "secret": "CDSE_S3_SECRET_KEY"}),
         Account(

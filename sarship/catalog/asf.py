@@ -22,7 +22,7 @@ from sarship.catalog.accounts import ACCOUNTS
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of, collect, make_scene, query_area, query_of
 from sarship.catalog.session import Pages, hold_to, import_extra, is_own, no_list, no_reply, one_sentence
-from sarship.catalog.tokens import ask_json, login_header, shared_tokens
+from sarship.catalog.tokens import Grant, ask_json, login_header, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
@@ -185,9 +185,9 @@ def _session(library: ModuleType, address: str) -> requests.Session:
     return session
 
 
-def _ask_token(identity: str) -> tuple[object, object]:
+def _ask_token(identity: str, _refresh: str) -> Grant:
     account = ACCOUNTS["asf"]
     if token := os.environ.get(account.bearer):
-        return token, _TOKEN_LIFE_S
+        return Grant(token, _TOKEN_LIFE_S)
     answer = ask_json(identity, account, headers=login_header(account), form={})
-    return answer.get("access_token"), _TOKEN_LIFE_S
+    return Grant(answer.get("access_token"), _TOKEN_LIFE_S)

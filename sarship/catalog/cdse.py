@@ -5,6 +5,7 @@ Its STAC catalogue lists the cloud-optimised twin of each product, which is alwa
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,11 +19,11 @@ from sarship.catalog.s3 import S3Files, Store
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.session import is_own
 from sarship.catalog.stac import search_stac
-from sarship.catalog.tokens import ask_json, shared_tokens
+from sarship.catalog.tokens import Grant, ask_json, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
-from sarship.errors import CatalogError, DownloadError
+from sarship.errors import CatalogError, CredentialError, DownloadError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.remote import cache_folder, open_remote
@@ -98,14 +99,29 @@ class CdseCatalog:
         return {"product": folders.pop(), **({"zip": zips[0]} if zips else {})}
 
 
-def _ask_token(identity: str) -> tuple[object, object]:
+def _ask_token(identity: str, refresh: str) -> Grant:
+    """Ask in the session that is open; log in where there is none, or where it has ended.
+
+    The service limits the sessions of an account, and takes the code of a two-factor login once.
+    """
+    if refresh:
+        try:
+            return _grant(identity, grant_type="refresh_token", refresh_token=refresh)
+        except (CatalogError, CredentialError) as error:
+            if error.status not in {400, 401}:  # as the service answers when the session has ended
+                raise
     account = ACCOUNTS["cdse"]
     known = find_credentials(account)
-    form = {
-        "client_id": _CLIENT,
-        "grant_type": "password",
-        "username": known["user"].reveal(),
-        "password": known["password"].reveal(),
-    }
-    answer = ask_json(identity, account, form=form)
-    return answer.get("access_token"), answer.get("expires_in")
+    code = os.environ.get(account.code)
+    return _grant(
+        identity,
+        grant_type="password",
+        username=known["user"].reveal(),
+        password=known["password"].reveal(),
+        **({"totp": code} if code else {}),
+    )
+
+
+def _grant(identity: str, **form: str) -> Grant:
+    answer = ask_json(identity, ACCOUNTS["cdse"], form={"client_id": _CLIENT, **form})
+    return Grant(answer.get("access_token"), answer.get("expires_in"), answer.get("refresh_token"))

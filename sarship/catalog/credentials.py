@@ -65,6 +65,8 @@ class Account:
     """Host whose entry in `~/.netrc` has the fields `user` and `password`; empty if there is none."""
     bearer: str = ""
     """Environment variable that may hold a token of the account instead; empty if there is none."""
+    code: str = ""
+    """Environment variable for the code of a two-factor login, which is too short-lived to store; empty if none."""
 
 
 def credentials_file() -> Path:

@@ -19,7 +19,7 @@ from sarship.catalog.remote_files import StoreFiles
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.session import is_own
 from sarship.catalog.stac import manifest_address, search_stac
-from sarship.catalog.tokens import ask_json, shared_tokens, turns
+from sarship.catalog.tokens import Grant, ask_json, shared_tokens, turns
 from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import FileRequest, Progress
@@ -108,6 +108,6 @@ class _BlobFiles(StoreFiles):
             yield {**GDAL_OPTIONS, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
 
 
-def _ask_token(signer: str) -> tuple[object, object]:
+def _ask_token(signer: str, _refresh: str) -> Grant:
     answer = ask_json(signer)
-    return answer.get("token"), answer.get("msft:expiry")
+    return Grant(answer.get("token"), answer.get("msft:expiry"))

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from sarship.catalog.credentials import Account, find_credentials
@@ -20,14 +20,25 @@ from sarship.download.http import Session
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
-__all__ = ["Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
+__all__ = ["Grant", "Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
 
 _MARGIN: Final = timedelta(minutes=5)
 """Left of a token's life when a new one is asked for; at most a third of its life."""
 _RETRY_POLICY: Final = RetryPolicy(n_attempts=5, cap_s=10)
 
-Ask = Callable[[str], tuple[object, object]]
-"""Asks a service at an address for a token; returns it as told with its end, as a time or as seconds from now."""
+
+class Grant(NamedTuple):
+    """Answer of a service that gives tokens, as told."""
+
+    token: object
+    end: object
+    """Its end, as a time or as seconds from now."""
+    refresh: object = None
+    """Token that the next one is asked for with; None where the service gives none."""
+
+
+Ask = Callable[[str, str], Grant]
+"""Asks a service at an address for a token, with the refresh token of the last answer; empty if there is none."""
 
 
 class Tokens:
@@ -35,28 +46,30 @@ class Tokens:
 
     def __init__(self, ask: Ask, address: str) -> None:
         self._ask, self._address, self._guard = ask, address, threading.Lock()
-        self._token, self._renewal = "", datetime.fromtimestamp(0, UTC)
+        self._token, self._refresh, self._renewal = "", "", datetime.fromtimestamp(0, UTC)
 
     def current(self, renew: bool = False) -> str:
         """Return the token, valid for a while; a new one if wanted."""
         with self._guard:
             if renew or datetime.now(UTC) > self._renewal:
-                self._take(*self._ask(self._address))
+                self._take(self._ask(self._address, self._refresh))
             return self._token
 
     def header(self, renew: bool = False) -> dict[str, str]:
         """Return the token as a server wants it."""
         return {"Authorization": f"Bearer {self.current(renew)}"}
 
-    def _take(self, token: object, end: object) -> None:
+    def _take(self, grant: Grant) -> None:
+        token = grant.token
         try:
-            expiry = _moment(end)
+            expiry = _moment(grant.end)
         except (ValueError, TypeError, OverflowError):
             token = None
         if not isinstance(token, str) or not token:
             where = public_url(self._address)
             raise CatalogError(f"{where} gives no token to read with; try again later", catalog=where)
-        self._token, self._renewal = token, expiry - min(_MARGIN, (expiry - datetime.now(UTC)) / 3)
+        self._token, self._refresh = token, str(grant.refresh or "")
+        self._renewal = expiry - min(_MARGIN, (expiry - datetime.now(UTC)) / 3)
 
 
 def _moment(end: object) -> datetime:
@@ -155,4 +168,5 @@ def _places(account: Account) -> str:
         return f"look at {account.bearer}, which may have expired, or unset it to log in with user and password"
     netrc = f", the entry {account.machine} in ~/.netrc" if account.machine else ""
     names = " and ".join(account.variables.values())
-    return f"look at {names}{netrc}, or run `sarship login {account.provider}`"
+    code = f"; with two-factor login set {account.code} to the code of the moment as well" if account.code else ""
+    return f"look at {names}{netrc}, or run `sarship login {account.provider}`{code}"

@@ -51,6 +51,32 @@ def test_token_that_ends_in_mid_file_is_renewed_and_no_byte_comes_twice(cdse, co
     assert sum(one.n_bytes for one in asked) == len(body)
 
 
+def test_session_is_renewed_and_begun_anew_only_when_it_has_ended(cdse, copernicus, scene, tmp_path):
+    copernicus.n_cut = 1
+    cdse.fetch(scene, tmp_path / "one")
+    assert copernicus.grants == ["password", "refresh_token"]
+    copernicus.n_cut, copernicus.refresh = 1, ""
+    cdse.fetch(scene, tmp_path / "two")
+    assert copernicus.grants[2:] == ["refresh_token", "password"]
+
+
+def test_two_factor_login_takes_the_code_once(cdse, copernicus, scene, tmp_path, monkeypatch):
+    copernicus.totp, copernicus.n_cut = "123456", 1
+    with pytest.raises(CredentialError, match="with two-factor login set CDSE_TOTP to the code of the moment"):
+        cdse.fetch(scene, tmp_path)
+    monkeypatch.setenv("CDSE_TOTP", "123456")
+    assert cdse.fetch(scene, tmp_path).is_file()
+    assert copernicus.totp == "used"
+
+
+def test_service_that_is_down_is_not_taken_for_the_end_of_a_session(cdse, copernicus, scene, tmp_path):
+    cdse.fetch(scene, tmp_path / "one")
+    copernicus.n_cut, copernicus.replies[IDENTITY] = 1, (503, {}, b"busy")
+    with pytest.raises(CatalogError, match="answered 503"):
+        cdse.fetch(scene, tmp_path / "two")
+    assert "password" not in copernicus.grants[1:]
+
+
 def test_catalogue_that_knows_no_checksum_is_no_hindrance(cdse, copernicus, scene, tmp_path):
     copernicus.sums = []
     assert cdse.fetch(scene, tmp_path).is_file()

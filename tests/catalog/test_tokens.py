@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sarship.catalog.tokens import Tokens
+from sarship.catalog.tokens import Grant, Tokens
 from sarship.errors import CatalogError
 
 
@@ -29,9 +29,10 @@ def clock(monkeypatch):
 def test_token_lasts_until_five_minutes_or_a_third_of_its_life_are_left(clock, life_s, renewed_s, kind):
     given = []
 
-    def ask(_address):
+    def ask(_address, refresh):
+        assert refresh == (f"refresh {len(given) - 1}" if given else "")
         given.append(f"token {len(given)}")
-        return given[-1], kind(life_s)
+        return Grant(given[-1], kind(life_s), f"refresh {len(given) - 1}")
 
     tokens = Tokens(ask, "https://example.org/token")
     assert tokens.current() == "token 0"
@@ -47,5 +48,5 @@ def test_token_lasts_until_five_minutes_or_a_third_of_its_life_are_left(clock, l
 )
 def test_token_that_is_none_is_one_sentence(told):
     with pytest.raises(CatalogError, match=r"^https://example.org/token gives no token to read with") as caught:
-        Tokens(lambda _: told, "https://example.org/token?key=PLANTED").current()
+        Tokens(lambda *_: Grant(*told), "https://example.org/token?key=PLANTED").current()
     assert caught.value.catalog == "https://example.org/token"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 import boto3
 from botocore.auth import S3SigV4Auth
@@ -29,7 +29,7 @@ KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"
 KEYS = {KEY: SECRET, "a": "b"}
 SIGNATURES: set[str] = set()
 """Those that the store was sent; each opens a file for a quarter of an hour."""
-TOKEN = "PLANTED-SECRET-token"
+TOKEN, REFRESH = "PLANTED-SECRET-token", "PLANTED-SECRET-refresh"
 IDENTITY, ODATA = "/auth/token", "/odata/v1"
 
 
@@ -47,6 +47,12 @@ class CdseServer(StacServer):
         """How many more downloads break in the middle, and with them the token."""
         self.refused: list[dict[str, str]] = []
         """Headers of what was asked of the store, which this is not."""
+        self.totp = ""
+        """Code of a two-factor login, which is taken once; empty for an account without."""
+        self.refresh = ""
+        """The only refresh token that is taken; empty when the session has ended."""
+        self.grants: list[str] = []
+        """Kinds of what was asked for tokens with."""
         self.is_online = True
         self.sums: list[dict[str, str]] | None = None
         """Checksums to give instead of the right ones."""
@@ -85,12 +91,25 @@ class CdseHandler(Handler):
         if self.path != IDENTITY:
             super().do_POST()
             return
-        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        answer = self._replaced(IDENTITY)
-        if answer is None and (form["username"], form["password"]) == ([USER], [PASSWORD]):
-            self.server.n_given += 1
-            answer = as_json({"access_token": f"{TOKEN}{self.server.n_given}", "expires_in": 600})
-        self._reply(answer or Answer(401, b'{"error": "invalid_grant"}', {"Content-Type": "application/json"}))
+        form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        self.server.grants.append(form["grant_type"])
+        self._reply(self._replaced(IDENTITY) or self._token(form))
+
+    def _token(self, form: dict[str, str]) -> Answer:
+        """As Keycloak answers."""
+        is_renewed = form["grant_type"] == "refresh_token"
+        if is_renewed and form["refresh_token"] != (self.server.refresh or None):
+            return as_json({"error": "invalid_grant", "error_description": "Token is not active"}, 400)
+        said = form.get("username"), form.get("password"), form.get("totp", "")
+        if not is_renewed and said != (USER, PASSWORD, self.server.totp):
+            wrong = {"error": "invalid_grant", "error_description": "Invalid user credentials"}
+            return as_json(wrong, 401)
+        if self.server.totp and not is_renewed:
+            self.server.totp = "used"
+        self.server.n_given += 1
+        self.server.refresh = f"{REFRESH}{self.server.n_given}"
+        token = f"{TOKEN}{self.server.n_given}"
+        return as_json({"access_token": token, "expires_in": 600, "refresh_token": self.server.refresh})
 
     def _get(self) -> Answer:
         path = self.path

@@ -266,5 +266,5 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.recv(1)  # returns when the client has had enough
 
 
-def as_json(value: object) -> Answer:
-    return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
+def as_json(value: object, status: int = 200) -> Answer:
+    return Answer(status, json.dumps(value).encode(), {"Content-Type": "application/json"})
