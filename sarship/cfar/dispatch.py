@@ -51,7 +51,7 @@ def detect(
     TypeError
         An image or mask of another type.
     ValueError
-        Another shape, or negative power (decibel given as power).
+        Another shape, negative power, or positive values that look like decibel.
     FloodError
         More than `params.max_hits` hits, usually a forgotten land mask.
 

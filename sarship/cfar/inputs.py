@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,14 @@ from sarship.cfar.params import CfarParams
 __all__ = ["Inputs", "check_image", "check_inputs", "check_valid"]
 
 _ALL_VALID = np.empty((0, 0), np.bool_)
+MIN_SAMPLE: Final = 1_000
+"""Minimum number of values whose spread says what they are."""
+MAX_DECIBEL: Final = 100.0
+"""Larger than any radar image in decibel: the square of the largest digital number is 96."""
+MIN_STEADY: Final = 10.0
+"""Minimum ratio of the ENL that the spread implies to that given, from which values look like decibel. Speckle of ENL L
+has a deviation of 4.3 / √L decibel (5.6 of one look) and of 1 / √L of its mean power, so the ratio is larger for means
+above 18 dB."""
 
 
 class Inputs(NamedTuple):
@@ -31,7 +40,10 @@ def check_inputs(image: object, params: CfarParams | None, valid: object, lines:
     start, stop = (0, array.shape[0]) if lines is None else lines
     if not 0 <= start < stop <= array.shape[0]:
         raise ValueError(f"lines must lie in 0 … {array.shape[0]} with start < stop, got {lines}")
-    return Inputs(array, check_valid(valid, array.shape), params or CfarParams(), (int(start), int(stop)))
+    found = Inputs(array, check_valid(valid, array.shape), params or CfarParams(), (int(start), int(stop)))
+    if array.dtype.kind == "f" and not is_on_device(array):
+        _refuse_decibel(found)
+    return found
 
 
 def check_image(image: object) -> NDArray[np.generic]:
@@ -48,6 +60,26 @@ def check_image(image: object) -> NDArray[np.generic]:
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"image must be two-dimensional (lines, pixels) and not empty, got shape {array.shape}")
     return array  # type: ignore[no-any-return]
+
+
+def _refuse_decibel(inputs: Inputs) -> None:
+    """Refuse positive values that look like decibel: a search of them finds next to nothing, without a word."""
+    image, valid, params, _ = inputs
+    step = max(1, math.isqrt(image.size // (10 * MIN_SAMPLE)))
+    sample = image[::step, ::step]
+    known = np.isfinite(sample) & (sample != 0)
+    if valid.size and not is_on_device(valid):
+        known &= valid[::step, ::step]
+    values = sample[known].astype(np.float64)
+    if values.size < MIN_SAMPLE or values.max() > MAX_DECIBEL or np.quantile(values, 0.01) < 1:
+        return
+    variation = values.std() / values.mean()
+    if 0 < variation**2 * MIN_STEADY * params.enl < 1:
+        raise ValueError(
+            f"image looks like decibel: its values lie between {values.min():.3g} and {values.max():.3g} and vary by "
+            f"{variation:.0%}, power of enl={params.enl:g} by {params.enl**-0.5:.0%}. "
+            "Give linear power, 10 ** (image / 10); if it is power, say of which enl"
+        )
 
 
 def check_valid(valid: object, shape: tuple[int, ...]) -> NDArray[np.bool_]:

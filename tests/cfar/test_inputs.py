@@ -146,3 +146,22 @@ def test_one_kernel_serves_images_of_any_width(monkeypatch, dtype):
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 7)
     np.testing.assert_allclose(cfar.score(image, params), whole, rtol=2e-7)
     assert set(kernel.signatures) == known
+
+
+@pytest.mark.parametrize("enl", [1, 4.4, 20])
+@pytest.mark.parametrize("level_db", [25, 45])
+@pytest.mark.parametrize("call", CALLS)
+def test_positive_decibel_are_refused_and_their_power_is_searched(enl, level_db, call):
+    rng = np.random.default_rng(0)
+    power = 10 ** (level_db / 10) * rng.gamma(enl, 1 / enl, (120, 150))
+    power[60, 70] *= 1_000
+    params = CfarParams(pfa=1e-6, guard=5, training=5, enl=enl)
+    with pytest.raises(ValueError, match=r"image looks like decibel: .*10 \*\* \(image / 10\)"):
+        call(np.maximum(10 * np.log10(power), 0.1).astype("f4"), params)
+    assert len(cfar.detect(power, params)) >= 1
+
+
+@pytest.mark.parametrize("power", [np.full((120, 150), 30.0), np.random.default_rng(0).gamma(100, 0.3, (120, 150))])
+def test_power_that_varies_little_is_searched(power):
+    """A constant, and what was averaged over time, if it says so."""
+    cfar.detect(power, CfarParams(guard=5, training=5, enl=100))
