@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -23,7 +22,6 @@ from sarship.sentinel1.passes import number_passes
 
 __all__ = [
     "arrange",
-    "as_features",
     "asset_of",
     "collect",
     "footprint_of",
@@ -337,17 +335,6 @@ def scene_as_dict(scene: Scene) -> dict[str, Any]:
     for name in _TIMES:
         plain[name] = None if plain[name] is None else plain[name].isoformat()
     return {**plain, "polarizations": list(scene.polarizations), "footprint": scene.footprint.wkb_hex}
-
-
-def as_features(scenes: Iterable[Scene]) -> dict[str, Any]:
-    """Return scenes as a GeoJSON FeatureCollection of their footprints."""
-    features = []
-    for scene in scenes:
-        plain = scene_as_dict(scene)
-        del plain["footprint"]
-        geometry = json.loads(shapely.to_geojson(scene.footprint))
-        features.append({"type": "Feature", "properties": plain, "geometry": geometry})
-    return {"type": "FeatureCollection", "features": features}
 
 
 def scene_from_dict(plain: Mapping[str, Any]) -> Scene:

@@ -23,14 +23,14 @@ __all__ = ["download", "login", "search"]
 @click.command()
 @click.argument("port", metavar="PORT")
 @query_options
-@click.option("--geojson", type=click.Path(), help="GeoJSON file to write the footprints to.")
+@click.option("--geojson", type=click.Path(), help="GeoJSON file to write the scenes to, as STAC items.")
 @click.option("--map", "picture", type=click.Path(), help="PNG file to draw the footprints and the port in.")
 @as_json_option
 def search(
     *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any
 ) -> None:
     """List the scenes that show PORT, a port file or the name of a port, and the passes that are missing."""
-    from sarship.catalog.scenes import as_features
+    from sarship.catalog.items import as_items
     from sarship.catalog.suggestions import what_would_help
     from sarship.cli.tables import scenes_text
     from sarship.files import write_file
@@ -39,16 +39,16 @@ def search(
     query = query_of(place, options)
     catalog = catalog_of(options["catalog_name"])
     scenes, gaps = found_and_missing(catalog, query, against)
-    features = as_features(scenes)
+    items = as_items(scenes)
     if geojson:
-        write_file(geojson, (json.dumps(features, indent=1) + "\n").encode())
+        write_file(geojson, (json.dumps(items, indent=1) + "\n").encode())
     if picture:
         from sarship.plots import picture_bytes, plot_footprints
 
         figure = plot_footprints(scenes, place.area, place.name)
         write_file(picture, picture_bytes(figure, {"Comment": f"{place.name}, {options['start']} to {options['end']}"}))
     if as_json:
-        print_json({**features, "completeness": gaps.as_dict()})
+        print_json({**items, "completeness": gaps.as_dict()})
     elif scenes:
         click.echo(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
     if not scenes:

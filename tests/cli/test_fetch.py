@@ -71,7 +71,7 @@ def test_search_prints_scenes_and_the_pass_that_is_missing(server, port, tmp_pat
     assert lines[1].split()[:5] == ["2024-12-03", "15:42", "49", "ascending", "VV"]
     assert lines[-2:] == ["3 scenes; 3 of 4 passes", GAP]
     features = json.loads((tmp_path / "f.json").read_text())["features"]
-    assert [feature["properties"]["id"] for feature in features] == [line.split()[-1] for line in lines[1:4]]
+    assert [feature["id"] for feature in features] == [line.split()[-1] for line in lines[1:4]]
     assert (tmp_path / "m.png").read_bytes().startswith(b"\x89PNG")
 
 
