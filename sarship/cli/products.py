@@ -133,7 +133,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
 @click.option("--port", "port_file", type=click.Path(), help="Port file: search around its piers, with its masks.")
 @click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
 @land_option
-@click.option("--out", type=click.Path(), help="File to write the vessels to, .geojson or .parquet.")
+@click.option("--out", type=click.Path(), help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
 @detection_options
 @as_json_option
 def detect(
@@ -151,14 +151,14 @@ def detect(
     from sarship.files import write_file
     from sarship.geo.lakes import lake_at
     from sarship.pipeline import search
-    from sarship.pipeline.result_files import table_bytes, vessels_bytes
+    from sarship.pipeline.table_files import VESSEL_FORMATS, vessels_json
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
     if port_file and area:
         raise click.UsageError("give --port or --area, not both")
-    if out and Path(out).suffix not in {".geojson", ".json", ".parquet"}:
-        raise click.UsageError(f"--out must end in .geojson or .parquet, got {out}")
+    if out and Path(out).suffix not in VESSEL_FORMATS:
+        raise click.UsageError(f"--out must end in {', '.join(VESSEL_FORMATS)}, got {out}")
     params = params_of(options)
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
@@ -173,16 +173,9 @@ def detect(
         say_failures(results.failures)
         sys.exit(NOTHING_DONE)
     if out:
-        is_table = Path(out).suffix == ".parquet"
-        provenance = results.provenance
-        content = (
-            table_bytes(results.vessels, provenance.as_dict())
-            if is_table
-            else vessels_bytes(results.vessels, provenance)
-        )
-        write_file(out, content)
+        write_file(out, VESSEL_FORMATS[Path(out).suffix](results.vessels, results.provenance))
     if as_json:
-        click.echo(vessels_bytes(results.vessels, results.provenance).decode(), nl=False)
+        print_json(vessels_json(results.vessels, results.provenance))
     else:
         click.echo(vessels_text(results.vessels))
     say_failures(results.failures)

@@ -12,7 +12,7 @@ import geopandas as gpd
 
 from sarship.errors import OutputError
 from sarship.files import atomic_folder, write_file
-from sarship.pipeline.result_files import read_table, table_bytes
+from sarship.pipeline.table_files import read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
 __all__ = ["CONTRACTS", "Tables", "digest", "resume"]

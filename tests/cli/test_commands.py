@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from shapely import box
@@ -150,14 +151,16 @@ def test_port_preview_draws_beside_the_port_file(small, tmp_path):
     assert "nowhere" in refused(run("port", "preview", port_file, tmp_path / "nowhere.SAFE"))
 
 
-def test_detect_finds_the_truth_and_says_that_land_is_not_masked(small, tmp_path):
+@pytest.mark.parametrize("ending", [".geojson", ".gpkg"])
+def test_detect_finds_the_truth_and_says_that_land_is_not_masked(small, tmp_path, ending):
     path, truth = small
-    out = tmp_path / "vessels.geojson"
+    out = tmp_path / f"vessels{ending}"
     outcome = run("detect", path, "--out", out)
     assert outcome.exit_code == 0
     assert "land is not masked" in outcome.stderr
     assert f"{len(truth)} vessels" in outcome.stdout
     found = gpd.read_file(out)
+    assert set(found.geom_type) == {"Polygon"}
     to_utm = found.estimate_utm_crs()
     nearest = gpd.sjoin_nearest(truth.to_crs(to_utm), found.to_crs(to_utm), distance_col="apart_m")
     assert nearest["apart_m"].max() < 50
@@ -174,6 +177,13 @@ def test_detect_writes_geoparquet_and_masks_land(small, tmp_path):
     assert "land is not masked" not in outcome.stderr
     assert "no vessels" in outcome.stdout
     assert len(gpd.read_parquet(out)) == 0
+
+
+def test_detect_writes_plain_csv_and_names_the_endings_that_there_are(small, tmp_path):
+    path, truth = small
+    assert run("detect", path, "--out", tmp_path / "vessels.csv").exit_code == 0
+    assert len(pd.read_csv(tmp_path / "vessels.csv")) == len(truth)
+    assert ".csv, .geojson, .gpkg, .parquet" in refused(run("detect", path, "--out", tmp_path / "vessels.xlsx"))
 
 
 def test_detect_json_and_area(small):

@@ -4,83 +4,29 @@ import errno
 import json
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import shapely
 import xarray as xr
-from builders.tables import BLANK
+from builders.results import SCENE, make_results
 
 from sarship import __version__
-from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError
 from sarship.files import write_file
 from sarship.pipeline import result_files
-from sarship.pipeline.result_files import read_results, read_table, write_results
-from sarship.pipeline.results import Failure, Provenance, Results
+from sarship.pipeline.result_files import read_results, write_results
+from sarship.pipeline.results import Provenance, Results
+from sarship.pipeline.table_files import read_table
 from sarship.schema import COVERAGE, SCENES, VESSELS
 
-SCENE = "S1A_IW_GRDH_1SDV_20241203T154210_20241203T154211_056821_06EFA2_E919"
-START = datetime(2024, 12, 3, 15, 42, 10, 485484, tzinfo=UTC)
 NAMES = {
-    "vessels.geojson", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet", "counts.csv",
-    "counts.nc", "visits.csv", "results.json",
+    "vessels.geojson", "vessels.csv", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet",
+    "counts.csv", "counts.nc", "visits.csv", "results.json",
 }  # fmt: skip
-
-
-def make_results(*, n_vessels=2, is_simulated=True):
-    """One scene, two piers (one of them not seen), some vessels at the first."""
-    vessel = {column.name: [BLANK[column.dtype]] * n_vessels for column in VESSELS.columns} | {
-        "vessel": [f"{SCENE}/{k}" for k in range(n_vessels)],
-        "scene": [SCENE] * n_vessels,
-        "time": [START] * n_vessels,
-        **{name: np.arange(n_vessels) + 0.1 for name in ("line", "pixel", "longitude", "latitude")},
-        **{name: np.full(n_vessels, 50.5) for name in ("length_m", "width_m", "heading_deg", "score", "sigma0_co")},
-        **{name: np.full(n_vessels, 5.0) for name in ("length_error_m", "width_error_m", "heading_error_deg")},
-        **{name: np.ones(n_vessels, np.int64) for name in ("n_vessels", "n_low", "n_high")},
-        "confidence": np.full(n_vessels, 0.9),
-        "evidence": ["ring"] * n_vessels,
-        "sigma0_cross": np.full(n_vessels, np.nan),
-        "n_hits": np.full(n_vessels, 7),
-        "is_edge": np.zeros(n_vessels, bool),
-        "pier": ["Östra kajen"] * n_vessels,
-        "distance_m": np.full(n_vessels, 12.0),
-    }
-    scene = {
-        "scene": [SCENE], "platform": ["S1A"], "mode": ["IW"], "product_type": ["GRDH"], "polarizations": ["VV VH"],
-        "start": [START], "stop": [START], "absolute_orbit": [56821], "relative_orbit": [149],
-        "orbit_pass": ["ascending"], "has_noise": [True], "land_is_masked": [False],
-    }  # fmt: skip
-    coverage = {column.name: [BLANK[column.dtype]] * 2 for column in COVERAGE.columns} | {
-        "scene": [SCENE, SCENE], "pier": ["Östra kajen", "Far, \"away\""], "seen": [1.0, 0.0],
-        "detectable_length_m": [18.0, np.nan], "incidence_deg": [37.0, np.nan],
-        "n_reference_dates": [0, 0],
-    }  # fmt: skip
-    area = shapely.box(0, 0, 1, 1)
-    piers = gpd.GeoDataFrame(
-        {"name": coverage["pier"], "kind": ["pier", "pier"], "max_distance_m": [50.0, 50.0]},
-        geometry=[area, shapely.Point(10, 10)],
-        crs="EPSG:4326",
-    )
-    return Results(
-        vessels=VESSELS.make(vessel, [shapely.Point(k, k) for k in range(n_vessels)]),
-        scenes=SCENES.make(scene, [area]),
-        coverage=COVERAGE.make(coverage, [area, shapely.Polygon()]),
-        piers=piers,
-        provenance=Provenance(
-            version=__version__,
-            parameters=DetectionParams(pfa=1e-8),
-            port="Hamn – Ö",
-            scenes=(SCENE,),
-            created=datetime(2025, 1, 1, tzinfo=UTC),
-            is_simulated=is_simulated,
-        ),
-        failures=(Failure(path="b\nad.SAFE", message="it is empty; fetch it again"),),
-        sources={SCENE: "/somewhere/it.SAFE"},
-    )
 
 
 def provenance_of(path):
@@ -90,9 +36,12 @@ def provenance_of(path):
     if path.suffix == ".nc":
         with xr.open_dataset(path, engine="h5netcdf") as counts:
             return json.loads(counts.attrs["sarship"])
-    if path.suffix == ".csv":
-        return json.loads(path.read_text("utf-8").splitlines()[1].removeprefix("# "))
     return json.loads(path.read_text("utf-8"))["sarship"]
+
+
+def marked(paths):
+    """The files that hold the provenance."""
+    return [path for path in paths if path.suffix != ".csv"]
 
 
 def test_what_was_written_reads_back_equal(tmp_path):
@@ -113,9 +62,9 @@ def test_what_was_written_reads_back_equal(tmp_path):
 
 
 @pytest.mark.parametrize("n_vessels", [0, 3])
-def test_every_file_alone_says_where_it_comes_from(tmp_path, n_vessels):
+def test_every_file_but_plain_csv_says_where_it_comes_from(tmp_path, n_vessels):
     expected = make_results(n_vessels=n_vessels).provenance.as_dict()
-    for path in write_results(make_results(n_vessels=n_vessels), tmp_path):
+    for path in marked(write_results(make_results(n_vessels=n_vessels), tmp_path)):
         found = provenance_of(path)
         assert found == expected, path.name
         assert found["version"] == __version__
@@ -127,19 +76,33 @@ def test_every_file_alone_says_where_it_comes_from(tmp_path, n_vessels):
 def test_counts_are_read_by_others(tmp_path):
     write_results(make_results(), tmp_path)
     lines = (tmp_path / "counts.csv").read_text("utf-8").splitlines()
-    assert "SIMULATED" in lines[0]
-    assert lines[2].startswith("time,pier,n_vessels")
-    assert lines[3].startswith("2024-12-03T15:42:10Z,Östra kajen,2,")
-    assert lines[4].startswith('2024-12-03T15:42:10Z,"Far, ""away""",,')  # not seen is empty, not 0
+    assert lines[0].startswith("time,pier,n_vessels")
+    assert lines[1].startswith("2024-12-03T15:42:10Z,Östra kajen,2,")
+    assert lines[2].startswith('2024-12-03T15:42:10Z,"Far, ""away""",,')  # not seen is empty, not 0
     with xr.open_dataset(tmp_path / "counts.nc", engine="h5netcdf") as counts:
         assert counts["pier"].to_numpy().astype(str).tolist() == ["Östra kajen", 'Far, "away"']
         np.testing.assert_array_equal(counts["n_vessels"].transpose("time", "pier"), [[2, np.nan]])
 
 
+@pytest.mark.parametrize("n_vessels", [0, 2])
+@pytest.mark.parametrize("name", ["counts", "visits", "vessels"])
+def test_csv_has_one_header_and_the_values_of_the_table(tmp_path, name, n_vessels):
+    results = make_results(n_vessels=n_vessels)
+    write_results(results, tmp_path)
+    table = getattr(results, name)
+    expected = table.to_dataframe().reset_index() if name == "counts" else table.drop(columns="geometry")
+    frame = pd.read_csv(tmp_path / f"{name}.csv", parse_dates=["time"])
+    assert set(frame.columns) == set(expected.columns)
+    assert len(frame) == len(expected)
+    for column in expected.select_dtypes("number"):
+        np.testing.assert_allclose(
+            frame[column].astype(float), expected[column].astype(float), rtol=1e-5, err_msg=column
+        )
+
+
 def test_real_scenes_are_not_marked_simulated(tmp_path):
-    for path in write_results(make_results(is_simulated=False), tmp_path):
+    for path in marked(write_results(make_results(is_simulated=False), tmp_path)):
         assert provenance_of(path)["is_simulated"] is False
-    assert "SIMULATED" not in (tmp_path / "counts.csv").read_text("utf-8")
 
 
 def test_geojson_is_what_the_standard_wants(tmp_path):
@@ -147,10 +110,12 @@ def test_geojson_is_what_the_standard_wants(tmp_path):
     collection = json.loads((tmp_path / "vessels.geojson").read_text("utf-8"))
     assert collection["type"] == "FeatureCollection"
     assert "crs" not in collection
-    first = collection["features"][1]
-    assert first["geometry"] == {"type": "Point", "coordinates": [1.0, 1.0]}
-    assert first["properties"]["time"] == "2024-12-03T15:42:10.485484Z"
-    assert first["properties"]["sigma0_cross"] is None  # NaN is not JSON
+    second = collection["features"][1]
+    assert second["id"] == second["properties"]["vessel"] == f"{SCENE}/1"
+    assert second["properties"]["time"] == "2024-12-03T15:42:10.485484Z"
+    assert second["properties"]["sigma0_cross"] is None  # NaN is not JSON
+    assert shapely.is_ccw(shapely.get_exterior_ring(shapely.geometry.shape(second["geometry"])))
+    assert all(value == round(value, 7) for value in np.ravel(second["geometry"]["coordinates"]))
     assert len(gpd.read_file(tmp_path / "vessels.geojson")) == 2
 
 
