@@ -10,6 +10,7 @@ import click
 
 from sarship.cli.catalog_options import Place, catalog_of, found_and_missing, query_of, query_options
 from sarship.cli.common import (
+    NOTHING_DONE,
     SOME_FAILED,
     Refusal,
     as_json_option,
@@ -79,6 +80,7 @@ def count(
     products.
     """
     from sarship.pipeline import survey
+    from sarship.port.index import refuse_template
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
     from sarship.port.stack import read_reference
@@ -89,6 +91,7 @@ def count(
         raise click.UsageError("give products, or a period with --from and --to, and not both")
     params = params_of(options)
     harbour = read_port(port_file)
+    refuse_template(harbour)
     note_lake(harbour.lake)
     mask = read_polygons(land, harbour.area) if land else None
     asked = None if products else _ask(harbour, options)
@@ -121,6 +124,8 @@ def count(
     say_failures(results.failures)
     if undrawn:
         click.echo(f"failed: pictures: {undrawn}", err=True)
+    if not results.coverage["seen"].any():
+        sys.exit(NOTHING_DONE)  # a warning has said why
     leave(len(results.failures), len(products or scenes))
     if undrawn:
         sys.exit(SOME_FAILED)

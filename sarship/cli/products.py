@@ -179,6 +179,8 @@ def detect(
     else:
         click.echo(vessels_text(results.vessels))
     say_failures(results.failures)
+    if harbour and not results.coverage["seen"].any():
+        sys.exit(NOTHING_DONE)  # a warning has said why
     leave(len(results.failures), len(products))
 
 

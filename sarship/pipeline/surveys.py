@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,9 @@ from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.params import DetectionParams
+from sarship.errors import ProductWarning
 from sarship.files import make_folder
+from sarship.geo.antimeridian import recentred
 from sarship.model import Scene
 from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
@@ -24,6 +27,7 @@ from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, run_second_pass
 from sarship.pipeline.sources import PRODUCTS, sources_of
+from sarship.port.index import refuse_template
 from sarship.port.port_file import Port
 from sarship.vessels.flags import flag_lasting
 
@@ -82,10 +86,17 @@ def survey(
     Results
         What was written; `read_results` reads it back.
 
+    Warns
+    -----
+    ProductWarning
+        Nothing was seen: every product failed, or none shows a pier.
+
     Raises
     ------
     OutputError
         The folder cannot be written to. Checkpoints that were written stay.
+    PortError
+        The port file is a template that nobody has edited.
     ReferenceImageError
         A saved reference is of another port, grid or water level, or all of them are of other orbits than the products.
     CatalogError
@@ -97,20 +108,23 @@ def survey(
 
     Examples
     --------
-    A product that is not there is a failure, and the others would be counted:
+    A product that is not there is a failure, and the others would be counted; without any others, a warning says so:
 
+    >>> import warnings
     >>> from tempfile import TemporaryDirectory
     >>> import geopandas as gpd
     >>> import shapely
     >>> quay = shapely.LineString([(35.800, 34.900), (35.805, 34.900)])
     >>> piers = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
     >>> port = Port(name="Tartus", piers=gpd.GeoDataFrame(piers, geometry=[quay], crs="EPSG:4326"))
-    >>> with TemporaryDirectory() as folder:
+    >>> with TemporaryDirectory() as folder, warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")
     ...     results = survey(["S1A_none.SAFE"], port, folder)
     >>> dict(results.counts.sizes), results.failures[0].path
     ({'time': 0, 'pier': 1}, 'S1A_none.SAFE')
     """
     folder = Path(folder)
+    refuse_template(port)
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     check_saved(saved, port)
     sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m)
@@ -120,6 +134,7 @@ def survey(
         searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
     results = replace(_results(searched, failures, plan), completeness=completeness)
     write_results(results, folder)
+    _warn_of_nothing(results)
     return results
 
 
@@ -134,14 +149,15 @@ def search(
 ) -> Results:
     """Find the vessels in products, without counting: in an area, around a port with its masks, or everywhere.
 
-    Nothing is written. A product that the area does not touch is a `Failure`.
+    Nothing is written. A product that the area does not touch is a `Failure`. Vessels whose middle lies outside the
+    area are left out.
 
     Parameters
     ----------
     products
         Paths of GRD products.
     area
-        Where to look, longitude and latitude in degrees; None for around the port, or everywhere without one. On a
+        Place to look at, longitude and latitude in degrees; None for around the port, or everywhere without one. On a
         known lake places are at its level, where the port does not say otherwise.
     port, land, params, progress
         As for `survey`.
@@ -150,6 +166,11 @@ def search(
     -------
     Results
         With no second pass: by the image alone.
+
+    Warns
+    -----
+    ProductWarning
+        Nothing was seen: every product failed, or none shows a pier of the port.
 
     Raises
     ------
@@ -161,10 +182,27 @@ def search(
     >>> len(search([]).vessels)
     0
     """
-    if area is None and port is not None:
-        area = port.area
-    plan = Plan(port=port or NO_PORT, params=params, area=area, more_land=land)
-    return _results(*run_first_pass(sources_of(products, water_level_m=plan.water_level_m), plan, None, progress), plan)
+    around = port.area if area is None and port is not None else area
+    plan = Plan(port=port or NO_PORT, params=params, area=around, more_land=land)
+    results = _results(*run_first_pass(sources_of(products, water_level_m=plan.water_level_m), plan, None, progress), plan)
+    if area is not None:  # what is searched is the window of the image that holds it
+        is_inside = results.vessels.intersects(recentred(area))
+        results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
+    _warn_of_nothing(results)
+    return results
+
+
+def _warn_of_nothing(results: Results) -> None:
+    """Warn where all that is missing from the results might be taken for an empty port."""
+    n_failed, n_scenes = len(results.failures), len(results.scenes)
+    if n_failed and not n_scenes:
+        doubt = f"none of the {n_failed} products could be searched: nothing was seen"
+    elif n_scenes and len(results.piers) and not results.coverage["seen"].any():
+        port = results.provenance.port
+        doubt = f"none of the {n_scenes} scenes shows a pier of {port}: are both of one place?"
+    else:
+        return
+    warnings.warn(doubt, ProductWarning, stacklevel=3)
 
 
 def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure], plan: Plan) -> Results:

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import cos, radians
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import shapely
 
@@ -25,8 +25,12 @@ from sarship.geo.lakes import lake_at
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index"]
+    from sarship.port.port_file import Port
 
+__all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index", "refuse_template"]
+
+TEMPLATE: Final = "EDIT ME"
+"""Beginning of the names in a new port file, which shows that nobody has drawn its piers yet."""
 HALF_SIDE_DEG = 0.03
 """Half a side of the square around a port in degrees of latitude, about 3.3 km: a port and its roads."""
 
@@ -156,7 +160,8 @@ def port_area(entry: PortEntry) -> BaseGeometry:
 def new_port(entry: PortEntry) -> dict[str, object]:
     """Return a port file to edit: GeoJSON with one pier, one anchorage and the water around them.
 
-    Its geometries only show the form: they lie at the index's position, not at the quays. `read_port` accepts them.
+    Its geometries only show the form: they lie at the index's position, not at the quays. `read_port` accepts them, to
+    be looked at; a survey refuses them.
 
     Parameters
     ----------
@@ -186,15 +191,28 @@ def new_port(entry: PortEntry) -> dict[str, object]:
         ),
         "features": [
             _feature(
-                "EDIT ME pier 1",
+                f"{TEMPLATE} pier 1",
                 "pier",
                 {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]},
                 max_distance_m=50,
             ),
-            _feature("EDIT ME anchorage", "anchorage", _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half))),
-            _feature("EDIT ME water", "water", _polygon(_square(entry, (0, 0), half))),
+            _feature(
+                f"{TEMPLATE} anchorage", "anchorage", _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half))
+            ),
+            _feature(f"{TEMPLATE} water", "water", _polygon(_square(entry, (0, 0), half))),
         ],
     }
+
+
+def refuse_template(port: Port) -> None:
+    """Raise `PortError` if a pier is still the one of a new port file, which lies where no quay is."""
+    for name in port.piers["name"]:
+        if name.startswith(TEMPLATE):
+            raise PortError(
+                f"{port.name}: {name!r} is the template's and lies at no quay; draw the port's piers in any GIS, "
+                "rename them, and delete what is left of the template",
+                feature=name,
+            )
 
 
 def _feature(name: str, kind: str, geometry: dict[str, object], **properties: object) -> dict[str, object]:

@@ -131,7 +131,7 @@ def test_check(small):
     assert "files are intact" in outcome.stdout
 
 
-def test_port_new_can_be_counted_at(small, tmp_path, monkeypatch):
+def test_port_new_writes_a_port_file_once(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     outcome = run("port", "new", "Tartus")
     assert outcome.exit_code == 0
@@ -372,11 +372,30 @@ def test_check_finds_a_changed_file(copy):
     assert annotation.name in outcome.stdout
 
 
-def test_product_that_does_not_touch_the_port_was_not_seen(small, tmp_path):
+def test_port_that_no_scene_shows_is_said_to_be_so(small, tmp_path):
     far = feature(geometry={"type": "Point", "coordinates": [10.0, 54.0]})
-    outcome = run("count", write_port(tmp_path / "p.geojson", far), small[0], "--out", tmp_path / "o", "--no-pictures")
-    assert outcome.exit_code == 0
+    port = write_port(tmp_path / "p.geojson", far)
+    outcome = run("count", port, small[0], "--out", tmp_path / "o", "--no-pictures")
+    assert "warning: none of the 1 scenes shows a pier of p" in refused(outcome)
     assert outcome.stdout.splitlines()[1].split()[-1] == "-"
+    assert "shows a pier of p" in refused(run("detect", small[0], "--port", port))
+
+
+def test_all_products_failed(tmp_path):
+    port = write_port(tmp_path / "p.geojson")
+    for command in (("count", port, "none.SAFE", "gone.zip", "--out", tmp_path / "out"), ("detect", "no.zip", "x.zip")):
+        stderr = refused(run(*command))
+        assert "none of the 2 products could be searched" in stderr
+        assert stderr.count("failed: ") == 2
+
+
+def test_template_that_nobody_has_edited_is_not_counted_at(small, tmp_path):
+    port = tmp_path / "tartus.geojson"
+    run("port", "new", "Tartus", "--out", port)
+    for products in ([small[0]], ["--from", "2024-12-01", "--to", "2024-12-31"]):
+        stderr = refused(run("count", port, *products, "--out", tmp_path / "out"))
+        assert "'EDIT ME pier 1' is the template's" in stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_area_that_does_not_touch(small):

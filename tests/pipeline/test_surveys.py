@@ -174,8 +174,17 @@ def test_search_writes_nothing_and_finds_the_truth(trio, tmp_path, monkeypatch):
     assert len(results.vessels) == 2
     assert results.vessels["pier"].isna().all()
     assert not list(tmp_path.iterdir())
-    far = search(trio[:1], area=shapely.box(10, 54, 11, 55))
+    with pytest.warns(ProductWarning, match="none of the 1 products could be searched: nothing was seen"):
+        far = search(trio[:1], area=shapely.box(10, 54, 11, 55))
     assert "does not touch" in far.failures[0].message
+
+
+def test_area_clips_what_is_found(trio):
+    """The window of the image that holds an area is larger."""
+    first, second = search(trio[:1]).vessels.geometry
+    found = search(trio[:1], area=first.buffer(first.distance(second) * 0.9)).vessels
+    assert len(found) == 1
+    assert found.geometry[0].dwithin(first, 1e-4)
 
 
 # ---- going on
@@ -304,7 +313,8 @@ def test_half_of_the_products_bad(trio, port, tmp_path):
 def test_product_that_does_not_touch_the_port_shows_none_of_it(trio, tmp_path, searched):
     steps = []
     far = make_port(tmp_path / "far.geojson", Far=(10.0, 54.0))
-    results = survey(trio[:1], far, tmp_path / "out", progress=steps.append)
+    with pytest.warns(ProductWarning, match="none of the 1 scenes shows a pier of far"):
+        results = survey(trio[:1], far, tmp_path / "out", progress=steps.append)
     assert not results.failures
     assert not searched
     assert steps[-1].message == "it shows none of the piers"
@@ -314,7 +324,8 @@ def test_product_that_does_not_touch_the_port_shows_none_of_it(trio, tmp_path, s
 
 def test_swapped_port_says_so(trio, tmp_path):
     swapped = make_port(tmp_path / "swapped.geojson", Berth=BERTH[::-1])
-    (failure,) = survey(trio[:1], swapped, tmp_path / "out").failures
+    with pytest.warns(ProductWarning, match="none of the 1 products could be searched"):
+        (failure,) = survey(trio[:1], swapped, tmp_path / "out").failures
     assert "latitude and longitude look swapped" in failure.message
 
 
