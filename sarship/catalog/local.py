@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.remote import cache_folder
 
-__all__ = ["LocalCatalog"]
+__all__ = ["LocalCatalog", "find_products"]
 
 _VERSION: Final = 1
 """Of the index; one that is different is not read."""
@@ -95,6 +96,23 @@ class LocalCatalog:
             with suppress(OutputError):  # without the index a search is slower, not wrong
                 write_file(index, json.dumps({"version": _VERSION, "scenes": found}).encode(), parents=True)
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
+
+
+def find_products(given: Iterable[str]) -> Iterator[str]:
+    """Yield the products of paths, of patterns such as `products/*.SAFE`, and of folders with products in them.
+
+    What is none of these comes back as it is, to be refused by name where it is opened.
+
+    >>> list(find_products(["S1A_none.SAFE", "nowhere/*.zip"]))
+    ['S1A_none.SAFE', 'nowhere/*.zip']
+    """
+    for one in given:
+        path, found = Path(one), list[str]()
+        if path.is_dir():
+            found = [str(product) for product in _products(path)]
+        elif not path.exists():
+            found = sorted(glob.glob(one, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
+        yield from found or [one]
 
 
 def _place(scene: Scene) -> str:

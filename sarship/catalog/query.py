@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Protocol, get_args
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
 from sarship.errors import CatalogError
 from sarship.model import OrbitPass, Polarization, Scene
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["Catalog", "SceneQuery"]
+__all__ = ["PLATFORMS", "Catalog", "SceneQuery"]
+
+PLATFORMS: Final = ("S1A", "S1B", "S1C", "S1D")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,8 +71,8 @@ class SceneQuery:
             raise CatalogError(f"unknown pass {self.orbit_pass!r}; choose ascending or descending")
         if self.relative_orbit is not None and not 1 <= self.relative_orbit <= 175:
             raise CatalogError(f"relative orbits are numbered 1 to 175, got {self.relative_orbit}")
-        if self.platform is not None and not re.fullmatch("S1[A-D]", self.platform):
-            raise CatalogError(f"unknown platform {self.platform!r}; choose from S1A, S1B, S1C, S1D")
+        if self.platform not in {None, *PLATFORMS}:
+            raise CatalogError(f"unknown platform {self.platform!r}; choose from {', '.join(PLATFORMS)}")
 
     @property
     def period(self) -> tuple[datetime, datetime]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from sarship.catalog.query import Catalog, SceneQuery
+from sarship.catalog.query import PLATFORMS, Catalog, SceneQuery
 from sarship.cli.common import Command
-from sarship.model import Scene
+from sarship.model import OrbitPass, Polarization, Scene
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -33,14 +33,15 @@ class Place:
 def query_options(command: Command) -> Command:
     """Add the options that make a query of a catalogue."""
     for option in (
-        click.option("--platform", help="Only this satellite: S1A, S1B, S1C or S1D."),
-        click.option("--orbit", "relative_orbit", type=int, help="Only this relative orbit, 1 to 175."),
-        click.option("--pass", "orbit_pass", help="Only this direction: ascending or descending."),
+        click.option("--platform", type=_choice(PLATFORMS), help="Only this satellite."),
+        click.option("--orbit", "relative_orbit", type=click.IntRange(1, 175), help="Only this relative orbit."),
+        click.option("--pass", "orbit_pass", type=_choice(get_args(OrbitPass)), help="Only this direction of flight."),
         click.option(
             "--polarization",
             "polarizations",
             multiple=True,
-            help="Only scenes with this polarization, such as VV; may be repeated.",
+            type=_choice(get_args(Polarization)),
+            help="Only scenes with this polarization; may be repeated.",
         ),
         click.option(
             "--against", help="Second catalogue, NAME or NAME=ADDRESS, that may have passes which the first lacks."
@@ -57,6 +58,10 @@ def query_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def _choice(names: tuple[str, ...]) -> click.Choice[str]:
+    return click.Choice(names, case_sensitive=False)
 
 
 def catalog_of(text: str) -> Catalog:

@@ -8,6 +8,8 @@ standard error. Heavy modules load when a command needs them, so that help is qu
 from __future__ import annotations
 
 import os
+import sys
+from io import TextIOWrapper
 
 import click
 
@@ -28,6 +30,8 @@ def main() -> None:
 
     The exit status is 0 if all is well, 1 if some products failed and the rest was done, 2 if nothing was done.
     """
+    if isinstance(sys.stdout, TextIOWrapper):  # a name may have letters that the code page of a terminal or pipe lacks
+        sys.stdout.reconfigure(errors="replace")
     os.environ["MPLBACKEND"] = "agg"  # a notebook names a backend that may not be installed beside the command
 
 

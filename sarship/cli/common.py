@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -99,7 +100,21 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 Command = Callable[..., Any]
-products_argument = click.argument("products", nargs=-1, required=True, type=click.Path(), metavar="PRODUCT...")
+
+
+def _found_products(_context: click.Context, _argument: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    from sarship.catalog.local import find_products
+
+    return tuple(find_products(given))
+
+
+def products_argument(command: Command, *, required: bool = True) -> Command:
+    """Add the argument for products: their paths, patterns, and folders that hold some."""
+    name = "PRODUCT..." if required else "[PRODUCT...]"
+    options: dict[str, Any] = {"required": required, "type": click.Path(), "metavar": name}
+    return click.argument("products", nargs=-1, callback=_found_products, **options)(command)
+
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 _CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
 land_option = click.option(
@@ -145,7 +160,20 @@ def params_of(options: Mapping[str, Any]) -> DetectionParams:
     try:
         return DetectionParams(**{name: value for name, value in options.items() if name in names})
     except ValueError as error:
-        raise Refusal(str(error)) from error
+        raise Refusal(_with_options(str(error), names)) from error
+
+
+def _with_options(message: str, names: Collection[str]) -> str:
+    """Return a message with the names of parameters as the command spells them.
+
+    >>> _with_options("average='os' needs clutter_model='gamma'", ["average", "clutter_model"])
+    "--average 'os' needs --clutter-model 'gamma'"
+    """
+
+    def flag(found: re.Match[str]) -> str:
+        return f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}"
+
+    return re.sub(rf"\b({'|'.join(names)})\b(=?)", flag, message)
 
 
 def each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tuple[str, Any]]:
@@ -217,5 +245,5 @@ def bar_of_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
 
 
 def print_json(value: object) -> None:
-    """Print plain values for scripts."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))
+    """Print plain values for scripts, in letters that every code page has."""
+    click.echo(json.dumps(value, indent=1, default=str))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,7 @@ from sarship.cli.common import (
     params_of,
     pier_pfa_option,
     print_json,
+    products_argument,
     say_failures,
 )
 from sarship.errors import SarshipError
@@ -40,7 +42,7 @@ __all__ = ["count"]
 
 @click.command()
 @click.argument("port_file", metavar="PORT", type=click.Path())
-@click.argument("products", nargs=-1, type=click.Path(), metavar="[PRODUCT...]")
+@partial(products_argument, required=False)
 @query_options
 @click.option("--out", required=True, type=click.Path(), help="Folder to write tables and pictures to.")
 @land_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sarship.catalog.accounts import ACCOUNTS
 from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
 from sarship.cli.common import Refusal, as_json_option, bar_of_bytes, leave, print_json
 from sarship.errors import CatalogError
@@ -109,15 +110,12 @@ def _by_name(catalog: Catalog, name: str) -> Scene:
 
 
 @click.command()
-@click.argument("provider")
+@click.argument("provider", type=click.Choice(tuple(ACCOUNTS)))
 @click.option("--forget", is_flag=True, help="Remove the stored account.")
 def login(provider: str, forget: bool) -> None:
     """Store the account of PROVIDER in a file that only you can read; what you type is not shown."""
-    from sarship.catalog.accounts import ACCOUNTS
     from sarship.catalog.credentials import Secret, credentials_file, forget_credentials, store_credentials
 
-    if provider not in ACCOUNTS:
-        raise Refusal(f"no account of {provider!r} is asked for; choose from {', '.join(ACCOUNTS)}")
     if forget:
         was_there = forget_credentials(provider)
         click.echo(f"{provider}: {'forgotten' if was_there else 'nothing was stored'}")

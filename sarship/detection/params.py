@@ -123,7 +123,7 @@ class DetectionParams:
         n_ring = math.prod(outer) - math.prod(2 * side + 1 for side in guard)
         if n_ring > MAX_RING:
             raise ProductError(
-                f"a ring of guard_m={self.guard_m:g} and training_m={self.training_m:g} has {n_ring:,} pixels of "
+                f"a ring of {self.training_m:g} m around {self.guard_m:g} m of guard cells has {n_ring:,} pixels of "
                 f"{spacing_m[0]:g} by {spacing_m[1]:g} m, and at most {MAX_RING:,} are allowed: make it narrower"
             )
         return self._cfar(

@@ -260,6 +260,29 @@ def test_a_terminal_shows_progress(small):
     assert b"%|" in shown
 
 
+def test_folders_and_patterns_stand_for_the_products_in_them(small, tmp_path):
+    folder = tmp_path / "products"
+    shutil.copytree(small[0], folder / "deep" / small[0].name)
+    for given in (folder, folder / "deep" / "*.SAFE", folder / "**" / "*.SAFE", folder / "deep" / small[0].name):
+        assert [facts["scene"] for facts in json.loads(run("info", given, "--json").stdout)] == [small[0].stem]
+    port = write_port(tmp_path / "port.geojson")
+    assert run("count", port, folder, "--out", tmp_path / "out", "--no-pictures").exit_code == 0
+    assert "*.zip" in refused(run("info", folder / "*.zip"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_in_a_code_page_that_lacks_a_letter(small, tmp_path, encoding):
+    name = "Łódź Østkaj 港"
+    port = write_port(tmp_path / "port.geojson", feature(name=name))
+    command = [sys.executable, "-m", "sarship", "count", port, small[0], "--out", tmp_path / "out", "--no-pictures"]
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    for options in ([], ["--json"]):
+        done = subprocess.run([*command, *options], env=env, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert options or "stkaj" in done.stdout.decode(errors="replace")
+    assert json.loads(done.stdout)["counts"][0]["pier"] == name
+
+
 # Bad input
 
 
@@ -455,6 +478,12 @@ def test_bad_area(small, area):
 )
 def test_bad_parameters(small, options):
     assert "got" in refused(run("detect", small[0], *options))
+
+
+def test_a_refusal_of_parameters_names_the_options(small):
+    stderr = refused(run("detect", small[0], "--clutter-model", "k", "--average", "os"))
+    assert "--average 'os' needs --clutter-model 'gamma'" in stderr
+    assert "--guard-m" in refused(run("detect", small[0], "--guard-m", -1))
 
 
 @pytest.mark.parametrize("option", ["--clutter-model", "--average"])
