@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,8 +22,15 @@ from typing import Final
 
 from sarship.errors import OutputError
 
-__all__ = ["atomic_file", "atomic_folder", "make_folder", "reason", "safe_name", "write_file"]
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
+__all__ = ["LOCK", "atomic_file", "atomic_folder", "make_folder", "only_run", "reason", "safe_name", "write_file"]
+
+LOCK: Final = ".sarship-lock"
+"""File in a folder that a run holds; it stays there."""
 REMEDY: Final = "free some space or choose another place"
 ABANDONED_S: Final = 86_400.0
 """Age of a temporary name that no process still writes to: no file or folder takes a day."""
@@ -71,6 +79,30 @@ def make_folder(folder: str | Path) -> Path:
             if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > ABANDONED_S:
                 _remove(path)
     return folder
+
+
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Hold a folder for the run of the block: what several runs write in turns would be of none of them.
+
+    The system frees it when the process ends, however it ends. Where a file system knows no locks, nothing is held.
+
+    Raises
+    ------
+    OutputError
+        If another run holds it.
+    """
+    with (folder / LOCK).open("w") as stream:
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in {errno.EACCES, errno.EAGAIN}:
+                message = f"{folder}: another run is at work here; wait until it has ended, or choose another folder"
+                raise OutputError(message, path=folder) from error
+        yield
 
 
 def write_file(

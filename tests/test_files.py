@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sarship.errors import OutputError
-from sarship.files import atomic_file, atomic_folder, make_folder, safe_name, write_file
+from sarship.files import atomic_file, atomic_folder, make_folder, only_run, safe_name, write_file
 
 
 def full(*_):
@@ -108,6 +110,25 @@ def test_runs_in_one_folder_do_not_collide(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "b", "file", "scene"]
     assert (tmp_path / "scene" / "a").read_text() == (tmp_path / "scene" / "b").read_text()
     assert set((tmp_path / "file").read_bytes()) == {ord((tmp_path / "file").read_text()[0])}
+
+
+def test_a_folder_is_held_by_one_run_alone_and_free_when_that_was_killed(tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from sarship.files import only_run
+with only_run(Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(OutputError, match="another run is at work here"), only_run(tmp_path):
+            pass
+        other.kill()
+    for _ in range(2):
+        with only_run(tmp_path):
+            pass
 
 
 def test_make_folder_removes_what_killed_processes_left(tmp_path):

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.errors import OutputError
-from sarship.files import make_folder
+from sarship.files import LOCK, make_folder
 from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED
@@ -154,7 +154,9 @@ _OWN: Final = frozenset(
         "visits.csv",
         "visits.png",
         "results.json",
+        "vessels.csv",
         "vessels.geojson",
+        LOCK,
     ]
     + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers")]
 )

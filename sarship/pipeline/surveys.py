@@ -16,7 +16,7 @@ from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning
-from sarship.files import make_folder
+from sarship.files import make_folder, only_run
 from sarship.geo.antimeridian import recentred
 from sarship.model import Scene
 from sarship.pipeline.checkpoints import CONTRACTS
@@ -94,7 +94,7 @@ def survey(
     Raises
     ------
     OutputError
-        The folder cannot be written to. Checkpoints that were written stay.
+        The folder cannot be written to, or another run is at work there. Checkpoints that were written stay.
     PortError
         The port file is a template that nobody has edited.
     ReferenceImageError
@@ -128,12 +128,12 @@ def survey(
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     check_saved(saved, port)
     sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m)
-    make_folder(folder)
-    searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
-    if reference:
-        searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
-    results = replace(_results(searched, failures, plan), completeness=completeness)
-    write_results(results, folder)
+    with only_run(make_folder(folder)):
+        searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
+        if reference:
+            searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
+        results = replace(_results(searched, failures, plan), completeness=completeness)
+        write_results(results, folder)
     _warn_of_nothing(results)
     return results
 

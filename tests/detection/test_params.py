@@ -53,7 +53,7 @@ def test_an_image_gets_the_ring_in_its_pixels_and_all_choices():
         min_ring=103,  # a tenth of 31 by 61 pixels less 21 by 41, rounded up
     )
     assert params.for_image((20.0, 10.0), enl=3.1, effective_sample_ratio=0.2) == expected
-    with pytest.raises(ProductError, match="a ring of 100 m around 200 m .* pixels of 1 by 1 m.*make it narrower"):
+    with pytest.raises(ProductError, match=r"a ring of 100 m around 200 m .* pixels of 1 by 1 m.*make it narrower"):
         params.for_image((1.0, 1.0), enl=3.1, effective_sample_ratio=0.2)
 
 

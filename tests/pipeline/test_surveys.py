@@ -322,6 +322,20 @@ def test_product_that_does_not_touch_the_port_shows_none_of_it(trio, tmp_path, s
     assert np.isnan(results.counts["n_vessels"].item())
 
 
+def test_a_run_in_the_folder_of_another_is_one_sentence(trio, port, tmp_path, searched):
+    first = []
+
+    def overlap(step):
+        if not first:
+            first.append(step)
+            with pytest.raises(OutputError, match="another run is at work here"):
+                survey(trio[:1], port, tmp_path)
+
+    survey(trio[:1], port, tmp_path, progress=overlap)
+    assert len(searched) == 1
+    survey(trio[:1], port, tmp_path)
+
+
 def test_swapped_port_says_so(trio, tmp_path):
     swapped = make_port(tmp_path / "swapped.geojson", Berth=BERTH[::-1])
     with pytest.warns(ProductWarning, match="none of the 1 products could be searched"):
