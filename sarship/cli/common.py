@@ -118,7 +118,9 @@ def products_argument(command: Command, *, required: bool = True) -> Command:
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 _CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
 land_option = click.option(
-    "--land", type=click.Path(), help="Vector file of land polygons to mask, in any format that GDAL reads."
+    "--land",
+    type=click.Path(),
+    help="Vector file of land to mask, in any format that GDAL reads; only polygons around the search are read.",
 )
 
 

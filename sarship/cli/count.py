@@ -76,10 +76,10 @@ def count(
 ) -> None:
     """Count the vessels at the piers of PORT, a GeoJSON file.
 
-    They are counted in every PRODUCT, or with --from and --to in every scene of a catalogue, of which only the port's
-    window is read if the catalogue allows. From 4 dates of a relative orbit on, a second pass over the scenes compares
-    each with a reference of the empty port, learned from all of them. Run again to go on after a stop, or with more
-    products.
+    They are counted in every PRODUCT (a product, a folder of them or a pattern), or with --from and --to in every scene
+    of a catalogue, of which only the port's window is read if the catalogue allows. From 4 dates of a relative orbit
+    on, a second pass over the scenes compares each with a reference of the empty port, learned from all of them. Run
+    again to go on after a stop, or with more products.
     """
     from sarship.pipeline import survey
     from sarship.port.index import refuse_template

@@ -146,7 +146,10 @@ def detect(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Find vessels in products: everywhere, in an area, or around a port."""
+    """Find vessels in products: everywhere, in an area, or around a port.
+
+    A PRODUCT may be a folder of products, or a pattern.
+    """
     from sarship.cli.tables import vessels_text
     from sarship.files import write_file
     from sarship.geo.lakes import lake_at
@@ -157,7 +160,8 @@ def detect(
 
     if port_file and area:
         raise click.UsageError("give --port or --area, not both")
-    if out and Path(out).suffix not in VESSEL_FORMATS:
+    ending = Path(out or "").suffix.lower()
+    if out and ending not in VESSEL_FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(VESSEL_FORMATS)}, got {out}")
     params = params_of(options)
     harbour = read_port(port_file) if port_file else None
@@ -173,7 +177,7 @@ def detect(
         say_failures(results.failures)
         sys.exit(NOTHING_DONE)
     if out:
-        write_file(out, VESSEL_FORMATS[Path(out).suffix](results.vessels, results.provenance))
+        write_file(out, VESSEL_FORMATS[ending](results.vessels, results.provenance))
     if as_json:
         print_json(vessels_json(results.vessels, results.provenance))
     else:
