@@ -201,9 +201,10 @@ def note_lake(lake: Lake | None) -> None:
 
 
 def say_failures(failures: tuple[Failure, ...]) -> None:
-    """Name the products that could not be counted, on standard error."""
+    """Name the products that could not be counted, once each, on standard error."""
     for failure in failures:
-        click.echo(f"failed: {failure.path}: {failure.message}", err=True)
+        is_named = failure.path in failure.message
+        click.echo(f"failed: {'' if is_named else f'{failure.path}: '}{failure.message}", err=True)
 
 
 @contextmanager

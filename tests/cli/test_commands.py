@@ -410,6 +410,7 @@ def test_all_products_failed(tmp_path):
         stderr = refused(run(*command))
         assert "none of the 2 products could be searched" in stderr
         assert stderr.count("failed: ") == 2
+        assert all(stderr.count(name) == 1 for name in map(str, command) if name.endswith((".SAFE", ".zip")))
 
 
 def test_template_that_nobody_has_edited_is_not_counted_at(small, tmp_path):
