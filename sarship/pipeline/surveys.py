@@ -15,7 +15,7 @@ from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.params import DetectionParams
-from sarship.errors import ProductWarning
+from sarship.errors import PortError, ProductWarning
 from sarship.files import make_folder, only_run
 from sarship.geo.antimeridian import recentred
 from sarship.model import Scene
@@ -96,7 +96,7 @@ def survey(
     OutputError
         The folder cannot be written to, or another run is at work there. Checkpoints that were written stay.
     PortError
-        The port file is a template that nobody has edited.
+        The port file is a template that nobody has edited, or `land` takes all the water around a pier.
     ReferenceImageError
         A saved reference is of another port, grid or water level, or all of them are of other orbits than the products.
     CatalogError
@@ -126,6 +126,7 @@ def survey(
     folder = Path(folder)
     refuse_template(port)
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
+    _refuse_dry_piers(plan)
     check_saved(saved, port)
     sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m)
     with only_run(make_folder(folder)):
@@ -190,6 +191,14 @@ def search(
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
     _warn_of_nothing(results)
     return results
+
+
+def _refuse_dry_piers(plan: Plan) -> None:
+    """Refuse piers that lie under the land given: nothing is found there, and they would count as empty."""
+    for name, waters in plan.waters.items():
+        if plan.more_land is not None and plan.more_land.covers(waters):
+            doubt = "has no water left around it: the land given takes all of it; move the pier, or take better land"
+            raise PortError(f"{plan.port.name}: {name!r} {doubt}", feature=name)
 
 
 def _warn_of_nothing(results: Results) -> None:

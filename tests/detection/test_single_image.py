@@ -173,7 +173,7 @@ def test_ring_is_never_without_width(product):
 
 
 def test_a_ring_too_wide_is_refused_in_metres(product):
-    with pytest.raises(ValueError, match=r"training_m=1800 has .* make it narrower"):
+    with pytest.raises(ValueError, match=r"a ring of 1800 m around 200 m .* make it narrower"):
         detect(product, DetectionParams(training_m=1800))
 
 
