@@ -24,6 +24,8 @@ def as_geojson(geometry: BaseGeometry) -> dict[str, Any]:
     ----------
     Butler et al., The GeoJSON Format, RFC 7946, 2016, sections 3.1.6 and 11.2.
 
+    Examples
+    --------
     >>> as_geojson(shapely.Polygon([(0, 0), (0, 1), (1 / 3, 1)]))["coordinates"]
     [[[0.0, 0.0], [0.3333333, 1.0], [0.0, 1.0], [0.0, 0.0]]]
     """
