@@ -185,7 +185,8 @@ def search(
     """
     around = port.area if area is None and port is not None else area
     plan = Plan(port=port or NO_PORT, params=params, area=around, more_land=land)
-    results = _results(*run_first_pass(sources_of(products, water_level_m=plan.water_level_m), plan, None, progress), plan)
+    sources = sources_of(products, water_level_m=plan.water_level_m)
+    results = _results(*run_first_pass(sources, plan, None, progress), plan)
     if area is not None:  # what is searched is the window of the image that holds it
         is_inside = results.vessels.intersects(recentred(area))
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
