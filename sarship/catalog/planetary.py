@@ -24,8 +24,9 @@ from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import FileRequest, Progress
 from sarship.model import Scene
+from sarship.sentinel1.gdal_options import server_options
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import GDAL_OPTIONS, RemoteContainer, cache_folder, open_remote
+from sarship.sentinel1.remote import RemoteContainer, cache_folder, open_remote
 
 __all__ = ["PlanetaryCatalog"]
 
@@ -104,8 +105,9 @@ class _BlobFiles(StoreFiles):
             "BlobEndpoint": f"{parts.scheme}://{parts.netloc}",
             "SharedAccessSignature": shared_tokens(_ask_token, self.signer).current(),
         }
+        connection = ";".join(f"{k}={v}" for k, v in fields.items())
         with turns(self.signer, _N_PARALLEL):
-            yield {**GDAL_OPTIONS, "AZURE_STORAGE_CONNECTION_STRING": ";".join(f"{k}={v}" for k, v in fields.items())}
+            yield {**server_options(), "AZURE_STORAGE_CONNECTION_STRING": connection}
 
 
 def _ask_token(signer: str, _refresh: str) -> Grant:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree.ElementTree import Element
 
@@ -18,17 +19,21 @@ from sarship.catalog.credentials import Account, find_credentials
 from sarship.catalog.remote_files import StoreFiles
 from sarship.catalog.session import import_extra
 from sarship.catalog.tokens import refused, turns
+from sarship.download.certificates import ca_bundle
 from sarship.download.http import Session
 from sarship.download.partial import inside
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.errors import CatalogError, CredentialError, DownloadError, ProductError
-from sarship.sentinel1.remote import GDAL_OPTIONS
+from sarship.sentinel1.gdal_options import server_options
 from sarship.sentinel1.xml import parse_xml
 
 if TYPE_CHECKING:
     import boto3
 
 __all__ = ["S3Files", "Store"]
+
+_NO_PROFILE: Final = (None, None, None, None)
+"""botocore's way to say that a setting is sought nowhere: `AWS_PROFILE` is for Amazon's keys, which others have not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +51,11 @@ class Store:
     """True if the reader pays for what is read, and says so with each request."""
     has_listing: bool = True
     """True if products are listed; else their `productInfo.json` tells the names."""
+
+    @property
+    def address(self) -> str:
+        """Address, Amazon's own included."""
+        return self.endpoint or f"https://s3.{self.region}.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +110,7 @@ class S3Files(StoreFiles):
 
     def _signed(self, rest: str, target: Path = Path("listing.xml"), **known: Any) -> FileRequest:
         """The request for an address of the bucket. The signature is in its headers: not every store takes a query."""
-        endpoint = self.store.endpoint or f"https://s3.{self.store.region}.amazonaws.com"
-        url, keys = f"{endpoint}/{urlsplit(self.address).netloc}{rest}", _session(self.store)
+        url, keys = f"{self.store.address}/{urlsplit(self.address).netloc}{rest}", _session(self.store)
 
         def authorize(_renew: bool) -> dict[str, str]:
             from botocore.auth import S3SigV4Auth  # noqa: PLC0415  (an extra; `_session` says how to get it)
@@ -121,12 +130,16 @@ class S3Files(StoreFiles):
     @contextmanager
     def access(self) -> Iterator[Mapping[str, object]]:
         """Wait for a turn, and yield GDAL's options, with the keys in a session: GDAL takes them nowhere else."""
-        endpoint = urlsplit(self.store.endpoint)
-        options: dict[str, object] = dict(GDAL_OPTIONS)
-        if endpoint.netloc:
-            options |= {"AWS_VIRTUAL_HOSTING": "FALSE", "AWS_HTTPS": "YES" if endpoint.scheme == "https" else "NO"}
+        endpoint = urlsplit(self.store.address)
+        options = server_options() | {
+            "AWS_HTTPS": "YES" if endpoint.scheme == "https" else "NO",
+            "AWS_VIRTUAL_HOSTING": "FALSE" if self.store.endpoint else "TRUE",
+        }
         session = AWSSession(
-            _session(self.store), endpoint_url=endpoint.netloc or None, requester_pays=self.store.is_paid
+            _session(self.store),
+            aws_unsigned=False,  # whatever AWS_NO_SIGN_REQUEST says
+            endpoint_url=endpoint.netloc,
+            requester_pays=self.store.is_paid,
         )
         if "aws_session_token" not in session.credentials:
             options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
@@ -138,11 +151,18 @@ class S3Files(StoreFiles):
 def _session(store: Store) -> boto3.Session:
     """Keys of the store, in memory; Amazon's are also sought where its own tools keep them."""
     library = import_extra("boto3", "reading windows from an S3 store", "s3")
+    core = import_module("botocore.session").Session(None if store.is_paid else {"profile": _NO_PROFILE})
+    if bundle := ca_bundle():
+        core.set_config_variable("ca_bundle", bundle)
+    known: dict[str, Any] = {"region_name": store.region, "botocore_session": core}
     session: boto3.Session
     if store.is_paid:
-        session = library.Session(region_name=store.region)
-        if session.get_credentials() is not None:
-            return session
+        try:
+            session = library.Session(**known)
+            if session.get_credentials() is not None:
+                return session
+        except import_module("botocore.exceptions").BotoCoreError as error:
+            raise CredentialError(f"{store.account}: {error}; look at AWS_PROFILE and ~/.aws/config") from None
     keys = find_credentials(ACCOUNTS[store.account])
-    session = library.Session(keys["key"].reveal(), keys["secret"].reveal(), region_name=store.region)
+    session = library.Session(keys["key"].reveal(), keys["secret"].reveal(), **known)
     return session

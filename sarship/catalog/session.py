@@ -13,7 +13,8 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 from sarship.download.addresses import public_url
-from sarship.errors import CatalogError
+from sarship.download.certificates import ca_bundle, unverified
+from sarship.errors import CatalogError, DownloadError
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -55,13 +56,18 @@ def hold_to(session: requests.Session, address: str) -> None:
     retries = Retry(
         total=N_ATTEMPTS,
         connect=1,  # a host that is not there: most likely there is no network
+        other=1,  # a certificate that is not verified: nor will it be
         backoff_factor=BACKOFF_S,
         status_forcelist=(429, 500, 502, 503, 504),
         allowed_methods=None,
         raise_on_status=False,
     )
+    try:
+        bundle = ca_bundle()
+    except DownloadError as error:
+        raise CatalogError(str(error), catalog=public_url(address)) from None
     for scheme in ("https://", "http://"):
-        session.mount(scheme, _OneHost(address, max_retries=retries))
+        session.mount(scheme, _OneHost(address, bundle, max_retries=retries))
     if session.auth is None:
         session.auth = lambda request: request  # requests would else send what `~/.netrc` has
 
@@ -69,16 +75,22 @@ def hold_to(session: requests.Session, address: str) -> None:
 class _OneHost(HTTPAdapter):
     """Speaks to one host: requests would send the account to whatever host an answer names."""
 
-    def __init__(self, address: str, **options: Any) -> None:
-        self._address = address
+    def __init__(self, address: str, bundle: str | None, **options: Any) -> None:
+        self._address, self._bundle = address, bundle
         super().__init__(**options)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        other = urlsplit(request.url or "")
+        source, other = public_url(self._address), urlsplit(request.url or "")
         if other[:2] != urlsplit(self._address)[:2]:
-            source, host = public_url(self._address), other.netloc.rpartition("@")[2]
+            host = other.netloc.rpartition("@")[2]
             raise CatalogError(f"{source} redirects to another host, {host}; it was not followed", catalog=source)
-        response: requests.Response = super().send(request, *args, **{**options, "timeout": TIMEOUT_S})
+        options |= {"timeout": TIMEOUT_S, "verify": self._bundle or True}
+        try:
+            response: requests.Response = super().send(request, *args, **options)
+        except requests.ConnectionError as error:
+            if sentence := unverified(error, source):
+                raise CatalogError(sentence, catalog=source) from None
+            raise
         return response
 
 

@@ -22,6 +22,7 @@ import urllib3
 from sarship._package import __version__
 from sarship.download import log_filter
 from sarship.download.addresses import follow, is_listed, is_same_host, no_address, public_url, split_url
+from sarship.download.certificates import ca_bundle, unverified
 from sarship.download.parallel import STOPPED
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.errors import CredentialError, DownloadError
@@ -279,13 +280,8 @@ def _send(url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: by
     except urllib3.exceptions.LocationValueError:
         raise no_address(url) from None
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        if isinstance(error, urllib3.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-            where = public_url(url)
-            raise DownloadError(
-                f"{where}: the server's certificate cannot be verified, so nothing was fetched; behind a "
-                "proxy that replaces certificates, point SSL_CERT_FILE to a file with its own",
-                file=where,
-            ) from None
+        if sentence := unverified(error, public_url(url)):
+            raise DownloadError(sentence, file=public_url(url)) from None
         raise Hiccup(_describe(error)) from None
 
 
@@ -304,18 +300,19 @@ def _describe(error: BaseException) -> str:
 def _pool(url: str) -> urllib3.PoolManager:
     """Connections, through the proxy that the environment names for this host."""
     parts = split_url(url)
-    return _manager(None if proxy_bypass(parts.netloc.rpartition("@")[2]) else getproxies().get(parts.scheme))
+    proxy = None if proxy_bypass(parts.netloc.rpartition("@")[2]) else getproxies().get(parts.scheme)
+    return _manager(proxy, ca_bundle())
 
 
 @cache
-def _manager(proxy: str | None) -> urllib3.PoolManager:
+def _manager(proxy: str | None, bundle: str | None) -> urllib3.PoolManager:
     if proxy is None:
-        return urllib3.PoolManager(maxsize=16, cert_reqs="CERT_REQUIRED")
+        return urllib3.PoolManager(maxsize=16, cert_reqs="CERT_REQUIRED", ca_certs=bundle)
     parts = urlsplit(proxy if "//" in proxy else f"http://{proxy}")
     login = f"{parts.username}:{parts.password or ''}" if parts.username else None
     address = SplitResult(parts.scheme, parts.netloc.rpartition("@")[2], "", "", "").geturl()
     headers = urllib3.make_headers(proxy_basic_auth=login)
-    return urllib3.ProxyManager(address, maxsize=16, proxy_headers=headers, cert_reqs="CERT_REQUIRED")
+    return urllib3.ProxyManager(address, maxsize=16, proxy_headers=headers, cert_reqs="CERT_REQUIRED", ca_certs=bundle)
 
 
 def _retry_after(text: str) -> float | None:

@@ -18,9 +18,12 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.session import DummySession
 
-from sarship.errors import ProductError
+from sarship.download.certificates import unverified
+from sarship.errors import DownloadError, ProductError
 from sarship.model import Window
+from sarship.sentinel1.gdal_options import READ_OPTIONS
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
 __all__ = ["Measurement", "clean_borders", "clean_window"]
@@ -30,12 +33,6 @@ Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
 Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]
 """Function of line and pixel that returns squared digital numbers."""
 
-_OPTIONS: Final = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
-    # GTIFF_DIRECT_IO would save a copy, but it reads past the end of a truncated file without an error; with
-    # GDAL_NUM_THREADS uncompressed strips take three times as long.
-    "GDAL_CACHEMAX": 64,  # MB; a row of compressed tiles across the widest image takes 55
-}
 _OPENING: Final = threading.Lock()
 """Warning filters belong to the process, so only one thread at a time may change them."""
 _WITNESS: Final = 64
@@ -170,12 +167,16 @@ class Measurement:
 
     @contextmanager
     def _open(self) -> Iterator[rasterio.DatasetReader]:
-        with self.access() as options, rasterio.Env(**{**_OPTIONS, **(options or {})}):
+        only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": self.gdal_path}  # takes precedence over a list of extensions
+        session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
+        with self.access() as options, rasterio.Env(**{**READ_OPTIONS, **only, **session, **(options or {})}):
             try:
                 with _OPENING, warnings.catch_warnings():
                     warnings.simplefilter("ignore", NotGeoreferencedWarning)
                     dataset = rasterio.open(self.gdal_path, driver="GTiff")
             except (RasterioError, OSError) as error:
+                if sentence := unverified(error, self.source):
+                    raise DownloadError(sentence, file=self.source) from error
                 raise self._error(f" is not a readable TIFF ({error})") from error
             with dataset:
                 found, wanted = (dataset.shape, dataset.count, dataset.dtypes[0]), (self.shape, 1, "uint16")

@@ -28,19 +28,7 @@ from sarship.model import Window
 from sarship.sentinel1.manifest import read_manifest
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Pixels, SafeContainer, WindowCache, filename_map, locate
 
-__all__ = ["GDAL_OPTIONS", "RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
-
-GDAL_OPTIONS: Final[Mapping[str, object]] = {
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-    "GDAL_INGESTED_BYTES_AT_OPEN": 32_768,  # the header and the first table of a cloud-optimised file in one request
-    "GDAL_HTTP_MAX_RETRY": 3,
-    "GDAL_HTTP_RETRY_CODES": "500,502,504",  # where a server says how long to wait, GDAL does not listen; we do
-    "GDAL_HTTP_RETRY_DELAY": 1,
-    "GDAL_HTTP_CONNECTTIMEOUT": 20,
-    "GDAL_HTTP_LOW_SPEED_TIME": 60,
-    "GDAL_HTTP_LOW_SPEED_LIMIT": 1_024,
-}
-"""Options with which GDAL reads windows from any server."""
+__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
 
 _LISTING: Final = "listing.json"
 """Cached listing of the server, if it lists."""

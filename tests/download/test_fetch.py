@@ -10,7 +10,6 @@ import os
 import random
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from servers.http import FAULTS, FileServer, Served, serve
+from servers.tls import encrypt
 
 from sarship.download import FileRequest, RetryPolicy, fetch_file, fetch_files, public_url
 from sarship.download.partial import PartFile, inside
@@ -314,14 +314,10 @@ def test_a_server_that_is_not_there(tmp_path):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path):
-    certificate = Path(__file__).parents[1] / "servers" / "selfsigned.pem"
     with serve() as server:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        file = add(server)
+        address, file = encrypt(server), add(server)
         with pytest.raises(DownloadError, match="certificate"):
-            fetch_file(f"https://127.0.0.1:{server.server_port}/file", tmp_path / "x", retry_policy=RetryPolicy())
+            fetch_file(f"{address}/file", tmp_path / "x", retry_policy=RetryPolicy())
         assert file.requests == []
 
 

@@ -19,7 +19,7 @@ from sarship.catalog.query import SceneQuery
 from sarship.download import RetryPolicy
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
-from sarship.sentinel1.remote import GDAL_OPTIONS
+from sarship.sentinel1.gdal_options import SERVER_OPTIONS
 from sarship.simulate import ProductParams
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
@@ -37,7 +37,7 @@ def server(product, tmp_path, monkeypatch):
     monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("sarship.download.probe.RETRY_POLICY", RetryPolicy(n_attempts=3, base_s=0.01))
     for option, value in {"MAX_RETRY": 1, "RETRY_DELAY": 0.01, "LOW_SPEED_TIME": 1}.items():
-        monkeypatch.setitem(GDAL_OPTIONS, f"GDAL_HTTP_{option}", value)
+        monkeypatch.setitem(SERVER_OPTIONS, f"GDAL_HTTP_{option}", value)
     with serve_stac() as running:
         running.add(product)
         yield running

@@ -53,10 +53,11 @@ class StacServer(ThreadingHTTPServer):
 
     def __init__(self, handler: type[Handler] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), handler or Handler)
+        self.host = f"http://127.0.0.1:{self.server_port}"
         self.items: list[dict[str, Any]] = []
         self.folders: dict[str, Path] = {}
-        self.base = f"{self.host}{STORE}"
-        """Where items say that the files are."""
+        self.base = ""
+        """Where items say that the files are; empty for the server's own store."""
         self.asked: list[Asked] = []
         self.page_size = 1
         self.delay_s = 0.0
@@ -72,10 +73,6 @@ class StacServer(ThreadingHTTPServer):
         self.n_tokens = 0
 
     @property
-    def host(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    @property
     def address(self) -> str:
         return self.host + self.api
 
@@ -84,7 +81,7 @@ class StacServer(ThreadingHTTPServer):
         scene = scene_of(folder)
         name = scene.id.rpartition("_")[0] if len(scene.id.split("_")) == 9 else scene.id
         self.folders[name] = folder
-        item = make_item(scene, name, f"{self.base}/{name}")
+        item = make_item(scene, name, f"{self.base or self.host + STORE}/{name}")
         self.items.append(item)
         return item
 
