@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -36,7 +36,11 @@ _LARGEST_XML: Final = 256 * 2**20
 """Bytes. Real files stay under 10 MB; a member that claims more is a zip bomb or not XML."""
 _PRODUCT_NAME: Final = re.compile(r"S1[A-Z]_[A-Z0-9]{2}_[A-Z0-9_]{4}_[0-9A-Z]{4}_[0-9T]{15}_[0-9T]{15}_\w+")
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
-"""Errors of a damaged, encrypted or unreadable member."""
+"""Errors of a damaged or unreadable member."""
+_READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""Compressions that both zipfile and GDAL read."""
+_COMPRESSIONS: Final = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
+"""Others, by their numbers in a zip. Windows takes Deflate64 for files of more than 2 GB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ class SafeContainer:
                 with _inside(self.path, stored).open("rb") as stream:
                     yield stream
             else:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self._prefix + stored) as stream:
+                name = self._prefix + stored
+                with zipfile.ZipFile(self.path) as archive, archive.open(_members(archive)[name]) as stream:
                     yield stream
         except _DAMAGED as error:
             raise self._error(name, f"cannot be read: {error}; fetch the product again") from error
@@ -108,7 +113,7 @@ class SafeContainer:
         stored = self._present(name)
         if self._prefix is None:
             return str(_inside(self.path, stored))
-        return f"/vsizip/{{{self.path.resolve()}}}/{self._prefix}{stored}"
+        return f"/vsizip/{self.path.absolute()}/{self._prefix}{stored}"  # a link's target may not be called .zip
 
     def access(self) -> AbstractContextManager[Mapping[str, object] | None]:
         """Return the context in which GDAL reads an image, and its options; a file on disk needs none."""
@@ -182,15 +187,17 @@ def _open_folder(path: Path) -> SafeContainer:
 def _open_zip(path: Path) -> SafeContainer:
     try:
         with zipfile.ZipFile(path) as archive:
-            prefix = _product_prefix(archive, path)
-            members = [m for m in archive.infolist() if m.filename.startswith(prefix) and not m.is_dir()]
-            sizes = {m.filename[len(prefix) :]: m.file_size for m in members}
+            all_members = _members(archive)
+            prefix = _product_prefix(all_members, path)
+            members = {n[len(prefix) :]: m for n, m in all_members.items() if n.startswith(prefix)}
+            _check_compression(members, path)
+            sizes = {name: member.file_size for name, member in members.items()}
             for name in {MANIFEST, PRODUCT_INFO} & set(sizes):
                 if sizes[name] > _LARGEST_XML:
                     message = f"{path}: {name} is {sizes[name]} bytes, far too large for product metadata"
                     raise ProductError(message, path=path)
-            manifest = read_manifest(archive.read(prefix + MANIFEST), f"{path}/{prefix}{MANIFEST}")
-            renamed = filename_map(archive.read(prefix + PRODUCT_INFO), str(path)) if PRODUCT_INFO in sizes else {}
+            manifest = read_manifest(archive.read(members[MANIFEST]), f"{path}/{prefix}{MANIFEST}")
+            renamed = filename_map(archive.read(members[PRODUCT_INFO]), str(path)) if PRODUCT_INFO in sizes else {}
     except _DAMAGED as error:
         message = f"{path} is not a readable zip, or is cut short: {error}; fetch it again"
         raise ProductError(message, path=path) from error
@@ -199,9 +206,25 @@ def _open_zip(path: Path) -> SafeContainer:
     return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
 
 
-def _product_prefix(archive: zipfile.ZipFile, path: Path) -> str:
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files of a zip by their names, written as GDAL does: some archivers put backslashes or `./`."""
+    names = {member.filename.replace("\\", "/").removeprefix("./"): member for member in archive.infolist()}
+    return {name: member for name, member in names.items() if not name.endswith("/")}
+
+
+def _check_compression(members: Mapping[str, zipfile.ZipInfo], path: Path) -> None:
+    """Raise `ProductError` for a file that is whole but cannot be read out of the zip."""
+    for name, member in members.items():
+        is_encrypted, method = member.flag_bits & 1, member.compress_type
+        if is_encrypted or method not in _READABLE:
+            how = "encrypted" if is_encrypted else f"compressed with {_COMPRESSIONS.get(method, f'method {method}')}"
+            message = f"{path}: {name} is {how}; extract it and give the folder, or zip it again with ordinary deflate"
+            raise ProductError(message, path=path)
+
+
+def _product_prefix(names: Iterable[str], path: Path) -> str:
     """Return the folder of the one product in a zip, with its slash; `""` at the top."""
-    found = [n.removesuffix(MANIFEST) for n in archive.namelist() if PurePosixPath(n).name == MANIFEST]
+    found = [n.removesuffix(MANIFEST) for n in names if PurePosixPath(n).name == MANIFEST]
     found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
     if not found:
         raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product", path=path)

@@ -8,11 +8,14 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders.manifests import NAME, SCHEMAS, STEM, files, manifest
 
 from sarship.errors import ProductError
+from sarship.sentinel1 import check_product, open_grd
 from sarship.sentinel1.safe import open_safe
+from sarship.simulate import ProductParams, simulate_product
 
 
 def write(folder: Path, listed: dict[str, str], stored: list[str]) -> Path:
@@ -34,6 +37,35 @@ def zipped(folder: Path, target: Path) -> Path:
         for file in sorted(folder.rglob("*")):
             archive.write(file, Path(folder.name) / file.relative_to(folder))
     return target
+
+
+def repacked(folder: Path, target: Path, separator: str = "/", start: str = "") -> Path:
+    """A zip as other archivers write it: with other separators, or something before the names."""
+    target.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            member = zipfile.ZipInfo()
+            member.filename = start + separator.join([folder.name, *file.relative_to(folder).parts])
+            archive.writestr(member, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return target
+
+
+def marked(archive: Path, ending: str, **values: int) -> Path:
+    """A zip whose listing says other things of some files: Python does not write what it does not read."""
+    with zipfile.ZipFile(archive, "a") as stream:
+        for member in stream.infolist():
+            if member.filename.endswith(ending):
+                for name, value in values.items():
+                    setattr(member, name, value)
+        stream._didModify = True  # type: ignore[attr-defined]
+    return archive
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A product with pixels."""
+    params = ProductParams(shape=(64, 80), polarizations=("VV",))
+    return simulate_product(tmp_path_factory.mktemp("whole"), params, n_vessels=0, seed=1)[0]
 
 
 def test_files_are_known_by_role_and_channel(plain: Path) -> None:
@@ -63,7 +95,7 @@ def test_a_folder_a_zip_and_the_manifest_are_the_same_product(plain: Path, tmp_p
         assert product.id == NAME
         assert all(product.exists(file.name) for file in product.manifest.files)
     name = f"measurement/{STEM.format('vv', 1)}.tiff"
-    assert open_safe(archive).gdal_path(name) == f"/vsizip/{{{archive}}}/{NAME}.SAFE/{name}"
+    assert open_safe(archive).gdal_path(name) == f"/vsizip/{archive}/{NAME}.SAFE/{name}"
     assert list(tmp_path.iterdir()) == [plain, archive] or len(list(tmp_path.iterdir())) == 2  # nothing was unpacked
 
 
@@ -189,6 +221,64 @@ def test_what_is_not_a_product_is_refused_in_a_sentence(tmp_path: Path) -> None:
             open_safe(tmp_path / name)
         assert name in str(caught.value)
         assert caught.value.path == str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "start"),
+    [
+        ("product.zip", "/", ""),
+        ("product.zip", "\\", ""),  # old .NET
+        ("product.zip", "/", "./"),
+        ("product.zip", "/", "deep/deeper/"),
+        ("product }1{.zip", "/", ""),
+        ("}{.ZIP", "\\", ""),
+        ("folder {.zip/product.zip", "/", ""),
+        ("100%20 #1 é?.zip", "/", ""),
+    ],
+)
+def test_a_zip_of_any_archiver_is_read(whole: Path, tmp_path: Path, name: str, separator: str, start: str) -> None:
+    archive = repacked(whole, tmp_path / name, separator, start)
+    np.testing.assert_array_equal(open_grd(archive).digital_numbers("VV"), open_grd(whole).digital_numbers("VV"))
+    assert all(finding.is_ok for finding in check_product(archive))
+
+
+def test_a_zip_with_both_separators_is_read(whole: Path, tmp_path: Path) -> None:
+    archive = repacked(whole, tmp_path / "mixed.zip")
+    with zipfile.ZipFile(archive, "a") as stream:
+        for member in stream.infolist():
+            member.filename = member.filename.replace("/measurement/", "\\measurement\\")
+        stream._didModify = True  # type: ignore[attr-defined]
+    assert open_grd(archive).digital_numbers("VV").shape == (64, 80)
+
+
+def test_a_zip_behind_a_link_is_read(whole: Path, tmp_path: Path) -> None:
+    """Stores of large files keep them under names without an ending."""
+    stored, link = tmp_path / "6d21a9", tmp_path / "product.zip"
+    repacked(whole, link).rename(stored)
+    link.symlink_to(stored)
+    assert open_grd(link).digital_numbers("VV").shape == (64, 80)
+
+
+@pytest.mark.parametrize("ending", ["manifest.safe", ".xml", ".tiff"])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"compress_type": 9}, "compressed with Deflate64"),
+        ({"compress_type": zipfile.ZIP_BZIP2}, "compressed with bzip2"),
+        ({"compress_type": zipfile.ZIP_LZMA}, "compressed with LZMA"),
+        ({"compress_type": 77}, "compressed with method 77"),
+        ({"flag_bits": 1}, "encrypted"),
+        ({"flag_bits": 1, "compress_type": 99}, "encrypted"),
+    ],
+    ids=str,
+)
+def test_a_zip_that_is_whole_but_cannot_be_read_is_not_called_damaged(
+    whole: Path, tmp_path: Path, ending: str, values: dict[str, int], words: str
+) -> None:
+    archive = marked(repacked(whole, tmp_path / "product.zip"), ending, **values)
+    with pytest.raises(ProductError, match=rf"{ending} is {words}; extract it .* ordinary deflate") as caught:
+        open_safe(archive)
+    assert str(caught.value).count("product.zip") == 1
 
 
 def test_a_zip_of_two_products_is_refused(plain: Path, tmp_path: Path) -> None:
