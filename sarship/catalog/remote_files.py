@@ -33,7 +33,7 @@ class StoreFiles(ABC):
         with says_where(self.account):
             fetch_request(self.request(name, target, size, md5))
 
-    def probe(self, name: str) -> None:
-        """Wait until the store gives a file."""
+    def probe(self, name: str) -> int | None:
+        """Wait until the store gives a file; return the status with which it did not before."""
         with says_where(self.account):
-            wait_until_served(self.request(name, Path(name)))
+            return wait_until_served(self.request(name, Path(name)))

@@ -106,7 +106,7 @@ class S3Files(StoreFiles):
             raise refused(self.account, self.address, error.status) from None
         except (DownloadError, ProductError) as error:
             status = error.status if isinstance(error, DownloadError) else None
-            raise CatalogError(f"{self.address} cannot be listed: {error}", status=status) from None
+            raise CatalogError(str(error), status=status) from None
 
     def _signed(self, rest: str, target: Path = Path("listing.xml"), **known: Any) -> FileRequest:
         """The request for an address of the bucket. The signature is in its headers: not every store takes a query."""

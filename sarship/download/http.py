@@ -106,6 +106,8 @@ class Session:
     def __init__(self, retry_policy: RetryPolicy, advice: str = "run the download again to go on from here") -> None:
         self.retry_policy, self.advice = retry_policy, advice
         self.stop = threading.Event()
+        self.met: int | None = None
+        """Status of the last answer that another try was to better."""
         self._quiet_until: dict[str, float] = {}
 
     def sleep(self, seconds: float) -> None:
@@ -186,7 +188,8 @@ class Session:
             wait_s = _retry_after(response.headers.get("Retry-After", ""))
             if wait_s is not None:
                 if wait_s > self.retry_policy.longest_wait_s:
-                    sentence = f"{where}: the server asks to wait {wait_s:.0f} s; run the download again then"
+                    words = f"the server answered {status} and asks to wait {wait_s:.0f} s"
+                    sentence = f"{where}: {words}; run the download again then"
                     raise DownloadError(sentence, status=status, file=where)
                 # a rate limit is for all files of the host, not for the one that met it
                 host = urlsplit(request.url).netloc
@@ -219,6 +222,8 @@ class Attempts:
     def __init__(self, request: FileRequest, session: Session) -> None:
         self._request, self._session = request, session
         self._n_failures, self._has_renewed = 0, False
+        self._reasons: dict[str, None] = {}  # in their order, each once
+        self._status: int | None = None
         self.renew = False
         """True if the next request needs new credentials."""
 
@@ -229,6 +234,7 @@ class Attempts:
     def moved(self) -> None:
         """Note that bytes arrived, so that failures are counted anew."""
         self._n_failures = 0
+        self._reasons.clear()
 
     def after(self, error: Denied | Hiccup) -> None:
         """Get ready for the next attempt, or raise when there is no hope."""
@@ -236,20 +242,21 @@ class Attempts:
         if isinstance(error, Denied):
             if self._has_renewed or not (self._request.authorize or self._request.sign):
                 if error.code in _NOT_THE_KEYS:
-                    where = public_url(self._request.url)
-                    raise DownloadError(
-                        f"{error}; {_NOT_THE_KEYS[error.code]}", status=error.status, file=where
-                    ) from None
+                    sentence = f"{error}; {_NOT_THE_KEYS[error.code]}"
+                    raise DownloadError(sentence, status=error.status, file=where) from None
                 sentence = f"{error}; check the account's credentials"
                 raise CredentialError(sentence, status=error.status) from None
             self.renew = self._has_renewed = True
             return
         self.renew = False
         self._n_failures += 1
+        self._reasons[str(error)] = None
+        self._status = self._session.met = error.status or self._status
         policy = self._session.retry_policy
         if self._n_failures >= policy.n_attempts:
-            sentence = f"{where}: {error}, {self._n_failures} times in a row; {self._session.advice}"
-            raise DownloadError(sentence, status=error.status, file=where) from None
+            reasons = " and ".join(self._reasons)
+            sentence = f"{where}: {reasons}, {self._n_failures} times in a row; {self._session.advice}"
+            raise DownloadError(sentence, status=self._status, file=where) from None
         self._session.sleep(policy.wait_s(self._n_failures) if error.wait_s is None else error.wait_s)
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sarship.download.http import Session
 from sarship.download.request import FileRequest, RetryPolicy
 
-__all__ = ["RETRY_POLICY", "wait_until_served"]
+__all__ = ["ADVICE", "RETRY_POLICY", "wait_until_served"]
 
 RETRY_POLICY = RetryPolicy()
 """Waits and number of attempts."""
+ADVICE: Final = "run the same again to go on from here"
 
 
-def wait_until_served(request: FileRequest) -> None:
+def wait_until_served(request: FileRequest) -> int | None:
     """Ask for the first byte of a file until the server gives it, waiting as long as it asks to be left alone.
+
+    Returns
+    -------
+    int or None
+        HTTP status with which it did not give it before; None if it gave it at once.
 
     Raises
     ------
@@ -21,4 +29,6 @@ def wait_until_served(request: FileRequest) -> None:
     CredentialError
         If it refuses the credentials, and new ones as well.
     """
-    Session(RETRY_POLICY, "run the same again to go on from here").read(request, {"Range": "bytes=0-0"})
+    session = Session(RETRY_POLICY, ADVICE)
+    session.read(request, {"Range": "bytes=0-0"})
+    return session.met

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 from typing import Final
 
 import numpy as np
@@ -162,7 +163,7 @@ class Measurement:
             dataset.read(1, window=((window.line_start, window.line_stop), columns), out=pixels)
         except (RasterioError, OSError) as error:
             lines = f"lines {window.line_start} to {window.line_stop}"
-            raise self._error(f": {lines} cannot be decoded ({error.__cause__ or error})") from error
+            raise self._error(f": {lines} cannot be decoded ({self._reason(error)})") from error
         return pixels
 
     @contextmanager
@@ -177,12 +178,17 @@ class Measurement:
             except (RasterioError, OSError) as error:
                 if sentence := unverified(error, self.source):
                     raise DownloadError(sentence, file=self.source) from error
-                raise self._error(f" is not a readable TIFF ({error})") from error
+                raise self._error(f" is not a readable TIFF ({self._reason(error)})") from error
             with dataset:
                 found, wanted = (dataset.shape, dataset.count, dataset.dtypes[0]), (self.shape, 1, "uint16")
                 if found != wanted:
                     raise self._error(f" is an image of {found}, where the annotation has {wanted}")
                 yield dataset
+
+    def _reason(self, error: Exception) -> str:
+        """GDAL's words in one line, without the path, with which the message begins."""
+        words = " ".join(str(error.__cause__ or error).split()).replace(f"'{self.gdal_path}'", "it")
+        return words.removeprefix(f"{self.gdal_path}: ").removeprefix(f"{PurePath(self.gdal_path).name}, ")
 
     def _error(self, message: str) -> ProductError:
         return ProductError(f"{self.source}{message}; fetch the product again", path=self.source)

@@ -22,7 +22,8 @@ from typing import IO, Final, Protocol
 
 import numpy as np
 
-from sarship.errors import ProductError
+from sarship.download.probe import ADVICE
+from sarship.errors import DownloadError, ProductError
 from sarship.files import atomic_file, write_file
 from sarship.model import Window
 from sarship.sentinel1.manifest import read_manifest
@@ -53,8 +54,11 @@ class RemoteFiles(Protocol):
         """Fetch a small file to disk and verify it; raise `DownloadError` if that fails."""
         ...
 
-    def probe(self, name: str) -> None:
-        """Wait until the server gives a file again; raise `DownloadError` if it never does."""
+    def probe(self, name: str) -> int | None:
+        """Wait until the server gives a file again; raise `DownloadError` if it never does.
+
+        Returns the HTTP status with which it did not give it; None if it gave it at once.
+        """
         ...
 
     def listing(self) -> dict[str, int] | None:
@@ -168,7 +172,7 @@ def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
     return listed
 
 
-def _cached(folder: Path, probe: Callable[[], None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
+def _cached(folder: Path, probe: Callable[[], int | None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
     """Return a window from the cache, cut out of a larger one where there is one, or read it into the cache."""
     for cached in _holding(folder, window):
         image = _load(_file_of(folder, cached), cached.shape)
@@ -211,14 +215,21 @@ def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:
     return image if image.shape == shape and image.dtype == np.uint16 else None
 
 
-def _read_patiently(probe: Callable[[], None], read: Callable[[], Pixels]) -> Pixels:
+def _read_patiently(probe: Callable[[], int | None], read: Callable[[], Pixels]) -> Pixels:
     """Read; where that fails wait until the server gives the file, and read again."""
+    status = None
     for _ in range(_N_TRIES - 1):
         try:
             return read()
         except ProductError:
-            probe()
-    return read()
+            status = probe() or status
+    try:
+        return read()
+    except ProductError as error:
+        if status is None:  # the server gave the file each time: the fault is the file's
+            raise
+        words = f"the server answered {status} in between, and broke off {_N_TRIES} reads; {ADVICE}"
+        raise DownloadError(f"{error.path}: {words}", status=status, file=error.path) from error
 
 
 def cache_folder() -> Path:

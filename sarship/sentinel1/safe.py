@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.errors import ProductError
+from sarship.files import reason
 from sarship.model import Window
 from sarship.sentinel1.manifest import Manifest, Role, SafeFile, classify, plain_name, read_manifest
 
@@ -102,11 +103,11 @@ class SafeContainer:
                 with _inside(self.path, stored).open("rb") as stream:
                     yield stream
             else:
-                name = self._prefix + stored
-                with zipfile.ZipFile(self.path) as archive, archive.open(_members(archive)[name]) as stream:
+                member = self._prefix + stored
+                with zipfile.ZipFile(self.path) as archive, archive.open(_members(archive)[member]) as stream:
                     yield stream
         except _DAMAGED as error:
-            raise self._error(name, f"cannot be read: {error}; fetch the product again") from error
+            raise self._error(name, f"cannot be read: {_reason(error)}; fetch the product again") from error
 
     def gdal_path(self, name: str) -> str:
         """Return the path that GDAL opens: on disk, or `/vsizip/` inside the zip."""
@@ -199,11 +200,16 @@ def _open_zip(path: Path) -> SafeContainer:
             manifest = read_manifest(archive.read(members[MANIFEST]), f"{path}/{prefix}{MANIFEST}")
             renamed = filename_map(archive.read(members[PRODUCT_INFO]), str(path)) if PRODUCT_INFO in sizes else {}
     except _DAMAGED as error:
-        message = f"{path} is not a readable zip, or is cut short: {error}; fetch it again"
+        message = f"{path} is not a readable zip, or is cut short: {_reason(error)}; fetch it again"
         raise ProductError(message, path=path) from error
     inner = _product_id(PurePosixPath(prefix).name)
     name = inner if _PRODUCT_NAME.fullmatch(inner) else _product_id(path.name)
     return SafeContainer(path, name, manifest, prefix, locate(manifest, sizes, renamed), sizes)
+
+
+def _reason(error: Exception) -> str:
+    """Return the cause of an error without the name of the file, with which messages begin."""
+    return reason(error).partition(" for file ")[0]  # zipfile's words for a wrong CRC
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -101,7 +101,8 @@ def _check(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | No
         if file.md5 is not None and (found := _md5(container, file.name)) != file.md5:
             return Finding(file.name, "md5", f"MD5 {found} instead of {file.md5}; fetch it again")
     except ProductError as error:
-        return Finding(file.name, "undecodable", str(error))
+        detail = str(error).removeprefix(container.describe(file.name)).lstrip(": ")  # the finding has the name
+        return Finding(file.name, "undecodable", detail)
     return Finding(file.name, "ok", "")
 
 

@@ -194,6 +194,28 @@ def test_a_server_that_never_mends_ends_the_download(server, tmp_path, fault):
     assert wasted(file) == 0
 
 
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (["error"] * 8, r"the server answered 50\d( and the server answered 50\d)*, 8 times"),
+        (["error", *["unanswered"] * 7], r"the server answered 50\d and the connection was cut, 8 times"),
+        ([*["unanswered"] * 7, "error"], r"the connection was cut and the server answered 50\d, 8 times"),
+    ],
+)
+def test_attempts_that_are_used_up_say_what_they_met(server, tmp_path, faults, words):
+    add(server, faults=faults)
+    with pytest.raises(DownloadError, match=rf"^http://127.0.0.1:\d+/file: {words} in a row; run") as caught:
+        get(server, tmp_path)
+    assert caught.value.status in {500, 502, 504}
+    assert str(caught.value).count("/file") == 1
+
+
+def test_a_wait_that_is_too_long_comes_with_its_status(server, tmp_path):
+    add(server, faults=["busy"], retry_after="3600")
+    with pytest.raises(DownloadError, match=r"answered (429|503) and asks to wait 3600 s; run the download again then"):
+        get(server, tmp_path)
+
+
 def test_a_checksum_that_never_fits_ends_the_download(server, tmp_path):
     file = add(server)
     with pytest.raises(DownloadError, match="3 times over"):

@@ -20,6 +20,7 @@ from sarship.download import RetryPolicy
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.gdal_options import SERVER_OPTIONS
+from sarship.sentinel1.remote import _cached
 from sarship.simulate import ProductParams
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
@@ -80,18 +81,34 @@ def test_server_that_stays_down_is_one_sentence_with_its_answer(server, tmp_path
     assert remote.digital_numbers("VV", WINDOW).shape == WINDOW.shape
 
 
+def test_server_that_breaks_off_each_read_is_one_sentence_with_its_answer(tmp_path):
+    answers = iter([None, 503, None, None])
+
+    def read(_window):
+        raise ProductError(
+            "https://example.org/a.tiff: lines 0 to 9 cannot be decoded", path="https://example.org/a.tiff"
+        )
+
+    with pytest.raises(DownloadError, match=r"^https://example.org/a.tiff: the server answered 503 .* 5 reads; run"):
+        _cached(tmp_path, lambda: next(answers), WINDOW, read)
+    with pytest.raises(ProductError, match="cannot be decoded"):
+        _cached(tmp_path, lambda: None, WINDOW, read)
+
+
 def test_image_that_is_gone_is_one_sentence(server):
     remote = opened(server)
     server.replies[f"{STORE}/{remote.scene.id}/measurement/iw-vv.tiff"] = 404, {}, b""
-    with pytest.raises(DownloadError, match="no such file"):
+    with pytest.raises(DownloadError, match="no such file") as caught:
         remote.digital_numbers("VV", WINDOW)
+    assert str(caught.value).count("iw-vv.tiff") == 1
 
 
 def test_image_that_cannot_be_decoded_is_said_to_be_so(server):
     remote = opened(server)
     server.replies[f"{STORE}/{remote.scene.id}/measurement/iw-vv.tiff"] = 200, {}, b"no image at all" * 1000
-    with pytest.raises(ProductError, match="not a readable TIFF"):
+    with pytest.raises(ProductError, match=r"not a readable TIFF \(it not recognized") as caught:
         remote.digital_numbers("VV", WINDOW)
+    assert str(caught.value).count("iw-vv.tiff") == 1
 
 
 def test_part_of_a_window_that_is_kept_costs_nothing(server):

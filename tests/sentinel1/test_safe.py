@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -193,8 +195,30 @@ def test_a_member_damaged_inside_a_zip_is_refused(plain: Path, tmp_path: Path) -
     archive = zipped(plain, tmp_path / "bent.zip")
     archive.write_bytes(archive.read_bytes().replace(b"abc", b"abd"))
     product = open_safe(archive)
-    with pytest.raises(ProductError, match=r"cannot be read.*fetch the product again"):
+    with pytest.raises(ProductError, match=r"cannot be read: Bad CRC-32; fetch the product again") as caught:
         product.read_bytes(product.manifest.files[0].name)
+    assert str(caught.value).count(product.manifest.files[0].name) == 1
+
+
+@pytest.mark.parametrize("is_zipped", [False, True])
+def test_a_path_is_named_once(whole: Path, tmp_path: Path, is_zipped: bool) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / whole.name))
+    for image in folder.glob("measurement/*.tiff"):
+        image.write_bytes(b"no image")
+    path = repacked(folder, tmp_path / "product.zip") if is_zipped else folder
+    product = open_grd(path)
+    with pytest.raises(ProductError, match=r"is not a readable TIFF \(it not recognized") as caught:
+        product.digital_numbers("VV")
+    assert [str(caught.value).count(name) for name in (str(path), "measurement", ".tiff")] == [1, 1, 1]
+    if is_zipped:
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+    name = product.container.manifest.files[0].name
+    for use in (partial(product.container.read_bytes, name), partial(product.digital_numbers, "VV")):
+        with pytest.raises(ProductError, match=r"does not exist|No such file") as caught:
+            use()
+        assert str(caught.value).count(str(path)) == 1
 
 
 def test_a_manifest_cut_short_is_refused(tmp_path: Path) -> None:
