@@ -203,8 +203,8 @@ def note_lake(lake: Lake | None) -> None:
 def say_failures(failures: tuple[Failure, ...]) -> None:
     """Name the products that could not be counted, once each, on standard error."""
     for failure in failures:
-        is_named = failure.path in failure.message
-        click.echo(f"failed: {'' if is_named else f'{failure.path}: '}{failure.message}", err=True)
+        named = "" if failure.path in failure.message else f"{failure.path}: "  # most sentences begin with the path
+        click.echo(f"failed: {named}{failure.message}", err=True)
 
 
 @contextmanager

@@ -233,7 +233,7 @@ class Attempts:
 
     def moved(self) -> None:
         """Note that bytes arrived, so that failures are counted anew."""
-        self._n_failures = 0
+        self._n_failures, self._status = 0, None
         self._reasons.clear()
 
     def after(self, error: Denied | Hiccup) -> None:

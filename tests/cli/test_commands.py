@@ -571,6 +571,7 @@ def test_half_of_the_products_bad(small, copy, tmp_path):
     outcome = run("count", port, copy, small[0], tmp_path / "none", "--out", tmp_path / "out", "--no-pictures")
     stderr = refused(outcome, code=1)
     assert stderr.count("failed: ") == 2
+    assert stderr.count(str(copy)) == stderr.count(str(tmp_path / "none")) == 1
     assert len(read_results(tmp_path / "out").scenes) == 1
     assert len(read_results(tmp_path / "out").failures) == 2
 
