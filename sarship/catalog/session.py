@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import Retry
+from urllib3.exceptions import MaxRetryError
 
 from sarship.download.addresses import public_url
 from sarship.download.certificates import ca_bundle, unverified
@@ -53,7 +54,7 @@ def import_extra(name: str, user: str, extra: str) -> ModuleType:
 
 def hold_to(session: requests.Session, address: str) -> None:
     """Hold a session to the host of an address, with timeouts, and retries of failures that may pass."""
-    retries = Retry(
+    retries = _Retries(
         total=N_ATTEMPTS,
         connect=1,  # a host that is not there: most likely there is no network
         other=1,  # a certificate that is not verified: nor will it be
@@ -90,8 +91,22 @@ class _OneHost(HTTPAdapter):
         except requests.ConnectionError as error:
             if sentence := unverified(error, source):
                 raise CatalogError(sentence, catalog=source) from None
+            if status := getattr(error.args[0], "met_status", None):
+                raise no_reply(source, status) from None
             raise
         return response
+
+
+class _Retries(Retry):
+    """Retries that tell which answer they met, where in the end there was none."""
+
+    def increment(self, *args: Any, **options: Any) -> Self:
+        try:
+            return super().increment(*args, **options)
+        except MaxRetryError as error:
+            met = [one.status for one in self.history if one.status]
+            vars(error)["met_status"] = met[-1] if met else None
+            raise
 
 
 class Pages:

@@ -8,7 +8,7 @@ import pytest
 from servers.asf import GRANULES
 from servers.cdse import IDENTITY, ODATA
 from servers.dhus import HUB
-from servers.stac import API
+from servers.stac import API, Answer, Handler
 from shapely import box
 
 from sarship.catalog import SceneQuery
@@ -68,6 +68,23 @@ def test_search_that_fails_tells_status_and_catalogue(name, server, path, status
     with pytest.raises(CatalogError, match=f"answered {status}") as caught:
         list(catalog.search(QUERY))
     assert (caught.value.status, caught.value.catalog) == (status, catalog.address)
+
+
+@pytest.mark.parametrize("faults", [["busy", "cut"], ["cut", "busy"]])
+def test_search_that_ends_without_an_answer_tells_the_one_that_it_met(planetary, stac, monkeypatch, faults):
+    monkeypatch.setattr("sarship.catalog.session.N_ATTEMPTS", 2)
+    left = list(faults)
+
+    def answer(handler):
+        handler.rfile.read(int(handler.headers["Content-Length"]))
+        handler.close_connection = True
+        if left and left.pop(0) == "busy":
+            handler._reply(Answer(503))
+
+    monkeypatch.setattr(Handler, "do_POST", answer)
+    with pytest.raises(CatalogError, match="answered 503; try again later") as caught:
+        list(planetary.search(QUERY))
+    assert (caught.value.status, caught.value.catalog) == (503, planetary.address)
 
 
 def test_service_that_is_not_there_has_no_status(planetary, stac):

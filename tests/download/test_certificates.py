@@ -15,10 +15,10 @@ from servers.tls import AUTHORITY, ReplacingProxy, encrypt
 from shapely import box
 
 from sarship.catalog import SceneQuery, open_catalog
-from sarship.catalog.s3 import Store, _session
+from sarship.catalog.s3 import S3Files, Store, _session
 from sarship.catalog.tokens import ask_json
 from sarship.download import RetryPolicy, fetch_file
-from sarship.errors import CatalogError, DownloadError, SarshipError
+from sarship.errors import CatalogError, DownloadError, ProductError, SarshipError
 from sarship.model import Window
 from sarship.sentinel1.gdal_options import SERVER_OPTIONS, server_options
 from sarship.sentinel1.measurement import Measurement
@@ -73,6 +73,20 @@ def test_any_of_the_variables_is_enough_for_the_keys_of_amazon(monkeypatch, vari
         with closing(client), pytest.raises(ClientError, match="404"):  # an answer, so that the certificate is verified
             client.list_buckets()
     _session.cache_clear()
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_any_of_the_variables_is_enough_for_a_window_in_a_store(tmp_path, monkeypatch, variable):
+    monkeypatch.setenv("CDSE_S3_ACCESS_KEY", KEY)
+    monkeypatch.setenv("CDSE_S3_SECRET_KEY", SECRET)
+    with serve() as server:
+        files = S3Files("s3://eodata/p.SAFE", Store(account="cdse-s3", region="default", endpoint=encrypt(server)))
+        image = Measurement(files.gdal_path("a.tiff"), "a.tiff", (9, 9), access=files.access)
+        with pytest.raises(DownloadError, match="certificate"):
+            image.read(Window(0, 9, 0, 9))
+        monkeypatch.setenv(variable, str(AUTHORITY))
+        with pytest.raises(ProductError, match="is not a readable TIFF"):  # an answer: there is no such file
+            image.read(Window(0, 9, 0, 9))
 
 
 def test_first_of_the_variables_counts_and_an_empty_one_does_not(server, monkeypatch):
