@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -80,6 +80,10 @@ class _BlobFiles(StoreFiles):
     signer: str
     """Address of the service that gives tokens."""
 
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        return turns(self.signer, _N_PARALLEL)
+
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
         tokens = shared_tokens(_ask_token, self.signer)
         return FileRequest(
@@ -106,7 +110,7 @@ class _BlobFiles(StoreFiles):
             "SharedAccessSignature": shared_tokens(_ask_token, self.signer).current(),
         }
         connection = ";".join(f"{k}={v}" for k, v in fields.items())
-        with turns(self.signer, _N_PARALLEL):
+        with self.turn:
             yield {**server_options(), "AZURE_STORAGE_CONNECTION_STRING": connection}
 
 

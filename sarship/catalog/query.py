@@ -127,7 +127,7 @@ class Catalog(Protocol):
 
     @property
     def n_parallel(self) -> int:
-        """Maximum number of scenes that may be fetched at once."""
+        """Maximum number of scenes that may be fetched, or opened ahead of their turn, at once."""
         ...
 
     def search(self, query: SceneQuery) -> Iterator[Scene]:
@@ -135,7 +135,7 @@ class Catalog(Protocol):
         ...
 
     def open(self, scene: Scene) -> GrdProduct:
-        """Open a scene to read windows of it, in place where the provider allows."""
+        """Open a scene to read windows of it, in place where the provider allows. Called from several threads."""
         ...
 
     def fetch(

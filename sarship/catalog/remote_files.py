@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sarship.catalog.credentials import Account
@@ -24,13 +25,18 @@ class StoreFiles(ABC):
         """Account whose credentials open the files, for messages; None for a store without."""
         return None
 
+    @property
+    @abstractmethod
+    def turn(self) -> AbstractContextManager[object]:
+        """Turn at the store: it is asked for so many files and windows at once, by all scenes together."""
+
     @abstractmethod
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
         """Return the request for a file."""
 
     def fetch(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> None:
         """Put a file on disk, verified."""
-        with says_where(self.account):
+        with says_where(self.account), self.turn:
             fetch_request(self.request(name, target, size, md5))
 
     def probe(self, name: str) -> int | None:

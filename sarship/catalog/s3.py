@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -46,7 +46,7 @@ class Store:
     endpoint: str = ""
     """Its address; empty for Amazon's own."""
     n_parallel: int = 4
-    """Maximum number of reads at once."""
+    """Maximum number of files and windows that are read at once."""
     is_paid: bool = False
     """True if the reader pays for what is read, and says so with each request."""
     has_listing: bool = True
@@ -70,6 +70,11 @@ class S3Files(StoreFiles):
     def account(self) -> Account:
         """Account of the keys."""
         return ACCOUNTS[self.store.account]
+
+    @property
+    def turn(self) -> AbstractContextManager[object]:
+        """Turn at the store."""
+        return turns(self.store, self.store.n_parallel)
 
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:
         """Return the request for a file, signed when it is sent."""
@@ -143,7 +148,7 @@ class S3Files(StoreFiles):
         )
         if "aws_session_token" not in session.credentials:
             options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
-        with turns(self.store, self.store.n_parallel):
+        with self.turn:
             yield {**options, "session": session}
 
 

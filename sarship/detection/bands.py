@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["Area", "Band", "Mask", "bands_of"]
+__all__ = ["Area", "Band", "Mask", "bands_of", "reach_of"]
 
 BAND_PIXELS: Final = 32_000_000
 """Pixels of one band and polarisation; one band is held while the next is read."""
@@ -164,16 +164,9 @@ def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Ba
         The window reaches outside the image, or a polarisation cannot be read.
     """
     names = product.check_polarizations()
-    n_lines, n_pixels = product.shape
-    margin = [back + (ring.iterations - 1) * (back + 1) for back in ring.outer_shape]  # as `CfarParams.halo`
-    reach = Window(
-        max(core.line_start - margin[0], 0),
-        max(min(core.line_stop + margin[0], n_lines), core.line_stop),
-        max(core.pixel_start - margin[1], 0),
-        max(min(core.pixel_stop + margin[1], n_pixels), core.pixel_stop),
-    )
+    reach = reach_of(product, core, ring)
     height = max(BAND_PIXELS // reach.shape[1], 1)
-    for parts in zip(*(product.bands(name, reach, height, margin[0]) for name in names), strict=True):
+    for parts in zip(*(product.bands(name, reach, height, _margin(ring)[0]) for name in names), strict=True):
         lines, _, read = parts[0]
         start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
         if start < stop:
@@ -184,3 +177,20 @@ def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Ba
             sound = {name: image for name, image in images.items() if name not in faults}
             sound = sound or {names[0]: np.zeros(read.shape, np.uint16)}  # nothing that can be trusted was imaged
             yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults)
+
+
+def reach_of(product: GrdProduct, core: Window, ring: CfarParams) -> Window:
+    """Return the window that `bands_of` reads: the core and a halo, cut at the image's edge."""
+    (lines, pixels), (n_lines, n_pixels) = _margin(ring), product.shape
+    return Window(
+        max(core.line_start - lines, 0),
+        max(min(core.line_stop + lines, n_lines), core.line_stop),
+        max(core.pixel_start - pixels, 0),
+        max(min(core.pixel_stop + pixels, n_pixels), core.pixel_stop),
+    )
+
+
+def _margin(ring: CfarParams) -> tuple[int, int]:
+    """Lines and pixels that the ring needs on each side, as `CfarParams.halo`."""
+    lines, pixels = (back + (ring.iterations - 1) * (back + 1) for back in ring.outer_shape)
+    return lines, pixels

@@ -12,10 +12,10 @@ import geopandas as gpd
 
 from sarship.errors import OutputError
 from sarship.files import atomic_folder, write_file
-from sarship.pipeline.table_files import read_table, table_bytes
+from sarship.pipeline.table_files import read_note, read_table, table_bytes
 from sarship.schema import COVERAGE, SCENES, VESSELS, Table
 
-__all__ = ["CONTRACTS", "Tables", "digest", "resume"]
+__all__ = ["CONTRACTS", "Tables", "digest", "has_checkpoint", "resume"]
 
 CONTRACTS: Final[dict[str, Table]] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE}
 """The tables of a scene, by name."""
@@ -61,6 +61,14 @@ def resume(place: Path | None, fingerprint: str, search: Callable[[], Tables]) -
     if place is not None:
         _write(place, fingerprint, tables)
     return tables, False
+
+
+def has_checkpoint(place: Path, fingerprint: str) -> bool:
+    """Return True if a folder looks like a checkpoint with this fingerprint. Its tables are not read."""
+    try:
+        return read_note(place / "scenes.parquet").get("fingerprint") == fingerprint
+    except OutputError:
+        return False
 
 
 def _read(place: Path, fingerprint: str) -> Tables | None:

@@ -7,7 +7,7 @@ catalogue are known by what it says of them: those with a checkpoint are not eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import Any, Literal, cast
 
 from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, SarshipError
 from sarship.files import safe_name
-from sarship.pipeline.checkpoints import Tables, digest, resume
+from sarship.model import Scene
+from sarship.pipeline.ahead import opened_ahead
+from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
 from sarship.pipeline.one_scene import SearchedScene, search_image
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
-from sarship.pipeline.sources import Source
+from sarship.pipeline.sources import Bytes, Source
 from sarship.port.ground import check_water_level
 from sarship.sentinel1.product import GrdProduct
 
@@ -85,23 +87,51 @@ def run_first_pass(
     """
     searched: dict[str, SearchedScene] = {}
     failures: list[Failure] = []
-    for k, source in enumerate(sources):
-        tell = partial(_tell, progress, Step(done=k, total=len(sources), path=source.name, state="searching"))
-        try:
-            one, state, message = _search(source, plan, folder, searched, tell)
-        except (OutputError, CredentialError, DeviceError, ModelError):
-            raise
-        except Exception as error:  # one bad product must not take the others with it
-            one, state, message = None, "failed", _explain(error)
-            failures.append(Failure(path=source.name, message=message))
-        if one is not None:
-            searched[one.scene.id] = one
-        tell(done=k + 1, state=state, message=message)
+    with opened_ahead(_to_be_opened(sources, plan, folder), plan) as open_source:
+        for k, source in enumerate(sources):
+            tell = partial(_tell, progress, Step(done=k, total=len(sources), path=source.name, state="searching"))
+            try:
+                one, state, message = _search(source, plan, folder, searched, open_source=open_source, tell=tell)
+            except (OutputError, CredentialError, DeviceError, ModelError):
+                raise
+            except Exception as error:  # one bad product must not take the others with it
+                one, state, message = None, "failed", _explain(error)
+                failures.append(Failure(path=source.name, message=message))
+            if one is not None:
+                searched[one.scene.id] = one
+            tell(done=k + 1, state=state, message=message)
     return searched, failures
 
 
+def _to_be_opened(sources: Sequence[Source], plan: Plan, folder: Path | None) -> Iterator[Source]:
+    """Yield the scenes that may be opened ahead: of each acquisition the first, unless it has a checkpoint."""
+    known: set[object] = set()
+    for source in sources:
+        if source.scene is None or not source.n_ahead or source.scene.acquisition in known:
+            continue
+        known.add(source.scene.acquisition)
+        place, fingerprint, _ = _checkpoint(source, source.scene, None, plan, folder)
+        if place is None or not has_checkpoint(place, fingerprint):
+            yield source
+
+
+def _checkpoint(
+    source: Source, scene: Scene, opened: GrdProduct | None, plan: Plan, folder: Path | None
+) -> tuple[Path | None, str, object]:
+    """Return the place of a scene's checkpoint, its fingerprint, and the mark of the files in that."""
+    mark = source.mark(opened)
+    place = None if folder is None else folder / safe_name(scene.id)
+    return place, digest([plan.fingerprint, scene.id, mark]), mark
+
+
 def _search(
-    source: Source, plan: Plan, folder: Path | None, searched: Mapping[str, SearchedScene], tell: Callable[..., None]
+    source: Source,
+    plan: Plan,
+    folder: Path | None,
+    searched: Mapping[str, SearchedScene],
+    *,
+    open_source: Callable[[Source, Bytes], GrdProduct],
+    tell: Callable[..., None],
 ) -> tuple[SearchedScene | None, State, str]:
     """Search one source, unless it has a checkpoint or is a twin; a catalogue's scene is opened only to be searched."""
     opened = source.open() if source.scene is None else None
@@ -110,23 +140,21 @@ def _search(
         if other.scene.acquisition == scene.acquisition:
             return None, "twin", f"the same acquisition as {other.source.place}, which is counted"
     if scene.id in searched:
-        place = searched[scene.id].source.place
-        raise ProductError(f"{source.name} has the name of {place} but is another acquisition; rename it")
-    mark = source.mark(opened)
-    fingerprint = digest([plan.fingerprint, scene.id, mark])
+        other = searched[scene.id]
+        raise ProductError(f"{source.name} has the name of {other.source.place} but is another acquisition; rename it")
+    place, fingerprint, mark = _checkpoint(source, scene, opened, plan, folder)
 
     def arrive(done: int, total: int | None) -> None:
         size = f"{done / 1e6:.0f} MB" if total is None else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
         tell(state="fetching", message=size)
 
     def search() -> Tables:
-        product = opened or source.open(arrive)
+        product = opened or open_source(source, arrive)
         if not any(other.shows_a_pier for other in searched.values()):  # the others show the same ground
             check_water_level(product, plan.port)
         return search_image(product, plan, lambda lines, total: tell(part=lines / total))
 
-    checkpoint = None if folder is None else folder / safe_name(scene.id)
-    tables, is_resumed = resume(checkpoint, fingerprint, search)
+    tables, is_resumed = resume(place, fingerprint, search)
     one = SearchedScene(scene=scene, source=source, mark=mark, fingerprint=fingerprint, **tables)
     message = "it shows none of the piers" if plan.waters and not one.shows_a_pier else ""
     return one, "checkpoint" if is_resumed else "searched", message

@@ -19,6 +19,7 @@ import xarray as xr
 
 from sarship.change.detection import detect_change
 from sarship.change.network_maps import port_maps
+from sarship.detection.bands import reach_of
 from sarship.detection.seen import coverage
 from sarship.detection.single_image import detect
 from sarship.errors import PortError, ProductWarning
@@ -35,7 +36,7 @@ from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import flag_ambiguities
 from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 
-__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image"]
+__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image", "window_read"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
@@ -172,6 +173,18 @@ def in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
     line, pixel = image.to_product(vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float))
     time = pd.DatetimeIndex(image.source.time_at(line)).as_unit("ns").tz_localize("UTC")
     return vessels.assign(line=line, pixel=pixel, time=time)
+
+
+def window_read(product: GrdProduct, plan: Plan) -> Window | None:
+    """Return the window that `search_image` reads of each image, with all that its rings reach; None for nothing.
+
+    Raises
+    ------
+    ProductError
+        As `search_image`.
+    """
+    window = _window(product, plan)
+    return None if window is None else reach_of(product, window, plan.params.for_product(product))
 
 
 def _window(product: GrdProduct, plan: Plan) -> Window | None:

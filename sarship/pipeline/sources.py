@@ -41,6 +41,14 @@ class Source:
         """Path or address, for results."""
         return self.name if self.scene is None else self.scene.assets.get("product", self.name)
 
+    @property
+    def n_ahead(self) -> int:
+        """Maximum number of scenes of its catalogue that may be opened ahead of their turn.
+
+        0 for a product on disk, which opens at once, and for one that is fetched whole, a gigabyte.
+        """
+        return self.catalog.n_parallel if self.catalog is not None and self.catalog.reads_windows else 0
+
     def mark(self, product: GrdProduct | None) -> list[object]:
         """Return what identifies the files: of a catalogue's scene that need not be opened, else of the open product.
 

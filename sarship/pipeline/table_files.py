@@ -36,6 +36,7 @@ __all__ = [
     "counts_csv",
     "footprints",
     "json_bytes",
+    "read_note",
     "read_table",
     "table_bytes",
     "vessels_csv",
@@ -76,13 +77,30 @@ def read_table(path: Path, contract: Table | None = None) -> tuple[gpd.GeoDataFr
     """
     try:
         frame = gpd.read_parquet(path, page_checksum_verification=True)
-        provenance = json.loads(pq.read_schema(path).metadata[KEY.encode()])
         if contract is not None:
             frame = contract.check(frame)
     except _DAMAGED as error:
-        message = f"{path}: not a table that sarship wrote, or damaged ({reason(error)}); run the survey again"
-        raise OutputError(message) from error
-    return frame, provenance
+        raise _damaged(path, error) from error
+    return frame, read_note(path)
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """Return the provenance of a GeoParquet file that sarship wrote, as plain JSON values, without reading its table.
+
+    Raises
+    ------
+    OutputError
+        The file is missing, damaged, or not one that sarship wrote.
+    """
+    try:
+        provenance: dict[str, Any] = json.loads(pq.read_schema(path).metadata[KEY.encode()])
+    except _DAMAGED as error:
+        raise _damaged(path, error) from error
+    return provenance
+
+
+def _damaged(path: Path, error: Exception) -> OutputError:
+    return OutputError(f"{path}: not a table that sarship wrote, or damaged ({reason(error)}); run the survey again")
 
 
 def footprints(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

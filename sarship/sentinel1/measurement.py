@@ -27,7 +27,7 @@ from sarship.model import Window
 from sarship.sentinel1.gdal_options import READ_OPTIONS
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
-__all__ = ["Measurement", "clean_borders", "clean_window"]
+__all__ = ["MAX_CACHED", "Measurement", "clean_borders", "clean_window", "without_place"]
 
 Access = Callable[[], AbstractContextManager[Mapping[str, object] | None]]
 """Function that returns the context in which GDAL reads a file, and its options."""
@@ -36,13 +36,15 @@ Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]
 
 _OPENING: Final = threading.Lock()
 """Warning filters belong to the process, so only one thread at a time may change them."""
+_IGNORED: Final = ("ignore", None, NotGeoreferencedWarning, None, 0)
+"""The filter that `without_place` sets, as the process lists it."""
 _WITNESS: Final = 64
 """Pixels read on either side of a window of an old image, to see there that the image has begun."""
 CELL: Final = 32
 """Pixels whose mean power is compared with the level when the border of a line is sought."""
 _STEP: Final = 64
 """Cells compared at a time."""
-_MAX_CACHED: Final = 2**26
+MAX_CACHED: Final = 2**26
 """Pixels of the largest window that is cached; a larger one is read band by band each time."""
 
 
@@ -108,7 +110,7 @@ class Measurement:
         """
         if n_lines < 1 or halo < 0:
             raise ValueError(f"n_lines must be 1 at least and halo 0 at least, got {n_lines} and {halo}")
-        if self.cache is not None and math.prod(window.shape) <= _MAX_CACHED:
+        if self.cache is not None and math.prod(window.shape) <= MAX_CACHED:
             whole = self.read(window)
             for core, rows in _bands_of(window, n_lines, halo):
                 first = rows.line_start - window.line_start
@@ -172,8 +174,7 @@ class Measurement:
         session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
         with self.access() as options, rasterio.Env(**{**READ_OPTIONS, **only, **session, **(options or {})}):
             try:
-                with _OPENING, warnings.catch_warnings():
-                    warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                with without_place():
                     dataset = rasterio.open(self.gdal_path, driver="GTiff")
             except (RasterioError, OSError) as error:
                 if sentence := unverified(error, self.source):
@@ -192,6 +193,21 @@ class Measurement:
 
     def _error(self, message: str) -> ProductError:
         return ProductError(f"{self.source}{message}; fetch the product again", path=self.source)
+
+
+@contextmanager
+def without_place() -> Iterator[None]:
+    """Ignore rasterio's warning that an image has no place: the annotation tells it.
+
+    Whoever opens images in several threads enters this first: the threads then change no filter, and do not wait for
+    each other.
+    """
+    if _IGNORED in warnings.filters:
+        yield
+        return
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 def _bands_of(window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Window]]:

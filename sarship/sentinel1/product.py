@@ -6,7 +6,6 @@ pickled, and read from several threads.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,12 +17,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from shapely import transform
 
-from sarship.errors import ProductError, ProductWarning
+from sarship.errors import ProductError
 from sarship.model import Polarization, Scene, Window
 from sarship.schema import SIGMA0
 from sarship.sentinel1.annotation import Annotation
 from sarship.sentinel1.calibration import Calibration, Noise, Quantity, border_power_at
 from sarship.sentinel1.contents import annotation_of, calibration_of, noise_of, scene_of, unreadable
+from sarship.sentinel1.doubts import doubt
 from sarship.sentinel1.geolocation import ImageGeometry
 from sarship.sentinel1.measurement import Measurement
 from sarship.sentinel1.safe import SafeContainer, open_safe
@@ -369,15 +369,14 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
     problems = {p: reason for p in manifest.polarizations if (reason := unreadable(container, p))}
     readable = tuple(p for p in manifest.polarizations if p not in problems)
     for polarization, reason in problems.items():
-        warnings.warn(f"{container.id}: {polarization} {reason}", ProductWarning, stacklevel=2)
+        doubt(f"{container.id}: {polarization} {reason}")
     wanted = readable or manifest.polarizations
     annotation = annotation_of(container, wanted)
     noises: dict[str, Noise | None] = {each: noise_of(container, each) for each in wanted}
     for name, noise in noises.items():
         if noise is None or noise.is_zero:
             reason = "has no thermal-noise file" if noise is None else "has a thermal noise of zero everywhere"
-            message = f"{container.id}: {name} {reason}; its sigma0 keeps the noise"
-            warnings.warn(message, ProductWarning, stacklevel=2)
+            doubt(f"{container.id}: {name} {reason}; its sigma0 keeps the noise")
     return GrdProduct(
         path=container.path,
         scene=scene_of(container, annotation),

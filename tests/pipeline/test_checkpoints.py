@@ -3,7 +3,7 @@
 import pytest
 from builders.tables import make_coverage, make_scenes, make_vessels
 
-from sarship.pipeline.checkpoints import CONTRACTS, digest, resume
+from sarship.pipeline.checkpoints import CONTRACTS, digest, has_checkpoint, resume
 
 TABLES = {
     "vessels": make_vessels(("S", "A"), ("S", None)),
@@ -37,6 +37,13 @@ def test_tables_come_back_equal_and_are_not_made_again(tmp_path):
         assert frame.drop(columns="geometry").equals(expected.drop(columns="geometry"))
         assert frame.geometry.geom_equals_exact(expected.geometry, 0).all()
     assert [path.name for path in tmp_path.iterdir()] == ["S"]
+
+
+def test_checkpoint_is_known_by_its_fingerprint(tmp_path):
+    assert not has_checkpoint(tmp_path / "S", "print")
+    resume(tmp_path / "S", "print", Search())
+    assert has_checkpoint(tmp_path / "S", "print")
+    assert not has_checkpoint(tmp_path / "S", "other")
 
 
 def test_another_fingerprint_is_searched_and_replaces_the_first(tmp_path):
