@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,13 +91,17 @@ class CdseCatalog:
         )
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
-        """The product's folder in the store and the address of its zip, whatever the assets are called."""
+        """The product's folder in the store and the address of its zip, whatever the assets are called.
+
+        The folder is that of most assets: a quick-look may lie elsewhere.
+        """
         hrefs = [str(asset.get("href", "")) for asset in (item.get("assets") or {}).values()]
-        folders = {found[1] for href in hrefs if (found := _FOLDER.match(href))}
-        if len(folders) != 1:
+        folders = Counter(found[1] for href in hrefs if (found := _FOLDER.match(href)))
+        if not folders:
             return {}
         zips = [public_url(href) for href in hrefs if _PRODUCT.search(href) and is_own(href, _HOSTS, self.odata)]
-        return {"product": folders.pop(), **({"zip": zips[0]} if zips else {})}
+        (folder, _), *_ = folders.most_common(1)
+        return {"product": folder, **({"zip": zips[0]} if zips else {})}
 
 
 def _ask_token(identity: str, refresh: str) -> Grant:

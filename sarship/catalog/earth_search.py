@@ -56,9 +56,7 @@ class EarthSearchCatalog:
                 "earth-search: Amazon charges your account for what is read (about 0.09 USD a GB outside its region "
                 f"eu-central-1, and the requests); set {_PAYER}=requester to agree, or take planetary, which is free"
             )
-        store = Store(
-            account="earth-search", region="eu-central-1", endpoint=self.store, is_paid=True, has_listing=False
-        )
+        store = Store(account="earth-search", region="eu-central-1", endpoint=self.store, is_paid=True, is_renamed=True)
         return open_grd(open_remote(S3Files(place, store), scene.id, cache_folder() / "earth-search"))
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:

@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from sarship.catalog.query import SceneQuery
-from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.remote_files import ListingTags, StoreFiles
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.session import is_own
 from sarship.catalog.stac import manifest_address, search_stac
@@ -34,6 +34,7 @@ _ADDRESS: Final = "https://planetarycomputer.microsoft.com/api/stac/v1"
 _COLLECTION: Final = "sentinel-1-grd"
 _STORES: Final = ".blob.core.windows.net"
 """Hosts of the files; a token goes nowhere else."""
+_TAGS: Final = ListingTags("Blobs/Blob", "Name", "Properties/Content-Length", "NextMarker")
 _N_PARALLEL: Final = 8
 """Maximum number of reads at once; the service asks for restraint and gives no number."""
 
@@ -79,6 +80,7 @@ class _BlobFiles(StoreFiles):
     address: str
     signer: str
     """Address of the service that gives tokens."""
+    is_renamed: ClassVar[bool] = True
 
     @property
     def turn(self) -> AbstractContextManager[object]:
@@ -94,8 +96,24 @@ class _BlobFiles(StoreFiles):
             sign=lambda url, renew: f"{url}?{tokens.current(renew)}",
         )
 
-    def listing(self) -> None:
-        """Not needed: `productInfo.json` maps the manifest's names to the store's."""
+    def listing(self) -> dict[str, int]:
+        return self.list_files(f"{self._place[1]}/", _TAGS)
+
+    def page_request(self, mark: str) -> FileRequest:
+        container, folder = self._place
+        asked = {"restype": "container", "comp": "list", "prefix": f"{folder}/", **({"marker": mark} if mark else {})}
+        tokens, parts = shared_tokens(_ask_token, self.signer), urlsplit(self.address)
+        return FileRequest(
+            url=f"{parts.scheme}://{parts.netloc}/{container}?{urlencode(asked)}",
+            target=Path("listing.xml"),
+            sign=lambda url, renew: f"{url}&{tokens.current(renew)}",
+        )
+
+    @property
+    def _place(self) -> tuple[str, str]:
+        """Container and folder of the product."""
+        container, _, folder = urlsplit(self.address).path.strip("/").partition("/")
+        return container, folder
 
     def gdal_path(self, name: str) -> str:
         return f"/vsiaz{urlsplit(self.address).path}/{name}"

@@ -5,20 +5,42 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
 
 from sarship.catalog.credentials import Account
-from sarship.catalog.tokens import says_where
+from sarship.catalog.tokens import refused, says_where
 from sarship.download.fetch import fetch_request
+from sarship.download.http import Session
+from sarship.download.partial import inside
 from sarship.download.probe import wait_until_served
-from sarship.download.request import FileRequest
+from sarship.download.request import FileRequest, RetryPolicy
+from sarship.errors import CatalogError, CredentialError, DownloadError, ProductError
+from sarship.sentinel1.xml import parse_xml
 
-__all__ = ["StoreFiles"]
+__all__ = ["ListingTags", "StoreFiles"]
+
+
+class ListingTags(NamedTuple):
+    """Elements of a page of a store's listing."""
+
+    entry: str
+    """A file."""
+    name: str
+    """Its full name, within the entry."""
+    size: str
+    """Its bytes, within the entry."""
+    following: str
+    """Mark of the next page; empty or absent on the last."""
 
 
 class StoreFiles(ABC):
     """Files of one product in a store."""
 
     __slots__ = ()
+
+    address: str
+    """Address of the product; holds no credential."""
 
     @property
     def account(self) -> Account | None:
@@ -38,6 +60,34 @@ class StoreFiles(ABC):
         """Put a file on disk, verified."""
         with says_where(self.account), self.turn:
             fetch_request(self.request(name, target, size, md5))
+
+    @abstractmethod
+    def page_request(self, mark: str) -> FileRequest:
+        """Return the request for a page of the listing; the first for an empty mark."""
+
+    def list_files(self, prefix: str, tags: ListingTags) -> dict[str, int]:
+        """Return names and sizes of all files whose full names have a prefix, without it."""
+        found: dict[str, int] = {}
+        mark: str | None = ""
+        while mark is not None:
+            page = self._page(self.page_request(mark))
+            found |= {
+                one.findtext(tags.name, ""): int(one.findtext(tags.size, "0")) for one in page.iterfind(tags.entry)
+            }
+            mark = page.findtext(tags.following) or None
+        if not found:
+            raise CatalogError(f"{self.address} is empty; search again, the product may have moved")
+        names = {key: inside("product", key.removeprefix(prefix)).relative_to("product") for key in found}
+        return {names[key].as_posix(): size for key, size in found.items()}
+
+    def _page(self, request: FileRequest) -> Element:
+        try:
+            return parse_xml(Session(RetryPolicy(), "try again later").read(request, {}), self.address)
+        except CredentialError as error:
+            raise refused(self.account, self.address, error.status) from None
+        except (DownloadError, ProductError) as error:
+            status = error.status if isinstance(error, DownloadError) else None
+            raise CatalogError(str(error), status=status) from None
 
     def probe(self, name: str) -> int | None:
         """Wait until the store gives a file; return the status with which it did not before."""

@@ -10,22 +10,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode, urlsplit
-from xml.etree.ElementTree import Element
 
 from rasterio.session import AWSSession
 
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.catalog.credentials import Account, find_credentials
-from sarship.catalog.remote_files import StoreFiles
+from sarship.catalog.remote_files import ListingTags, StoreFiles
 from sarship.catalog.session import import_extra
-from sarship.catalog.tokens import refused, turns
+from sarship.catalog.tokens import turns
 from sarship.download.certificates import ca_bundle
-from sarship.download.http import Session
-from sarship.download.partial import inside
-from sarship.download.request import FileRequest, RetryPolicy
-from sarship.errors import CatalogError, CredentialError, DownloadError, ProductError
+from sarship.download.request import FileRequest
+from sarship.errors import CredentialError
 from sarship.sentinel1.gdal_options import server_options
-from sarship.sentinel1.xml import parse_xml
 
 if TYPE_CHECKING:
     import boto3
@@ -34,6 +30,7 @@ __all__ = ["S3Files", "Store"]
 
 _NO_PROFILE: Final = (None, None, None, None)
 """botocore's way to say that a setting is sought nowhere: `AWS_PROFILE` is for Amazon's keys, which others have not."""
+_TAGS: Final = ListingTags("{*}Contents", "{*}Key", "{*}Size", "{*}NextContinuationToken")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +46,8 @@ class Store:
     """Maximum number of files and windows that are read at once."""
     is_paid: bool = False
     """True if the reader pays for what is read, and says so with each request."""
-    has_listing: bool = True
-    """True if products are listed; else their `productInfo.json` tells the names."""
+    is_renamed: bool = False
+    """True if its files have short names, which a `productInfo.json` tells."""
 
     @property
     def address(self) -> str:
@@ -81,37 +78,23 @@ class S3Files(StoreFiles):
         checksum = ("md5", md5) if md5 else None
         return self._signed(f"/{quote(f'{self._prefix}{name}')}", target=target, size=size, checksum=checksum)
 
-    def listing(self) -> dict[str, int] | None:
+    def listing(self) -> dict[str, int]:
         """Names and sizes of all files."""
-        if not self.store.has_listing:
-            return None
-        found: dict[str, int] = {}
-        more: str | None = ""
-        while more is not None:
-            asked = {"list-type": "2", "prefix": self._prefix, **({"continuation-token": more} if more else {})}
-            page = self._page(self._signed(f"?{urlencode(sorted(asked.items()), quote_via=quote, safe='')}"))
-            found |= {
-                one.findtext("{*}Key", ""): int(one.findtext("{*}Size", "0")) for one in page.findall("{*}Contents")
-            }
-            more = page.findtext("{*}NextContinuationToken")
-        if not found:
-            raise CatalogError(f"{self.address} is empty; search again, the product may have moved")
-        names = {key: inside("product", key.removeprefix(self._prefix)).relative_to("product") for key in found}
-        return {names[key].as_posix(): size for key, size in found.items()}
+        return self.list_files(self._prefix, _TAGS)
+
+    def page_request(self, mark: str) -> FileRequest:
+        """Return the request for a page of the listing, signed when it is sent."""
+        asked = {"list-type": "2", "prefix": self._prefix, **({"continuation-token": mark} if mark else {})}
+        return self._signed(f"?{urlencode(sorted(asked.items()), quote_via=quote, safe='')}")
+
+    @property
+    def is_renamed(self) -> bool:
+        """True if the store has short names."""
+        return self.store.is_renamed
 
     @property
     def _prefix(self) -> str:
         return urlsplit(self.address).path.strip("/") + "/"
-
-    def _page(self, request: FileRequest) -> Element:
-        """A page of the listing."""
-        try:
-            return parse_xml(Session(RetryPolicy(), "try again later").read(request, {}), self.address)
-        except CredentialError as error:
-            raise refused(self.account, self.address, error.status) from None
-        except (DownloadError, ProductError) as error:
-            status = error.status if isinstance(error, DownloadError) else None
-            raise CatalogError(str(error), status=status) from None
 
     def _signed(self, rest: str, target: Path = Path("listing.xml"), **known: Any) -> FileRequest:
         """The request for an address of the bucket. The signature is in its headers: not every store takes a query."""

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,9 @@ from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Pixels, SafeContainer
 __all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
 
 _LISTING: Final = "listing.json"
-"""Cached listing of the server, if it lists."""
+"""Cached listing of the server, where one was needed."""
+_ABSENT: Final = frozenset({403, 404})
+"""Answers of stores for a file that is not there; 403 from those that do not tell."""
 _WINDOW: Final = re.compile(r"(\d+)-(\d+)_(\d+)-(\d+)\.npz")
 """File name of a cached window: its lines and pixels."""
 _REMEDY: Final = "make room, or name another folder with SARSHIP_CACHE"
@@ -61,8 +63,13 @@ class RemoteFiles(Protocol):
         """
         ...
 
-    def listing(self) -> dict[str, int] | None:
-        """Return names and sizes of all files; None where the server does not list."""
+    @property
+    def is_renamed(self) -> bool:
+        """True if the server has short names, which a `productInfo.json` maps to those of the manifest."""
+        ...
+
+    def listing(self) -> dict[str, int]:
+        """Return names and sizes of all files."""
         ...
 
     def gdal_path(self, name: str) -> str:
@@ -113,7 +120,7 @@ class RemoteContainer(SafeContainer):
 
 
 def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContainer:
-    """Open a product on a server; fetch manifest and listing on first use.
+    """Open a product on a server; fetch its manifest, and what tells the names of its files, on first use.
 
     Parameters
     ----------
@@ -133,10 +140,7 @@ def open_remote(files: RemoteFiles, scene_id: str, folder: Path) -> RemoteContai
     """
     path = folder.resolve() / scene_id
     manifest = read_manifest(_metadata(files, path, MANIFEST), f"{files.address}/{MANIFEST}")
-    sizes = _listing(files, path)
-    renamed: dict[str, str] = {}
-    if sizes is None or PRODUCT_INFO in sizes:
-        renamed = filename_map(_metadata(files, path, PRODUCT_INFO), files.address)
+    renamed, sizes = _names(files, path)
     if sizes is None:
         sizes = {renamed.get(file.name, file.name): file.size or 1 for file in manifest.files}
     container = RemoteContainer(path, scene_id, manifest, None, locate(manifest, sizes, renamed), sizes, files=files)
@@ -160,16 +164,20 @@ def _metadata(files: RemoteFiles, path: Path, name: str) -> bytes:
     return (path / name).read_bytes()
 
 
-def _listing(files: RemoteFiles, path: Path) -> dict[str, int] | None:
+def _names(files: RemoteFiles, path: Path) -> tuple[dict[str, str], dict[str, int] | None]:
+    """Return the server's names by the manifest's, and the sizes of its files; None where they were not asked for."""
     cached = path / _LISTING
-    try:
-        listed: dict[str, int] = json.loads(cached.read_bytes())
-    except (OSError, ValueError):
-        sizes = files.listing()
-        if sizes is not None:
-            write_file(cached, json.dumps(sizes).encode(), parents=True, remedy=_REMEDY)
-        return sizes
-    return listed
+    with suppress(OSError, ValueError):
+        return {}, json.loads(cached.read_bytes())
+    if files.is_renamed:
+        try:
+            return filename_map(_metadata(files, path, PRODUCT_INFO), files.address), None
+        except DownloadError as error:
+            if error.status not in _ABSENT:
+                raise
+    sizes = files.listing()
+    write_file(cached, json.dumps(sizes).encode(), parents=True, remedy=_REMEDY)
+    return {}, sizes
 
 
 def _cached(folder: Path, probe: Callable[[], int | None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:

@@ -169,6 +169,14 @@ def test_item_that_does_not_say_where_its_files_are_is_left_out(cdse, copernicus
         assert len(list(cdse.search(QUERY))) == 1
 
 
+def test_item_with_one_asset_in_another_folder_is_taken(cdse, copernicus):
+    elsewhere = "s3://eodata/Sentinel-1/previews/S1A.SAFE/preview/quick-look.png"
+    expected = [scene.assets for scene in cdse.search(QUERY)]
+    for item in copernicus.items:
+        item["assets"] = {"thumbnail": {"href": elsewhere}, **item["assets"]}
+    assert [scene.assets for scene in cdse.search(QUERY)] == expected
+
+
 def test_zip_elsewhere_is_not_taken(cdse, copernicus, tmp_path):
     copernicus.items[0]["assets"]["Product"]["href"] = "https://evil.example/odata/v1/Products(1)/$value"
     scene = next(cdse.search(QUERY))

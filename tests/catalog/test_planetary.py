@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from servers.stac import API, STORE, TOKEN, TOKENS, StacServer, make_mirrored, serve_stac
+from servers.stac import API, CONTAINER, STORE, TOKEN, TOKENS, StacServer, make_mirrored, serve_stac
 from shapely import box
 
 from sarship import open_grd
@@ -19,7 +19,8 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.tokens import shared_tokens
 from sarship.errors import CatalogError, DownloadError, ProductWarning, SarshipError
 from sarship.model import Window
-from sarship.simulate import ProductParams
+from sarship.sentinel1.safe import PRODUCT_INFO
+from sarship.simulate import ProductParams, simulate_product
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
 SEARCH = f"{API}/search"
@@ -247,6 +248,46 @@ def test_image_that_is_cut_is_not_put_in_place(server, small, tmp_path):
     ):
         catalog.fetch(scene, tmp_path / "products")
     assert not list((tmp_path / "products").glob("S1*"))
+
+
+@pytest.fixture
+def plain_names(tmp_path) -> Path:
+    """As the producer names the files, without what tells other names."""
+    params = ProductParams(shape=(64, 80), time=ProductParams().time + timedelta(days=1))
+    return simulate_product(tmp_path / "plain", params, n_vessels=1, seed=8)[0]
+
+
+@pytest.mark.parametrize("answer", [(404, {}, b""), (403, {}, b"<Error><Code>AccessDenied</Code></Error>")])
+@pytest.mark.parametrize("is_short", [True, False])
+def test_names_are_listed_where_no_file_tells_them(server, large, plain_names, is_short, answer):
+    """In pages; the listing is kept, and the file that is not there is not asked for again."""
+    server.folders[next(iter(server.folders))] = large if is_short else plain_names
+    server.replies[f"{STORE}/{next(iter(server.folders))}/{PRODUCT_INFO}"] = answer
+    server.page_size = 4
+    product = opened(server)
+    asked = [one.path for one in server.take()]
+    assert asked.count(CONTAINER) > 1
+    truth = open_grd(large if is_short else plain_names)
+    window = Window(0, 10, 0, 10)
+    np.testing.assert_array_equal(product.digital_numbers("VH", window), truth.digital_numbers("VH", window))
+    server.take()
+    opened(server)
+    assert not [one.path for one in server.take() if one.path.startswith(CONTAINER)]
+
+
+def test_product_without_the_file_of_names_is_fetched_whole(server, small, tmp_path):
+    name = list(server.folders)[1]
+    server.replies[f"{STORE}/{name}/{PRODUCT_INFO}"] = 404, {}, b""
+    catalog = open_catalog("planetary", server.address)
+    path = catalog.fetch(list(catalog.search(QUERY))[1], tmp_path / "products")
+    assert open_grd(path).polarizations == ("VV", "VH")
+    assert not (path / PRODUCT_INFO).exists()
+
+
+def test_server_that_fails_is_not_taken_for_a_missing_file(server):
+    server.replies[f"{STORE}/{next(iter(server.folders))}/{PRODUCT_INFO}"] = 410, {}, b""
+    with pytest.raises(DownloadError, match="answered 410"):
+        opened(server)
 
 
 def test_token_that_is_none_is_one_sentence(server):

@@ -19,6 +19,7 @@ from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import shapely
 
@@ -27,7 +28,8 @@ from sarship.simulate import ProductParams, simulate_product
 from sarship.simulate.safe.package import to_cog
 
 TOKEN = "sig=PLANTED-SECRET"
-API, TOKENS, STORE = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd/GRD"
+API, TOKENS, CONTAINER = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd"
+STORE = f"{CONTAINER}/GRD"
 
 
 Server = TypeVar("Server", bound=ThreadingHTTPServer)
@@ -194,6 +196,8 @@ class Handler(BaseHTTPRequestHandler):
             self.server.n_tokens += 1
             expiry = datetime.now(UTC) + self.server.lifetime
             return as_json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
+        if path == CONTAINER and "comp=list" in given:
+            return self._listing(given)
         if not path.startswith(STORE):
             return Answer(404)
         if given != TOKEN:
@@ -201,6 +205,24 @@ class Handler(BaseHTTPRequestHandler):
         name, _, rest = path.removeprefix(STORE + "/").partition("/")
         file = self.server.folders.get(name, Path("/nowhere")) / rest
         return self._file(file) if file.is_file() else Answer(404)
+
+    def _listing(self, given: str) -> Answer:
+        """A page of a listing of blobs, in the shape of Azure's; the token comes last."""
+        asked = dict(parse_qsl(given))
+        if not given.endswith(f"&{TOKEN}") or asked["restype"] != "container":
+            return Answer(403)
+        name = asked["prefix"].removeprefix("GRD/").rstrip("/")
+        files = [file for file in sorted(self.server.folders[name].rglob("*")) if file.is_file()]
+        first = int(asked.get("marker", 0))
+        last = first + self.server.page_size
+        entry = "<Blob><Name>{}{}</Name><Properties><Content-Length>{}</Content-Length></Properties></Blob>"
+        blobs = "".join(
+            entry.format(asked["prefix"], file.relative_to(self.server.folders[name]).as_posix(), file.stat().st_size)
+            for file in files[first:last]
+        )
+        mark = f"<NextMarker>{last}</NextMarker>" if last < len(files) else "<NextMarker />"
+        page = f'<?xml version="1.0"?><EnumerationResults><Blobs>{blobs}</Blobs>{mark}</EnumerationResults>'
+        return Answer(200, page.encode(), {"Content-Type": "application/xml"})
 
     def _file(self, file: Path) -> Answer:
         size, headers = file.stat().st_size, {"Accept-Ranges": "bytes", "ETag": f'"{file.stat().st_mtime_ns}"'}
