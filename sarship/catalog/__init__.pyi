@@ -1,3 +1,4 @@
+from sarship.catalog.chain import CatalogChain as CatalogChain
 from sarship.catalog.fetch_many import Fetched as Fetched
 from sarship.catalog.fetch_many import fetch_scenes as fetch_scenes
 from sarship.catalog.gaps import Completeness as Completeness

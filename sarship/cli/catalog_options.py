@@ -48,10 +48,12 @@ def query_options(command: Command) -> Command:
         ),
         click.option(
             "--catalog",
-            "catalog_name",
-            default="planetary",
+            "catalog_names",
+            multiple=True,
+            default=("planetary",),
             show_default=True,
-            help="Catalogue to query: NAME or NAME=ADDRESS; local=FOLDER for a folder of products.",
+            help="Catalogue to query: NAME or NAME=ADDRESS; local=FOLDER for a folder of products. May be repeated: "
+            "what one lacks is taken from the next.",
         ),
         click.option("--to", "end", help="Last day of the period, like 2025-02-15."),
         click.option("--from", "start", help="First day of the period, like 2024-12-01."),
@@ -64,12 +66,13 @@ def _choice(names: tuple[str, ...]) -> click.Choice[str]:
     return click.Choice(names, case_sensitive=False)
 
 
-def catalog_of(text: str) -> Catalog:
-    """Return the catalogue that `NAME` or `NAME=ADDRESS` names."""
+def catalog_of(*names: str) -> Catalog:
+    """Return the catalogue that `NAME` or `NAME=ADDRESS` names; several as one."""
     from sarship.catalog import open_catalog
+    from sarship.catalog.chain import CatalogChain
 
-    name, _, address = text.partition("=")
-    return open_catalog(name, address)
+    first, *others = (open_catalog(name, address) for name, _, address in (text.partition("=") for text in names))
+    return CatalogChain((first, *others)) if others else first
 
 
 def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:

@@ -137,7 +137,7 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
     """Return the scenes of the port in the period, their catalogue, and the passes that it lacks."""
     from sarship.catalog.suggestions import what_would_help
 
-    catalog = catalog_of(options["catalog_name"])
+    catalog = catalog_of(*options["catalog_names"])
     query = query_of(Place(port.name, port.area), options)
     scenes, gaps = found_and_missing(catalog, query, options["against"])
     if not scenes:

@@ -38,7 +38,7 @@ def search(
 
     place = find_place(port)
     query = query_of(place, options)
-    catalog = catalog_of(options["catalog_name"])
+    catalog = catalog_of(*options["catalog_names"])
     scenes, gaps = found_and_missing(catalog, query, against)
     items = as_items(scenes)
     if geojson:
@@ -67,7 +67,7 @@ def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str
     from sarship.catalog.scenes import is_name
     from sarship.catalog.suggestions import what_would_help
 
-    catalog = catalog_of(options["catalog_name"])
+    catalog = catalog_of(*options["catalog_names"])
     scenes: dict[str, Scene] = {}
     for target in targets:
         if is_name(target):
