@@ -5,12 +5,14 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
 import shutil
 import warnings
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Final
 
 import shapely
@@ -23,6 +25,7 @@ from sarship.files import atomic_file, atomic_folder, write_file
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.remote import cache_folder
+from sarship.sentinel1.safe import MANIFEST
 
 __all__ = ["LocalCatalog", "find_products"]
 
@@ -32,7 +35,7 @@ _VERSION: Final = 1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocalCatalog:
-    """Every product in a folder and the folders in it."""
+    """Every product in a folder and the folders in it, through links too."""
 
     folder: Path
     """Folder of the `.SAFE` folders and zips."""
@@ -46,7 +49,7 @@ class LocalCatalog:
         Warns
         -----
         ProductWarning
-            For each product that cannot be opened.
+            For each product that cannot be opened, and for what looks like one and is passed over.
 
         Raises
         ------
@@ -127,23 +130,50 @@ def _read(path: Path) -> Scene:
         return open_grd(path).scene
 
 
-def _products(root: Path) -> Iterator[Path]:
-    """Folders with a manifest and zips, at any depth but not within a product; hidden ones are unfinished."""
-    if (root / "manifest.safe").is_file():
-        yield root
+def _products(path: Path, seen: set[str] | None = None) -> Iterator[Path]:
+    """Yield folders with a manifest, and zips of one, at any depth but not within a product, each once.
+
+    Links are followed, and a zip is known by its content. Hidden ones are unfinished. Whatever else looks like a
+    product is warned of.
+    """
+    seen, real = set() if seen is None else seen, os.path.realpath(path)
+    if real in seen:  # a link to a folder around it, or to what was found already
         return
-    for path in sorted(root.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _products(path)
-        elif path.suffix.lower() == ".zip" and path.name.startswith("S1"):
-            yield path
+    seen.add(real)
+    if (path / MANIFEST).is_file() or (path.suffix.lower() == ".zip" and _may_be_product(path)):
+        yield path
+    elif path.is_dir() and path.suffix.lower() != ".safe":
+        try:
+            inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+        except OSError as error:
+            _pass_over(path, f"cannot be read ({error.strerror})")
+            return
+        for each in inside:
+            yield from _products(each, seen)
+    elif path.is_symlink() and not path.exists():
+        _pass_over(path, "is a link that leads nowhere")
+    elif path.suffix.lower() in {".safe", ".zip"}:
+        _pass_over(path, f"holds no {MANIFEST}")
+
+
+def _may_be_product(path: Path) -> bool:
+    """Return True for a zip with a manifest in it; a damaged one with a product's name is refused when it is opened."""
+    if not path.is_file():
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(PurePosixPath(name).name == MANIFEST for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError, NotImplementedError):
+        return path.name.startswith("S1")
+
+
+def _pass_over(path: Path, reason: str) -> None:
+    warnings.warn(f"passed over: {path} {reason}", ProductWarning, stacklevel=4)
 
 
 def _mark(path: Path) -> list[int]:
     """Size and time of a product, which change when it does."""
-    status = (path / "manifest.safe" if path.is_dir() else path).stat()
+    status = (path / MANIFEST if path.is_dir() else path).stat()
     return [status.st_size, status.st_mtime_ns]
 
 

@@ -8,6 +8,7 @@ from shapely import box
 
 from sarship.catalog.chain import CatalogChain
 from sarship.catalog.query import SceneQuery
+from sarship.cli.catalog_options import catalog_of
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
 QUERY = SceneQuery(area=box(35.79, 34.89, 35.81, 34.91), start="2024-12-01", end="2024-12-31")
@@ -70,3 +71,11 @@ def test_catalogue_that_is_down_is_told(both, stac, monkeypatch):
     stac.replies["/api/stac/v1/search"] = 404, {}, b""
     with pytest.raises(CatalogError, match="answered 404"):
         list(both.search(QUERY))
+
+
+def test_command_takes_several():
+    assert [type(one).__name__ for one in catalog_of("planetary", "cdse").catalogs] == [
+        "PlanetaryCatalog",
+        "CdseCatalog",
+    ]
+    assert type(catalog_of("planetary")).__name__ == "PlanetaryCatalog"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from shapely import box
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
+from sarship.catalog.local import find_products
 from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import query_of
 from sarship.errors import CatalogError, OutputError, ProductWarning
@@ -132,6 +136,42 @@ def test_product_that_is_new_damaged_or_gone_is_noticed(archive, tmp_path):
         assert len(list(catalog.search(query()))) == 1
     zipped.unlink()
     assert len(list(catalog.search(query()))) == 1
+
+
+def test_links_and_renamed_zips_are_found_each_once(archive, tmp_path):
+    """A link to a product, one to a zip, a renamed copy of that, and a link that leads round in a circle."""
+    folder, (zipped,) = tmp_path / "mine", archive.rglob("*.zip")
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "round").symlink_to(folder)
+    (folder / "linked.SAFE").symlink_to(next(archive.glob("deep/*_COG.SAFE")))
+    (folder / "linked.zip").symlink_to(zipped)
+    (folder / "twin.zip").symlink_to(zipped)
+    shutil.copy(zipped, folder / "my port.ZIP")
+    assert sorted(Path(path).name for path in find_products([str(folder)])) == [
+        "linked.SAFE",
+        "linked.zip",
+        "my port.ZIP",
+    ]
+    scenes = list(open_catalog("local", folder).search(query()))
+    assert [scene.id for scene in scenes] == [scene.id for scene in open_catalog("local", archive).search(query())]
+
+
+def test_what_is_passed_over_is_named(archive, tmp_path):
+    folder = tmp_path / "mine"
+    (folder / "S1A_unfinished.SAFE").mkdir(parents=True)
+    (folder / "gone.SAFE").symlink_to(tmp_path / "nowhere")
+    with zipfile.ZipFile(folder / "letters.zip", "w") as other:
+        other.writestr("letter.txt", "no product")
+    (folder / "notes.txt").write_text("nobody would take it for one")
+    (folder / ".S1A.incoming.zip").write_text("unfinished")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert list(open_catalog("local", folder).search(query())) == []
+    assert sorted(str(one.message).removeprefix(f"passed over: {folder.resolve()}/") for one in told) == [
+        "S1A_unfinished.SAFE holds no manifest.safe",
+        "gone.SAFE is a link that leads nowhere",
+        "letters.zip holds no manifest.safe",
+    ]
 
 
 def test_missing_folder_is_one_sentence(tmp_path):
