@@ -67,11 +67,7 @@ class CdseCatalog:
 
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
         """Fetch the whole product as a zip: resumed, verified, complete under its name."""
-        url = scene.assets.get("zip", "")
-        found = _PRODUCT.search(url)
-        if found is None:
-            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search for it here first")
-        known = ask_json(f"{self.odata}/Products({found[1]})")
+        url, known = scene.assets.get("zip", ""), self._known(scene)
         if known.get("Online") is False:
             raise DownloadError(
                 f"{scene.id} is in the archive, not online; order it in the Copernicus browser or take planetary",
@@ -89,6 +85,17 @@ class CdseCatalog:
             own_hosts=frozenset({_HOSTS}),
             progress=progress,
         )
+
+    def is_online(self, scene: Scene) -> bool:
+        """Return True if the whole product can be fetched at once; else it is in the archive."""
+        return self._known(scene).get("Online") is not False
+
+    def _known(self, scene: Scene) -> dict[str, Any]:
+        """The catalogue's record of the whole product."""
+        found = _PRODUCT.search(scene.assets.get("zip", ""))
+        if found is None:
+            raise CatalogError(f"{scene.id} has no whole product in this catalogue; search for it here first")
+        return ask_json(f"{self.odata}/Products({found[1]})")
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         """The product's folder in the store and the address of its zip, whatever the assets are called.
