@@ -93,7 +93,7 @@ def test_no_byte_is_fetched_twice(server, port, tmp_path, monkeypatch):
         with serve_stac() as fresh:  # GDAL remembers what it read of an address
             fresh.folders = server.folders
             fresh.items = [
-                make_item(scene_of(path), name, f"{fresh.base}/{name}") for name, path in server.folders.items()
+                make_item(scene_of(path), name, f"{fresh.host}{STORE}/{name}") for name, path in server.folders.items()
             ]
             counted(kind(address=fresh.address), port, tmp_path / kind.__name__, monkeypatch)
             asked.append(sorted((one.path, one.n_bytes) for one in fresh.take() if one.path.startswith(STORE)))
