@@ -19,6 +19,8 @@ from pyproj import CRS
 from sarship._package import __version__
 
 __all__ = [
+    "ALERTS",
+    "CHANGES",
     "COUNTS",
     "COVERAGE",
     "NOT_COUNTED",
@@ -29,6 +31,7 @@ __all__ = [
     "VESSELS",
     "VISITS",
     "WGS84",
+    "WHOLE_PORT",
     "Column",
     "Table",
     "Variable",
@@ -232,6 +235,51 @@ VISITS: Final = Table(
         Column("heading_deg", "float64", "direction of the long axis, degrees in [0, 180); likewise"),
     ),
 )
+
+WHOLE_PORT: Final = "port"
+"""Name of all piers together, without anchorages, where a table names a place."""
+_PLACE: Final = Column("where", "str", "name of the pier, or `port` for all piers together")
+
+CHANGES: Final = Table(
+    "changes",
+    (
+        _PLACE,
+        Column("quantity", "str", "variable of the counts that changed"),
+        Column("direction", "str", "rose, fell, or method: the reference came or went, which is no change of vessels"),
+        Column("from_time", TIME, "last pass of the old level, if the change lies in the likeliest gap"),
+        Column("to_time", TIME, "first pass of the new level, likewise"),
+        Column("window_from", TIME, "pass after which the change lies, with a chance of 90 % if there is one"),
+        Column("window_to", TIME, "pass before which it lies, likewise"),
+        Column("probability", "float64", "chance that there is a change in the window, 0.5 … 1"),
+        Column("before", "float64", "mean of the counts before"),
+        Column("before_low", "float64", "lower end of the 90 % interval of the level before"),
+        Column("before_high", "float64", "upper end of the same"),
+        Column("after", "float64", "mean of the counts after"),
+        Column("after_low", "float64", "lower end of the 90 % interval of the level after"),
+        Column("after_high", "float64", "upper end of the same"),
+        Column("n_before", "int64", "passes of the level before"),
+        Column("n_after", "int64", "passes of the level after"),
+        Column("relative_orbit", "int64", "orbit that shows it best, which the passes and levels are of"),
+        Column("confirmed_by", "str", "other orbits that show it too, space-separated; empty: this orbit alone"),
+        Column("words", "str", "the change as a sentence"),
+    ),
+)
+"""The geometry of a row is the middle of its pier, or of each."""
+
+ALERTS: Final = Table(
+    "alerts",
+    (
+        _PLACE,
+        Column("time", TIME, "newest pass that saw the place"),
+        Column("status", "str", "usual, watch (outside the range), alert (so was the pass before), or too_few passes"),
+        Column("n_vessels", "float64", "vessels counted on that pass"),
+        Column("usual_low", "float64", "lower end of the range of 99 % of the counts while nothing changes"),
+        Column("usual_high", "float64", "upper end of the same"),
+        Column("n_passes", "int64", "passes of the present level, which the range was learned from"),
+        Column("relative_orbit", "int64", "orbit of the pass, and of those"),
+    ),
+)
+"""The geometry of a row is the middle of its pier, or of each."""
 
 COUNTS: Final = (
     Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
