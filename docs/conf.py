@@ -47,7 +47,7 @@ nb_merge_streams = True
 
 # The reference: a page for each room and each module of the vocabulary, made of their public names.
 
-MODULES = ("model", "schema", "errors", "files")
+MODULES = ("model", "schema", "netcdf", "errors", "files")
 
 
 def _public(page: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The data contract: names, dimensions, units and columns of every array and table between rooms; its form as NetCDF.
+"""The data contract: names, dimensions, units and columns of every array and table between rooms.
 
 The code that makes a table asks here for an empty one, the code that takes it checks it here, and the documentation is
 printed from here. So a column is spelled in one place.
@@ -6,24 +6,22 @@ printed from here. So a column is spelled in one place.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import geopandas as gpd
 import pandas as pd
 import xarray as xr
-from pyproj import CRS
-
-from sarship._package import __version__
 
 __all__ = [
+    "AGREEMENT",
     "ALERTS",
     "CHANGES",
     "COUNTS",
     "COVERAGE",
     "NOT_COUNTED",
+    "OBSERVATIONS",
     "PORT_SIGMA0",
     "REFERENCE",
     "SCENES",
@@ -35,8 +33,6 @@ __all__ = [
     "Column",
     "Table",
     "Variable",
-    "netcdf_bytes",
-    "read_netcdf",
 ]
 
 WGS84: Final = "EPSG:4326"
@@ -281,6 +277,61 @@ ALERTS: Final = Table(
 )
 """The geometry of a row is the middle of its pier, or of each."""
 
+OBSERVATIONS: Final = Table(
+    "observations",
+    (
+        Column("observation", "str", "name of the report: its id in the file, else the number of its row"),
+        Column("time_from", TIME, "start of the time of the report; of a date alone, of the day"),
+        Column("time_to", TIME, "end of the same"),
+        _PLACE,
+        Column("what", "str", "vessels, arrived, left, ais or apron"),
+        Column("vessel", "str", "name of the vessel that the report is about; empty: of all vessels"),
+        Column("low", "float64", "minimum number of vessels; missing if the report has none"),
+        Column("high", "float64", "maximum number of vessels; likewise"),
+        Column("fullness", "str", "empty, some or full, of an apron; empty text elsewhere"),
+        Column("least_length_m", "float64", "length from which on vessels were counted, metres; missing if not known"),
+        *(
+            Column(name, "str", meaning)
+            for name, meaning in (
+                ("source", "who reports it"),
+                ("kind", "optical, radar, ais, ground or press; empty if not known"),
+                ("url", "where it was read"),
+                ("sha256", "digest of what was read"),
+                ("archived", "address of a copy"),
+                ("collected_by", "who read it"),
+                ("collected_at", "when it was read"),
+                ("confidence", "A1 … F6, or 0 … 1"),
+                ("contradicts", "reports that it is marked to contradict, space-separated"),
+                ("note", "anything else"),
+            )
+        ),
+    ),
+)
+"""Dated reports by others. The geometry of a row is the middle of its pier, or of each."""
+
+AGREEMENT: Final = Table(
+    "agreement",
+    (
+        Column("observation", "str", "name of the report"),
+        _PLACE,
+        Column("what", "str", "what it reports"),
+        Column("time_from", TIME, "start of the time of the report"),
+        Column("time_to", TIME, "end of the same"),
+        Column("low", "float64", "minimum number of vessels reported; missing if there is none"),
+        Column("high", "float64", "maximum number of vessels reported; likewise"),
+        Column("time", TIME, "pass that it is held against; missing if there is none"),
+        Column("hours", "float64", "hours from the middle of the report to the pass"),
+        Column("n_vessels", "float64", "vessels counted on that pass"),
+        Column("n_low", "float64", "lower end of the interval of the count"),
+        Column("n_high", "float64", "upper end of the same"),
+        Column("state", "str", "agrees, disagrees, between (no pass near; not scored), not_seen, or not_compared"),
+        Column("error", "float64", "counted less reported, 0 within its range; missing without a number"),
+        Column("contradicts", "str", "reports that cannot be right if this one is, found or marked, space-separated"),
+        Column("source", "str", "who reports it"),
+    ),
+)
+"""The geometry of a row is the middle of its pier, or of each."""
+
 COUNTS: Final = (
     Variable("n_vessels", "1", "vessels at the pier; missing where not seen", ("time", "pier")),
     Variable("n_low", "1", "minimum number of vessels; missing where not seen", ("time", "pier")),
@@ -293,67 +344,3 @@ COUNTS: Final = (
 )
 """Variables of the counts; `scene`, `platform`, `relative_orbit` and `orbit_pass` are coordinates along `time`,
 `kind` along `pier`."""
-
-CONVENTIONS: Final = "CF-1.11"
-GRID_MAPPING: Final = "spatial_ref"
-"""Name of the variable that holds the coordinate reference system, as rioxarray expects it."""
-TIME_ENCODING: Final[Mapping[str, Any]] = {
-    "units": "microseconds since 1970-01-01T00:00:00",
-    "calendar": "standard",
-    "dtype": "int64",
-}
-"""Start times of products are given to the microsecond."""
-TIME_ATTRS: Final = {"standard_name": "time", "axis": "T", "units_metadata": "leap_seconds: none"}
-_AXES: Final = ("longitude", "latitude", "y", "x")
-
-
-def netcdf_bytes(dataset: xr.Dataset, crs: str, *, title: str) -> bytes:
-    """Return the dataset as a NetCDF4 file of the conventions CF-1.11.
-
-    Dimensions are written in the order that CF recommends: time, y and x last.
-
-    Parameters
-    ----------
-    dataset
-        Times are without time zone, UTC.
-    crs
-        Coordinate reference system of the coordinates, as PROJ knows it, e.g. `EPSG:4326`.
-    title
-        Content of the file, in a line.
-
-    Returns
-    -------
-    bytes
-        The file, with a grid mapping that every spatial variable names, and UTC times to the microsecond.
-    """
-    reference = CRS.from_user_input(crs)
-    marked = dataset.assign_coords({GRID_MAPPING: ((), 0, {"long_name": reference.name} | reference.to_cf())})
-    if reference.is_projected:
-        for axis, attrs in zip(("x", "y"), reference.cs_to_cf(), strict=True):
-            marked[axis] = marked[axis].assign_attrs(attrs)
-    places = [set(marked[name].dims) for name in _AXES if name in marked.coords]
-    encoding: dict[str, dict[str, Any]] = {}
-    for name, variable in marked.variables.items():
-        if name in marked.coords and variable.dtype.kind == "f":
-            encoding[str(name)] = {"_FillValue": None}  # CF forbids it on coordinates
-        elif name in marked.data_vars and any(dims and dims <= set(variable.dims) for dims in places):
-            encoding[str(name)] = {"grid_mapping": GRID_MAPPING}
-    if "time" in marked.coords:
-        marked["time"] = marked["time"].assign_attrs(TIME_ATTRS)
-        encoding["time"] = dict(TIME_ENCODING)
-    last = [name for name in ("time", "y", "x") if name in marked.dims]
-    history = f"written by sarship {__version__}"
-    marked = marked.transpose(..., *last).assign_attrs(Conventions=CONVENTIONS, title=title, history=history)
-    return bytes(marked.to_netcdf(engine="h5netcdf", encoding=encoding))
-
-
-def read_netcdf(content: bytes) -> xr.Dataset:
-    """Return the dataset that `netcdf_bytes` wrote, in memory, without the grid mapping.
-
-    Raises
-    ------
-    OSError, ValueError, KeyError
-        If the content is damaged or is not NetCDF4.
-    """
-    with xr.open_dataset(io.BytesIO(content), engine="h5netcdf", decode_coords="all") as opened:
-        return opened.load().drop_vars(GRID_MAPPING, errors="ignore")

@@ -13,17 +13,18 @@ from pathlib import Path
 from sarship.catalog import Completeness
 from sarship.errors import OutputError
 from sarship.files import make_folder, reason, write_file
+from sarship.netcdf import netcdf_bytes
 from sarship.pipeline.results import KEY, SIMULATED, Failure, Provenance, Results
 from sarship.pipeline.table_files import (
     counts_csv,
     json_bytes,
     read_table,
     table_bytes,
+    table_csv,
     vessels_csv,
     vessels_geojson,
-    visits_csv,
 )
-from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table, netcdf_bytes
+from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table
 
 __all__ = ["read_results", "write_results"]
 
@@ -42,7 +43,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
-        `piers.parquet`, `counts.csv`, `counts.nc`, `visits.csv` and `results.json`.
+        `piers.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv` and `results.json`.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
         "counts.csv": counts_csv(results.counts),
         "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
-        "visits.csv": visits_csv(results.visits),
+        **{f"{name}.csv": table_csv(getattr(results, name)) for name in ("visits", "changes", "alerts")},
         "results.json": json_bytes(summary),
     }
     return tuple(write_file(folder / name, content) for name, content in contents.items())

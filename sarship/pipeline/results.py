@@ -14,6 +14,7 @@ import xarray as xr
 
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
+from sarship.counts.changes import find_alerts, find_changes
 from sarship.counts.visits import find_visits
 from sarship.detection.params import DetectionParams
 
@@ -127,3 +128,13 @@ class Results:
     def visits(self) -> gpd.GeoDataFrame:
         """Vessels that stayed, arrived and left (`schema.VISITS`)."""
         return find_visits(self.vessels, self.piers, self.scenes, self.coverage)
+
+    @cached_property
+    def changes(self) -> gpd.GeoDataFrame:
+        """Times between which the number of vessels changed, with their chance (`schema.CHANGES`)."""
+        return find_changes(self.counts)
+
+    @cached_property
+    def alerts(self) -> gpd.GeoDataFrame:
+        """Newest count of each pier beside what is usual there (`schema.ALERTS`)."""
+        return find_alerts(self.counts)

@@ -39,10 +39,10 @@ __all__ = [
     "read_note",
     "read_table",
     "table_bytes",
+    "table_csv",
     "vessels_csv",
     "vessels_geojson",
     "vessels_json",
-    "visits_csv",
 ]
 
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, ProjError, ShapelyError)
@@ -164,9 +164,9 @@ def counts_csv(counts: xr.Dataset) -> bytes:
     return _csv(frame[first + [name for name in frame.columns if name not in first]], digits=6)
 
 
-def visits_csv(visits: gpd.GeoDataFrame) -> bytes:
-    """Return the visits as plain CSV, one row a vessel and pass; an empty `vessel` was found gone."""
-    return _csv(_plain(visits, "%Y-%m-%dT%H:%M:%SZ"), digits=9)
+def table_csv(frame: gpd.GeoDataFrame) -> bytes:
+    """Return a table without its geometry as plain CSV, times to the second."""
+    return _csv(_plain(frame, "%Y-%m-%dT%H:%M:%SZ"), digits=9)
 
 
 def json_bytes(value: object) -> bytes:
@@ -176,7 +176,9 @@ def json_bytes(value: object) -> bytes:
 
 def _plain(frame: gpd.GeoDataFrame, time: str = "%Y-%m-%dT%H:%M:%S.%fZ") -> pd.DataFrame:
     """Return a table without geometry, its times as text."""
-    return pd.DataFrame(frame.drop(columns="geometry")).assign(time=frame["time"].dt.strftime(time))
+    plain = pd.DataFrame(frame.drop(columns="geometry"))
+    times = plain.select_dtypes("datetimetz")
+    return plain.assign(**{str(name): column.dt.strftime(time) for name, column in times.items()})
 
 
 def _csv(frame: pd.DataFrame, digits: int) -> bytes:

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from sarship.errors import ReferenceImageError
 from sarship.files import atomic_folder, write_file
+from sarship.netcdf import netcdf_bytes, read_netcdf
 from sarship.port.grid import PortGrid
-from sarship.schema import PORT_SIGMA0, REFERENCE, netcdf_bytes, read_netcdf
+from sarship.schema import PORT_SIGMA0, REFERENCE
 from sarship.sentinel1.passes import number_passes
 
 __all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from sarship.counts.by_pier import count_by_pier
-from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84, netcdf_bytes
+from sarship.netcdf import netcdf_bytes
+from sarship.schema import COUNTS, COVERAGE, SCENES, VESSELS, WGS84
 
 GEOD = Geod(ellps="WGS84")
 
