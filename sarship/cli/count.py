@@ -146,18 +146,24 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
 
 
 def _tell(results: Results, out: str, as_json: bool) -> None:
-    """Print the counts, and the passes that are missing."""
-    from sarship.cli.tables import counts_text
+    """Print the counts, what changed, and the passes that are missing."""
+    from sarship.cli.tables import changes_text, counts_text
 
     gaps = results.completeness
     if as_json:
-        rows = results.counts.to_dataframe().reset_index()
-        records = json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
+        tables = {"counts": results.counts.to_dataframe().reset_index()}
+        tables |= {name: getattr(results, name).drop(columns="geometry") for name in ("changes", "alerts")}
+        records = {
+            name: json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
+            for name, rows in tables.items()
+        }
         failures = [{"path": failure.path, "message": failure.message} for failure in results.failures]
         whole = None if gaps is None else gaps.as_dict()
-        print_json({"folder": str(out), "counts": records, "failures": failures, "completeness": whole})
+        print_json({"folder": str(out), **records, "failures": failures, "completeness": whole})
         return
     click.echo(counts_text(results.counts))
+    if said := changes_text(results.changes, results.alerts):
+        click.echo(f"\n{said}")
     n_alone = int((results.counts["n_reference_dates"].max("pier") == 0).sum()) if results.counts.sizes["pier"] else 0
     if n_alone:
         click.echo(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sarship.model import Scene
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
+__all__ = ["changes_text", "counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
 
 DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
 """Numbers of the vessel table, with their digits."""
@@ -103,6 +103,19 @@ def counts_text(counts: xr.Dataset) -> str:
     table.index = pd.DatetimeIndex(table.index).strftime("%Y-%m-%d %H:%M")
     table.index.name = table.columns.name = None
     return str(table.to_string())
+
+
+def changes_text(changes: gpd.GeoDataFrame, alerts: gpd.GeoDataFrame) -> str:
+    """Return changes (`schema.CHANGES`) and what is unusual on the newest passes (`schema.ALERTS`), a line each."""
+    lines = [f"change: {words}" for words in changes["words"]]
+    looked_at = alerts[alerts["status"] != "too_few"]
+    unusual = looked_at[looked_at["status"] != "usual"]
+    for row in unusual.itertuples():
+        usual = f"{row.usual_low:.0f} to {row.usual_high:.0f} are usual"
+        lines.append(f"{row.status}: {row.where} has {row.n_vessels:.0f} on {row.time:%Y-%m-%d %H:%M}; {usual}")
+    if len(unusual):
+        lines.append(f"{len(looked_at)} places were looked at; one usual count in a hundred is called so by chance")
+    return "\n".join(lines)
 
 
 def _number(digits: int) -> Callable[[float], str]:

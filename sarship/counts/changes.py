@@ -15,16 +15,15 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, nbdtr
-from shapely.geometry.base import BaseGeometry
 
+from sarship.counts.places import counts_at, places_of
 from sarship.counts.segments import Cut, find_segments, gamma_rate
 from sarship.schema import ALERTS, CHANGES, WHOLE_PORT
 
-__all__ = ["find_alerts", "find_changes", "places_of"]
+__all__ = ["find_alerts", "find_changes"]
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -96,7 +95,7 @@ def find_changes(counts: xr.Dataset) -> gpd.GeoDataFrame:
     >>> n_vessels = np.array([3, 4, 3, 2, 3, 4, 0, 0, 0, 0, 1, 0], float)[:, None]
     >>> axes = ("time", "pier")
     >>> counts = xr.Dataset({name: (axes, n_vessels) for name in ("n_vessels", "n_low", "n_high")})
-    >>> counts["n_reference_dates"] = axes, np.full_like(n_vessels, 12)
+    >>> counts["n_reference_dates"] = counts["detectable_length_m"] = axes, np.full_like(n_vessels, 12)
     >>> counts = counts.assign_coords(
     ...     time=pd.date_range("2024-12-01", periods=12, freq="12D"),
     ...     relative_orbit=("time", np.full(12, 87)),
@@ -161,31 +160,20 @@ def find_alerts(counts: xr.Dataset) -> gpd.GeoDataFrame:
     return ALERTS.make(columns, [places[row["where"]] for row in rows])
 
 
-def places_of(counts: xr.Dataset) -> dict[str, BaseGeometry]:
-    """Return the place of each pier, and of the whole port if it has several, by name."""
-    degrees = np.column_stack([counts["longitude"].to_numpy(), counts["latitude"].to_numpy()])
-    names = [str(name) for name in counts["pier"].to_numpy()]
-    places = {name: shapely.Point(place) for name, place in zip(names, degrees, strict=True)}
-    return {WHOLE_PORT: shapely.MultiPoint(degrees), **places}
-
-
 def _series_of(counts: xr.Dataset) -> Iterator[tuple[str, _Series]]:
-    """Yield each pier's name and series, and first that of all piers together, where there are several."""
-    ordered = counts.sortby("time")
-    time = pd.DatetimeIndex(ordered["time"].to_numpy()).tz_localize("UTC")
-    orbit = ordered["relative_orbit"].to_numpy().astype(np.int64)
-    tables = [ordered[name].transpose("time", "pier").to_numpy() for name in ("n_vessels", "n_low", "n_high")]
-    dates = ordered["n_reference_dates"].transpose("time", "pier").to_numpy()
-    names = [str(name) for name in ordered["pier"].to_numpy()]
-    is_pier = ordered["kind"].to_numpy() == "pier"
-    columns = {name: np.arange(len(names)) == k for k, name in enumerate(names)}
-    if is_pier.sum() > 1:
-        columns = {WHOLE_PORT: is_pier} | columns
-    for name, column in columns.items():
-        count, low, high = (table[:, column].sum(axis=1) for table in tables)  # missing unless all were seen
-        seen = np.isfinite(count)
-        bounded = np.stack([count, np.minimum(low, count), np.maximum(high, count)])[:, seen].astype(np.int64)
-        yield name, _Series(time[seen], orbit[seen], bounded, (dates[seen][:, column] > 0).all(axis=1))
+    """Yield each place's name and series; the whole port only where it has several piers."""
+    is_one = (counts["kind"] == "pier").sum() < 2
+    for name, frame in counts_at(counts).items():
+        if not (is_one and name == WHOLE_PORT):
+            yield (
+                name,
+                _Series(
+                    time=pd.DatetimeIndex(frame["time"]),
+                    orbit=frame["relative_orbit"].to_numpy(),
+                    counts=frame[["n_vessels", "n_low", "n_high"]].to_numpy(np.int64).T,
+                    has_reference=frame["has_reference"].to_numpy(),
+                ),
+            )
 
 
 def _changes(series: _Series) -> Iterator[dict[str, Any]]:

@@ -151,6 +151,8 @@ _OWN: Final = frozenset(
         "counts.png",
         "counts.csv",
         "counts.nc",
+        "changes.csv",
+        "alerts.csv",
         "visits.csv",
         "visits.png",
         "results.json",

@@ -101,7 +101,7 @@ def write_pictures(
     sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level)}
     options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
     series = {
-        "counts.png": plot_counts(results.counts, **options),
+        "counts.png": plot_counts(results.counts, changes=results.changes, **options),
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from sarship.plots.style import BLUE, GREY, date_axis, new_figure, shorten, titled, watermark
+from sarship.plots.style import BAND, BLUE, GREY, date_axis, new_figure, shorten, titled, watermark
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import xarray as xr
 
 __all__ = ["plot_counts"]
 
 
-def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = False) -> Figure:
+def plot_counts(
+    counts: xr.Dataset,
+    *,
+    changes: gpd.GeoDataFrame | None = None,
+    title: str = "",
+    is_simulated: bool = False,
+) -> Figure:
     """Plot the number of vessels at each pier over time, one panel a pier.
 
     A filled dot is a count, a hollow dot a zero (looked and saw none), a grey cross below the axis a date on which the
-    pier was not seen.
+    pier was not seen. An orange band is the window in which the number changed, with its chance.
 
     Parameters
     ----------
     counts
         `schema.COUNTS`, from `count_by_pier`.
+    changes
+        `schema.CHANGES`, from `find_changes`; those of the way of counting are not drawn.
     title
         Heading, such as the name of the port.
     is_simulated
@@ -64,21 +75,34 @@ def plot_counts(counts: xr.Dataset, *, title: str = "", is_simulated: bool = Fal
         if k >= len(piers):
             ax.axis("off")
             continue
+        if changes is not None:
+            _change_bands(ax, changes[changes["where"] == piers[k]])
         _count_panel(ax, times, counts["n_vessels"].isel(pier=k).to_numpy().astype(float))
         ax.set_title(shorten(piers[k], 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
         ax.tick_params(labelsize=9, labelbottom=k + n_columns >= len(piers))
     _count_axes(axes[0], times, counts["n_vessels"].to_numpy(), max_ticks=8 if n_columns == 1 else 5)
     figure.supylabel("vessels", fontsize=10)
     figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
-    handles = [
+    handles: list[Artist] = [
         Line2D([], [], color=BLUE, marker="o", lw=1, label="vessels counted"),
         Line2D([], [], color=BLUE, marker="o", lw=0, mfc="white", label="looked and saw none"),
         Line2D([], [], color=GREY, marker="x", lw=0, label="not seen"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    if changes is not None and len(changes):
+        handles.append(Patch(color=BAND, label="a change lies in here (90 %), and its chance"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     if is_simulated:
         watermark(figure)
     return figure
+
+
+def _change_bands(ax: Axes, changes: gpd.GeoDataFrame) -> None:
+    """Draw the windows of the changes of vessels, never a line at one date."""
+    for row in changes[changes["direction"] != "method"].itertuples():
+        start, stop = row.window_from.tz_localize(None), row.window_to.tz_localize(None)
+        ax.axvspan(start, stop, color=BAND, lw=0)
+        options: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "transform": ax.get_xaxis_transform()}
+        ax.text(start + (stop - start) / 2, 0.98, f"{100 * row.probability:.0f} %", **options)
 
 
 def _count_panel(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64]) -> None:

@@ -22,6 +22,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 __all__ = [
+    "BAND",
     "BLUE",
     "ELSEWHERE",
     "GREY",
@@ -42,7 +43,7 @@ __all__ = [
     "watermark",
 ]
 
-BLUE, GREY = "#0072B2", "#8a8a8a"
+BLUE, GREY, BAND = "#0072B2", "#8a8a8a", "#FBE3C0"
 LAND, PIER, VESSEL, ELSEWHERE, UNSEEN = "#F0E442", "#56B4E9", "#FF7A33", "#ffffff", "#33475b"
 """Colours after Okabe and Ito, which colour-blind readers tell apart."""
 TICKS: Final = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]

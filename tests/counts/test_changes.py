@@ -24,6 +24,7 @@ def make_counts(*piers, n_low=None, n_high=None, orbits=(87,), n_dates=None, kin
         "n_low": table if n_low is None else np.array([n_low], float).T,
         "n_high": table if n_high is None else np.array([n_high], float).T,
         "n_reference_dates": np.repeat(dates[:, None], table.shape[1], axis=1),
+        "detectable_length_m": np.full(table.shape, 30.0),
     }
     return xr.Dataset(
         {name: (axes, value) for name, value in values.items()},

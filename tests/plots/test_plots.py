@@ -6,12 +6,14 @@ import sys
 import time
 
 import matplotlib as mpl
+import matplotlib.dates
 import numpy as np
 import pytest
 import shapely
 import xarray as xr
 from PIL import Image
 
+from sarship.counts.changes import find_changes
 from sarship.counts.passes import are_counted
 from sarship.pipeline import search
 from sarship.plots import picture_bytes, plot_counts, plot_scene
@@ -73,6 +75,28 @@ def test_zero_and_missing_look_apart():
     assert all(tick == int(tick) >= 0 for tick in ax.get_yticks())
     line = ax.lines[0].get_ydata()
     assert np.isnan(line[2])  # the line breaks where a date is missing, it is not drawn through it
+
+
+def test_a_change_is_a_band_between_two_passes_with_its_chance():
+    counts = make_counts(np.array([[3, 4, 3, 2, 3, 4, 3, 3, 0, 0, 0, 0, 1, 0, 0, 0], [2] * 16]).T)
+    table = counts["n_vessels"]
+    other = {"n_low": table, "n_high": table, "n_reference_dates": 0 * table, "detectable_length_m": 30 + 0 * table}
+    counts = counts.assign(other).assign_coords(
+        relative_orbit=("time", [87] * 16), kind=("pier", ["pier"] * 2), longitude=("pier", [35.8, 35.9]),
+        latitude=("pier", [34.9] * 2),
+    )  # fmt: skip
+    changes = find_changes(counts)
+    figure = plot_counts(counts, changes=changes)
+    changed, steady = panels(figure)
+    (band,) = changed.patches
+    times = counts["time"].to_numpy()
+    assert band.get_x() == mpl.dates.date2num(times[7])
+    assert band.get_width() == pytest.approx(12)
+    assert [text.get_text() for text in changed.texts] == [f"{100 * changes['probability'].max():.0f} %"]
+    assert not steady.patches
+    assert any("a change lies in here" in text for text in words(figure))
+    method = plot_counts(counts, changes=changes.assign(direction="method"))
+    assert not any(ax.patches for ax in panels(method))
 
 
 def test_all_missing_draws_crosses_only():
