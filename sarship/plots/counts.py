@@ -34,7 +34,8 @@ def plot_counts(
     """Plot the number of vessels at each pier over time, one panel a pier.
 
     A filled dot is a count, a hollow dot a zero (looked and saw none), a grey cross below the axis a date on which the
-    pier was not seen. An orange band is the window in which the number changed, with its chance.
+    pier was not seen. A bar is the 80 % interval, a square a date without a reference of the empty port. An orange band
+    is the window in which the number changed, with its chance.
 
     Parameters
     ----------
@@ -77,10 +78,15 @@ def plot_counts(
             continue
         if changes is not None:
             _change_bands(ax, changes[changes["where"] == piers[k]])
-        _count_panel(ax, times, counts["n_vessels"].isel(pier=k).to_numpy().astype(float))
+        _count_panel(ax, times, counts.isel(pier=k))
         ax.set_title(shorten(piers[k], 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
         ax.tick_params(labelsize=9, labelbottom=k + n_columns >= len(piers))
-    _count_axes(axes[0], times, counts["n_vessels"].to_numpy(), max_ticks=8 if n_columns == 1 else 5)
+    _count_axes(
+        axes[0],
+        times,
+        counts["n_high" if "n_high" in counts else "n_vessels"].to_numpy(),
+        max_ticks=8 if n_columns == 1 else 5,
+    )
     figure.supylabel("vessels", fontsize=10)
     figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
     handles: list[Artist] = [
@@ -88,9 +94,13 @@ def plot_counts(
         Line2D([], [], color=BLUE, marker="o", lw=0, mfc="white", label="looked and saw none"),
         Line2D([], [], color=GREY, marker="x", lw=0, label="not seen"),
     ]
+    if "n_low" in counts:
+        handles.append(Line2D([], [], color=BLUE, marker="|", ms=9, mew=3, alpha=0.35, lw=0, label="80 % interval"))
+    if "n_reference_dates" in counts and bool((counts["n_reference_dates"] == 0).any()):
+        handles.append(Line2D([], [], color=BLUE, marker="s", ms=4, lw=0, label="by the image alone"))
     if changes is not None and len(changes):
         handles.append(Patch(color=BAND, label="a change lies in here (90 %), and its chance"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     if is_simulated:
         watermark(figure)
     return figure
@@ -105,11 +115,19 @@ def _change_bands(ax: Axes, changes: gpd.GeoDataFrame) -> None:
         ax.text(start + (stop - start) / 2, 0.98, f"{100 * row.probability:.0f} %", **options)
 
 
-def _count_panel(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64]) -> None:
+def _count_panel(ax: Axes, times: pd.DatetimeIndex, counts: xr.Dataset) -> None:
+    n_vessels = counts["n_vessels"].to_numpy().astype(float)
     is_seen, is_none = ~np.isnan(n_vessels), n_vessels == 0
+    is_alone = np.zeros(len(times), np.bool_)
+    if "n_reference_dates" in counts:
+        is_alone = counts["n_reference_dates"].to_numpy() == 0
     ax.plot(times, n_vessels, color=BLUE, lw=1, alpha=0.6)  # breaks where a date is missing
-    ax.plot(times[is_seen & ~is_none], n_vessels[is_seen & ~is_none], "o", color=BLUE, ms=5)
-    ax.plot(times[is_none], n_vessels[is_none], "o", color=BLUE, mfc="white", ms=5, zorder=3)
+    if "n_low" in counts:
+        ax.vlines(times, counts["n_low"], counts["n_high"], color=BLUE, lw=4, alpha=0.35)
+    for marker, size, of_kind in (("o", 5, ~is_alone), ("s", 4, is_alone)):
+        some, none = is_seen & ~is_none & of_kind, is_none & of_kind
+        ax.plot(times[some], n_vessels[some], marker, color=BLUE, ms=size)
+        ax.plot(times[none], n_vessels[none], marker, color=BLUE, mfc="white", ms=size, zorder=3)
     unseen = times[~is_seen]
     ax.plot(unseen, np.full(len(unseen), 0.06), "x", color=GREY, ms=6, transform=ax.get_xaxis_transform())
     ax.grid(axis="y", color="#dddddd", lw=0.6)
