@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from os import PathLike
 
+from sarship.texts import printable
+
 __all__ = [
     "CatalogError",
     "CredentialError",
@@ -22,6 +24,7 @@ __all__ = [
     "ProductWarning",
     "ReferenceImageError",
     "SarshipError",
+    "explain",
 ]
 
 
@@ -167,3 +170,17 @@ class OutputError(FileError, OSError):
 
 class ProductWarning(UserWarning):
     """A product that can be read but lacks something."""
+
+
+def explain(error: Exception) -> str:
+    """Return an error as one sentence; one that nobody foresaw asks to be reported.
+
+    >>> explain(ProductError("a.SAFE does not exist"))
+    'a.SAFE does not exist'
+    >>> explain(KeyError("line"))
+    "unexpected KeyError: 'line'; please report this as a fault of sarship"
+    """
+    told = printable(" ".join(str(error).split()))
+    if isinstance(error, SarshipError | OSError):
+        return told
+    return f"unexpected {type(error).__name__}: {told}; please report this as a fault of sarship"

@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import sys
 import time
 import uuid
@@ -48,7 +49,8 @@ def safe_name(text: str) -> str:
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:100]
     if name and name == text:
         return name
-    return f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(text.encode(errors="surrogatepass"))  # a path may have bytes that are no letters
+    return f"{name}-{digest.hexdigest()[:8]}"
 
 
 def reason(error: BaseException) -> str:
@@ -182,6 +184,8 @@ def atomic_folder(path: Path, *, parents: bool = False, remedy: str = REMEDY) ->
 def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Path]:
     part = _beside(path)
     try:
+        if _is_device(path):  # such as /dev/full, which would be replaced
+            raise OutputError(f"{path} is neither a file nor a folder; give the {kind} another name", path=path)
         if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -193,9 +197,17 @@ def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Pa
         _remove(part)
 
 
+def _is_device(path: Path) -> bool:
+    """Return True for what is there and is neither a file nor a folder, asked once: others may replace it meanwhile."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return False
+
+
 def _beside(path: Path) -> Path:
     """Return a hidden name beside a path that no other process or thread has."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    return path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
 
 
 def _remove(path: Path) -> None:

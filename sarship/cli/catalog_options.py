@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
+from urllib.parse import urlsplit
 
 import click
 
 from sarship.catalog.query import PLATFORMS, Catalog, SceneQuery
 from sarship.cli.common import Command
+from sarship.errors import CatalogError
 from sarship.model import OrbitPass, Polarization, Scene
 
 if TYPE_CHECKING:
@@ -71,7 +73,13 @@ def catalog_of(*names: str) -> Catalog:
     from sarship.catalog import open_catalog
     from sarship.catalog.chain import CatalogChain
 
-    first, *others = (open_catalog(name, address) for name, _, address in (text.partition("=") for text in names))
+    asked = [text.partition("=")[::2] for text in names]
+    for name, address in asked:
+        try:
+            urlsplit(address)
+        except ValueError as error:  # such as http://[::1
+            raise CatalogError(f"--catalog {name}={address} has an address that is none ({error})") from error
+    first, *others = (open_catalog(name, address) for name, address in asked)
     return CatalogChain((first, *others)) if others else first
 
 

@@ -17,7 +17,8 @@ import click
 
 from sarship.cfar.params import ClutterModel, RingAverage
 from sarship.detection.params import DetectionParams
-from sarship.errors import ProductWarning, SarshipError
+from sarship.errors import ProductWarning, SarshipError, explain
+from sarship.texts import printable
 
 if TYPE_CHECKING:
     from sarship.geo.lakes import Lake
@@ -43,6 +44,7 @@ __all__ = [
     "print_json",
     "products_argument",
     "say_failures",
+    "tell",
 ]
 
 SOME_FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
@@ -63,14 +65,18 @@ class Commands(click.Group):
             with _warnings_as_lines():
                 return super().invoke(ctx)
         except SarshipError as error:
-            raise Refusal(" ".join(str(error).split())) from error
+            raise Refusal(explain(error)) from error
         except BrokenPipeError:
             raise  # click ends quietly when the reader of the output has gone
         except OSError as error:
             raise Refusal(f"{error.filename or 'the system'}: {error.strerror or error}") from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # click's own ways out
         except KeyboardInterrupt:
-            click.echo("interrupted; what was finished is on disk: run the same command to go on", err=True)
+            tell("interrupted; what was finished is on disk: run the same command to go on", err=True)
             ctx.exit(INTERRUPTED)
+        except Exception as error:
+            raise Refusal(explain(error)) from error
 
 
 @contextmanager
@@ -84,7 +90,7 @@ def _warnings_as_lines() -> Iterator[None]:
         text = " ".join(str(message).split())
         if issubclass(category, ProductWarning) and text not in said:
             said.add(text)
-            click.echo(f"warning: {text}", err=True)
+            tell(f"warning: {text}", err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -183,8 +189,8 @@ def each(products: tuple[str, ...], read: Callable[[str], Any]) -> Iterator[tupl
     for path in products:
         try:
             yield path, read(path)
-        except SarshipError as error:
-            click.echo(f"failed: {' '.join(str(error).split())}", err=True)
+        except Exception as error:  # one bad product must not take the others with it
+            tell(f"failed: {explain(error)}", err=True)
 
 
 def leave(n_failed: int, n_products: int) -> None:
@@ -197,14 +203,14 @@ def note_lake(lake: Lake | None) -> None:
     """Say on standard error that the water level is that of a known lake."""
     if lake is not None:
         level = f"{lake.name} is taken to stand {lake.water_level_m:g} m over sea level"
-        click.echo(f"note: {level}; a water_level_m in the port file goes before", err=True)
+        tell(f"note: {level}; a water_level_m in the port file goes before", err=True)
 
 
 def say_failures(failures: tuple[Failure, ...]) -> None:
     """Name the products that could not be counted, once each, on standard error."""
     for failure in failures:
         named = "" if failure.path in failure.message else f"{failure.path}: "  # most sentences begin with the path
-        click.echo(f"failed: {named}{failure.message}", err=True)
+        tell(f"failed: {named}{failure.message}", err=True)
 
 
 @contextmanager
@@ -245,6 +251,11 @@ def bar_of_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
             bar.update(max(0, done - bar.n))
 
         yield report
+
+
+def tell(text: object, *, err: bool = False) -> None:
+    """Print lines; what a terminal would obey, in a name or a path, is written as escapes."""
+    click.echo(printable(str(text)), err=err)
 
 
 def print_json(value: object) -> None:

@@ -25,8 +25,9 @@ from sarship.cli.common import (
     print_json,
     products_argument,
     say_failures,
+    tell,
 )
-from sarship.errors import SarshipError
+from sarship.errors import explain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,7 @@ def count(
     scenes, catalog, gaps = asked or ([], None, None)
     if catalog is not None and not catalog.reads_windows:
         size = "about a gigabyte each, unless they are there already"
-        click.echo(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
+        tell(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
     with bars("count") as (report, draw):
         results = survey(
             products or scenes,
@@ -120,12 +121,12 @@ def count(
 
             try:
                 write_pictures(results, harbour, out, scenes=scenes, catalog=catalog, land=mask, progress=draw)
-            except SarshipError as error:  # the tables are written, and worth more than a picture
-                undrawn = " ".join(str(error).split())
+            except Exception as error:  # the tables are written, and worth more than a picture
+                undrawn = explain(error)
     _tell(results, out, as_json)
     say_failures(results.failures)
     if undrawn:
-        click.echo(f"failed: pictures: {undrawn}", err=True)
+        tell(f"failed: pictures: {undrawn}", err=True)
     if not results.coverage["seen"].any():
         sys.exit(NOTHING_DONE)  # a warning has said why
     leave(len(results.failures), len(products or scenes))
@@ -161,15 +162,15 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
         whole = None if gaps is None else gaps.as_dict()
         print_json({"folder": str(out), **records, "failures": failures, "completeness": whole})
         return
-    click.echo(counts_text(results.counts))
+    tell(counts_text(results.counts))
     if said := changes_text(results.changes, results.alerts):
-        click.echo(f"\n{said}")
+        tell(f"\n{said}")
     n_alone = int((results.counts["n_reference_dates"].max("pier") == 0).sum()) if results.counts.sizes["pier"] else 0
     if n_alone:
-        click.echo(
+        tell(
             f"\n{n_alone} of {results.counts.sizes['time']} passes were counted without a reference, which near quays "
             "is far less sure: an orbit needs 4 dates for one, better 16"
         )
     if gaps is not None:
-        click.echo(f"\n{gaps}")
-    click.echo(f"\nresults are in {out}")
+        tell(f"\n{gaps}")
+    tell(f"\nresults are in {out}")

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from sarship.cli.common import SOME_FAILED, as_json_option, print_json
+from sarship.cli.common import SOME_FAILED, as_json_option, print_json, tell
 
 __all__ = ["doctor"]
 
@@ -23,6 +23,6 @@ def doctor(as_json: bool) -> None:
     else:
         width = max(map(len, found))
         for name, what in found.items():
-            click.echo(f"{name:<{width}}  {what}")
+            tell(f"{name:<{width}}  {what}")
     if not all(what.startswith(EQUAL) for name, what in found.items() if " against " in name):
         sys.exit(SOME_FAILED)

@@ -10,7 +10,7 @@ import click
 
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
-from sarship.cli.common import Refusal, as_json_option, bar_of_bytes, leave, print_json
+from sarship.cli.common import Refusal, as_json_option, bar_of_bytes, leave, print_json, tell
 from sarship.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def search(
     if as_json:
         print_json({**items, "completeness": gaps.as_dict()})
     elif scenes:
-        click.echo(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
+        tell(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
     if not scenes:
         raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
 
@@ -78,7 +78,7 @@ def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str
             found, gaps = found_and_missing(catalog, query, against)
             if not found:
                 raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
-            click.echo(f"{place.name}: {gaps}", err=True)
+            tell(f"{place.name}: {gaps}", err=True)
         scenes |= {scene.id: scene for scene in found}
     with bar_of_bytes("download") as report:
         fetched = fetch_scenes(catalog, scenes.values(), into, progress=report)
@@ -91,9 +91,9 @@ def _tell(fetched: list[Fetched], as_json: bool) -> None:
         print_json([{"scene": one.scene.id, "path": one.path, "message": one.message} for one in fetched])
     for one in fetched:
         if one.path is None:
-            click.echo(f"failed: {one.scene.id}: {one.message}", err=True)
+            tell(f"failed: {one.scene.id}: {one.message}", err=True)
         elif not as_json:
-            click.echo(one.path)
+            tell(one.path)
 
 
 def _by_name(catalog: Catalog, name: str) -> Scene:
@@ -101,7 +101,13 @@ def _by_name(catalog: Catalog, name: str) -> Scene:
     from sarship.catalog.scenes import query_of as query_of_name
 
     wanted = Path(name).name.removesuffix(".zip").removesuffix(".SAFE")
-    found = list(catalog.search(query_of_name(wanted)))
+    try:
+        query = query_of_name(wanted)
+    except CatalogError:
+        raise
+    except ValueError as error:  # the pattern of a name takes a thirteenth month
+        raise CatalogError(f"{wanted} is the name of no scene: {error}") from error
+    found = list(catalog.search(query))
     stem = "_".join(wanted.split("_")[:8])  # without the checksum of the product, which not every catalogue has
     same = [scene for scene in found if scene.id == wanted] or [scene for scene in found if scene.id.startswith(stem)]
     if not same:
@@ -118,11 +124,11 @@ def login(provider: str, forget: bool) -> None:
 
     if forget:
         was_there = forget_credentials(provider)
-        click.echo(f"{provider}: {'forgotten' if was_there else 'nothing was stored'}")
+        tell(f"{provider}: {'forgotten' if was_there else 'nothing was stored'}")
         return
     fields = ACCOUNTS[provider].variables
     values = {name: click.prompt(f"{provider} {name}", hide_input=name != "user", err=True).strip() for name in fields}
     if not all(values.values()):
         raise Refusal(f"{credentials_file()} was left as it is, since something was empty")
     path = store_credentials(provider, {name: Secret(value) for name, value in values.items()})
-    click.echo(f"{provider}: stored in {path}, which only you can read")
+    tell(f"{provider}: stored in {path}, which only you can read")

@@ -24,6 +24,7 @@ from sarship.cli.common import (
     print_json,
     products_argument,
     say_failures,
+    tell,
 )
 from sarship.errors import PortError, SarshipError
 
@@ -46,7 +47,7 @@ def demo(out: str, seed: int, as_json: bool) -> None:
     if as_json:
         print_json(outcome.as_dict())
         return
-    click.echo(outcome.as_text())
+    tell(outcome.as_text())
 
 
 @click.command()
@@ -61,7 +62,7 @@ def info(products: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        click.echo("\n\n".join(map(facts_text, found)))
+        tell("\n\n".join(map(facts_text, found)))
     leave(len(products) - len(found), len(products))
 
 
@@ -80,9 +81,9 @@ def check(products: tuple[str, ...], as_json: bool) -> None:
         print_json({path: [asdict(finding) for finding in findings] for path, findings in found})
     else:
         for path, findings in found:
-            click.echo(f"{path}: {len(findings) - len(faults[path])} of {len(findings)} files are intact")
+            tell(f"{path}: {len(findings) - len(faults[path])} of {len(findings)} files are intact")
             for finding in faults[path]:
-                click.echo(f"  {finding.status:<12} {finding.name}: {finding.detail}")
+                tell(f"  {finding.status:<12} {finding.name}: {finding.detail}")
     leave(len(products) - len(found), len(products))
     if any(faults.values()):
         sys.exit(SOME_FAILED)
@@ -106,7 +107,7 @@ def port_new(name: str, out: str | None) -> None:
     if path.exists():
         raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
     write_file(path, (json.dumps(new_port(entry), indent=1, ensure_ascii=False) + "\n").encode())
-    click.echo(f"{path}: {entry}; draw its piers in any GIS, then: sarship count {path} PRODUCT... --out DIR")
+    tell(f"{path}: {entry}; draw its piers in any GIS, then: sarship count {path} PRODUCT... --out DIR")
 
 
 @port.command("preview")
@@ -125,7 +126,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
         raise click.UsageError(f"--out must end in .png, got {out}")
     with bars("preview") as (_, draw):
         write_preview(products, harbour, path, progress=draw)
-    click.echo(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
+    tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
 
 
 @click.command()
@@ -170,7 +171,7 @@ def detect(
     looked_at = harbour.area if harbour else shape or _footprints(products)
     mask = read_polygons(land, looked_at) if land and not looked_at.is_empty else None
     if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
-        click.echo("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
+        tell("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
     with bars("detect") as (report, _):
         results = search(products, area=shape, port=harbour, land=mask, params=params, progress=report)
     if len(results.failures) == len(products):
@@ -181,7 +182,7 @@ def detect(
     if as_json:
         print_json(vessels_json(results.vessels, results.provenance))
     else:
-        click.echo(vessels_text(results.vessels))
+        tell(vessels_text(results.vessels))
     say_failures(results.failures)
     if harbour and not results.coverage["seen"].any():
         sys.exit(NOTHING_DONE)  # a warning has said why

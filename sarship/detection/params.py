@@ -69,15 +69,15 @@ class DetectionParams:
         for name in ("pfa", "pier_pfa"):
             if not 0 < getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must lie in (0, 0.5), got {getattr(self, name)}")
-        if not (self.guard_m >= 0 and self.training_m > 0):
+        if not (0 <= self.guard_m < math.inf and 0 < self.training_m < math.inf):
             raise ValueError(
                 f"need guard_m >= 0 and training_m > 0, got guard_m={self.guard_m} training_m={self.training_m}"
             )
         if not 0 < self.min_ring <= 1:
             raise ValueError(f"min_ring is a part of the ring in (0, 1], got {self.min_ring}")
         for name in ("link_m", "min_length_m"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"lengths cannot be negative, got {name}={getattr(self, name)}")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"lengths are numbers of metres and not negative, got {name}={getattr(self, name)}")
         if self.average != "ca" and self.clutter_model != "gamma":
             raise ValueError(
                 f"average={self.average!r} needs clutter_model='gamma', got {self.clutter_model!r}; take average='ca'"

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, SarshipError
+from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, explain
 from sarship.files import safe_name
 from sarship.model import Scene
 from sarship.pipeline.ahead import opened_ahead
@@ -95,7 +95,7 @@ def run_first_pass(
             except (OutputError, CredentialError, DeviceError, ModelError):
                 raise
             except Exception as error:  # one bad product must not take the others with it
-                one, state, message = None, "failed", _explain(error)
+                one, state, message = None, "failed", explain(error)
                 failures.append(Failure(path=source.name, message=message))
             if one is not None:
                 searched[one.scene.id] = one
@@ -164,11 +164,3 @@ def _tell(progress: Progress | None, step: Step, *, part: float = 0.0, **changes
     """Report a step with some changes, or with the part of its product that is searched."""
     if progress is not None:
         progress(replace(step, **({"done": step.done + part} | changes)))
-
-
-def _explain(error: Exception) -> str:
-    """Return one sentence about what went wrong with a product."""
-    told = " ".join(str(error).split())
-    if isinstance(error, SarshipError | OSError):
-        return told
-    return f"unexpected {type(error).__name__}: {told}; please report this as a fault of sarship"

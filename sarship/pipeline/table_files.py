@@ -171,7 +171,8 @@ def table_csv(frame: gpd.GeoDataFrame) -> bytes:
 
 def json_bytes(value: object) -> bytes:
     """Return plain values as a JSON file."""
-    return json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False).encode() + b"\n"
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    return text.encode(errors="backslashreplace") + b"\n"  # a path may have bytes that are no letters: as JSON has them
 
 
 def _plain(frame: gpd.GeoDataFrame, time: str = "%Y-%m-%dT%H:%M:%S.%fZ") -> pd.DataFrame:

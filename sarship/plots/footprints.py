@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from sarship.plots.local_map import LocalMap, map_of
 from sarship.plots.mapping import draw_frame
-from sarship.plots.style import BLUE, GREY, VESSEL, new_figure
+from sarship.plots.style import BLUE, GREY, VESSEL, literal, new_figure
 from sarship.port.index import port_index
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     times = sorted(scene.start for scene in scenes)
     period = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
-    ax.set_title(f"{name}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
+    ax.set_title(f"{literal(name)}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
     return figure
 
 
@@ -119,7 +119,7 @@ def _draw_place(ax: Axes, local: LocalMap, area: BaseGeometry, name: str) -> Non
         ax.plot(x, y, color=VESSEL, lw=1.4, zorder=5)
     ax.plot(middle.x, middle.y, "*", color=VESSEL, ms=13, mec="black", mew=0.6, zorder=6)
     ax.annotate(
-        name,
+        literal(name),
         (middle.x, middle.y),
         (9, 7),
         textcoords="offset points",

@@ -19,6 +19,7 @@ from sarship.plots.style import (
     colour_bar,
     decibel,
     grey,
+    literal,
     new_figure,
     titled,
     watermark,
@@ -109,7 +110,7 @@ def plot_scene(
         loc="left",
         fontsize=11,
     )
-    ax.set_xlabel(product.scene.id, fontsize=7, color="#666666")
+    ax.set_xlabel(literal(product.scene.id), fontsize=7, color="#666666")
     if is_simulated:
         watermark(figure)
     return figure

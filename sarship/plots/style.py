@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from sarship.texts import printable
+
 __all__ = [
     "BAND",
     "BLUE",
@@ -36,6 +38,7 @@ __all__ = [
     "date_axis",
     "decibel",
     "grey",
+    "literal",
     "new_figure",
     "picture_bytes",
     "shorten",
@@ -108,12 +111,17 @@ def watermark(figure: Figure) -> None:
 
 def titled(text: str, is_simulated: bool) -> str:
     """Return a title, after SIMULATED if the scenes are."""
-    return f"SIMULATED: {text}" if is_simulated and not text.startswith("SIMULATED") else text
+    return literal(f"SIMULATED: {text}" if is_simulated and not text.startswith("SIMULATED") else text)
 
 
 def shorten(text: str, width: int) -> str:
     """Cut a text at a word, or at the width in letters if it has none."""
-    return textwrap.shorten(text, width, placeholder="…") or text[:width]
+    return literal(textwrap.shorten(text, width, placeholder="…") or text[:width])
+
+
+def literal(text: str) -> str:
+    """Return a text that is drawn as it is: between two dollar signs matplotlib would read mathematics."""
+    return printable(text).replace("$", r"\$")
 
 
 def date_axis(ax: Axes, times: pd.DatetimeIndex, max_ticks: int) -> None:

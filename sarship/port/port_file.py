@@ -21,11 +21,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import geopandas as gpd
+import numpy as np
 import shapely
 import shapely.geometry
 from shapely.geometry.base import BaseGeometry
@@ -35,6 +35,7 @@ from sarship.geo.lakes import Lake, lake_at
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
 from sarship.port.polygons import POLYGONS, check_coordinates, error_at
 from sarship.schema import WGS84
+from sarship.texts import name_fault, printable
 
 __all__ = ["DEFAULT_MAX_DISTANCE_M", "Port", "read_port"]
 
@@ -54,6 +55,10 @@ SAME_PIER_M: Final = 5.0
 MAX_OVERLAP: Final = 0.5
 """Part of a pier's area that may lie on another."""
 LARGEST_DISTANCE_M: Final = 20_000.0
+LARGEST_PIER_M: Final = 200_000.0
+"""Longest side of a pier or anchorage: more is a slip of the pen, and no local plane holds it."""
+NORTHERNMOST_DEG: Final = 88.0
+"""Latitude beyond which nothing is counted: Sentinel-1 does not image it, and no plane geometry holds a pole."""
 LOWEST_M: Final = -450.0
 """Lowest water level of a port file: below the Dead Sea, the lowest water that floats a vessel."""
 HIGHEST_M: Final = 6_000.0
@@ -113,7 +118,7 @@ class Port:
         parts = [part for part in (self.land, self.exclude) if part is not None]
         return shapely.union_all(parts) if parts else None
 
-    @property
+    @cached_property
     def area(self) -> BaseGeometry:
         """Area to search: the piers, their waters, and the water polygons.
 
@@ -128,6 +133,10 @@ class Port:
         It reaches `max_distance_m` from the pier, without land and excluded areas, and within the water polygons if
         there are any.
         """
+        return dict(self._waters)
+
+    @cached_property
+    def _waters(self) -> dict[str, BaseGeometry]:
         waters: dict[str, BaseGeometry] = {}
         for pier in self.piers.itertuples():
             area = buffer_m(pier.geometry, pier.max_distance_m)
@@ -181,9 +190,8 @@ def read_port(path: str | Path) -> Port:
     counted = [feature for feature in features if feature.kind in COUNTED]
     if not counted:
         raise error_at(path)("has no feature of kind 'pier' or 'anchorage', so there is nothing to count at")
-    given_name = collection.get("name")
     port = Port(
-        name=given_name if isinstance(given_name, str) and given_name.strip() else path.stem,
+        name=_read_name(collection.get("name"), path),
         piers=_table_of(counted),
         **{kind: _union_of(features, kind) for kind in ("land", "water", "exclude")},
         given_level_m=_read_level(collection.get("water_level_m"), error_at(path)),
@@ -213,6 +221,15 @@ def _load_collection(path: Path) -> dict[str, Any]:
         raise error(f"is a {kind!r}, not a GeoJSON FeatureCollection with a list of features")
     _refuse_other_crs(content.get("crs"), error)
     return dict(content)
+
+
+def _read_name(given: object, path: Path) -> str:
+    """Return the name of the port: the file's member, else the file's own."""
+    if not isinstance(given, str) or not given.strip():
+        return printable(path.stem)
+    if fault := name_fault(given.strip()):
+        raise error_at(path)(f"has a name that {fault}: {given[:40]!r}; give it another")
+    return given.strip()
 
 
 def _read_level(value: object, error: Callable[[str], PortError]) -> float | None:
@@ -247,13 +264,27 @@ def _read_feature(item: object, path: Path, number: int) -> _Feature:
     if not isinstance(name, str) or not name.strip():
         raise error(f"has no name; give it a text property 'name' (it has {name!r})")
     name = name.strip()
+    if fault := name_fault(name):
+        raise error(f"has a name that {fault}: {name[:40]!r}; give it another")
     error = error_at(path, name, f"{label} ({name!r})")
     if kind not in KINDS:
         raise error(f"has the kind {kind!r}; it must be one of {', '.join(KINDS)}")
     if properties.get("water_level_m") is not None:
         raise error("has a water_level_m, which is the whole port's: move it beside the member 'features'")
     geometry = _read_geometry(item.get("geometry"), kind, error)
+    if kind in COUNTED:
+        _refuse_vast(geometry, error)
     return _Feature(name, kind, _read_distance(properties.get("max_distance_m"), kind, geometry, error), geometry)
+
+
+def _refuse_vast(geometry: BaseGeometry, error: Callable[[str], PortError]) -> None:
+    """Refuse a pier that no local plane holds."""
+    _, south, _, north = geometry.bounds
+    if max(-south, north) > NORTHERNMOST_DEG:
+        raise error(f"reaches beyond {NORTHERNMOST_DEG:g} degrees of latitude, where no image of Sentinel-1 lies")
+    size_m = max(map(np.ptp, Plane.around(geometry).flatten(*shapely.get_coordinates(geometry).T)))
+    if not size_m <= LARGEST_PIER_M:
+        raise error(f"is {size_m / 1000:.0f} km wide; a pier or anchorage has {LARGEST_PIER_M / 1000:g} km at most")
 
 
 def _read_geometry(member: object, kind: str, error: Callable[[str], PortError]) -> BaseGeometry:
@@ -290,8 +321,9 @@ def _read_distance(value: object, kind: str, geometry: BaseGeometry, error: Call
 
 
 def _refuse_duplicates(names: Sequence[str], path: Path) -> None:
+    numbers: dict[str, int] = {}
     for number, name in enumerate(names, 1):
-        first = names.index(name) + 1
+        first = numbers.setdefault(name, number)
         if first != number:
             message = f"features {first} and {number} are both called {name!r}; names must differ"
             raise error_at(path, name, ":")(message)
@@ -299,12 +331,15 @@ def _refuse_duplicates(names: Sequence[str], path: Path) -> None:
 
 def _refuse_overlaps(piers: Sequence[_Feature], path: Path) -> None:
     """Refuse a pier that lies on another: every vessel there would go to one of them, and the other count nothing."""
-    for one, other in permutations(piers, 2):
-        if not one.geometry.dwithin(other.geometry, 1e-3):
-            continue
+    shapes = np.array([pier.geometry for pier in piers], object)
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=1e-3).T
+    for one, other in ((piers[first], piers[second]) for first, second in pairs if first != second):
         plane = Plane.around(one.geometry)
-        whole = plane.flatten_geometry(one.geometry).buffer(1.0)
-        shared = whole.intersection(plane.flatten_geometry(other.geometry).buffer(SAME_PIER_M))
+        mine, theirs = (plane.flatten_geometry(pier.geometry) for pier in (one, other))
+        if not mine.dwithin(theirs, SAME_PIER_M + 1.0):  # buffers take long
+            continue
+        whole = mine.buffer(1.0)
+        shared = whole.intersection(theirs.buffer(SAME_PIER_M))
         if shared.area > MAX_OVERLAP * whole.area:
             doubt = "so a vessel there could be counted at either; draw each berth once"
             raise error_at(path, one.name, f": {one.name!r}")(f"lies on {other.name!r}, {doubt}")

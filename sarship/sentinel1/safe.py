@@ -23,6 +23,7 @@ from sarship.errors import ProductError
 from sarship.files import reason
 from sarship.model import Window
 from sarship.sentinel1.manifest import Manifest, Role, SafeFile, classify, plain_name, read_manifest
+from sarship.texts import name_fault
 
 __all__ = ["Pixels", "SafeContainer", "WindowCache", "open_safe"]
 
@@ -160,10 +161,15 @@ def open_safe(path: str | Path) -> SafeContainer:
     path = Path(path)
     if path.name == MANIFEST and path.is_file():
         path = path.parent
+    container = None
     if path.is_dir():
-        return _open_folder(path.resolve())
-    if path.is_file() and path.suffix.lower() == ".zip":
-        return _open_zip(path)
+        container = _open_folder(path.resolve())
+    elif path.is_file() and path.suffix.lower() == ".zip":
+        container = _open_zip(path)
+    if container is not None:
+        if fault := name_fault(container.id):
+            raise ProductError(f"{path} {fault}; rename it", path=path)
+        return container
     problem = "is not a Sentinel-1 product" if path.exists() else "does not exist"
     raise ProductError(f"{path} {problem}; give a .SAFE folder, a zip of one, or its manifest.safe", path=path)
 

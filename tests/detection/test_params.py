@@ -20,7 +20,7 @@ from sarship.pipeline.results import Provenance
         ({"training_m": 0}, "training_m > 0"),
         ({"guard_m": float("nan")}, "guard_m"),
         ({"min_ring": 0}, "min_ring"),
-        ({"link_m": -1}, "cannot be negative, got link_m=-1"),
+        ({"link_m": -1}, "not negative, got link_m=-1"),
         ({"clutter_model": "rayleigh"}, "clutter_model must be one of .*'gamma'.*got 'rayleigh'"),
         ({"average": "mean"}, "average must be one of .*'goca'.*got 'mean'"),
         ({"average": "os", "clutter_model": "k"}, "average='os' needs clutter_model='gamma', got 'k'; take"),

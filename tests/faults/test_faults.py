@@ -1,0 +1,22 @@
+"""A few faults of each class: nothing raw, nothing that hangs, and silent only what no checksum can know."""
+
+from collections import Counter
+
+import pytest
+
+from faults.campaign import CLASSES, try_seeds
+from faults.outcomes import HANG, RAW, SILENT
+
+N = 40
+ONLY_CHECK_TELLS = {"products: files, links, zips", "products: TIFF"}
+"""Classes that change pixels, whose MD5 is read by `sarship check` and `count --check`: images are a gigabyte."""
+
+
+@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.filterwarnings("ignore")
+def test_nothing_raw_nothing_silent(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path))
+    found = list(try_seeds(name, range(N)))
+    assert [(seed, outcome) for seed, outcome in found if outcome.kind in {RAW, HANG}] == []
+    silent = Counter(outcome.detail for _, outcome in found if outcome.kind == SILENT)
+    assert silent.keys() <= ({"only `check` tells"} if name in ONLY_CHECK_TELLS else set())
