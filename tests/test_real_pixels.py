@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from builders.cf import complaints_of
 from builders.places import on_map
 from servers.cdse import IDENTITY, KEY, ODATA, SECRET, s3_prefix, serve_cdse, serve_s3
 
@@ -149,6 +150,7 @@ def test_survey_counts_the_anchorage(port, found, tmp_path):
     read = read_results(tmp_path / "out")
     assert read.counts["n_vessels"].values.tolist() == [[17]]
     assert read.counts["seen"].item() > 0.95
+    assert complaints_of(tmp_path / "out" / "counts.nc") == []
     at_anchor = read.vessels[read.vessels["pier"] == "Westhinder"]
     rows, distances = nearest(at_anchor, SHIPS.mean(1))
     assert len(set(rows)) == len(SHIPS)

@@ -44,9 +44,17 @@ def test_files_open_in_the_tools_of_their_users(surveyed):
         assert found["time"].to_numpy().tolist() == results.counts["time"].to_numpy().tolist()
     references = sorted((folder / "references").glob("*.nc"))
     assert len(references) == 2
-    assert [message for path in (folder / "counts.nc", *references) for message in complaints_of(path)] == []
-    table = pd.read_csv(folder / "counts.csv", comment="#", parse_dates=["time"])
+    for path in references:
+        with xr.open_dataset(path) as reference:
+            assert np.isfinite(reference["level"]).any()
+    assert complaints_of(folder / "counts.nc", *references) == []
+    table = pd.read_csv(folder / "counts.csv", parse_dates=["time"])
     assert len(table) == results.counts["n_vessels"].size
     assert table["n_vessels"].sum() == results.counts["n_vessels"].sum()
-    vessels = gpd.read_parquet(folder / "vessels.parquet")
-    assert len(vessels) == len(gpd.read_file(folder / "vessels.geojson")) == len(results.vessels)
+    for name in ("vessels", "visits", "changes", "alerts"):
+        table = pd.read_csv(folder / f"{name}.csv")
+        assert len(table) == len(getattr(results, name))
+        assert not [column for column in table if str(column).startswith("Unnamed")]
+    assert len(gpd.read_file(folder / "vessels.geojson")) == len(results.vessels) > 0
+    for name in ("vessels", "scenes", "coverage", "piers"):
+        assert len(gpd.read_parquet(folder / f"{name}.parquet")) == len(getattr(results, name)) > 0
