@@ -203,6 +203,30 @@ def test_a_satellite_that_was_moved_begins_new_tracks():
     assert [f"{missing.time:%m-%d}" for missing in gap.missing] == ["07-09"]
 
 
+def test_a_whole_archive_of_five_years_lacks_nothing_and_then_just_what_is_taken_out():
+    """Every pass of two tracks, by the satellites that flew at the time."""
+    flown = {
+        "S1A": (datetime(2022, 1, 2, 15, 42, tzinfo=UTC), 136, 41_300),
+        "S1B": (datetime(2021, 10, 5, 15, 42, 30, tzinfo=UTC), 7, 28_900),
+        "S1C": (datetime(2025, 3, 28, 15, 42, 10, tzinfo=UTC), 50, 1_700),
+        "S1D": (datetime(2026, 4, 20, 15, 42, 20, tzinfo=UTC), 18, 2_900),
+    }
+    scenes = [
+        one
+        for name, (first, n, orbit) in flown.items()
+        for track in (0, 5)
+        for one in repeated(name, first + timedelta(days=track, hours=-0.01 * track), n, orbit + 73 * (track > 0))
+    ]
+    asked = query(start="2021-10-01", end="2026-11-20")
+    whole = completeness(scenes, asked)
+    assert (whole.n_found, whole.missing) == (2 * (136 + 7 + 50 + 18), ())
+    taken = {3, 40, 275, 290, 400}
+    gaps = completeness([one for k, one in enumerate(scenes) if k not in taken], asked).missing
+    assert {(gap.platform, gap.time.date()) for gap in gaps} == {
+        (scenes[k].platform, scenes[k].start.date()) for k in taken
+    }
+
+
 @pytest.mark.parametrize(
     ("platform", "orbit", "track"),
     [("S1A", 45_268, 46), ("S1B", 30_148, 22), ("S1C", 8_018, 147), ("S1C", 8_019, 46), ("S1D", 2_389, 73)],
