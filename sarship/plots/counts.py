@@ -1,9 +1,9 @@
-"""Counts over time, one panel a pier."""
+"""Counts over time, one panel a pier, and one of all."""
 
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,28 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from sarship.plots.style import BAND, BLUE, GREY, date_axis, new_figure, shorten, titled, watermark
+from sarship.plots.style import (
+    BAND,
+    BLUE,
+    DARK,
+    GREY,
+    TRACKS,
+    date_axis,
+    new_figure,
+    period,
+    shorten,
+    titled,
+    watermark,
+)
+from sarship.schema import WHOLE_PORT
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
 __all__ = ["plot_counts"]
+
+ROW_INCHES: Final = 1.5
 
 
 def plot_counts(
@@ -31,11 +46,12 @@ def plot_counts(
     title: str = "",
     is_simulated: bool = False,
 ) -> Figure:
-    """Plot the number of vessels at each pier over time, one panel a pier.
+    """Plot the number of vessels at each pier over time, one panel a pier; above them that of all piers together.
 
-    A filled dot is a count, a hollow dot a zero (looked and saw none), a grey cross below the axis a date on which the
-    pier was not seen. A bar is the 80 % interval, a square a date without a reference of the empty port. An orange band
-    is the window in which the number changed, with its chance.
+    A filled mark is a count, a hollow one a zero (looked and saw none), a grey cross below the axis a date on which the
+    pier was not seen. Its colour is the relative orbit. A bar is the 80 % interval, a square a date without a reference
+    of the empty port. An orange band is the window in which the number changed, with its chance. All piers are there
+    where each was seen, without anchorages.
 
     Parameters
     ----------
@@ -51,7 +67,7 @@ def plot_counts(
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each pier.
+        A panel for each pier, after that of all if there are several.
 
     Examples
     --------
@@ -64,46 +80,85 @@ def plot_counts(
     ... )
     >>> figure = plot_counts(counts, title="Tartus")
     >>> [ax.get_title(loc="left") for ax in figure.axes]
-    ['North quay', 'Mole']
+    ['All piers, where all were seen', 'North quay', 'Mole']
     """
     piers = [str(name) for name in counts["pier"].to_numpy()]
+    is_pier = counts["kind"].to_numpy() == "pier" if "kind" in counts.coords else np.ones(len(piers), np.bool_)
     n_columns = 1 if len(piers) <= 5 else 2 if len(piers) <= 16 else 3
-    n_rows = max(1, ceil(len(piers) / n_columns))
-    figure = new_figure((9.5 if n_columns == 1 else 5.2 * n_columns, 1.6 + 1.5 * n_rows))
-    axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False).ravel()
+    n_rows = ceil(len(piers) / n_columns)
+    has_total = int(is_pier.sum() > 1)
+    figure = new_figure((9.5 if n_columns == 1 else 5.2 * n_columns, 2.1 + ROW_INCHES * max(1, n_rows + has_total)))
+    grid = figure.add_gridspec(max(1, n_rows + has_total), n_columns)
     times = pd.DatetimeIndex(counts["time"].to_numpy()).tz_localize(None)
-    for k, ax in enumerate(axes):
-        if k >= len(piers):
-            ax.axis("off")
-            continue
+    orbits = _orbits(counts)
+    panels: list[tuple[str, str, xr.Dataset, Axes]] = []
+    if has_total:
+        heading = (
+            "All piers, where all were seen" if is_pier.all() else "All piers, where all were seen (no anchorages)"
+        )
+        panels.append((WHOLE_PORT, heading, _together(counts.isel(pier=is_pier)), figure.add_subplot(grid[0, :])))
+    for k, name in enumerate(piers):
+        row, column = divmod(k, n_columns)
+        panels.append((name, name, counts.isel(pier=k), figure.add_subplot(grid[row + has_total, column])))
+    tops = {kind: _top(counts.isel(pier=is_pier == kind)) for kind in (True, False)}
+    for k, (name, heading, here, ax) in enumerate(panels, start=-has_total):
         if changes is not None:
-            _change_bands(ax, changes[changes["where"] == piers[k]])
-        _count_panel(ax, times, counts.isel(pier=k))
-        ax.set_title(shorten(piers[k], 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
-        ax.tick_params(labelsize=9, labelbottom=k + n_columns >= len(piers))
-    _count_axes(
-        axes[0],
-        times,
-        counts["n_high" if "n_high" in counts else "n_vessels"].to_numpy(),
-        max_ticks=8 if n_columns == 1 else 5,
-    )
+            _change_bands(ax, changes[changes["where"] == name])
+        _count_panel(ax, times, here, orbits)
+        ax.set_title(shorten(heading, 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
+        _count_axis(ax, tops[bool(is_pier[k])] if k >= 0 else _top(here))
+        date_axis(ax, times, 9 if n_columns == 1 or k < 0 else 5)
+        ax.tick_params(labelsize=9, labelbottom=(k < 0 and n_columns > 1) or k + n_columns >= len(piers))
     figure.supylabel("vessels", fontsize=10)
-    figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
-    handles: list[Artist] = [
-        Line2D([], [], color=BLUE, marker="o", lw=1, label="vessels counted"),
-        Line2D([], [], color=BLUE, marker="o", lw=0, mfc="white", label="looked and saw none"),
-        Line2D([], [], color=GREY, marker="x", lw=0, label="not seen"),
-    ]
-    if "n_low" in counts:
-        handles.append(Line2D([], [], color=BLUE, marker="|", ms=9, mew=3, alpha=0.35, lw=0, label="80 % interval"))
-    if "n_reference_dates" in counts and bool((counts["n_reference_dates"] == 0).any()):
-        handles.append(Line2D([], [], color=BLUE, marker="s", ms=4, lw=0, label="by the image alone"))
-    if changes is not None and len(changes):
-        handles.append(Patch(color=BAND, label="a change lies in here (90 %), and its chance"))
+    figure.suptitle(f"{titled(title, is_simulated)}\n{period(times)}", fontsize=12, x=0.01, ha="left")
+    handles = _legend(counts, orbits, has_changes=changes is not None and len(changes) > 0)
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     if is_simulated:
         watermark(figure)
     return figure
+
+
+def _orbits(counts: xr.Dataset) -> dict[str, tuple[str, NDArray[np.bool_]]]:
+    """Return the colour of each relative orbit, and which times are of it, by its name."""
+    if "relative_orbit" not in counts.coords:
+        return {"": (BLUE, np.ones(counts.sizes["time"], np.bool_))}
+    numbers = counts["relative_orbit"].to_numpy()
+    directions = counts["orbit_pass"].to_numpy() if "orbit_pass" in counts.coords else np.full(len(numbers), "")
+    tracks = sorted(set(zip(numbers.tolist(), directions.tolist(), strict=True)))
+    return {
+        f"relative orbit {number} {direction}".strip(): (
+            TRACKS[k % len(TRACKS)],
+            (numbers == number) & (directions == direction),
+        )
+        for k, (number, direction) in enumerate(tracks)
+    }
+
+
+def _together(counts: xr.Dataset) -> xr.Dataset:
+    """Return the counts of several piers as one, missing where one was not seen."""
+    bounds = [name for name in ("n_vessels", "n_low", "n_high") if name in counts]
+    total = counts[bounds].sum("pier", skipna=False)
+    if "n_reference_dates" in counts:
+        total["n_reference_dates"] = counts["n_reference_dates"].min("pier")
+    return total
+
+
+def _legend(counts: xr.Dataset, orbits: dict[str, tuple[str, NDArray[np.bool_]]], *, has_changes: bool) -> list[Artist]:
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, marker="o", lw=0, label=name) for name, (colour, _) in orbits.items() if name
+    ]
+    handles += [
+        Line2D([], [], color=DARK, marker="o", lw=0, label="vessels counted"),
+        Line2D([], [], color=DARK, marker="o", lw=0, mfc="white", label="looked and saw none"),
+        Line2D([], [], color=GREY, marker="x", lw=0, label="not seen"),
+    ]
+    if "n_low" in counts:
+        handles.append(Line2D([], [], color=DARK, marker="|", ms=9, mew=3, alpha=0.35, lw=0, label="80 % interval"))
+    if "n_reference_dates" in counts and bool((counts["n_reference_dates"] == 0).any()):
+        handles.append(Line2D([], [], color=DARK, marker="s", ms=4, lw=0, label="by the image alone"))
+    if has_changes:
+        handles.append(Patch(color=BAND, label="a change lies in here (90 %), and its chance"))
+    return handles
 
 
 def _change_bands(ax: Axes, changes: gpd.GeoDataFrame) -> None:
@@ -115,29 +170,36 @@ def _change_bands(ax: Axes, changes: gpd.GeoDataFrame) -> None:
         ax.text(start + (stop - start) / 2, 0.98, f"{100 * row.probability:.0f} %", **options)
 
 
-def _count_panel(ax: Axes, times: pd.DatetimeIndex, counts: xr.Dataset) -> None:
+def _count_panel(
+    ax: Axes, times: pd.DatetimeIndex, counts: xr.Dataset, orbits: dict[str, tuple[str, NDArray[np.bool_]]]
+) -> None:
     n_vessels = counts["n_vessels"].to_numpy().astype(float)
     is_seen, is_none = ~np.isnan(n_vessels), n_vessels == 0
     is_alone = np.zeros(len(times), np.bool_)
     if "n_reference_dates" in counts:
         is_alone = counts["n_reference_dates"].to_numpy() == 0
-    ax.plot(times, n_vessels, color=BLUE, lw=1, alpha=0.6)  # breaks where a date is missing
-    if "n_low" in counts:
-        ax.vlines(times, counts["n_low"], counts["n_high"], color=BLUE, lw=4, alpha=0.35)
-    for marker, size, of_kind in (("o", 5, ~is_alone), ("s", 4, is_alone)):
-        some, none = is_seen & ~is_none & of_kind, is_none & of_kind
-        ax.plot(times[some], n_vessels[some], marker, color=BLUE, ms=size)
-        ax.plot(times[none], n_vessels[none], marker, color=BLUE, mfc="white", ms=size, zorder=3)
+    ax.plot(times, n_vessels, color=GREY, lw=0.8)  # breaks where a date is missing
+    for colour, of_orbit in orbits.values():
+        if "n_low" in counts:
+            low, high = counts["n_low"].to_numpy()[of_orbit], counts["n_high"].to_numpy()[of_orbit]
+            ax.vlines(times[of_orbit], low, high, color=colour, lw=4, alpha=0.35)
+        for marker, size, of_kind in (("o", 5, ~is_alone), ("s", 4, is_alone)):
+            some, none = is_seen & ~is_none & of_kind & of_orbit, is_none & of_kind & of_orbit
+            ax.plot(times[some], n_vessels[some], marker, color=colour, ms=size)
+            ax.plot(times[none], n_vessels[none], marker, color=colour, mfc="white", ms=size, zorder=3)
     unseen = times[~is_seen]
     ax.plot(unseen, np.full(len(unseen), 0.06), "x", color=GREY, ms=6, transform=ax.get_xaxis_transform())
     ax.grid(axis="y", color="#dddddd", lw=0.6)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _count_axes(ax: Axes, times: pd.DatetimeIndex, n_vessels: NDArray[np.float64], max_ticks: int) -> None:
-    """Set the axes that all panels share: room for the crosses below zero, whole numbers only, at least a day."""
-    top = max(2.0, float(np.nanmax(n_vessels, initial=0.0)))
+def _top(counts: xr.Dataset) -> float:
+    """Return the largest number to draw, at least 2."""
+    return max(2.0, float(np.nanmax(counts["n_high" if "n_high" in counts else "n_vessels"].to_numpy(), initial=0.0)))
+
+
+def _count_axis(ax: Axes, top: float) -> None:
+    """Set the axis of counts: room for the crosses below zero, whole numbers only."""
     ax.set_ylim(-0.2 * top, 1.12 * top)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
-    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= top])
-    date_axis(ax, times, max_ticks)
+    ticks = MaxNLocator(nbins=4, integer=True).tick_values(0, top)
+    ax.set_yticks([tick for tick in ticks if 0 <= tick <= top])

@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 
 from sarship.plots.local_map import LocalMap, map_of
 from sarship.plots.mapping import draw_frame
-from sarship.plots.style import BLUE, GREY, VESSEL, literal, new_figure
+from sarship.plots.style import GREY, TRACKS, VESSEL, literal, new_figure
 from sarship.port.index import port_index
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_footprints"]
 
-_COLOURS: Final = (BLUE, "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#E69F00")
-"""Colours after Okabe and Ito, one a track; more tracks than these begin again."""
 _SEA: Final = "#eef2f5"
 _N_NAMES: Final = 8
 """Maximum number of ports whose names are written."""
@@ -61,7 +59,7 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
     tracks = sorted({(scene.relative_orbit, scene.orbit_pass) for scene in scenes})
     handles = []
     for k, track in enumerate(tracks):
-        colour = _COLOURS[k % len(_COLOURS)]
+        colour = TRACKS[k % len(TRACKS)]
         own = [scene for scene in scenes if (scene.relative_orbit, scene.orbit_pass) == track]
         for scene in own:
             _draw_footprint(ax, local, scene.footprint, colour)

@@ -16,7 +16,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
@@ -26,12 +26,14 @@ from sarship.texts import printable
 __all__ = [
     "BAND",
     "BLUE",
+    "DARK",
     "ELSEWHERE",
     "GREY",
     "LAND",
     "LAND_TEXT",
     "PIER",
     "RANGE_DB",
+    "TRACKS",
     "UNSEEN",
     "VESSEL",
     "colour_bar",
@@ -40,19 +42,24 @@ __all__ = [
     "grey",
     "literal",
     "new_figure",
+    "period",
     "picture_bytes",
     "shorten",
     "titled",
     "watermark",
 ]
 
-BLUE, GREY, BAND = "#0072B2", "#8a8a8a", "#FBE3C0"
+BLUE, GREY, DARK, BAND = "#0072B2", "#8a8a8a", "#444444", "#FBE3C0"
 LAND, PIER, VESSEL, ELSEWHERE, UNSEEN = "#F0E442", "#56B4E9", "#FF7A33", "#ffffff", "#33475b"
 """Colours after Okabe and Ito, which colour-blind readers tell apart."""
-TICKS: Final = ["%Y", "%Y-%m", "%Y-%m-%d", "%H:%M", "%H:%M", "%H:%M:%S"]
-TICKS_AT_ZERO: Final = ["", "%Y-%m", "%Y-%m-%d", "%Y-%m-%d", "%H:%M", "%H:%M"]
-"""Ticks in whole years, months, days, hours, minutes and seconds. Each is a date by itself: an axis that goes over New
-Year has no one year to write beside it."""
+TRACKS: Final = (BLUE, "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+"""Colours of orbits; more orbits than these begin again."""
+STEPS: Final = (
+    *((float(n), f"{n}D", "%Y-%m-%d") for n in (1, 2, 5, 10, 20)),
+    *((30.4 * n, f"{n}MS", "%Y-%m") for n in (1, 2, 3, 6)),
+    *((365.25 * n, f"{n}YS", "%Y") for n in (1, 2, 5, 10)),
+)
+"""Distances between the ticks of dates: days, the frequency as pandas knows it, and the format."""
 DPI: Final = 110
 RANGE_DB: Final = {"VV": (-26.0, 4.0), "HH": (-26.0, 4.0), "VH": (-34.0, -4.0), "HV": (-34.0, -4.0)}
 """Range of grey levels, the same on every date, so that pictures can be compared."""
@@ -106,7 +113,7 @@ def new_figure(size: tuple[float, float], *, layout: Literal["constrained"] | No
 def watermark(figure: Figure) -> None:
     """Write SIMULATED across a figure."""
     options: dict[str, Any] = {"ha": "center", "va": "center", "rotation": 30, "zorder": 10}
-    figure.text(0.5, 0.5, "SIMULATED", fontsize=64, color="#D55E00", alpha=0.22, fontweight="bold", **options)
+    figure.text(0.5, 0.5, "SIMULATED", fontsize=64, color="#D55E00", alpha=0.15, fontweight="bold", **options)
 
 
 def titled(text: str, is_simulated: bool) -> str:
@@ -124,17 +131,35 @@ def literal(text: str) -> str:
     return printable(text).replace("$", r"\$")
 
 
+def period(times: pd.DatetimeIndex) -> str:
+    """Return the number of passes, and the dates of the first and the last."""
+    if times.empty:
+        return "no passes"
+    first, last = f"{times.min():%Y-%m-%d}", f"{times.max():%Y-%m-%d}"
+    return f"1 pass, {first}" if len(times) == 1 else f"{len(times)} passes, {first} to {last}"
+
+
 def date_axis(ax: Axes, times: pd.DatetimeIndex, max_ticks: int) -> None:
-    """Lay dates along an axis: at least a day, with room at both ends."""
-    if len(times):
-        margin = max((times.max() - times.min()) * 0.03, pd.Timedelta(hours=12))
-        ax.set_xlim(*date2num([times.min() - margin, times.max() + margin]))  # type: ignore[no-untyped-call]
-    locator = AutoDateLocator(minticks=3, maxticks=max_ticks)  # type: ignore[no-untyped-call]
-    ax.xaxis.set_major_locator(locator)
-    formatter = ConciseDateFormatter(  # type: ignore[no-untyped-call]
-        locator, formats=TICKS, zero_formats=TICKS_AT_ZERO, show_offset=False
-    )
-    ax.xaxis.set_major_formatter(formatter)
+    """Lay dates along an axis: evenly spaced ticks, each a date by itself, and room at both ends."""
+    if times.empty:
+        ax.set_xticks([])
+        return
+    first, last = times.min(), times.max()
+    margin = max((last - first) * 0.03, pd.Timedelta(hours=12))
+    ax.set_xlim(*date2num([first - margin, last + margin]))  # type: ignore[no-untyped-call]
+    ticks, form = _dates(first, last, max_ticks)
+    ax.set_xticks(date2num(ticks), ticks.strftime(form))  # type: ignore[no-untyped-call]
+
+
+def _dates(first: pd.Timestamp, last: pd.Timestamp, max_ticks: int) -> tuple[pd.DatetimeIndex, str]:
+    """Return round dates between two times, and how to write them; of a day or less, the times themselves."""
+    n_days = (last - first) / pd.Timedelta(1, "D")
+    if n_days <= 1:
+        return pd.DatetimeIndex([first, last] if n_days > 0.5 else [first]), "%Y-%m-%d %H:%M"
+    step = next((step for step in STEPS if n_days / step[0] < max_ticks), STEPS[-1])
+    start = first.floor(step[1]) if step[1].endswith("D") else pd.Timestamp(first.year // 10 * 10, 1, 1)
+    ticks = pd.date_range(start, last, freq=step[1])
+    return ticks[ticks >= first - pd.Timedelta(12, "h")], step[2]
 
 
 def decibel(power: NDArray[np.floating]) -> NDArray[np.float64]:

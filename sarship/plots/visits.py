@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import num2date
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
-from sarship.plots.style import GREY, date_axis, new_figure, shorten, titled, watermark
+from sarship.plots.style import DARK, GREY, date_axis, new_figure, period, shorten, titled, watermark
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -19,17 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_visits"]
 
-CLASSES: Final = ((50.0, "#56B4E9", "under 50 m"), (100.0, "#009E73", "50–100 m"), (np.inf, "#D55E00", "over 100 m"))
+CLASSES: Final = ((50.0, "#56B4E9", "under 50 m"), (100.0, "#009E73", "50 to 100 m"), (np.inf, "#D55E00", "over 100 m"))
 """Upper end, colour and name of the classes of length."""
-LANE_INCHES: Final = 0.13
+LANE_INCHES: Final = 0.14
+BESIDE: Final = 6.0
+"""Points from the end of a bar to its mark."""
+APART: Final = 0.04
+"""Room for the marks between two bars of a lane, as a part of the whole time."""
+PALE: Final = 0.3
 
 
 def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = "", is_simulated: bool = False) -> Figure:
     """Plot every vessel's visit as a bar in a lane, a band of lanes for each pier.
 
-    A bar goes from the first to the last pass that showed the vessel. A triangle at its left end is an arrival: the
-    pass before saw the pier without it. A bar at its right end is a departure, and the thin line beyond reaches to the
-    pass that found it gone. Ends without a mark are not known. A grey cross is a pass that did not see the pier.
+    A bar goes from the first to the last pass that showed the vessel. A triangle before it is an arrival: the pass
+    before saw the pier without the vessel. An upright line after it is a departure: the next pass found it gone. A bar
+    without such an end goes on, pale, to the border: nobody knows since when, or how long, the vessel was there. It is
+    pale too over passes that did not see the pier, which have a grey cross. Thin vertical lines are the passes.
 
     Parameters
     ----------
@@ -62,40 +70,61 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     ['North quay', 'Mole']
     """
     piers = [str(name) for name in counts["pier"].to_numpy()]
-    stays = [_lanes(_stays(visits[visits["pier"] == name])) for name in piers]
+    times = pd.DatetimeIndex(counts["time"].to_numpy()).tz_localize(None)
+    apart = (times.max() - times.min()) * APART if len(times) else pd.Timedelta(0)
+    stays = [_lanes(_stays(visits[visits["pier"] == name]), apart) for name in piers]
     sizes = [max(2, 1 + int(frame["lane"].max())) if len(frame) else 2 for frame in stays]
-    base = np.concatenate([[0], np.cumsum(np.array(sizes[::-1]) + 1)])[::-1]  # the first pier on top, a lane between
-    figure = new_figure((9.5, 1.8 + LANE_INCHES * base[0]))
+    base = np.concatenate([[0], np.cumsum(np.array(sizes[::-1]) + 2)])[
+        ::-1
+    ]  # the first pier on top; a lane for crosses
+    figure = new_figure((9.5, 2.1 + LANE_INCHES * base[0]))
     ax = figure.subplots()
-    times = pd.DatetimeIndex(counts["time"].to_numpy())
+    date_axis(ax, times, 8)
+    ax.vlines(times, -1, base[0] - 1, color="#e4e4e4", lw=0.6, zorder=0)
     for name, frame, lowest in zip(piers, stays, base[1:], strict=True):
-        _draw(ax, frame.assign(lane=frame["lane"] + lowest))
-        unseen = times[np.isnan(counts["n_vessels"].sel(pier=name).to_numpy().astype(float))]
-        ax.plot(unseen, np.full(len(unseen), lowest), "x", color=GREY, ms=4)
-        ax.axhline(lowest - 1, color="#cccccc", lw=0.8)
-    ax.set_ylim(-1, base[0] - 1)
-    ax.set_yticks(base[1:] + (np.array(sizes) - 1) / 2, [shorten(name, 26) for name in piers])
+        is_seen = ~np.isnan(counts["n_vessels"].sel(pier=name).to_numpy().astype(float))
+        _draw(ax, frame.assign(lane=frame["lane"] + lowest + 1), times, is_seen)
+        ax.plot(times[~is_seen], np.full((~is_seen).sum(), lowest), "x", color=GREY, ms=4)
+        ax.axhline(lowest - 1, color="#bbbbbb", lw=0.8)
+        if frame.empty and len(times):
+            said = "no vessel seen" if is_seen.any() else "never seen"
+            ax.annotate(
+                said,
+                (0, lowest + 1.5),
+                (8, 0),
+                ax.get_yaxis_transform(),
+                "offset points",
+                fontsize=8.5,
+                color=GREY,
+                va="center",
+            )
+    ax.set_ylim(-1, max(base[0] - 1, 0))
+    ax.set_yticks(base[1:] + 1 + (np.array(sizes) - 1) / 2, [shorten(name, 26) for name in piers])
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    date_axis(ax, times, 8)
-    figure.suptitle(titled(title, is_simulated), fontsize=12, x=0.01, ha="left")
-    handles = [Line2D([], [], color=colour, lw=4, label=label) for _, colour, label in CLASSES]
-    handles += [
-        Line2D([], [], color="black", marker=">", lw=0, ms=5, label="arrived"),
-        Line2D([], [], color="black", marker="|", lw=0, ms=8, mew=2, label="last seen, then left"),
-        Line2D([], [], color=GREY, marker="x", lw=0, ms=5, label="not seen"),
-    ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, frameon=False, fontsize=8.5)
+    figure.suptitle(f"{titled(title, is_simulated)}\nvisits, {period(times)}", fontsize=12, x=0.01, ha="left")
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     if is_simulated:
         watermark(figure)
     return figure
 
 
+def _legend() -> list[Line2D]:
+    bars: dict[str, Any] = {"lw": 4, "solid_capstyle": "butt"}
+    return [
+        *(Line2D([], [], color=colour, label=f"one vessel, {label}", **bars) for _, colour, label in CLASSES),
+        Line2D([], [], color=DARK, marker=">", lw=0, ms=5, label="arrived since the pass before"),
+        Line2D([], [], color=DARK, marker="|", lw=0, ms=8, mew=2, label="gone on the next pass"),
+        Line2D([], [], color=DARK, alpha=PALE, label="perhaps there: no pass saw it", **bars),
+        Line2D([], [], color="#cccccc", marker="|", ms=9, lw=0, label="pass"),
+        Line2D([], [], color=GREY, marker="x", lw=0, ms=5, label="pier not seen on this pass"),
+    ]
+
+
 def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return one row a visit: first and last time seen, time found gone, median length."""
+    """Return one row a visit: first and last time seen, whether it came and went between passes, median length."""
     visits = visits.assign(time=visits["time"].dt.tz_localize(None))
     there = visits[visits["status"] != "left"].groupby("visit")
-    gone = visits[visits["status"] == "left"].set_index("visit")["time"]
     frame = pd.DataFrame(
         {
             "start": there["time"].min(),
@@ -104,13 +133,14 @@ def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
             "length_m": there["length_m"].median(),
         }
     )
-    frame["gone"] = gone.reindex(frame.index)
+    frame["has_left"] = frame.index.isin(visits["visit"][visits["status"] == "left"])
     return frame.sort_values(["start", "length_m"], ascending=[True, False])
 
 
-def _lanes(stays: pd.DataFrame) -> pd.DataFrame:
-    """Return the stays with the lowest lane that is free from their start to the pass that found them gone."""
-    start, until = stays["start"].to_numpy(), stays["gone"].fillna(stays["stop"]).to_numpy()
+def _lanes(stays: pd.DataFrame, apart: pd.Timedelta) -> pd.DataFrame:
+    """Return the stays with the lowest lane that is free; one that may go on keeps its lane to the end."""
+    start = stays["start"].to_numpy()
+    until = (stays["stop"] + apart).where(stays["has_left"], pd.Timestamp("2200-01-01")).to_numpy()
     lanes = np.zeros(len(stays), np.int64)
     for k in range(len(stays)):
         busy = set(lanes[:k][until[:k] >= start[k]].tolist())
@@ -118,16 +148,29 @@ def _lanes(stays: pd.DataFrame) -> pd.DataFrame:
     return stays.assign(lane=lanes)
 
 
-def _draw(ax: Axes, stays: pd.DataFrame) -> None:
-    start, stop, gone = (stays[name].to_numpy("datetime64[ns]") for name in ("start", "stop", "gone"))
-    lanes, has_arrived = stays["lane"].to_numpy(), stays["has_arrived"].to_numpy(bool)
-    has_left = ~np.isnat(gone)
-    ax.plot(start[has_arrived], lanes[has_arrived], ">", color="black", ms=4, zorder=3)
-    ax.plot(stop[has_left], lanes[has_left], "|", color="black", ms=6, mew=1.5, zorder=3)
+def _draw(ax: Axes, stays: pd.DataFrame, times: pd.DatetimeIndex, is_seen: NDArray[np.bool_]) -> None:
+    lanes, has_arrived, has_left = (stays[name].to_numpy() for name in ("lane", "has_arrived", "has_left"))
+    start, stop = (stays[name].to_numpy("datetime64[ns]") for name in ("start", "stop"))
+    for marker, size, places, of_kind, points in (
+        (">", 4, start, has_arrived, -BESIDE),
+        ("|", 7, stop, has_left, BESIDE),
+    ):
+        beside = ax.transData + ScaledTranslation(points / 72, 0, ax.figure.dpi_scale_trans)
+        mark: dict[str, Any] = {"color": DARK, "ms": size, "mew": 1.5, "transform": beside, "zorder": 3}
+        ax.plot(places[of_kind], lanes[of_kind], marker, **mark)
+    left, right = num2date(ax.get_xlim())  # type: ignore[no-untyped-call]
+    border = np.array([left.replace(tzinfo=None), right.replace(tzinfo=None)], "datetime64[ns]")
+    passes, saw = times.to_numpy("datetime64[ns]"), is_seen
     for k, colour in enumerate(_colours(stays["length_m"].to_numpy(float))):
-        ax.plot([start[k], stop[k]], [lanes[k]] * 2, color=colour, lw=4, marker="o", ms=6)
-        if has_left[k]:
-            ax.plot([stop[k], gone[k]], [lanes[k]] * 2, color=colour, lw=0.8, ls=(0, (1, 1)))
+        ax.plot([start[k], stop[k]], [lanes[k]] * 2, "o", color=colour, ms=5)
+        within = (passes >= start[k]) & (passes <= stop[k])
+        ends = passes[within & saw]
+        is_whole = np.diff(np.flatnonzero(saw[within])) == 1
+        bars = [*zip(ends[:-1], ends[1:], np.where(is_whole, 1.0, PALE), strict=True)]
+        bars += [] if has_arrived[k] else [(border[0], start[k], PALE)]
+        bars += [] if has_left[k] else [(stop[k], border[1], PALE)]
+        for begin, end, alpha in bars:
+            ax.plot([begin, end], [lanes[k]] * 2, color=colour, alpha=alpha, lw=4, solid_capstyle="butt", zorder=1.5)
 
 
 def _colours(length_m: NDArray[np.float64]) -> list[str]:

@@ -67,7 +67,8 @@ def overlap(figure, texts):
 
 
 def test_zero_and_missing_look_apart():
-    ax, other = panels(plot_counts(make_counts([[2, 0], [0, np.nan], [np.nan, 1]])))
+    total, ax, other = panels(plot_counts(make_counts([[2, 0], [0, np.nan], [np.nan, 1]])))
+    assert dots(total) == {"filled": [2], "hollow": [], "cross": [pytest.approx(0.06)] * 2}  # a sum of what was seen
     assert dots(ax) == {"filled": [2], "hollow": [0], "cross": [pytest.approx(0.06)]}
     assert dots(other) == {"filled": [1], "hollow": [0], "cross": [pytest.approx(0.06)]}
     assert ax.get_ylim()[0] < 0
@@ -87,7 +88,7 @@ def test_a_change_is_a_band_between_two_passes_with_its_chance():
     )  # fmt: skip
     changes = find_changes(counts)
     figure = plot_counts(counts, changes=changes)
-    changed, steady = panels(figure)
+    _, changed, steady = panels(figure)
     (band,) = changed.patches
     times = counts["time"].to_numpy()
     assert band.get_x() == mpl.dates.date2num(times[7])
@@ -99,6 +100,22 @@ def test_a_change_is_a_band_between_two_passes_with_its_chance():
     assert not any(ax.patches for ax in panels(method))
 
 
+def test_each_orbit_has_its_colour_and_anchorages_are_no_part_of_the_total():
+    counts = make_counts([[2, 0, 30], [3, 1, 20], [4, 1, 25]]).assign_coords(
+        relative_orbit=("time", [14, 87, 14]),
+        orbit_pass=("time", ["ascending", "descending", "ascending"]),
+        kind=("pier", ["pier", "pier", "anchorage"]),
+    )
+    figure = plot_counts(counts.assign(n_low=counts["n_vessels"] - 1, n_high=counts["n_vessels"] + 2))
+    total, first, _, anchorage = panels(figure)
+    assert dots(total)["filled"] == [2, 5, 4]  # in the order of the orbits
+    colours = [line.get_color() for line in first.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    assert len(set(colours)) == 2
+    assert {"relative orbit 14 ascending", "relative orbit 87 descending"} <= set(words(figure))
+    assert anchorage.get_ylim()[1] > 32
+    assert first.get_ylim()[1] < 7  # the many at anchor do not flatten it
+
+
 def test_all_missing_draws_crosses_only():
     (ax,) = panels(plot_counts(make_counts([[np.nan], [np.nan]])))
     assert dots(ax) == {"filled": [], "hollow": [], "cross": [pytest.approx(0.06)] * 2}
@@ -107,8 +124,9 @@ def test_all_missing_draws_crosses_only():
 @pytest.mark.parametrize("n_piers", [1, 6, 17])
 def test_every_pier_has_its_panel(n_piers):
     figure = plot_counts(make_counts(np.ones((3, n_piers))), title="Port", is_simulated=True)
-    assert [ax.get_title("left") for ax in panels(figure)] == [f"Pier {k}" for k in range(n_piers)]
-    assert "SIMULATED: Port" in words(figure)
+    total = ["All piers, where all were seen"] * (n_piers > 1)
+    assert [ax.get_title("left") for ax in panels(figure)] == total + [f"Pier {k}" for k in range(n_piers)]
+    assert "SIMULATED: Port\n3 passes, 2024-12-03 to 2024-12-27" in words(figure)
     assert not overlap(figure, [ax._left_title for ax in panels(figure)])
 
 
@@ -127,12 +145,16 @@ def test_dates_can_be_read(n_dates, n_piers):
     assert labels
     assert all(label.get_text().startswith("202") or ":" in label.get_text() for label in labels)
     assert not overlap(figure, labels)
+    places = np.diff([label.get_position()[0] for label in labels])
+    assert (places < 1.25 * places.min(initial=np.inf)).all()  # even, but for the lengths of months
 
 
 def test_only_made_up_counts_are_marked():
     assert not any("SIMULATED" in text for text in words(plot_counts(make_counts([[1]]), title="Port")))
     marked = words(plot_counts(make_counts([[1]]), title="SIMULATED harbour", is_simulated=True))
-    assert {"SIMULATED", "SIMULATED harbour"} <= set(marked)  # said once in the title, once across the figure
+    assert {"SIMULATED", "SIMULATED harbour\n1 pass, 2024-12-03"} <= set(
+        marked
+    )  # said once in the title, once across the figure
 
 
 def test_scene_shows_counts_labels_and_mark(seen):
