@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
@@ -95,12 +94,13 @@ _FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "pla
 
 def find_place(text: str) -> Place:
     """Return the place of a port file, or of a port of the packaged index by its name or number."""
-    if Path(text).exists() or Path(text).suffix.lower() in {".geojson", ".json"}:
-        from sarship.port.port_file import read_port
+    from sarship.port.index import only_port, port_area
+    from sarship.port.port_features import find_port_file
+    from sarship.port.port_file import read_port
 
+    if find_port_file(text) is not None:
         port = read_port(text)
         return Place(port.name, port.area)
-    from sarship.port.index import only_port, port_area
 
     entry = only_port(text)
     return Place(str(entry), port_area(entry))

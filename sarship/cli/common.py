@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sarship.geo.lakes import Lake
     from sarship.pipeline.first_pass import Progress, Step
     from sarship.pipeline.results import Failure
+    from sarship.port.port_file import Port
 
 __all__ = [
     "NOTHING_DONE",
@@ -39,8 +40,10 @@ __all__ = [
     "land_option",
     "leave",
     "note_lake",
+    "note_port",
     "params_of",
     "pier_pfa_option",
+    "port_argument",
     "print_json",
     "products_argument",
     "say_failures",
@@ -121,6 +124,11 @@ def products_argument(command: Command, *, required: bool = True) -> Command:
     return click.argument("products", nargs=-1, callback=_found_products, **options)(command)
 
 
+def port_argument(command: Command) -> Command:
+    """Add the argument for a port file."""
+    return click.argument("port_file", metavar="PORT", type=click.Path())(command)
+
+
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 _CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
 land_option = click.option(
@@ -197,6 +205,13 @@ def leave(n_failed: int, n_products: int) -> None:
     """Exit with status 0, 1 or 2 if none, some or all products failed."""
     if n_failed:
         sys.exit(NOTHING_DONE if n_failed == n_products else SOME_FAILED)
+
+
+def note_port(port: Port) -> None:
+    """Say on standard error whom the content of a port file is owed to, and at what level its water is taken to be."""
+    if port.attribution:
+        tell(f"note: piers and land of {port.name}: {port.attribution}", err=True)
+    note_lake(port.lake)
 
 
 def note_lake(lake: Lake | None) -> None:

@@ -19,9 +19,10 @@ from sarship.cli.common import (
     detection_options,
     land_option,
     leave,
-    note_lake,
+    note_port,
     params_of,
     pier_pfa_option,
+    port_argument,
     print_json,
     products_argument,
     say_failures,
@@ -42,7 +43,7 @@ __all__ = ["count"]
 
 
 @click.command()
-@click.argument("port_file", metavar="PORT", type=click.Path())
+@port_argument
 @partial(products_argument, required=False)
 @query_options
 @click.option("--out", required=True, type=click.Path(), help="Folder to write tables and pictures to.")
@@ -75,7 +76,9 @@ def count(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Count the vessels at the piers of PORT, a GeoJSON file.
+    """Count the vessels at the piers of PORT: a port file, or the name of a port whose piers ship with sarship.
+
+    A port file is GeoJSON, a GeoPackage or another vector file with the piers.
 
     They are counted in every PRODUCT (a product, a folder of them or a pattern), or with --from and --to in every scene
     of a catalogue, of which only the port's window is read if the catalogue allows. From 4 dates of a relative orbit
@@ -95,7 +98,7 @@ def count(
     params = params_of(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
-    note_lake(harbour.lake)
+    note_port(harbour)
     mask = read_polygons(land, harbour.area) if land else None
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)

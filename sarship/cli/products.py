@@ -20,7 +20,9 @@ from sarship.cli.common import (
     land_option,
     leave,
     note_lake,
+    note_port,
     params_of,
+    port_argument,
     print_json,
     products_argument,
     say_failures,
@@ -61,7 +63,7 @@ def info(products: tuple[str, ...], as_json: bool) -> None:
     found = [facts for _, facts in each(products, lambda path: product_facts(open_grd(path)))]
     if as_json:
         print_json(found)
-    else:
+    elif found:
         tell("\n\n".join(map(facts_text, found)))
     leave(len(products) - len(found), len(products))
 
@@ -98,29 +100,37 @@ def port() -> None:
 @click.argument("name")
 @click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
-    """Start a port file. NAME is a port's name or number in the World Port Index."""
+    """Start a port file. NAME is a port's name or number in the World Port Index.
+
+    The file is a template at the port's place; of a port whose piers ship with sarship (Tartus) it has those.
+    """
     from sarship.files import safe_name, write_file
-    from sarship.port.index import new_port, only_port
+    from sarship.port.index import new_port, only_port, shipped_port
 
     entry = only_port(name)
     path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
     if path.exists():
         raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
-    write_file(path, (json.dumps(new_port(entry), indent=1, ensure_ascii=False) + "\n").encode())
-    tell(f"{path}: {entry}; draw its piers in any GIS, then: sarship count {path} PRODUCT... --out DIR")
+    if shipped := shipped_port(str(entry.number)):
+        write_file(path, shipped.read_bytes())
+        to_do = "correct the piers that ship with sarship"
+    else:
+        write_file(path, (json.dumps(new_port(entry), indent=1, ensure_ascii=False) + "\n").encode())
+        to_do = "draw its piers"
+    tell(f"{path}: {entry}; {to_do} in any GIS, then: sarship count {path} PRODUCT... --out DIR")
 
 
 @port.command("preview")
-@click.argument("port_file", metavar="PORT", type=click.Path())
+@port_argument
 @products_argument
 @click.option("--out", type=click.Path(), help="PNG to write; by default beside the port file, under its name.")
 def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
-    """Draw the piers of PORT, a GeoJSON file, over the mean of some products, to correct them."""
+    """Draw the piers of PORT, a port file, over the mean of some products, to correct them."""
     from sarship.pipeline.pictures import write_preview
     from sarship.port.port_file import read_port
 
     harbour = read_port(port_file)
-    note_lake(harbour.lake)
+    note_port(harbour)
     path = Path(out or Path(port_file).with_suffix(".png"))
     if path.suffix != ".png":
         raise click.UsageError(f"--out must end in .png, got {out}")
@@ -131,7 +141,9 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
 
 @click.command()
 @products_argument
-@click.option("--port", "port_file", type=click.Path(), help="Port file: search around its piers, with its masks.")
+@click.option(
+    "--port", "port_file", type=click.Path(), help="Port file or name: search around the piers, with its masks."
+)
 @click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
 @land_option
 @click.option("--out", type=click.Path(), help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
@@ -167,7 +179,10 @@ def detect(
     params = params_of(options)
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
-    note_lake(harbour.lake if harbour else lake_at(shape) if shape else None)
+    if harbour:
+        note_port(harbour)
+    else:
+        note_lake(lake_at(shape) if shape else None)
     looked_at = harbour.area if harbour else shape or _footprints(products)
     mask = read_polygons(land, looked_at) if land and not looked_at.is_empty else None
     if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):

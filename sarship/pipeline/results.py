@@ -73,6 +73,8 @@ class Provenance:
     """Height of the water over the geoid that the scenes were searched at, metres."""
     lake: str = ""
     """Name of the known lake whose level that is; empty at sea, and where the port file gave it."""
+    port_attribution: str = ""
+    """Whom the content of the port file is owed to, as it says."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same as plain JSON values."""

@@ -229,6 +229,7 @@ def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure],
         is_simulated=any(one.is_simulated for one in scenes),
         water_level_m=plan.water_level_m,
         lake="" if plan.lake is None else plan.lake.name,
+        port_attribution=plan.port.attribution,
     )
     sources = {name: one.source.place for name, one in searched.items()}
     return Results(**tables, piers=plan.port.piers, provenance=provenance, failures=tuple(failures), sources=sources)

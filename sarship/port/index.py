@@ -9,11 +9,13 @@ from __future__ import annotations
 import csv
 import gzip
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from math import cos, radians
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import shapely
@@ -27,7 +29,20 @@ if TYPE_CHECKING:
 
     from sarship.port.port_file import Port
 
-__all__ = ["PortEntry", "find_port", "new_port", "only_port", "port_area", "port_index", "refuse_template"]
+__all__ = [
+    "SHIPPED",
+    "PortEntry",
+    "find_port",
+    "new_port",
+    "only_port",
+    "port_area",
+    "port_index",
+    "refuse_template",
+    "shipped_port",
+]
+
+SHIPPED: Final[Mapping[int, str]] = {45003: "tartus"}
+"""Ports whose piers ship with the package, in `sarship/data/ports`: number in the index and name of the file."""
 
 TEMPLATE: Final = "EDIT ME"
 """Beginning of the names in a new port file, which shows that nobody has drawn its piers yet."""
@@ -146,6 +161,19 @@ def only_port(name: str) -> PortEntry:
         listed = "; ".join(f"{entry}" for entry in entries[:10])
         raise PortError(f"{len(entries)} ports answer to {name!r}: {listed}; give the number of the one you mean")
     return entries[0]
+
+
+def shipped_port(name: str) -> Path | None:
+    """Return the port file that ships with sarship for a name or number of the index; None if there is none.
+
+    >>> shipped_port("Tartús").name, shipped_port("Latakia")
+    ('tartus.geojson', None)
+    """
+    wanted = _plain(name)
+    for entry in port_index():
+        if entry.number in SHIPPED and wanted in _spellings(entry):
+            return Path(str(files("sarship"))) / "data" / "ports" / f"{SHIPPED[entry.number]}.geojson"
+    return None
 
 
 def port_area(entry: PortEntry) -> BaseGeometry:

@@ -18,13 +18,13 @@ from sarship.errors import PortError, ProductWarning
 from sarship.geo.antimeridian import recentred
 from sarship.schema import WGS84
 
-__all__ = ["POLYGONS", "check_coordinates", "error_at", "read_polygons"]
+__all__ = ["NO_CRS", "POLYGONS", "check_coordinates", "error_at", "read_polygons"]
 
 POLYGONS: Final = ("Polygon", "MultiPolygon")
 NEAR_DEG: Final = 0.2
 """Degrees of latitude around an area within which polygons are read, 22 km: rings, port grids and the errors of
 footprints reach a few kilometres."""
-_NO_CRS: Final = "has no coordinate reference system; write one into it (a .prj for a Shapefile)"
+NO_CRS: Final = "has no coordinate reference system; write one into it (a .prj for a Shapefile)"
 
 
 def read_polygons(path: str | Path, near: BaseGeometry | None = None) -> BaseGeometry:
@@ -80,7 +80,7 @@ def read_polygons(path: str | Path, near: BaseGeometry | None = None) -> BaseGeo
     if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.isna().all():
         raise error("holds no geometry; polygons are needed")
     if frame.crs is None:
-        raise error(_NO_CRS)
+        raise error(NO_CRS)
     geometries = frame.geometry[~(frame.geometry.isna() | frame.geometry.is_empty)]
     others = sorted(set(geometries.geom_type) - set(POLYGONS))
     if others or geometries.empty:
@@ -100,7 +100,7 @@ def _read_near(path: str | Path, near: BaseGeometry) -> gpd.GeoDataFrame:
     """Read the features whose bounds touch a box around each part of an area, which a file's index finds quickly."""
     crs = getattr(gpd.read_file(Path(path), rows=1), "crs", None)
     if crs is None:
-        raise error_at(path)(_NO_CRS)
+        raise error_at(path)(NO_CRS)
     boxes = shapely.segmentize(shapely.get_parts(shapely.union_all([*map(_around, shapely.get_parts(near))])), 0.1)
     bounds = gpd.GeoSeries(boxes, crs=WGS84).to_crs(crs).bounds
     return pd.concat([gpd.read_file(Path(path), bbox=tuple(box), columns=[]) for box in bounds.itertuples(index=False)])

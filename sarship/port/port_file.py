@@ -1,6 +1,7 @@
 """Port files: their content and its checks.
 
-A port file is a GeoJSON FeatureCollection. Each feature has a `name` and a `kind`:
+A port file is a GeoJSON FeatureCollection, or any other vector file. Each feature has a `kind`, and a `name`, which
+masks may lack:
 
 | kind | geometry | effect |
 |---|---|---|
@@ -10,6 +11,7 @@ A port file is a GeoJSON FeatureCollection. Each feature has a `name` and a `kin
 | `land`, `exclude` | polygon | not searched, and not part of any pier's waters |
 
 The file's member `water_level_m` is the height of the port's water over the geoid; a port on a known lake needs none.
+In a vector file the same names are columns, and a layer's name may be its kind.
 
 Distances are computed in metres on a plane that touches the Earth at the pier itself (azimuthal equidistant), so
 they hold at any latitude and across the antimeridian.
@@ -17,7 +19,6 @@ they hold at any latitude and across the antimeridian.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,7 @@ from sarship.errors import PortError
 from sarship.geo.lakes import Lake, lake_at
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
 from sarship.port.polygons import POLYGONS, check_coordinates, error_at
+from sarship.port.port_features import COUNTED, KINDS, MASKS, ToDegrees, WrittenFeature, read_features
 from sarship.schema import WGS84
 from sarship.texts import name_fault, printable
 
@@ -46,9 +48,6 @@ The axis of the widest vessels lies 30 m off the quay they touch; 10 m more are 
 small vessel rafted outside takes the rest. A point stands for a dolphin, a buoy or the middle of a berth, none of
 which touches the hull: the hawser of a buoy alone is 50 m or more."""
 
-KINDS: Final = ("pier", "anchorage", "water", "land", "exclude")
-COUNTED: Final = ("pier", "anchorage")
-"""Kinds of the features that vessels are counted at; the others are masks."""
 GEOMETRY_TYPES: Final = (*POLYGONS, "LineString", "MultiLineString", "Point", "MultiPoint")
 SAME_PIER_M: Final = 5.0
 """Distance within which two lines are one pier; the sides of the narrowest pier lie farther apart."""
@@ -99,6 +98,8 @@ class Port:
     """Union of the `exclude` polygons."""
     given_level_m: float | None = None
     """The file's `water_level_m`; None where it says nothing."""
+    attribution: str = ""
+    """The file's `attribution`: whom to name wherever its content is shown."""
 
     @cached_property
     def lake(self) -> Lake | None:
@@ -153,7 +154,9 @@ def read_port(path: str | Path) -> Port:
     Parameters
     ----------
     path
-        A GeoJSON FeatureCollection (RFC 7946) in longitude and latitude (WGS 84); docs/port_file.md describes it.
+        A GeoJSON FeatureCollection, in longitude and latitude unless it declares another coordinate system; a
+        GeoPackage or any other vector file that GeoPandas reads, with the properties as columns; or, as text, the name
+        of a port whose piers ship with sarship, such as `"tartus"`. docs/port_file.md describes all of them.
 
     Returns
     -------
@@ -163,9 +166,14 @@ def read_port(path: str | Path) -> Port:
     Raises
     ------
     PortError
-        If the file is missing, is not such a collection, or holds a feature that cannot be used: unnamed, of a name
-        already taken, of an unknown kind, with an invalid geometry, off the world, or on another pier; or a water
-        level that is no height.
+        If the file is missing, cannot be read, or holds a feature that cannot be used: unnamed, of a name already
+        taken, of an unknown kind, with an invalid geometry, off the world, or on another pier; or a water level that
+        is no height.
+
+    Warns
+    -----
+    ProductWarning
+        Layers that have neither kinds nor the name of one are passed over.
 
     References
     ----------
@@ -183,18 +191,18 @@ def read_port(path: str | Path) -> Port:
     >>> port.name, port.piers["max_distance_m"].tolist()
     ('tartus', [50.0])
     """
-    path = Path(path)
-    collection = _load_collection(path)
-    features = [_read_feature(item, path, number) for number, item in enumerate(collection["features"], 1)]
+    path, written = read_features(path)
+    features = [_read_feature(item, path, number) for number, item in enumerate(written.features, 1)]
     _refuse_duplicates([feature.name for feature in features], path)
     counted = [feature for feature in features if feature.kind in COUNTED]
     if not counted:
         raise error_at(path)("has no feature of kind 'pier' or 'anchorage', so there is nothing to count at")
     port = Port(
-        name=_read_name(collection.get("name"), path),
+        name=_read_name(written.name, path),
         piers=_table_of(counted),
         **{kind: _union_of(features, kind) for kind in ("land", "water", "exclude")},
-        given_level_m=_read_level(collection.get("water_level_m"), error_at(path)),
+        given_level_m=_read_level(written.water_level_m, error_at(path)),
+        attribution=written.attribution if isinstance(written.attribution, str) else "",
     )
     _refuse_overlaps([feature for feature in counted if feature.kind == "pier"], path)
     for name, waters in port.pier_waters().items():
@@ -204,23 +212,6 @@ def read_port(path: str | Path) -> Port:
                 "move it to the water's edge, or raise its max_distance_m"
             )
     return port
-
-
-def _load_collection(path: Path) -> dict[str, Any]:
-    error = error_at(path)
-    if not path.is_file():
-        raise error(f"{'is not a file' if path.exists() else 'does not exist'}; a port file is GeoJSON")
-    try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (ValueError, RecursionError) as cause:
-        raise error(f"is not JSON ({cause}); a port file is GeoJSON text") from cause
-    except OSError as cause:
-        raise error(f"cannot be read: {cause.strerror}") from cause
-    kind = content.get("type") if isinstance(content, dict) else type(content).__name__
-    if kind != "FeatureCollection" or not isinstance(content.get("features"), list):
-        raise error(f"is a {kind!r}, not a GeoJSON FeatureCollection with a list of features")
-    _refuse_other_crs(content.get("crs"), error)
-    return dict(content)
 
 
 def _read_name(given: object, path: Path) -> str:
@@ -243,24 +234,16 @@ def _read_level(value: object, error: Callable[[str], PortError]) -> float | Non
     return float(value)
 
 
-def _refuse_other_crs(member: object, error: Callable[[str], PortError]) -> None:
-    """Refuse a coordinate system, which RFC 7946 has none of; the names that old GeoJSON gave WGS 84 pass."""
-    if member is None:
-        return
-    properties = member.get("properties") if isinstance(member, dict) else None
-    name = str(properties.get("name")) if isinstance(properties, dict) else str(member)
-    if not name.upper().endswith(("CRS84", ":4326")):
-        raise error(f"declares the coordinate system {name!r}; GeoJSON is WGS 84: reproject it to EPSG:4326")
-
-
-def _read_feature(item: object, path: Path, number: int) -> _Feature:
-    label = f": feature {number}"
+def _read_feature(written: WrittenFeature, path: Path, number: int) -> _Feature:
+    item, label = written.content, written.label
     error = error_at(path, number, label)
     if not isinstance(item, dict) or item.get("type") != "Feature":
         raise error("is not a GeoJSON Feature")
     properties = item.get("properties")
     properties = properties if isinstance(properties, dict) else {}
     name, kind = properties.get("name"), properties.get("kind")
+    if name is None and kind in MASKS:
+        name = f"{kind}{label}"
     if not isinstance(name, str) or not name.strip():
         raise error(f"has no name; give it a text property 'name' (it has {name!r})")
     name = name.strip()
@@ -271,7 +254,7 @@ def _read_feature(item: object, path: Path, number: int) -> _Feature:
         raise error(f"has the kind {kind!r}; it must be one of {', '.join(KINDS)}")
     if properties.get("water_level_m") is not None:
         raise error("has a water_level_m, which is the whole port's: move it beside the member 'features'")
-    geometry = _read_geometry(item.get("geometry"), kind, error)
+    geometry = _read_geometry(item.get("geometry"), kind, error, written.to_degrees)
     if kind in COUNTED:
         _refuse_vast(geometry, error)
     return _Feature(name, kind, _read_distance(properties.get("max_distance_m"), kind, geometry, error), geometry)
@@ -287,7 +270,9 @@ def _refuse_vast(geometry: BaseGeometry, error: Callable[[str], PortError]) -> N
         raise error(f"is {size_m / 1000:.0f} km wide; a pier or anchorage has {LARGEST_PIER_M / 1000:g} km at most")
 
 
-def _read_geometry(member: object, kind: str, error: Callable[[str], PortError]) -> BaseGeometry:
+def _read_geometry(
+    member: object, kind: str, error: Callable[[str], PortError], to_degrees: ToDegrees | None
+) -> BaseGeometry:
     if not isinstance(member, dict):
         raise error("has no geometry")
     found: Any = member.get("type")
@@ -300,6 +285,8 @@ def _read_geometry(member: object, kind: str, error: Callable[[str], PortError])
         raise error(f"has coordinates that make no {found}: {' '.join(str(cause).split())}") from cause
     if geometry.is_empty:
         raise error("has an empty geometry")
+    if to_degrees is not None:
+        geometry = to_degrees(geometry)
     check_coordinates(geometry, error)
     if not geometry.is_valid:
         raise error(f"has an invalid geometry: {shapely.is_valid_reason(geometry)}; redraw it there")

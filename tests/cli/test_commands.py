@@ -133,12 +133,18 @@ def test_check(small):
 
 def test_port_new_writes_a_port_file_once(small, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    outcome = run("port", "new", "Tartus")
+    outcome = run("port", "new", "Latakia")
     assert outcome.exit_code == 0
-    assert "Tartus (Syria, 45003)" in outcome.stdout
-    assert len(read_port("tartus.geojson").piers) >= 1
-    said = refused(run("port", "new", "Tartus"))
+    assert "Al Ladhiqiyah (Syria, 45010)" in outcome.stdout
+    assert len(read_port("al-ladhiqiyah.geojson").piers) >= 1
+    said = refused(run("port", "new", "Latakia"))
     assert "is there already" in said
+
+
+def test_port_new_begins_with_the_piers_that_ship(tmp_path):
+    path = tmp_path / "mine.geojson"
+    assert "correct the piers" in run("port", "new", "Tartous", "--out", path).stdout
+    assert read_port(path).piers["name"].tolist() == read_port("tartus").piers["name"].tolist()
 
 
 def test_port_preview_draws_beside_the_port_file(small, tmp_path):
@@ -415,7 +421,7 @@ def test_all_products_failed(tmp_path):
 
 def test_template_that_nobody_has_edited_is_not_counted_at(small, tmp_path):
     port = tmp_path / "tartus.geojson"
-    run("port", "new", "Tartus", "--out", port)
+    run("port", "new", "Latakia", "--out", port)
     for products in ([small[0]], ["--from", "2024-12-01", "--to", "2024-12-31"]):
         stderr = refused(run("count", port, *products, "--out", tmp_path / "out"))
         assert "'EDIT ME pier 1' is the template's" in stderr

@@ -203,18 +203,6 @@ def test_a_file_that_is_not_there_is_said_to_be_so(tmp_path):
         read_port(tmp_path)
 
 
-def test_another_coordinate_system_is_refused_and_wgs84_by_its_old_name_is_not(tmp_path):
-    def crs(name):
-        return {"type": "name", "properties": {"name": name}}
-
-    with pytest.raises(PortError, match=r"declares the coordinate system 'urn:ogc:def:crs:EPSG::32636'.*reproject"):
-        read_port(write(tmp_path, [PIER], crs=crs("urn:ogc:def:crs:EPSG::32636")))
-    with pytest.raises(PortError, match="declares the coordinate system"):
-        read_port(write(tmp_path, [PIER], crs="here"))
-    for name in ("urn:ogc:def:crs:OGC:1.3:CRS84", "urn:ogc:def:crs:EPSG::4326", "EPSG:4326"):
-        assert len(read_port(write(tmp_path, [PIER], crs=crs(name))).piers) == 1
-
-
 def test_two_sides_of_a_pier_and_piers_that_meet_are_not_one(tmp_path):
     sides = [feature(str(x), "pier", LineString([at(x, 0), at(x, 400)])) for x in (0, 12)]
     meeting = feature("head", "pier", LineString([at(0, 400), at(80, 400)]))
