@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
 import click
 
 from sarship.catalog.query import PLATFORMS, Catalog, SceneQuery
-from sarship.cli.common import Command
-from sarship.errors import CatalogError
+from sarship.cli.common import Command, Refusal, tell
+from sarship.errors import CatalogError, SarshipError
 from sarship.model import OrbitPass, Polarization, Scene
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
     from sarship.catalog import Completeness
 
-__all__ = ["Place", "catalog_of", "find_place", "found_and_missing", "query_of", "query_options"]
+__all__ = ["Place", "catalog_of", "chosen_products", "find_place", "found_and_missing", "query_of", "query_options"]
+
+FIRST_DAY: Final = "2014-04-03"
+"""Start of a period that is open to the past: the launch of Sentinel-1A."""
+LAST_DAY: Final = "2099-12-31"
+"""End of a period that is open to the future."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,44 @@ def catalog_of(*names: str) -> Catalog:
             raise CatalogError(f"--catalog {name}={address} has an address that is none ({error})") from error
     first, *others = (open_catalog(name, address) for name, address in asked)
     return CatalogChain((first, *others)) if others else first
+
+
+def chosen_products(products: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the products on disk that meet the options of a query; those that cannot be opened stay, to be named.
+
+    Raises
+    ------
+    click.UsageError
+        If a catalogue is to be asked as well.
+    Refusal
+        If none meets them.
+    """
+    from sarship.catalog.scenes import matches
+    from sarship.sentinel1.product import open_grd
+
+    asked = click.get_current_context().get_parameter_source("catalog_names") is click.core.ParameterSource.COMMANDLINE
+    if asked or options["against"]:
+        both = "--catalog local=FOLDER --catalog planetary takes from the second what the first lacks"
+        raise click.UsageError(f"products on disk are counted without a catalogue; to have both, {both}")
+    if not any(options[name] for name in _FIELDS):
+        return tuple(products)
+    bounded = {**options, "start": options["start"] or FIRST_DAY, "end": options["end"] or LAST_DAY}
+    chosen, days = list[str](), list[str]()
+    for path in products:
+        try:
+            scene = open_grd(path).scene
+        except (SarshipError, OSError):
+            chosen.append(path)
+            continue
+        days.append(f"{scene.start:%Y-%m-%d}")
+        if matches(scene, query_of(Place(scene.id, scene.footprint.representative_point()), bounded)):
+            chosen.append(path)
+    if not chosen:
+        raise Refusal(
+            f"none of the {len(products)} products, of {min(days)} to {max(days)}, is what the options ask for"
+        )
+    tell(f"note: {len(chosen)} of {len(products)} products are what the options ask for", err=True)
+    return tuple(chosen)
 
 
 def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:

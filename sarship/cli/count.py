@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.catalog_options import Place, catalog_of, found_and_missing, query_of, query_options
+from sarship.cli.catalog_options import Place, catalog_of, chosen_products, found_and_missing, query_of, query_options
 from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
@@ -80,10 +80,12 @@ def count(
 
     A port file is GeoJSON, a GeoPackage or another vector file with the piers.
 
-    They are counted in every PRODUCT (a product, a folder of them or a pattern), or with --from and --to in every scene
-    of a catalogue, of which only the port's window is read if the catalogue allows. From 4 dates of a relative orbit
-    on, a second pass over the scenes compares each with a reference of the empty port, learned from all of them. Run
-    again to go on after a stop, or with more products.
+    They are counted in every PRODUCT: a product, a folder of them or a pattern. --from, --to, --orbit, --pass,
+    --platform and --polarization choose among them. Without a PRODUCT they are counted in every scene that a catalogue
+    has from --from to --to, of which only the port's window is read if the catalogue allows.
+
+    From 4 dates of a relative orbit on, a second pass over the scenes compares each with a reference of the empty port,
+    learned from all of them. Run again to go on after a stop, or with more products.
     """
     from sarship.pipeline import survey
     from sarship.port.index import refuse_template
@@ -93,13 +95,14 @@ def count(
 
     if options["saved"] and options["no_reference"]:
         raise click.UsageError("give --reference or --no-reference, not both")
-    if bool(products) == bool(options["start"] or options["end"]):
-        raise click.UsageError("give products, or a period with --from and --to, and not both")
+    if not (products or options["start"] or options["end"]):
+        raise click.UsageError("give products, or a period with --from and --to to ask a catalogue for")
     params = params_of(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
     note_port(harbour)
     mask = read_polygons(land, harbour.area) if land else None
+    products = chosen_products(products, options) if products else products
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)
     if catalog is not None and not catalog.reads_windows:
