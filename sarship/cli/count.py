@@ -61,6 +61,11 @@ __all__ = ["count"]
     help="Count each image by itself: no second pass against an empty-port reference, which 4 dates of an orbit make.",
 )
 @click.option(
+    "--check",
+    is_flag=True,
+    help="Verify every file of a product on disk first, pixels too; without it the XML alone, as an image is a GB.",
+)
+@click.option(
     "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
 )
 @detection_options
@@ -119,6 +124,7 @@ def count(
             land=mask,
             reference=not options["no_reference"],
             saved=[read_reference(path) for path in options["saved"]],
+            check=options["check"],
             progress=report,
         )
         undrawn = ""

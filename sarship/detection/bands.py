@@ -18,7 +18,7 @@ from rasterio import features
 
 from sarship.cfar.params import CfarParams
 from sarship.model import Window
-from sarship.sentinel1.channels import channel_faults, sample_of
+from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -45,6 +45,8 @@ class Band(NamedTuple):
     """Digital numbers by polarisation, of those that hold an image here; 0 is no data."""
     faults: Mapping[str, str]
     """Reason, by polarisation that is left out."""
+    cross_over_co: float
+    """Brightness of the cross-polarised image over that of the other; NaN where they are not both there."""
 
     @property
     def inner(self) -> tuple[slice, slice]:
@@ -175,8 +177,9 @@ def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Ba
             sample = {name: image[line - read.line_start, pixel - read.pixel_start] for name, image in images.items()}
             faults = channel_faults(product, sample, line, pixel)
             sound = {name: image for name, image in images.items() if name not in faults}
+            ratio = cross_over_co(product, {name: sample[name] for name in sound}, line, pixel) if sound else np.nan
             sound = sound or {names[0]: np.zeros(read.shape, np.uint16)}  # nothing that can be trusted was imaged
-            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults)
+            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults, ratio)
 
 
 def reach_of(product: GrdProduct, core: Window, ring: CfarParams) -> Window:

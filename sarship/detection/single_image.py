@@ -22,6 +22,7 @@ from sarship.detection.bands import Band, Mask, bands_of
 from sarship.detection.params import DetectionParams
 from sarship.errors import FloodError, ProductWarning
 from sarship.model import Hits, Window
+from sarship.sentinel1.channels import MAX_CROSS_OVER_CO
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -74,7 +75,8 @@ def detect(
     -----
     ProductWarning
         No pixel there holds data: no hits then does not mean no vessels. A polarisation is blank, is darker than
-        the noise of the product, or is a copy of the other: it is left out.
+        the noise of the product, or is a copy of the other: it is left out. The cross-polarised image is the brighter
+        one: the files may be exchanged.
 
     Raises
     ------
@@ -104,10 +106,12 @@ def detect(
     found: list[Hits] = []
     has_data = False
     faults: list[Mapping[str, str]] = []
+    ratios: list[float] = []
     try:
         for band in bands_of(product, core, ring):
             has_data = has_data or any(image.any() for image in band.images.values())
             faults.append(band.faults)
+            ratios.append(band.cross_over_co)
             found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
@@ -115,18 +119,27 @@ def detect(
                 progress(band.core.line_stop - core.line_start, core.shape[0])
     except FloodError as error:
         raise FloodError(f"{product.scene.id}: {error}; {_remedy(mask)}") from error
-    for message in _warnings(product.polarizations, faults) if has_data else ("holds no image: nothing was seen",):
+    for message in (
+        _warnings(product.polarizations, faults, ratios) if has_data else ("holds no image: nothing was seen",)
+    ):
         warnings.warn(f"{product.scene.id}: where it was searched, {message}", ProductWarning, stacklevel=2)
     searched = [name for name in product.polarizations if not all(name in each for each in faults)]
     return _joined(found, searched or product.polarizations)
 
 
-def _warnings(polarizations: Sequence[str], faults: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Each polarisation that was left out of a band, and the reason."""
+def _warnings(
+    polarizations: Sequence[str], faults: Sequence[Mapping[str, str]], ratios: Sequence[float]
+) -> Iterator[str]:
+    """Each polarisation that was left out of a band, and the reason; and images that look exchanged."""
     for name in polarizations:
         reasons = sorted({each[name] for each in faults if name in each})
         if reasons:
             yield f"{name} {' or '.join(reasons)} and was left out"
+    known = [ratio for ratio in ratios if np.isfinite(ratio)]
+    if known and (ratio := float(np.median(known))) > MAX_CROSS_OVER_CO:
+        co, cross = polarizations
+        doubt = "as neither sea nor land is: the two files are exchanged, or something else sends there"
+        yield f"{cross} is {ratio:.2g} times as bright as {co}, {doubt}; `sarship check` tells which"
 
 
 def _remedy(mask: Mask) -> str:

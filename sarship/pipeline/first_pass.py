@@ -155,6 +155,7 @@ def _search(
         return search_image(product, plan, lambda lines, total: tell(part=lines / total))
 
     tables, is_resumed = resume(place, fingerprint, search)
+    source = replace(source, is_checked=False)  # once is enough: the second pass opens it again
     one = SearchedScene(scene=scene, source=source, mark=mark, fingerprint=fingerprint, **tables)
     message = "it shows none of the piers" if plan.waters and not one.shows_a_pier else ""
     return one, "checkpoint" if is_resumed else "searched", message

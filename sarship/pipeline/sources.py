@@ -11,6 +11,7 @@ from sarship.catalog.query import Catalog
 from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.verify import refuse_damage
 
 __all__ = ["PRODUCTS", "Bytes", "Source", "sources_of"]
 
@@ -35,6 +36,8 @@ class Source:
     """Folder for a product that cannot be read in place."""
     water_level_m: float = 0.0
     """Height of the water over the geoid that the product is opened at."""
+    is_checked: bool = False
+    """True to verify every file, pixels too, of a product that lies on disk whole."""
 
     @property
     def place(self) -> str:
@@ -68,22 +71,27 @@ class Source:
         Raises
         ------
         ProductError
-            If it cannot be read, or is of another pass than the catalogue said.
+            If it cannot be read, is damaged, or is of another pass than the catalogue said.
         DownloadError, CredentialError, CatalogError
             If the catalogue does not give it.
         OutputError
             If there is no room for it.
         """
         if self.scene is None or self.catalog is None:
-            return open_grd(self.name).at_water_level(self.water_level_m)
+            return self._on_disk(self.name).at_water_level(self.water_level_m)
         if self.catalog.reads_windows:
             product = self.catalog.open(self.scene)
         else:
-            product = open_grd(self.catalog.fetch(self.scene, self.folder, progress))
+            product = self._on_disk(self.catalog.fetch(self.scene, self.folder, progress))
         if (product.scene.platform, product.scene.absolute_orbit) != (self.scene.platform, self.scene.absolute_orbit):
             raise ProductError(f"the catalogue gave {product.scene.id} for {self.name}; try another catalogue")
         product = product.at_water_level(self.water_level_m)
         return replace(product, scene=replace(product.scene, id=self.scene.id))
+
+    def _on_disk(self, path: str | Path) -> GrdProduct:
+        if self.is_checked:
+            refuse_damage(path)
+        return open_grd(path)
 
 
 def sources_of(
@@ -91,6 +99,7 @@ def sources_of(
     catalog: Catalog | None = None,
     folder: Path = Path(PRODUCTS),
     water_level_m: float = 0.0,
+    is_checked: bool = False,
 ) -> list[Source]:
     """Return the sources of paths and scenes.
 
@@ -104,13 +113,16 @@ def sources_of(
         Folder for products that cannot be read in place.
     water_level_m
         Height of the water over the geoid that products are opened at.
+    is_checked
+        True to verify every file of products on disk.
 
     Raises
     ------
     CatalogError
         If a scene is on a server and no catalogue is given.
     """
-    return [replace(_source(one, catalog, folder), water_level_m=water_level_m) for one in given]
+    made = (_source(one, catalog, folder) for one in given)
+    return [replace(each, water_level_m=water_level_m, is_checked=is_checked) for each in made]
 
 
 def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path) -> Source:

@@ -45,6 +45,7 @@ def survey(
     land: BaseGeometry | None = None,
     reference: bool = True,
     saved: Sequence[xr.Dataset] = (),
+    check: bool = False,
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -78,6 +79,9 @@ def survey(
     saved
         References from `read_reference`, at most one an orbit: they serve the dates of their orbits, however few, and
         nothing is fitted there.
+    check
+        True to read every product on disk to the end first, and refuse one of which a file, pixels too, is not as its
+        manifest lists it. Without it this is done for the XML alone: an image is a gigabyte.
     progress
         Called with a `Step` after every product, and before each of the second pass.
 
@@ -128,7 +132,7 @@ def survey(
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     _refuse_dry_piers(plan)
     check_saved(saved, port)
-    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m)
+    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m, check)
     with only_run(make_folder(folder)):
         searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
         if reference:

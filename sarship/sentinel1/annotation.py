@@ -45,6 +45,14 @@ ENL: Final[Mapping[tuple[int, int], float]] = {
 }
 """ENL by numbers of looks in range and azimuth: Sentinel-1 Product Definition, S1-RS-MDA-52-7440, table 5-1 (the looks
 overlap and are weighted, so it is less than their product)."""
+SPEEDS_M_S: Final = (6000.0, 7500.0)
+"""Speeds of the footprint that are believed; 6,660 to 6,810 measured."""
+LONGEST_S: Final = 1800.0
+"""Longer than the satellites can image at a stretch (25 minutes)."""
+WIDEST_M: Final = 600e3
+"""Wider than the 420 km of EW."""
+FINEST_M: Final = 1.0
+"""Finer than the 3.5 m of GRDF."""
 MIN_ORBIT_M: Final = 6.5e6
 MAX_ORBIT_M: Final = 8.5e6
 LOOK_EFFICIENCY: Final = 0.88
@@ -186,12 +194,14 @@ def _geometry(root: Node) -> ImageGeometry:
     n_lines, n_pixels = root.whole(f"{IMAGE}/numberOfLines"), root.whole(f"{IMAGE}/numberOfSamples")
     if n_lines < 2 or n_pixels < 2 or last <= first:
         raise root.error(f"describes an image of {n_lines} lines by {n_pixels} from {first} to {last}")
-    interval = _seconds(last - first) / (n_lines - 1)
-    spacing = root.positive(f"{IMAGE}/rangePixelSpacing")
+    duration = _seconds(last - first)
+    interval = duration / (n_lines - 1)
+    line_spacing, spacing = (root.positive(f"{IMAGE}/{axis}PixelSpacing") for axis in ("azimuth", "range"))
+    _refuse_size(root, (n_lines, n_pixels), duration, (line_spacing, spacing))
     conversions = root.find_some(CONVERSIONS)
     return ImageGeometry(
         shape=(n_lines, n_pixels),
-        line_spacing_m=root.positive(f"{IMAGE}/azimuthPixelSpacing"),
+        line_spacing_m=line_spacing,
         pixel_spacing_m=spacing,
         first_line=first,
         line_interval_s=interval,
@@ -204,6 +214,15 @@ def _geometry(root: Node) -> ImageGeometry:
             n_pixels=n_pixels,
         ),
     )
+
+
+def _refuse_size(root: Node, shape: tuple[int, int], duration: float, spacing: tuple[float, float]) -> None:
+    """Refuse an image of a size that time and spacing deny, before any array is made of that size."""
+    length, width = (size * step for size, step in zip(shape, spacing, strict=True))
+    is_flown = SPEEDS_M_S[0] * duration < length < SPEEDS_M_S[1] * duration + 2 * spacing[0]
+    if not (is_flown and duration < LONGEST_S and width < WIDEST_M and min(spacing) > FINEST_M):
+        size = f"{shape[0]} lines by {shape[1]} pixels of {spacing[0]:g} by {spacing[1]:g} m in {duration:.6g} s"
+        raise root.error(f"describes an image of {size}, which no Sentinel-1 takes; fetch the product again")
 
 
 def _orbit(root: Node, first: np.datetime64) -> Orbit:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from sarship.errors import ProductError
 from sarship.model import Polarization, Scene
@@ -12,6 +14,8 @@ from sarship.sentinel1.manifest import Role
 from sarship.sentinel1.safe import SafeContainer
 
 __all__ = ["annotation_of", "calibration_of", "noise_of", "scene_of", "unreadable"]
+
+Table = TypeVar("Table")
 
 
 def unreadable(container: SafeContainer, polarization: Polarization) -> str:
@@ -24,38 +28,57 @@ def unreadable(container: SafeContainer, polarization: Polarization) -> str:
         if not container.exists(file.name) or container.size(file.name) == 0:
             problem = "empty" if container.exists(file.name) else "missing"
             return f"cannot be read: {container.stored_name(file.name)} is {problem}; fetch the product again"
+    return _exchanged(container, polarization)
+
+
+def _exchanged(container: SafeContainer, polarization: Polarization) -> str:
+    """Return a sentence where two images have each other's size, and not their own, as in cloud-optimised products."""
+    images = [file for file in container.manifest.files if file.role == "measurement" and container.exists(file.name)]
+    own = next((file for file in images if file.polarization == polarization), None)
+    for other in images:
+        if own is None or other.size == own.size:
+            continue
+        if container.size(own.name) == other.size and container.size(other.name) == own.size:
+            names = " and ".join(sorted(container.stored_name(file.name) for file in (own, other)))
+            return f"cannot be read: {names} are exchanged, by their sizes; fetch the product again"
     return ""
 
 
 def annotation_of(container: SafeContainer, polarizations: Sequence[Polarization]) -> Annotation:
     """Read the annotation of the first polarisation that has one; the geometry is the same in all."""
     for polarization in polarizations:
-        if content := _content(container, "annotation", polarization):
-            return read_annotation(*content)
+        if annotation := _table(container, "annotation", polarization, read_annotation):
+            return annotation
     message = f"{container.path} holds no annotation of any polarisation; fetch the product again"
     raise ProductError(message, path=container.path)
 
 
 def calibration_of(container: SafeContainer, polarization: str) -> Calibration:
     """Read the gains of a polarisation."""
-    if content := _content(container, "calibration", polarization):
-        return read_calibration(*content)
+    if calibration := _table(container, "calibration", polarization, read_calibration):
+        return calibration
     message = f"{container.path} has no calibration of {polarization}; fetch the product again"
     raise ProductError(message, path=container.path)
 
 
 def noise_of(container: SafeContainer, polarization: str) -> Noise | None:
     """Read the thermal noise of a polarisation; None where the product has none."""
-    content = _content(container, "noise", polarization)
-    return content and read_noise(*content)
+    return _table(container, "noise", polarization, read_noise)
 
 
-def _content(container: SafeContainer, role: Role, polarization: str) -> tuple[bytes, str] | None:
-    """Return content and path of a file; None where it is not there."""
+def _table(
+    container: SafeContainer, role: Role, polarization: str, read: Callable[[bytes, str], Table]
+) -> Table | None:
+    """Read a file and hold it against the manifest's MD5; None where it is not there."""
     file = container.find(role, polarization)
     if file is None or not container.exists(file.name):
         return None
-    return container.read_bytes(file.name), container.describe(file.name)
+    content, source = container.read_bytes(file.name), container.describe(file.name)
+    table = read(content, source)  # says what is wrong in the file, where it can
+    if file.md5 is not None and (found := hashlib.md5(content, usedforsecurity=False).hexdigest()) != file.md5:
+        message = f"{source} was changed: its MD5 is {found}, and {file.md5} in the manifest; fetch the product again"
+        raise ProductError(message, path=source)
+    return table
 
 
 def scene_of(container: SafeContainer, annotation: Annotation) -> Scene:

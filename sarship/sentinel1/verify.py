@@ -16,7 +16,7 @@ from sarship.sentinel1.manifest import Role, SafeFile
 from sarship.sentinel1.measurement import Measurement
 from sarship.sentinel1.safe import SafeContainer, open_safe
 
-__all__ = ["Finding", "Status", "check_product"]
+__all__ = ["Finding", "Status", "check_product", "refuse_damage"]
 
 Status = Literal["ok", "missing", "size", "md5", "undecodable"]
 
@@ -88,18 +88,39 @@ def check_product(path: str | Path) -> list[Finding]:
     return [_check(container, file, shapes[0] if shapes else None) for file in files]
 
 
+def refuse_damage(path: str | Path) -> None:
+    """Read every file that counting needs to the end, pixels too, and refuse a product of which one is not whole.
+
+    What is missing or empty is left to `open_grd`, which does without it where it can.
+
+    Raises
+    ------
+    ProductError
+        If a file is not as the manifest lists it.
+    """
+    container = open_safe(path)
+    needed = {file.name for file in container.manifest.files if file.role in {*_READERS, "measurement"}}
+    for finding in check_product(path):
+        is_there = container.exists(finding.name) and container.size(finding.name) > 0
+        if finding.name in needed and is_there and not finding.is_ok:
+            source = container.describe(finding.name)
+            raise ProductError(f"{source}: {finding.detail}", path=source)
+
+
 def _check(container: SafeContainer, file: SafeFile, shape: tuple[int, int] | None) -> Finding:
     if not container.exists(file.name):
         return Finding(file.name, "missing", "the manifest lists it, and it is not there")
     try:
         is_rewritten = _decode(container, file, shape)
-        size = container.size(file.name)
-        if is_rewritten and size != file.size:
+        size, found = container.size(file.name), _md5(container, file.name)
+        other = next((each.name for each in container.manifest.files if found == each.md5 != file.md5), None)
+        if other is None and is_rewritten and size != file.size:
             return Finding(file.name, "ok", "compressed anew by a mirror, so the MD5 differs; it decodes to the end")
-        if file.size is not None and size != file.size:
+        if other is None and file.size is not None and size != file.size:
             return Finding(file.name, "size", f"{size} bytes instead of {file.size}; fetch it again")
-        if file.md5 is not None and (found := _md5(container, file.name)) != file.md5:
-            return Finding(file.name, "md5", f"MD5 {found} instead of {file.md5}; fetch it again")
+        if file.md5 is not None and found != file.md5:
+            detail = f"MD5 {found} instead of {file.md5}; fetch it again"
+            return Finding(file.name, "md5", f"it has the content of {other}; fetch both again" if other else detail)
     except ProductError as error:
         detail = str(error).removeprefix(container.describe(file.name)).lstrip(": ")  # the finding has the name
         return Finding(file.name, "undecodable", detail)

@@ -1,5 +1,10 @@
 """Manifests of products, by the files that they list."""
 
+import hashlib
+import json
+import re
+from pathlib import Path
+
 NAME = "S1A_IW_GRDH_1SDV_20221002T205126_20221002T205156_045268_056950_0664"
 STEM = "s1a-iw-grd-{}-20221002t205126-20221002t205156-045268-056950-00{}"
 SCHEMAS = {
@@ -44,3 +49,19 @@ def manifest(hrefs: dict[str, str], *, kind: str = "GRD", family: str = "SENTINE
 <safe:stopTime>2022-10-02T20:51:56.241290</safe:stopTime></safe:acquisitionPeriod>
 <safe:footPrint><gml:coordinates>6.55,134.94 6.99,132.69 8.75,133.06 8.31,135.31</gml:coordinates></safe:footPrint>
 </metadataSection><dataObjectSection>{objects}</dataObjectSection></x:XFDU>""".encode()
+
+
+def relist(product: Path) -> None:
+    """Write the sizes and MD5s of a folder's files, as they are now, into its manifest."""
+    path = product / "manifest.safe"
+    text = path.read_text(encoding="utf-8")
+    info = product / "productInfo.json"
+    stored = json.loads(info.read_bytes())["filenameMap"] if info.exists() else {}
+    for item in re.findall(r"<byteStream.*?</byteStream>", text, re.DOTALL):
+        name = re.search(r'href="\./([^"]+)"', item)[1]
+        if (file := product / stored.get(name, name)).is_file():
+            content = file.read_bytes()
+            new = re.sub(r'size="\d+"', f'size="{len(content)}"', item)
+            digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            text = text.replace(item, re.sub(r'(checksumName="MD5"[^>]*>)[0-9a-fA-F]*', rf"\g<1>{digest}", new))
+    path.write_text(text, encoding="utf-8")

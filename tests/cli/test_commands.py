@@ -641,3 +641,18 @@ def test_doctor_fails_where_the_detector_is_wrong(monkeypatch):
     outcome = run("doctor")
     assert outcome.exit_code == 1
     assert "DIFFERENT" in outcome.stdout
+
+
+def test_count_check_refuses_a_changed_pixel(small, copy, tmp_path):
+    image = files_of(copy, "measurement")[0]
+    content = bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 1
+    image.write_bytes(content)
+    port = write_port(tmp_path / "port.geojson")
+    call = ("count", port, copy, "--out", tmp_path / "out", "--no-pictures", "--no-reference")
+    assert run(*call).exit_code == 0
+    stderr = refused(run(*call, "--check"))
+    assert f"{image.name}: MD5 " in stderr
+    assert "fetch it again" in stderr
+    assert len(read_results(tmp_path / "out").failures) == 1
+    assert run(*call[:2], small[0], *call[3:], "--check").exit_code == 0

@@ -6,16 +6,19 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+from builders.manifests import relist
 
 from sarship.detection.seen import coverage
 from sarship.detection.single_image import detect
-from sarship.errors import ProductWarning
+from sarship.errors import ProductError, ProductWarning
 from sarship.pipeline.surveys import survey
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import read_port
-from sarship.sentinel1.channels import channel_faults, sample_of
+from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
 from sarship.sentinel1.product import open_grd
+from sarship.sentinel1.verify import check_product
 from sarship.simulate import ProductParams, Vessel, simulate_product
+from sarship.simulate.safe.package import zip_folder
 from sarship.vessels.find import find_vessels
 
 
@@ -118,3 +121,66 @@ def test_a_date_with_a_blank_channel_is_counted_by_the_other_against_the_referen
     assert float(counts["seen"].min()) > 0.95
     assert float(counts["n_vessels"].sum()) == pytest.approx(truth.sum(), abs=0.3 * truth.sum())
     assert float(counts["n_vessels"].sel(pier="Naval mole")) == 0
+
+
+def _exchange(product):
+    """Give each image the name of the other."""
+    first, second = sorted(product.glob("measurement/*"))
+    aside = first.rename(product / "aside")
+    second.rename(first)
+    aside.rename(second)
+
+
+EXCHANGED = "VH is .* times as bright as VV, .*: the two files are exchanged"
+
+
+@pytest.mark.parametrize("is_listed", [False, True], ids=["", "manifest rewritten"])
+@pytest.mark.parametrize("is_zipped", [False, True], ids=["folder", "zip"])
+@pytest.mark.parametrize("layout", ["plain", "cog", "short"])
+def test_exchanged_channels_are_noticed(tmp_path, layout, is_zipped, is_listed):
+    product, _ = simulate_product(tmp_path, ProductParams(shape=(100, 120), layout=layout), n_vessels=1, seed=4)
+    _exchange(product)
+    if is_listed:
+        relist(product)
+    path = zip_folder(product) if is_zipped else product
+    wrong = [finding for finding in check_product(path) if not finding.is_ok]
+    assert len(wrong) == (0 if is_listed else 2)
+    assert all("it has the content of measurement/" in finding.detail for finding in wrong)
+    if layout == "cog" and not is_listed:  # their sizes tell
+        with pytest.warns(ProductWarning, match="are exchanged, by their sizes"):
+            opened = open_grd(path)
+        with pytest.raises(ProductError, match="has no image that can be read"):
+            detect(opened)
+    else:
+        with pytest.warns(ProductWarning, match=EXCHANGED):
+            detect(open_grd(path))
+
+
+@pytest.mark.parametrize("wind_m_s", [1.0, 12.0])
+@pytest.mark.parametrize("polarizations", [("VV", "VH"), ("HH", "HV")])
+def test_neither_calm_nor_storm_looks_exchanged(tmp_path, polarizations, wind_m_s):
+    params = ProductParams(shape=(100, 100), wind_m_s=wind_m_s, polarizations=polarizations)
+    path, _ = simulate_product(tmp_path, params, n_vessels=2, seed=2)
+    detect(open_grd(path))  # a warning is an error here
+
+
+def test_real_ships_and_seas_are_darker_in_cross_polarisation(real_data):
+    """Of every chip with both, which are the channels of IW off China; without a calibration, which is the same."""
+    ratios = []
+    for path in sorted(real_data.glob("opensarship*/*/Patch/*.tif")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with rasterio.open(path) as image:
+                bands = image.read().astype(float)
+        if len(bands) == 2:
+            cross, co = (np.median(band[band > 0] ** 2) for band in bands)
+            ratios.append(cross / co)
+    assert len(ratios) == 78
+    assert max(ratios) < 1 / 1.4
+
+
+def test_without_data_there_is_no_ratio(product):
+    opened = open_grd(product)
+    line, pixel = sample_of(opened.window())
+    blank = {name: np.zeros((line.size, pixel.size)) for name in opened.polarizations}
+    assert np.isnan(cross_over_co(opened, blank, line, pixel))

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from builders.manifests import relist
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import Point, Polygon, box
@@ -483,6 +484,36 @@ def test_damaged_xml_is_refused_with_the_file(own: Path) -> None:
     product = open_grd(own)
     with pytest.raises(ProductError, match=rf"{re.escape(calibration.name)} is damaged"):
         product.sigma0(polarizations=["VV"])
+
+
+@pytest.mark.parametrize(
+    "name", ["annotation/", "annotation/calibration/calibration-", "annotation/calibration/noise-"]
+)
+def test_xml_that_was_changed_since_it_was_listed_is_refused(own: Path, name: str) -> None:
+    table = one(own, f"{name}*-vv-*.xml")
+    table.write_bytes(table.read_bytes() + b"\n")
+    with pytest.raises(ProductError, match=rf"{re.escape(table.name)} was changed: its MD5 is \w{{32}}, and \w{{32}}"):
+        open_grd(own).sigma0(window=Window(0, 9, 0, 9))
+    relist(own)
+    assert open_grd(own).sigma0(window=Window(0, 9, 0, 9)).size
+
+
+@pytest.mark.parametrize(
+    ("tag", "number"),
+    [*[("numberOfLines", n) for n in ("1000000000", "3", "-5", "400")], ("numberOfSamples", "1000000000")],
+)
+def test_a_size_that_no_image_has_is_refused_before_any_array(own: Path, tag: str, number: str) -> None:
+    for table in own.glob("annotation/*.xml"):
+        text = table.read_text()
+        table.write_text(re.sub(rf"<{tag}>\d+<", f"<{tag}>{number}<", text))
+    relist(own)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ProductError, match=r"describes an image of"):
+            open_grd(own)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
 
 
 def test_without_any_annotation_it_does_not_open(own: Path) -> None:
