@@ -1,4 +1,6 @@
 from sarship._package import __version__ as __version__
+from sarship.analysis.agreement import compare_observations as compare_observations
+from sarship.analysis.observations import read_observations as read_observations
 from sarship.catalog import completeness as completeness
 from sarship.catalog import open_catalog as open_catalog
 from sarship.catalog.query import SceneQuery as SceneQuery

@@ -18,6 +18,7 @@ __all__ = [
     "FileError",
     "FloodError",
     "ModelError",
+    "ObservationError",
     "OutputError",
     "PortError",
     "ProductError",
@@ -80,6 +81,22 @@ class PortError(FileError, ValueError):
 
 class ReferenceImageError(FileError, ValueError):
     """A stack of dates or a reference that is damaged, or of another port, grid or orbit than the image."""
+
+
+class ObservationError(FileError, ValueError):
+    """A file of dated reports that is missing or malformed, or a report in it that cannot be meant.
+
+    Parameters
+    ----------
+    message, path
+        As in every error about a file.
+    row
+        Line of a CSV file, or feature of a GeoJSON file, from 1; None for the whole file.
+    """
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None, row: int | None = None) -> None:
+        super().__init__(message, path=path)
+        self.row = row
 
 
 class CatalogError(SarshipError, ValueError):

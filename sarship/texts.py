@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["name_fault", "printable"]
+__all__ = ["as_cell", "name_fault", "printable"]
 
 LONGEST_NAME: Final = 200
 """Characters; a name stands in tables, file names and pictures."""
@@ -20,6 +20,15 @@ def printable(text: str) -> str:
     'Quay \\x1b[2J'
     """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def as_cell(text: str) -> str:
+    """Return a text as a cell that no spreadsheet takes for a formula: with a quote before what begins one.
+
+    >>> as_cell("=1+1"), as_cell("North quay")
+    ("'=1+1", 'North quay')
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def name_fault(name: str) -> str:

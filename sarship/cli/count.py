@@ -66,6 +66,12 @@ __all__ = ["count"]
     help="Verify every file of a product on disk first, pixels too; without it the XML alone, as an image is a GB.",
 )
 @click.option(
+    "--observations",
+    type=click.Path(),
+    help="Dated reports by others, CSV or GeoJSON, to hold against the counts: columns time, where, value and more.",
+)
+@click.option("--tz", help="Zone of the reports' times of day that have none, like Asia/Damascus or +03:00.")
+@click.option(
     "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
 )
 @detection_options
@@ -77,6 +83,8 @@ def count(
     products: tuple[str, ...],
     out: str,
     land: str | None,
+    observations: str | None,
+    tz: str | None,
     pictures: bool,
     as_json: bool,
     **options: Any,
@@ -92,6 +100,7 @@ def count(
     From 4 dates of a relative orbit on, a second pass over the scenes compares each with a reference of the empty port,
     learned from all of them. Run again to go on after a stop, or with more products.
     """
+    from sarship.analysis import read_observations
     from sarship.pipeline import survey
     from sarship.port.index import refuse_template
     from sarship.port.polygons import read_polygons
@@ -102,10 +111,13 @@ def count(
         raise click.UsageError("give --reference or --no-reference, not both")
     if not (products or options["start"] or options["end"]):
         raise click.UsageError("give products, or a period with --from and --to to ask a catalogue for")
+    if tz and not observations:
+        raise click.UsageError("--tz is the zone of a file of reports; give that with --observations")
     params = params_of(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
     note_port(harbour)
+    reports = read_observations(observations, harbour.piers, tz=tz) if observations else None
     mask = read_polygons(land, harbour.area) if land else None
     products = chosen_products(products, options) if products else products
     asked = None if products else _ask(harbour, options)
@@ -125,6 +137,7 @@ def count(
             reference=not options["no_reference"],
             saved=[read_reference(path) for path in options["saved"]],
             check=options["check"],
+            observations=reports,
             progress=report,
         )
         undrawn = ""
@@ -160,23 +173,28 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
 
 def _tell(results: Results, out: str, as_json: bool) -> None:
     """Print the counts, what changed, and the passes that are missing."""
+    from sarship.analysis import Agreement
     from sarship.cli.tables import changes_text, counts_text
 
+    agreement = Agreement.of(results.agreement)
     gaps = results.completeness
     if as_json:
         tables = {"counts": results.counts.to_dataframe().reset_index()}
-        tables |= {name: getattr(results, name).drop(columns="geometry") for name in ("changes", "alerts")}
+        tables |= {name: getattr(results, name).drop(columns="geometry") for name in ("changes", "alerts", "agreement")}
         records = {
             name: json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
             for name, rows in tables.items()
         }
         failures = [{"path": failure.path, "message": failure.message} for failure in results.failures]
         whole = None if gaps is None else gaps.as_dict()
-        print_json({"folder": str(out), **records, "failures": failures, "completeness": whole})
+        others = {"reports": agreement.as_dict(), "failures": failures, "completeness": whole}
+        print_json({"folder": str(out), **records, **others})
         return
     tell(counts_text(results.counts))
     if said := changes_text(results.changes, results.alerts):
         tell(f"\n{said}")
+    if agreement.n_reports:
+        tell(f"\nreports: {agreement}")
     n_alone = int((results.counts["n_reference_dates"].max("pier") == 0).sum()) if results.counts.sizes["pier"] else 0
     if n_alone:
         tell(

@@ -153,6 +153,7 @@ _OWN: Final = frozenset(
         "counts.nc",
         "changes.csv",
         "alerts.csv",
+        "agreement.csv",
         "visits.csv",
         "visits.png",
         "results.json",
@@ -160,7 +161,7 @@ _OWN: Final = frozenset(
         "vessels.geojson",
         LOCK,
     ]
-    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers")]
+    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations")]
 )
 """Files and folders that a demo writes."""
 

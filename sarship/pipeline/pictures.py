@@ -100,8 +100,9 @@ def write_pictures(
     level = plan.water_level_m
     sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level)}
     options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
+    reports = results.agreement if len(results.observations) else None
     series = {
-        "counts.png": plot_counts(results.counts, changes=results.changes, **options),
+        "counts.png": plot_counts(results.counts, changes=results.changes, agreement=reports, **options),
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]

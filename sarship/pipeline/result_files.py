@@ -24,7 +24,7 @@ from sarship.pipeline.table_files import (
     vessels_csv,
     vessels_geojson,
 )
-from sarship.schema import COVERAGE, SCENES, VESSELS, WGS84, Table
+from sarship.schema import COVERAGE, OBSERVATIONS, SCENES, VESSELS, WGS84, Table
 
 __all__ = ["read_results", "write_results"]
 
@@ -43,7 +43,8 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
-        `piers.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv` and `results.json`.
+        `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv`,
+        `agreement.csv` and `results.json`.
 
     Raises
     ------
@@ -73,7 +74,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
         "counts.csv": counts_csv(results.counts),
         "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
-        **{f"{name}.csv": table_csv(getattr(results, name)) for name in ("visits", "changes", "alerts")},
+        **{f"{name}.csv": table_csv(getattr(results, name)) for name in ("visits", "changes", "alerts", "agreement")},
         "results.json": json_bytes(summary),
     }
     return tuple(write_file(folder / name, content) for name, content in contents.items())
@@ -124,4 +125,10 @@ def read_results(folder: str | Path) -> Results:
     return Results(**frames, provenance=provenance, failures=failures, sources=sources, completeness=completeness)
 
 
-_TABLES: dict[str, Table | None] = {"vessels": VESSELS, "scenes": SCENES, "coverage": COVERAGE, "piers": None}
+_TABLES: dict[str, Table | None] = {
+    "vessels": VESSELS,
+    "scenes": SCENES,
+    "coverage": COVERAGE,
+    "piers": None,
+    "observations": OBSERVATIONS,
+}

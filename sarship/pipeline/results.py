@@ -12,11 +12,13 @@ from typing import Any, Final
 import geopandas as gpd
 import xarray as xr
 
+from sarship.analysis.agreement import compare_observations
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.changes import find_alerts, find_changes
 from sarship.counts.visits import find_visits
 from sarship.detection.params import DetectionParams
+from sarship.schema import OBSERVATIONS
 
 __all__ = ["KEY", "SIMULATED", "Failure", "Provenance", "Results"]
 
@@ -119,6 +121,8 @@ class Results:
     """Path or address of the product that each scene was read from."""
     completeness: Completeness | None = None
     """Passes of the period that are missing, if a catalogue was asked."""
+    observations: gpd.GeoDataFrame = field(default_factory=OBSERVATIONS.empty)
+    """Dated reports by others (`schema.OBSERVATIONS`)."""
 
     @cached_property
     def counts(self) -> xr.Dataset:
@@ -140,3 +144,8 @@ class Results:
     def alerts(self) -> gpd.GeoDataFrame:
         """Newest count of each pier beside what is usual there (`schema.ALERTS`)."""
         return find_alerts(self.counts)
+
+    @cached_property
+    def agreement(self) -> gpd.GeoDataFrame:
+        """Dated reports held against the counts (`schema.AGREEMENT`)."""
+        return compare_observations(self.observations, self.vessels, self.piers, self.scenes, self.coverage)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import geopandas as gpd
 import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
@@ -46,6 +47,7 @@ def survey(
     reference: bool = True,
     saved: Sequence[xr.Dataset] = (),
     check: bool = False,
+    observations: gpd.GeoDataFrame | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -82,6 +84,8 @@ def survey(
     check
         True to read every product on disk to the end first, and refuse one of which a file, pixels too, is not as its
         manifest lists it. Without it this is done for the XML alone: an image is a gigabyte.
+    observations
+        Dated reports from `read_observations`, to be held against the counts.
     progress
         Called with a `Step` after every product, and before each of the second pass.
 
@@ -138,6 +142,8 @@ def survey(
         if reference:
             searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
         results = replace(_results(searched, failures, plan), completeness=completeness)
+        if observations is not None:
+            results = replace(results, observations=observations)
         write_results(results, folder)
     _warn_of_nothing(results)
     return results

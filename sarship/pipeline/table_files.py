@@ -30,6 +30,7 @@ from sarship.geo.antimeridian import ring_polygon
 from sarship.geo.geojson import as_geojson
 from sarship.pipeline.results import KEY, Provenance
 from sarship.schema import Table
+from sarship.texts import as_cell
 
 __all__ = [
     "VESSEL_FORMATS",
@@ -183,4 +184,6 @@ def _plain(frame: gpd.GeoDataFrame, time: str = "%Y-%m-%dT%H:%M:%S.%fZ") -> pd.D
 
 
 def _csv(frame: pd.DataFrame, digits: int) -> bytes:
+    texts = [name for name, dtype in frame.dtypes.items() if dtype == "str"]
+    frame = frame.assign(**{str(name): frame[name].map(as_cell, na_action="ignore") for name in texts})
     return frame.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,11 +29,10 @@ from sarship.plots.style import (
     titled,
     watermark,
 )
-from sarship.schema import WHOLE_PORT
+from sarship.schema import AGREEMENT, WHOLE_PORT
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import xarray as xr
 
 __all__ = ["plot_counts"]
 
@@ -43,6 +43,7 @@ def plot_counts(
     counts: xr.Dataset,
     *,
     changes: gpd.GeoDataFrame | None = None,
+    agreement: gpd.GeoDataFrame | None = None,
     title: str = "",
     is_simulated: bool = False,
 ) -> Figure:
@@ -51,7 +52,9 @@ def plot_counts(
     A filled mark is a count, a hollow one a zero (looked and saw none), a grey cross below the axis a date on which the
     pier was not seen. Its colour is the relative orbit. A bar is the 80 % interval, a square a date without a reference
     of the empty port. An orange band is the window in which the number changed, with its chance. All piers are there
-    where each was seen, without anchorages.
+    where each was seen, without anchorages. A diamond
+    is what others report, with the range and the time of the report: green if it agrees with the count of a pass near
+    it, red and hollow if it does not, else grey.
 
     Parameters
     ----------
@@ -59,6 +62,8 @@ def plot_counts(
         `schema.COUNTS`, from `count_by_pier`.
     changes
         `schema.CHANGES`, from `find_changes`; those of the way of counting are not drawn.
+    agreement
+        `schema.AGREEMENT`, from `compare_observations`; where a report is on the whole port, that has a panel.
     title
         Heading, such as the name of the port.
     is_simulated
@@ -67,7 +72,7 @@ def plot_counts(
     Returns
     -------
     matplotlib.figure.Figure
-        A panel for each pier, after that of all if there are several.
+        A panel for each pier, after that of all if there are several or if reports are on those.
 
     Examples
     --------
@@ -82,11 +87,12 @@ def plot_counts(
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['All piers, where all were seen', 'North quay', 'Mole']
     """
+    reports = AGREEMENT.empty() if agreement is None else agreement[agreement["state"] != "not_compared"]
     piers = [str(name) for name in counts["pier"].to_numpy()]
     is_pier = counts["kind"].to_numpy() == "pier" if "kind" in counts.coords else np.ones(len(piers), np.bool_)
     n_columns = 1 if len(piers) <= 5 else 2 if len(piers) <= 16 else 3
     n_rows = ceil(len(piers) / n_columns)
-    has_total = int(is_pier.sum() > 1)
+    has_total = int(is_pier.sum() > 1 or (reports["where"] == WHOLE_PORT).any())
     figure = new_figure((9.5 if n_columns == 1 else 5.2 * n_columns, 2.1 + ROW_INCHES * max(1, n_rows + has_total)))
     grid = figure.add_gridspec(max(1, n_rows + has_total), n_columns)
     times = pd.DatetimeIndex(counts["time"].to_numpy()).tz_localize(None)
@@ -105,17 +111,30 @@ def plot_counts(
         if changes is not None:
             _change_bands(ax, changes[changes["where"] == name])
         _count_panel(ax, times, here, orbits)
+        said = reports[reports["where"] == name].drop_duplicates("observation")
+        _report_marks(ax, said)
         ax.set_title(shorten(heading, 100 // n_columns), loc="left", fontsize=10, fontweight="bold", pad=4)
-        _count_axis(ax, tops[bool(is_pier[k])] if k >= 0 else _top(here))
+        top = tops[bool(is_pier[k])] if k >= 0 else _top(here)
+        _count_axis(ax, float(np.nanmax(said[["low", "high"]].to_numpy(float), initial=top)))
         date_axis(ax, times, 9 if n_columns == 1 or k < 0 else 5)
         ax.tick_params(labelsize=9, labelbottom=(k < 0 and n_columns > 1) or k + n_columns >= len(piers))
     figure.supylabel("vessels", fontsize=10)
     figure.suptitle(f"{titled(title, is_simulated)}\n{period(times)}", fontsize=12, x=0.01, ha="left")
-    handles = _legend(counts, orbits, has_changes=changes is not None and len(changes) > 0)
+    handles = [*_legend(counts, orbits, has_changes=changes is not None and len(changes) > 0), *_report_legend(reports)]
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     if is_simulated:
         watermark(figure)
     return figure
+
+
+def _report_legend(reports: gpd.GeoDataFrame) -> list[Artist]:
+    shown = {STATES[state][1]: STATES[state][0] for state in sorted(reports["state"])}
+    return [Line2D([], [], **_diamond(colour), lw=0, label=label) for label, colour in shown.items()]
+
+
+def _diamond(colour: str) -> dict[str, Any]:
+    """Return the looks of a report: hollow against the count, so that colour is not all."""
+    return {"color": colour, "marker": "D", "ms": 5, "mfc": "white" if colour == AGAINST else colour}
 
 
 def _orbits(counts: xr.Dataset) -> dict[str, tuple[str, NDArray[np.bool_]]]:
@@ -168,6 +187,30 @@ def _change_bands(ax: Axes, changes: gpd.GeoDataFrame) -> None:
         ax.axvspan(start, stop, color=BAND, lw=0)
         options: dict[str, Any] = {"ha": "center", "va": "top", "fontsize": 8, "transform": ax.get_xaxis_transform()}
         ax.text(start + (stop - start) / 2, 0.98, f"{100 * row.probability:.0f} %", **options)
+
+
+def _report_marks(ax: Axes, reports: gpd.GeoDataFrame) -> None:
+    """Draw what others report: its range, or the arrow of an open one, and its time."""
+    for row in reports.itertuples():
+        colour = STATES[row.state][0]
+        start, stop = row.time_from.tz_localize(None), row.time_to.tz_localize(None)
+        middle = start + (stop - start) / 2
+        low, high = (other if np.isnan(bound) else bound for bound, other in ((row.low, row.high), (row.high, row.low)))
+        if np.isnan(low):
+            continue
+        ax.hlines([low, high], start, stop, color=colour, lw=1)
+        ax.vlines(middle, low, high, color=colour, lw=1)
+        ax.plot(middle, (low + high) / 2, **_diamond(colour), zorder=4)
+
+
+AGAINST: Final = "#D55E00"
+STATES: Final = {
+    "agrees": ("#009E73", "a report that agrees"),
+    "disagrees": (AGAINST, "a report that does not"),
+    "between": (GREY, "a report with no pass near it"),
+    "not_seen": (GREY, "a report with no pass near it"),
+}
+"""Colour and words for a report by its state."""
 
 
 def _count_panel(

@@ -238,6 +238,28 @@ def test_count_writes_results_that_read_back(small, tmp_path):
     assert len(list((out / "quicklooks").iterdir())) == 1
 
 
+def test_count_holds_dated_reports_against_the_counts(small, tmp_path):
+    when = small[1]["time"].min()
+    reports = tmp_path / "reports.csv"
+    reports.write_text(
+        f"time;where;value;kind;note\n{when:%Y-%m-%dT%H:%M};Quay;200;radar;=1+1\n{when:%Y-%m-%d};port;0-9;;\n"
+    )
+    port = write_port(tmp_path / "port.geojson")
+    arguments = ("count", port, small[0], "--no-pictures", "--observations", reports)
+    assert "row 2 has the time of day" in refused(run(*arguments, "--out", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()  # said before any work
+    assert "--tz is the zone of a file" in refused(run(*arguments[:-2], "--tz", "+01:00", "--out", tmp_path / "out"))
+    outcome = run(*arguments, "--tz", "+00:00", "--out", tmp_path / "out")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "reports: 1 of 2 reports agree with the count of a pass near them" in outcome.stdout
+    table = pd.read_csv(tmp_path / "out" / "agreement.csv", dtype={"observation": str})
+    assert table[["observation", "where", "state"]].to_numpy().tolist() == [
+        ["2", "Quay", "disagrees"],
+        ["3", "port", "agrees"],
+    ]
+    assert read_results(tmp_path / "out").observations["note"].tolist() == ["=1+1", ""]
+
+
 def test_count_shows_missing_as_a_dash(small, tmp_path):
     far = feature(name="Far", geometry={"type": "Point", "coordinates": [35.7, 35.4]})
     port = write_port(tmp_path / "port.geojson", feature(), far)

@@ -25,7 +25,8 @@ from sarship.schema import COVERAGE, SCENES, VESSELS
 
 NAMES = {
     "vessels.geojson", "vessels.csv", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet",
-    "counts.csv", "counts.nc", "visits.csv", "changes.csv", "alerts.csv", "results.json",
+    "observations.parquet", "counts.csv", "counts.nc", "visits.csv", "changes.csv", "alerts.csv", "agreement.csv",
+    "results.json",
 }  # fmt: skip
 
 

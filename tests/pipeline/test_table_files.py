@@ -52,3 +52,10 @@ def test_every_format_holds_every_row_and_column(tmp_path, ending, n_vessels):
     if ending == ".gpkg":
         note = json.loads(pyogrio.read_info(path)["layer_metadata"]["sarship"])
         assert note == results.provenance.as_dict()
+
+
+def test_a_text_that_a_spreadsheet_would_obey_is_quoted():
+    vessels = make_vessels(("=S1", "-1+1"), ("+S1", None))
+    written = VESSEL_FORMATS[".csv"](vessels, None).decode().splitlines()
+    assert [line.split(",")[1] for line in written[1:]] == ["'=S1", "'+S1"]
+    assert ",'-1+1," in written[1]

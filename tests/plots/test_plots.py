@@ -8,9 +8,11 @@ import time
 import matplotlib as mpl
 import matplotlib.dates
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import xarray as xr
+from builders.tables import BLANK
 from PIL import Image
 
 from sarship.counts.changes import find_changes
@@ -18,6 +20,7 @@ from sarship.counts.passes import are_counted
 from sarship.pipeline import search
 from sarship.plots import picture_bytes, plot_counts, plot_scene
 from sarship.port.port_file import Port, read_port
+from sarship.schema import AGREEMENT
 from sarship.sentinel1.product import open_grd
 
 
@@ -147,6 +150,31 @@ def test_dates_can_be_read(n_dates, n_piers):
     assert not overlap(figure, labels)
     places = np.diff([label.get_position()[0] for label in labels])
     assert (places < 1.25 * places.min(initial=np.inf)).all()  # even, but for the lengths of months
+
+
+def test_reports_are_marks_with_their_range_and_those_on_the_port_have_a_panel():
+    counts = make_counts([[2, 0], [2, 1]])
+    table, axes = counts["n_vessels"], ("time",)
+    other = {"n_low": table, "n_high": table, "n_reference_dates": 0 * table, "detectable_length_m": 30 + 0 * table}
+    counts = counts.assign(other).assign_coords(relative_orbit=(axes, [87] * 2), kind=("pier", ["pier"] * 2))
+    start = pd.Timestamp(counts["time"].to_numpy()[0], tz="UTC")
+    rows = {column.name: [BLANK[column.dtype]] * 3 for column in AGREEMENT.columns} | {
+        "observation": ["1", "2", "3"], "where": ["Pier 0", "port", "Pier 1"],
+        "state": ["agrees", "disagrees", "not_compared"], "low": [1, 4, 9], "high": [3, np.nan, 9],
+        "time_from": [start] * 3, "time_to": [start + pd.Timedelta(1, "D")] * 3,
+    }  # fmt: skip
+    figure = plot_counts(counts, agreement=AGREEMENT.make(rows, [shapely.Point()] * 3))
+    panels_by_name = {ax.get_title(loc="left"): ax for ax in panels(figure)}
+    assert list(panels_by_name)[1:] == [*map(str, counts["pier"].to_numpy())]
+    diamonds = {
+        name: [(line.get_ydata()[0], line.get_markerfacecolor()) for line in ax.lines if line.get_marker() == "D"]
+        for name, ax in panels_by_name.items()
+    }
+    assert list(diamonds.values()) == [[(4, "white")], [(2, "#009E73")], []]
+    together = next(iter(panels_by_name.values()))
+    assert together.lines[0].get_ydata().tolist() == [2, 3]
+    assert {"a report that agrees", "a report that does not"} <= set(words(figure))
+    assert together.get_ylim()[1] > 4
 
 
 def test_only_made_up_counts_are_marked():

@@ -1,0 +1,4 @@
+from sarship.analysis.agreement import Agreement as Agreement
+from sarship.analysis.agreement import compare_observations as compare_observations
+from sarship.analysis.contradictions import find_contradictions as find_contradictions
+from sarship.analysis.observations import read_observations as read_observations
