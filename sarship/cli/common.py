@@ -1,4 +1,4 @@
-"""Parts of all commands: refusals in one sentence, options, progress bars, exit status."""
+"""Parts of all commands: refusals in one sentence, options, exit status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -22,7 +21,6 @@ from sarship.texts import printable
 
 if TYPE_CHECKING:
     from sarship.geo.lakes import Lake
-    from sarship.pipeline.first_pass import Progress, Step
     from sarship.pipeline.results import Failure
     from sarship.port.port_file import Port
 
@@ -33,8 +31,6 @@ __all__ = [
     "Commands",
     "Refusal",
     "as_json_option",
-    "bar_of_bytes",
-    "bars",
     "detection_options",
     "each",
     "land_option",
@@ -226,46 +222,6 @@ def say_failures(failures: tuple[Failure, ...]) -> None:
     for failure in failures:
         named = "" if failure.path in failure.message else f"{failure.path}: "  # most sentences begin with the path
         tell(f"failed: {named}{failure.message}", err=True)
-
-
-@contextmanager
-def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
-    """Show progress bars on a terminal, nothing elsewhere: one for scenes, one for pictures."""
-    from tqdm import tqdm
-
-    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {rate_fmt}{postfix}"
-    options: dict[str, Any] = {"disable": not sys.stderr.isatty(), "file": sys.stderr, "bar_format": layout}
-    with tqdm(desc=name, total=1, unit=" scenes", **options) as bar:
-
-        def scenes(step: Step) -> None:
-            bar.total = step.total
-            bar.n = step.done
-            share = f" {step.message}" if step.state == "fetching" else ""
-            bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state.replace('_', ' ')}{share}", refresh=False)
-            bar.refresh()
-
-        def pictures(done: int, total: int) -> None:
-            bar.set_description_str("pictures", refresh=False)
-            bar.total, bar.n = total, done
-            bar.set_postfix_str("", refresh=False)
-            bar.refresh()
-
-        yield scenes, pictures
-
-
-@contextmanager
-def bar_of_bytes(name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar of the bytes received, with rate and time left, on a terminal; nothing elsewhere."""
-    from tqdm import tqdm
-
-    options: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1000, "smoothing": 0.1}
-    with tqdm(desc=name, disable=not sys.stderr.isatty(), file=sys.stderr, **options) as bar:
-
-        def report(done: int, total: int | None) -> None:
-            bar.total = None if total is None else max(total, done)
-            bar.update(max(0, done - bar.n))
-
-        yield report
 
 
 def tell(text: object, *, err: bool = False) -> None:

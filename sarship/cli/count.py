@@ -15,7 +15,6 @@ from sarship.cli.common import (
     SOME_FAILED,
     Refusal,
     as_json_option,
-    bars,
     detection_options,
     land_option,
     leave,
@@ -28,6 +27,7 @@ from sarship.cli.common import (
     say_failures,
     tell,
 )
+from sarship.cli.progress import bars
 from sarship.errors import explain
 
 if TYPE_CHECKING:

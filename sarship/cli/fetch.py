@@ -10,7 +10,8 @@ import click
 
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
-from sarship.cli.common import Refusal, as_json_option, bar_of_bytes, leave, print_json, tell
+from sarship.cli.common import Refusal, as_json_option, leave, print_json, tell
+from sarship.cli.progress import bar_of_bytes
 from sarship.errors import CatalogError
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
     as_json_option,
-    bars,
     detection_options,
     each,
     land_option,
@@ -28,6 +27,7 @@ from sarship.cli.common import (
     say_failures,
     tell,
 )
+from sarship.cli.progress import bars
 from sarship.errors import PortError, SarshipError
 
 if TYPE_CHECKING:
