@@ -111,7 +111,7 @@ def find_products(given: Iterable[str]) -> Iterator[str]:
     """
     for one in given:
         path, found = Path(one), list[str]()
-        if path.is_dir():
+        if path.is_dir() and path.suffix.lower() != ".safe":
             found = [str(product) for product in _products(path)]
         elif not path.exists():
             found = sorted(glob.glob(one, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)

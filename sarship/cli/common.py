@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -33,6 +35,7 @@ __all__ = [
     "as_json_option",
     "detection_options",
     "each",
+    "file_option",
     "land_option",
     "leave",
     "note_lake",
@@ -118,6 +121,17 @@ def products_argument(command: Command, *, required: bool = True) -> Command:
     name = "PRODUCT..." if required else "[PRODUCT...]"
     options: dict[str, Any] = {"required": required, "type": click.Path(), "metavar": name}
     return click.argument("products", nargs=-1, callback=_found_products, **options)(command)
+
+
+def file_option(flag: str, *names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002  (as click calls it)
+    """Return an option for a file to write, which is refused before any work where its folder is not there."""
+
+    def has_folder(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+        if given and not Path(given).parent.is_dir():
+            raise click.UsageError(f"{flag} {given}: there is no folder {Path(given).parent}; make it first")
+        return given
+
+    return click.option(flag, *names, type=click.Path(), callback=has_folder, help=help)
 
 
 def port_argument(command: Command) -> Command:
@@ -220,7 +234,8 @@ def note_lake(lake: Lake | None) -> None:
 def say_failures(failures: tuple[Failure, ...]) -> None:
     """Name the products that could not be counted, once each, on standard error."""
     for failure in failures:
-        named = "" if failure.path in failure.message else f"{failure.path}: "  # most sentences begin with the path
+        spellings = os.path.normpath(failure.path), os.path.realpath(failure.path)  # most sentences begin with the path
+        named = "" if any(each in failure.message for each in spellings) else f"{failure.path}: "
         tell(f"failed: {named}{failure.message}", err=True)
 
 

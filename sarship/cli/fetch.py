@@ -10,7 +10,7 @@ import click
 
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
-from sarship.cli.common import Refusal, as_json_option, leave, print_json, tell
+from sarship.cli.common import Refusal, as_json_option, file_option, leave, print_json, tell
 from sarship.cli.progress import bar_of_bytes
 from sarship.errors import CatalogError
 
@@ -25,8 +25,8 @@ __all__ = ["download", "login", "search"]
 @click.command()
 @click.argument("port", metavar="PORT")
 @query_options
-@click.option("--geojson", type=click.Path(), help="GeoJSON file to write the scenes to, as STAC items.")
-@click.option("--map", "picture", type=click.Path(), help="PNG file to draw the footprints and the port in.")
+@file_option("--geojson", help="GeoJSON file to write the scenes to, as STAC items.")
+@file_option("--map", "picture", help="PNG file to draw the footprints and the port in.")
 @as_json_option
 def search(
     *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any

@@ -16,6 +16,7 @@ from sarship.cli.common import (
     as_json_option,
     detection_options,
     each,
+    file_option,
     land_option,
     leave,
     note_lake,
@@ -98,7 +99,7 @@ def port() -> None:
 
 @port.command("new")
 @click.argument("name")
-@click.option("--out", type=click.Path(), help="File to write; by default the port's name in this folder.")
+@file_option("--out", help="File to write; by default the port's name in this folder.")
 def port_new(name: str, out: str | None) -> None:
     """Start a port file. NAME is a port's name or number in the World Port Index.
 
@@ -123,7 +124,7 @@ def port_new(name: str, out: str | None) -> None:
 @port.command("preview")
 @port_argument
 @products_argument
-@click.option("--out", type=click.Path(), help="PNG to write; by default beside the port file, under its name.")
+@file_option("--out", help="PNG to write; by default beside the port file, under its name.")
 def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
     """Draw the piers of PORT, a port file, over the mean of some products, to correct them."""
     from sarship.pipeline.pictures import write_preview
@@ -146,7 +147,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
 )
 @click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
 @land_option
-@click.option("--out", type=click.Path(), help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
+@file_option("--out", help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
 @detection_options
 @as_json_option
 def detect(

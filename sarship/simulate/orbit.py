@@ -210,6 +210,6 @@ def orbit_over(longitude: float, latitude: float, height_m: float, incidence_deg
         if max(map(abs, miss(found.x))) < 1e-9 and on_right and goes_north == north:
             return orbit
     raise ValueError(
-        f"no {heading} Sentinel-1 orbit sees {latitude=} {longitude=} at {incidence_deg=}; "
-        "choose a place nearer the equator"
+        f"no {heading} Sentinel-1 orbit sees latitude {latitude}, longitude {longitude} at {incidence_deg} degrees of "
+        "incidence; choose a place nearer the equator"
     )

@@ -171,9 +171,9 @@ class ProductParams:
         if self.polarizations not in {("VV", "VH"), ("HH", "HV"), ("VV",), ("HH",), ("VH",), ("HV",)}:
             raise ValueError(f"Sentinel-1 has VV+VH, HH+HV or one of them, got {self.polarizations!r}")
         if not 15 < self.incidence_deg < 50:
-            raise ValueError(f"Sentinel-1 sees at 18 to 47 degrees, got {self.incidence_deg=}")
+            raise ValueError(f"Sentinel-1 sees at 18 to 47 degrees, got incidence_deg {self.incidence_deg}")
         if min(self.shape) < 32:
-            raise ValueError(f"an image needs 32 lines and pixels or more, got {self.shape=}")
+            raise ValueError(f"an image needs 32 lines and pixels or more, got shape {self.shape}")
         if not 1 <= self.slice_number <= self.n_slices:
             raise ValueError(f"slice_number is 1 to n_slices, got {self.slice_number} of {self.n_slices}")
         if self.time.tzinfo is None:
