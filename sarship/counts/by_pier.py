@@ -17,7 +17,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from sarship.counts.passes import are_counted, group_passes, seen_by_pass, vessels_once
+from sarship.counts.passes import MIN_SEEN, are_counted, group_passes, seen_by_pass, vessels_once
 from sarship.schema import COUNTS, COVERAGE, NOT_COUNTED, SCENES, TRACK, VESSELS
 
 __all__ = ["count_by_pier"]
@@ -31,7 +31,7 @@ def count_by_pier(
     scenes: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
     *,
-    min_seen: float = 0.95,
+    min_seen: float = MIN_SEEN,
 ) -> xr.Dataset:
     """Count the vessels at each pier on each pass.
 

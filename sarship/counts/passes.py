@@ -24,9 +24,11 @@ from sarship.schema import NOT_COUNTED
 from sarship.sentinel1.passes import number_passes, number_slices
 from sarship.vessels.assign import vessel_axes
 
-__all__ = ["are_counted", "group_passes", "seen_by_pass", "vessels_once"]
+__all__ = ["MIN_SEEN", "are_counted", "group_passes", "seen_by_pass", "vessels_once"]
 
 Reals = NDArray[np.float64]
+MIN_SEEN: Final = 0.95
+"""Fraction of a pier's waters that must be imaged for its count to stand."""
 
 SAME_PLACE_M: Final = 25.0
 """Vessels of two slices whose centres are nearer than a resolution cell are the same vessel."""

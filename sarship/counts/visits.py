@@ -25,7 +25,7 @@ from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
 from shapely import Point
 
-from sarship.counts.passes import are_counted, group_passes, seen_by_pass, vessels_once
+from sarship.counts.passes import MIN_SEEN, are_counted, group_passes, seen_by_pass, vessels_once
 from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, VESSELS, VISITS
 
 __all__ = ["find_visits"]
@@ -57,7 +57,7 @@ def find_visits(
     scenes: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
     *,
-    min_seen: float = 0.95,
+    min_seen: float = MIN_SEEN,
 ) -> gpd.GeoDataFrame:
     """Match the vessels at each pier with those of the pass before: they stayed, arrived or left.
 

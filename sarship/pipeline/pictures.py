@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypedDict
+
+import pandas as pd
 
 from sarship._package import __version__
 from sarship.catalog.query import Catalog
@@ -18,6 +21,8 @@ from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.sources import PRODUCTS, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
+from sarship.plots.local_map import look_deg
+from sarship.plots.port_page import MAX_CLOSE_UPS
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.ground import check_water_level
 from sarship.port.port_file import Port
@@ -48,8 +53,8 @@ def write_pictures(
 ) -> tuple[Path, ...]:
     """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
 
-    Of a scene of the second pass that is `pages/SCENE.png` (the date, the empty port, their ratio, and the vessels), of
-    any other `quicklooks/SCENE.png`.
+    Of a scene of the second pass that is `pages/SCENE.png` (the date, the empty port, their ratio, and the vessels),
+    and where it shows many piers `pages/SCENE/PIER.png` besides, one for each; of any other `quicklooks/SCENE.png`.
 
     Parameters
     ----------
@@ -106,24 +111,40 @@ def write_pictures(
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
+    passes = pd.DatetimeIndex(results.counts["time"].to_numpy()).tz_localize("UTC")
+    ids = results.counts["scene"].to_numpy().tolist()
+    of_pass = {scene: time for time, together in zip(passes, ids, strict=True) for scene in together.split()}
     n_dates = results.coverage.groupby("scene")["n_reference_dates"].max()
     for done, scene in enumerate(shown, start=1):
         if progress is not None:
             progress(done, len(shown) + 1)
         product = sources.get(scene, Source(name=results.sources[scene], water_level_m=level)).open()
         is_simulated = product.container.manifest.is_simulated
+        name, of_scene = safe_name(scene), results.coverage[results.coverage["scene"] == scene]
         if n_dates[scene] > 0:
             look = look_again(product, plan, folder)
-            kind, figure = (
-                "pages",
-                plot_port_page(
-                    look.image, port, look.hits, results.vessels, expected=look.expected, is_simulated=is_simulated
-                ),
+            draw = partial(
+                plot_port_page,
+                look.image,
+                port,
+                look.hits,
+                results.vessels,
+                expected=look.expected,
+                coverage=of_scene,
+                visits=results.visits[results.visits["time"] == of_pass.get(scene, pd.NaT)],
+                look_deg=look_deg(product),
+                is_simulated=is_simulated,
             )
+            figures = {f"pages/{name}": draw()}
+            imaged = of_scene["pier"][of_scene["seen"] > 0].tolist()
+            if len(imaged) > MAX_CLOSE_UPS:
+                figures |= {f"pages/{name}/{safe_name(pier)}": draw(pier=pier) for pier in imaged}
         else:
-            kind, figure = "quicklooks", plot_scene(product, port, results.vessels, land=land)
-        path = make_folder(folder / kind) / f"{safe_name(scene)}.png"
-        written.append(write_file(path, picture_bytes(figure, texts)))
+            figures = {f"quicklooks/{name}": plot_scene(product, port, results.vessels, coverage=of_scene, land=land)}
+        for place, figure in figures.items():
+            path = folder / f"{place}.png"
+            make_folder(path.parent)
+            written.append(write_file(path, picture_bytes(figure, texts)))
     if progress is not None:
         progress(len(shown) + 1, len(shown) + 1)
     return tuple(written)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sarship.port.grid import PortGrid
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["LocalMap", "map_of", "map_of_grid", "sigma0_on_map"]
+__all__ = ["LocalMap", "look_deg", "map_of", "map_of_grid", "sigma0_on_map"]
 
 Floats = NDArray[np.float64]
 MARGIN: Final = 0.12
@@ -97,6 +97,15 @@ def map_of_grid(grid: PortGrid) -> LocalMap:
     n_rows, n_columns = grid.shape
     east_m, south_m = grid.west_m + n_columns * grid.spacing_m, grid.north_m - n_rows * grid.spacing_m
     return LocalMap(plane, (grid.west_m, east_m, south_m, grid.north_m))
+
+
+def look_deg(product: GrdProduct) -> float:
+    """Return the direction in which the radar looked in the middle of an image, degrees clockwise from north.
+
+    Sentinel-1 looks to the right of its flight.
+    """
+    line, pixel = ((size - 1) / 2 for size in product.shape)
+    return (float(product.geometry.heading_deg(line, pixel)) + 90) % 360
 
 
 def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor, log10
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ __all__ = [
     "Labels",
     "draw_frame",
     "draw_land",
+    "draw_left",
     "draw_piers",
     "draw_reach",
     "draw_scale",
@@ -38,15 +39,19 @@ __all__ = [
 ]
 
 DASHES: Final = (0, (3, 1.5))
+LEFT_LINE: Final[dict[str, Any]] = {"color": "#009E73", "lw": 1.6, "ls": (0, (1, 1))}
+"""Of vessels that left."""
+LABEL_INCHES: Final = (0.071, 0.16)
+"""Width of a letter and height of a line of the piers' names."""
 
 
-def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None]) -> None:
-    """Outline land or other areas (longitude, latitude)."""
+def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None], *, width: float = 1.0) -> None:
+    """Outline land or other areas (longitude, latitude) by lines of a width in points."""
     for area in areas:
         if area is not None:
             for x, y in local.lines(area):
-                ax.plot(x, y, color="black", lw=2.0, alpha=0.5)
-                ax.plot(x, y, color=LAND, lw=1.0)
+                ax.plot(x, y, color="black", lw=2 * width, alpha=0.5)
+                ax.plot(x, y, color=LAND, lw=width)
 
 
 def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame, *, width: float = 1.4) -> None:
@@ -60,6 +65,15 @@ def draw_vessels(ax: Axes, local: LocalMap, vessels: gpd.GeoDataFrame, *, width:
     ):
         line: dict[str, Any] = {"lw": width} if is_solid else {"lw": 0.65 * width, "ls": DASHES}
         ax.plot(*shapely.get_coordinates(hull).T, color=colour, zorder=4, **line)
+
+
+def draw_left(ax: Axes, local: LocalMap, visits: gpd.GeoDataFrame) -> None:
+    """Draw the axes of vessels that left (`schema.VISITS`) where they lay."""
+    x, y = local.plane.flatten(visits["longitude"].to_numpy(), visits["latitude"].to_numpy())
+    ahead = np.deg2rad(visits["heading_deg"].to_numpy(float))
+    half = visits["length_m"].to_numpy(float) / 2
+    for east, north, place_x, place_y in zip(half * np.sin(ahead), half * np.cos(ahead), x, y, strict=True):
+        ax.plot([place_x - east, place_x + east], [place_y - north, place_y + north], zorder=4, **LEFT_LINE)
 
 
 def hulls(local: LocalMap, vessels: gpd.GeoDataFrame) -> list[BaseGeometry]:
@@ -95,15 +109,23 @@ def draw_reach(ax: Axes, local: LocalMap, waters: Sequence[BaseGeometry]) -> Non
 
 
 def label_piers(
-    ax: Axes, local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFrame, *, is_counted: bool = True
+    ax: Axes,
+    local: LocalMap,
+    piers: gpd.GeoDataFrame,
+    *,
+    vessels: gpd.GeoDataFrame,
+    texts: Mapping[str, str],
+    inches: float,
 ) -> None:
-    """Write each pier's name (and count) beside it, at the nearest place that covers no pier, vessel or other label."""
+    """Write each pier's name, and its text, at the nearest place that covers no pier, vessel or other label.
+
+    `inches` is the width of the map.
+    """
     west, east, south, north = local.extent
-    size = (east - west) / 78, (east - west) / 42
-    n_vessels = vessels["pier"][are_counted(vessels)].value_counts()
-    labels = Labels(ax, local, size, 8.5, PIER, _occupied(local, piers, vessels, size[1]))
+    letter, line = (size * (east - west) / inches for size in LABEL_INCHES)
+    labels = Labels(ax, local, (letter, line), 8.5, PIER, _occupied(local, piers, vessels, line))
     for name, shape in zip(piers["name"], piers.geometry, strict=True):
-        text = f"{shorten(name, 24)}: {n_vessels.get(name, 0)}" if is_counted else shorten(name, 24)
+        text = shorten(name, 24) + (f": {texts[name]}" if name in texts else "")
         centre = local.plane.flatten_geometry(shape).representative_point()
         if west < centre.x < east and south < centre.y < north:
             labels.put(text, centre)
@@ -169,20 +191,20 @@ def _occupied(local: LocalMap, piers: gpd.GeoDataFrame, vessels: gpd.GeoDataFram
     width, height = east - west, north - south
     return [
         box(west, south, west + 0.27 * width, south + 0.08 * height),
-        box(west + 0.93 * width, south + 0.86 * height, east, north),
+        box(east - 0.13 * width, north - 0.25 * width, east, north),
         *(shape.buffer(line / 4) for shape in drawn_shapes(local, piers, vessels)),
     ]
 
 
 def _spiral() -> Iterator[tuple[float, float]]:
     """Yield distances and angles at which to try a label."""
-    for distance in (0.6, 1.5, 3.0, 5.0, 8.0, 12.0):
+    for distance in (0.6, 1.5, 3.0, 5.0, 8.0, 12.0, 17.0, 23.0):
         for angle in np.deg2rad([0, 180, 45, 315, 135, 225, 90, 270, 22, 338, 158, 202, 67, 293, 113, 247]):
             yield distance, float(angle)
 
 
-def draw_frame(ax: Axes, local: LocalMap) -> None:
-    """Draw degrees along the borders, a scale bar, and an arrow to the north."""
+def draw_frame(ax: Axes, local: LocalMap, *, look_deg: float | None = None) -> None:
+    """Draw degrees along the borders, a scale bar, and arrows to the north and where the radar looked."""
     west, east, south, north = local.extent
     ax.set(xlim=(west, east), ylim=(south, north), aspect="equal")
     x, y = np.linspace(west, east, 50), np.linspace(south, north, 50)
@@ -195,11 +217,20 @@ def draw_frame(ax: Axes, local: LocalMap) -> None:
         axis.set_ticks(np.interp(ticks, degrees[order], places[order]), [_degrees(tick, names) for tick in ticks])
     ax.tick_params(labelsize=8)
     draw_scale(ax, local)
+    length = 0.045 * (east - west)
+    for text, angle_deg, down in (("N", 0.0, 0.06), *(() if look_deg is None else (("look", look_deg, 0.19),))):
+        _draw_arrow(ax, (east - 0.065 * (east - west), north - down * (east - west)), angle_deg, length, text)
+
+
+def _draw_arrow(ax: Axes, middle: tuple[float, float], angle_deg: float, length: float, text: str) -> None:
+    """Draw an arrow of a length around a place, clockwise from north, and its name below."""
+    x, y = middle
+    east, north = length * np.sin(np.deg2rad(angle_deg)), length * np.cos(np.deg2rad(angle_deg))
     halo = [withStroke(linewidth=4, foreground="#202020")]
-    text: dict[str, Any] = {"color": "white", "fontsize": 9, "zorder": 7, "path_effects": halo}
     arrow = {"arrowstyle": "-|>", "color": "white", "lw": 1.8, "path_effects": halo}
-    tip, tail = (0.965, 0.975), (0.965, 0.885)
-    ax.annotate("N", tip, tail, xycoords="axes fraction", arrowprops=arrow, ha="center", va="top", **text)
+    ax.annotate("", (x + east, y + north), (x - east, y - north), arrowprops=arrow, zorder=7)
+    options: dict[str, Any] = {"color": "white", "fontsize": 9, "zorder": 7, "path_effects": halo}
+    ax.text(x, y - 1.15 * max(abs(north), 0.45 * length), text, ha="center", va="top", **options)
 
 
 def draw_scale(ax: Axes, local: LocalMap) -> None:

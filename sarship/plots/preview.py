@@ -81,7 +81,7 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     draw_land(ax, local, [port.land, port.exclude])
     draw_reach(ax, local, list(port.pier_waters().values()))
     draw_piers(ax, local, port.piers)
-    label_piers(ax, local, port.piers, VESSELS.empty(), is_counted=False)
+    label_piers(ax, local, port.piers, vessels=VESSELS.empty(), texts={}, inches=8.0)
     draw_frame(ax, local)
     times = pd.DatetimeIndex(stack["time"].to_numpy())
     dates = f"{len(times)} dates, {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) > 1 else "1 date"

@@ -9,8 +9,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sarship.counts.passes import are_counted
-from sarship.plots.local_map import map_of, sigma0_on_map
+from sarship.plots.local_map import look_deg, map_of, sigma0_on_map
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers, vessel_marks
+from sarship.plots.pier_states import pier_states
 from sarship.plots.style import (
     LAND_TEXT,
     PIER,
@@ -40,6 +41,7 @@ def plot_scene(
     port: Port,
     vessels: gpd.GeoDataFrame,
     *,
+    coverage: gpd.GeoDataFrame | None = None,
     polarization: str | None = None,
     land: BaseGeometry | None = None,
 ) -> Figure:
@@ -53,6 +55,9 @@ def plot_scene(
         Piers, land and water.
     vessels
         `schema.VESSELS`; those of this scene are drawn.
+    coverage
+        `schema.COVERAGE`; a pier that the scene does not show in full says so, in place of its count. None if it shows
+        all.
     polarization
         Polarization to draw; by default the product's first.
     land
@@ -82,13 +87,14 @@ def plot_scene(
     >>> piers = gpd.GeoDataFrame(quay, geometry=[LineString([(35.80, 34.90), (35.81, 34.90)])], crs="EPSG:4326")
     >>> figure = plot_scene(ss.open_grd(path), ss.Port(name="Tartus", piers=piers), VESSELS.empty())
     >>> figure.axes[0].get_title(loc="left").splitlines()
-    ['SIMULATED: Tartus, 2024-12-03 15:42 UTC', '0 vessels at piers, 0 elsewhere']
+    ['SIMULATED: Tartus, 2024-12-03 15:42 UTC', 'S1A ascending, relative orbit 49', '0 vessels at piers, ...']
     >>> folder.cleanup()
     """
     polarization = polarization or product.check_polarizations()[0]
     is_simulated = product.container.manifest.is_simulated
     local = map_of(port.piers.union_all())
     here = vessels[vessels["scene"] == product.scene.id]
+    coverage = coverage if coverage is None else coverage[coverage["scene"] == product.scene.id]
     figure = new_figure((8.6, 7.0 * local.height_m / local.width_m + 1.5))  # the map is 7 wide beside its colour bar
     ax = figure.subplots()
     low, high = RANGE_DB[polarization]
@@ -98,15 +104,17 @@ def plot_scene(
     draw_land(ax, local, [port.land, port.exclude, land])
     draw_vessels(ax, local, here)
     draw_piers(ax, local, port.piers)
-    label_piers(ax, local, port.piers, here)
-    draw_frame(ax, local)
+    texts = {name: state.short for name, state in pier_states(port.piers["name"], here, coverage).items()}
+    label_piers(ax, local, port.piers, vessels=here, texts=texts, inches=7.0)
+    draw_frame(ax, local, look_deg=look_deg(product))
     _legend(figure)
     when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
     heading = titled(f"{port.name}, {when}", is_simulated)
+    orbit = f"{product.scene.platform} {product.scene.orbit_pass}, relative orbit {product.scene.relative_orbit}"
     counted = here[are_counted(here)]
     at_piers = int(counted["pier"].notna().sum())
     ax.set_title(
-        f"{heading}\n{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere",
+        f"{heading}\n{orbit}\n{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere, by this image alone",
         loc="left",
         fontsize=11,
     )
