@@ -26,6 +26,7 @@ from sarship.catalog.tokens import Grant, ask_json, login_header, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
+from sarship.download.secret import Secret
 from sarship.errors import CatalogError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct
@@ -185,9 +186,9 @@ def _session(library: ModuleType, address: str) -> requests.Session:
     return session
 
 
-def _ask_token(identity: str, _refresh: str) -> Grant:
+def _ask_token(identity: str, _refresh: Secret) -> Grant:
     account = ACCOUNTS["asf"]
-    if token := os.environ.get(account.bearer):
+    if token := Secret(os.environ.get(account.bearer, "")):
         return Grant(token, _TOKEN_LIFE_S)
     answer = ask_json(identity, account, headers=login_header(account), form={})
     return Grant(answer.get("access_token"), _TOKEN_LIFE_S)

@@ -24,6 +24,7 @@ from sarship.catalog.tokens import Grant, ask_json, shared_tokens
 from sarship.catalog.whole_product import fetch_zip
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
+from sarship.download.secret import Secret
 from sarship.errors import CatalogError, CredentialError, DownloadError
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
@@ -111,7 +112,7 @@ class CdseCatalog:
         return {"product": folder, **({"zip": zips[0]} if zips else {})}
 
 
-def _ask_token(identity: str, refresh: str) -> Grant:
+def _ask_token(identity: str, refresh: Secret) -> Grant:
     """Ask in the session that is open; log in where there is none, or where it has ended.
 
     The service limits the sessions of an account, and takes the code of a two-factor login once.
@@ -124,12 +125,12 @@ def _ask_token(identity: str, refresh: str) -> Grant:
                 raise
     account = ACCOUNTS["cdse"]
     known = find_credentials(account)
-    code = os.environ.get(account.code)
+    code = Secret(os.environ.get(account.code, ""))
     return _grant(
         identity,
         grant_type="password",
-        username=known["user"].reveal(),
-        password=known["password"].reveal(),
+        username=known["user"],
+        password=known["password"],
         **({"totp": code} if code else {}),
     )
 

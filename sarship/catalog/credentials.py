@@ -14,43 +14,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, cast
 
+from sarship.download.secret import Secret
 from sarship.errors import CredentialError, OutputError
 from sarship.files import write_file
 
 __all__ = ["Account", "Secret", "credentials_file", "find_credentials", "forget_credentials", "store_credentials"]
-
-
-class Secret:
-    """A value that is not shown.
-
-    >>> Secret("word")
-    Secret(…)
-    >>> Secret("word").reveal()
-    'word'
-    """
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """Return the value, for the call that sends it."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Secret is not pickled: it would lie open in a cache or between processes")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,10 +61,10 @@ def find_credentials(account: Account) -> dict[str, Secret]:
     CredentialError
         If they are nowhere to be found, only some variables are set, or a file of them can be read by others.
     """
-    found = {field: os.environ.get(name, "") for field, name in account.variables.items()}
+    found = {field: Secret(os.environ.get(name, "")) for field, name in account.variables.items()}
     missing = [name for field, name in account.variables.items() if not found[field]]
     if not missing:
-        return {field: Secret(value) for field, value in found.items()}
+        return found
     if len(missing) < len(found):
         raise CredentialError(
             f"{account.provider}: {' and '.join(missing)} not set, though other variables of the account are; "
@@ -124,7 +94,7 @@ def store_credentials(provider: str, values: Mapping[str, Secret]) -> Path:
         If the file cannot be written, or is damaged.
     """
     path = credentials_file()
-    return _write(path, _read(path) | {provider: {field: value.reveal() for field, value in values.items()}})
+    return _write(path, _read(path) | {provider: dict(values)})
 
 
 def forget_credentials(provider: str) -> bool:
@@ -142,7 +112,9 @@ def _from_netrc(account: Account) -> dict[str, Secret] | None:
     if not account.machine or set(account.variables) != {"user", "password"} or not path.is_file():
         return None
     try:
-        entry = netrc.netrc(str(path)).hosts.get(account.machine)
+        hosts = netrc.netrc(str(path)).hosts
+        entry = [Secret(value) for value in hosts[account.machine]] if account.machine in hosts else None
+        del hosts
     except (netrc.NetrcParseError, UnicodeDecodeError):
         raise CredentialError(f"{path} is not a netrc file that can be read; look for an unfinished entry") from None
     except OSError as error:
@@ -150,7 +122,7 @@ def _from_netrc(account: Account) -> dict[str, Secret] | None:
     if entry is None:
         return None
     _check_private(path)
-    return {"user": Secret(entry[0]), "password": Secret(entry[2])}
+    return {"user": entry[0], "password": entry[2]}
 
 
 def _from_file(account: Account) -> dict[str, Secret] | None:
@@ -163,7 +135,7 @@ def _from_file(account: Account) -> dict[str, Secret] | None:
             f"{path} has no {' and '.join(sorted(missing))} of {account.provider}; "
             f"run `sarship login {account.provider}` again"
         )
-    return {field: Secret(values[field]) for field in account.variables}
+    return {field: values[field] for field in account.variables}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -171,14 +143,24 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     _check_private(path)
     try:
-        values = json.loads(path.read_bytes())
-        if isinstance(values, dict) and all(isinstance(fields, dict) for fields in values.values()):
+        if (values := _fields(json.loads(path.read_bytes(), object_hook=_hidden))) is not None:
             return values
     except ValueError:
         pass
     except OSError as error:
         raise CredentialError(f"{path} cannot be read ({error.strerror}); make it yours with chmod 600") from None
     raise CredentialError(f"{path} is damaged; delete it and run `sarship login` again")
+
+
+def _hidden(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of a JSON file with its texts as secrets."""
+    return {name: Secret(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
+def _fields(stored: object) -> dict[str, Any] | None:
+    """Return what a file of accounts holds; None of another file."""
+    is_sound = isinstance(stored, dict) and all(isinstance(fields, dict) for fields in stored.values())
+    return cast("dict[str, Any]", stored) if is_sound else None
 
 
 def _check_private(path: Path) -> None:

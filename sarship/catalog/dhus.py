@@ -73,7 +73,9 @@ class DhusCatalog:
         if not _UUID.search(url):
             raise CatalogError(f"{scene.id} is not a scene of this catalogue; search for it in this catalogue first")
         header = login_header(account)
-        told = ask_json(f"{url.removesuffix('/$value')}?$format=json", account, headers=header).get("d") or {}
+        told = ask_json(f"{url.removesuffix('/$value')}?$format=json", account, headers=header).get("d")
+        if not (isinstance(told, dict) and isinstance(told.get("Checksum", {}), dict)):
+            raise CatalogError(f"{public_url(self.address)} does not tell the size of {scene.id}; try again later")
         return fetch_zip(
             scene.id,
             Path(folder),
@@ -81,7 +83,7 @@ class DhusCatalog:
             authorize=lambda _renew: header,
             account=account,
             size=told.get("ContentLength"),
-            md5=(told.get("Checksum") or {}).get("Value"),
+            md5=told.get("Checksum", {}).get("Value"),
             progress=progress,
         )
 
@@ -130,8 +132,8 @@ class DhusCatalog:
         """sentinelsat, held to the hub; its errors in one sentence, without what the hub said word by word."""
         library = import_extra("sentinelsat", "the catalogue `dhus`", "dhus")
         source, known = public_url(self.address), find_credentials(self._account)
-        login = known["user"].reveal(), known["password"].reveal()
-        api = library.SentinelAPI(*login, f"{self.address}/", show_progressbars=False)
+        hub = f"{self.address}/"
+        api = library.SentinelAPI(known["user"].reveal(), known["password"].reveal(), hub, show_progressbars=False)
         hold_to(api.session, self.address)
         try:
             with closing(api.session), one_sentence(source, "sentinelsat"):

@@ -23,6 +23,7 @@ from sarship.catalog.tokens import Grant, ask_json, shared_tokens, turns
 from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import FileRequest, Progress
+from sarship.download.secret import Secret
 from sarship.model import Scene
 from sarship.sentinel1.gdal_options import server_options
 from sarship.sentinel1.product import GrdProduct, open_grd
@@ -93,7 +94,7 @@ class _BlobFiles(StoreFiles):
             target=target,
             size=size,
             checksum=("md5", md5) if md5 else None,
-            sign=lambda url, renew: f"{url}?{tokens.current(renew)}",
+            sign=lambda url, renew: f"{url}?{tokens.current(renew).reveal()}",
         )
 
     def listing(self) -> dict[str, int]:
@@ -106,7 +107,7 @@ class _BlobFiles(StoreFiles):
         return FileRequest(
             url=f"{parts.scheme}://{parts.netloc}/{container}?{urlencode(asked)}",
             target=Path("listing.xml"),
-            sign=lambda url, renew: f"{url}&{tokens.current(renew)}",
+            sign=lambda url, renew: f"{url}&{tokens.current(renew).reveal()}",
         )
 
     @property
@@ -125,13 +126,14 @@ class _BlobFiles(StoreFiles):
             "DefaultEndpointsProtocol": parts.scheme,
             "AccountName": (parts.hostname or "").partition(".")[0],
             "BlobEndpoint": f"{parts.scheme}://{parts.netloc}",
-            "SharedAccessSignature": shared_tokens(_ask_token, self.signer).current(),
         }
-        connection = ";".join(f"{k}={v}" for k, v in fields.items())
+        token = shared_tokens(_ask_token, self.signer).current()
+        account = "".join(f"{name}={value};" for name, value in fields.items())
+        connection = Secret(f"{account}SharedAccessSignature={token.reveal()}")
         with self.turn:
             yield {**server_options(), "AZURE_STORAGE_CONNECTION_STRING": connection}
 
 
-def _ask_token(signer: str, _refresh: str) -> Grant:
+def _ask_token(signer: str, _refresh: Secret) -> Grant:
     answer = ask_json(signer)
     return Grant(answer.get("token"), answer.get("msft:expiry"))

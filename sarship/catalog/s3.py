@@ -20,6 +20,7 @@ from sarship.catalog.session import import_extra
 from sarship.catalog.tokens import turns
 from sarship.download.certificates import ca_bundle
 from sarship.download.request import FileRequest
+from sarship.download.secret import Secret
 from sarship.errors import CredentialError
 from sarship.sentinel1.gdal_options import server_options
 
@@ -107,7 +108,7 @@ class S3Files(StoreFiles):
             payer = {"x-amz-request-payer": "requester"} if self.store.is_paid else {}
             asked = AWSRequest("GET", url, payer)
             S3SigV4Auth(keys.get_credentials().get_frozen_credentials(), "s3", self.store.region).add_auth(asked)
-            return dict(asked.headers)
+            return {name: Secret(value) for name, value in asked.headers.items()}
 
         return FileRequest(url=url, target=target, authorize=authorize, **known)
 

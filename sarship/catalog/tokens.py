@@ -18,6 +18,7 @@ from sarship.catalog.credentials import Account, find_credentials
 from sarship.download.addresses import public_url
 from sarship.download.http import Session
 from sarship.download.request import FileRequest, RetryPolicy
+from sarship.download.secret import Secret
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
 __all__ = ["Grant", "Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
@@ -37,7 +38,7 @@ class Grant(NamedTuple):
     """Token that the next one is asked for with; None where the service gives none."""
 
 
-Ask = Callable[[str, str], Grant]
+Ask = Callable[[str, Secret], Grant]
 """Asks a service at an address for a token, with the refresh token of the last answer; empty if there is none."""
 
 
@@ -46,9 +47,9 @@ class Tokens:
 
     def __init__(self, ask: Ask, address: str) -> None:
         self._ask, self._address, self._guard = ask, address, threading.Lock()
-        self._token, self._refresh, self._renewal = "", "", datetime.fromtimestamp(0, UTC)
+        self._token, self._refresh, self._renewal = Secret(), Secret(), datetime.fromtimestamp(0, UTC)
 
-    def current(self, renew: bool = False) -> str:
+    def current(self, renew: bool = False) -> Secret:
         """Return the token, valid for a while; a new one if wanted."""
         with self._guard:
             if renew or datetime.now(UTC) > self._renewal:
@@ -57,7 +58,7 @@ class Tokens:
 
     def header(self, renew: bool = False) -> dict[str, str]:
         """Return the token as a server wants it."""
-        return {"Authorization": f"Bearer {self.current(renew)}"}
+        return {"Authorization": Secret(f"Bearer {self.current(renew).reveal()}")}
 
     def _take(self, grant: Grant) -> None:
         token = grant.token
@@ -68,7 +69,8 @@ class Tokens:
         if not isinstance(token, str) or not token:
             where = public_url(self._address)
             raise CatalogError(f"{where} gives no token to read with; try again later", catalog=where)
-        self._token, self._refresh = token, str(grant.refresh or "")
+        self._token = Secret(token)
+        self._refresh = Secret(grant.refresh if isinstance(grant.refresh, str) else "")
         self._renewal = expiry - min(_MARGIN, (expiry - datetime.now(UTC)) / 3)
 
 
@@ -120,11 +122,11 @@ def ask_json(
         If it cannot be reached, knows no such thing, or answers something else.
     """
     where, answer = public_url(url), None
-    body = None if form is None else urlencode(form).encode()
+    body = None if form is None else Secret(urlencode({name: _plain(value) for name, value in form.items()}))
     kind = {} if form is None else {"Content-Type": "application/x-www-form-urlencoded"}
     asked, session = FileRequest(url=url, target=Path("answer.json")), Session(_RETRY_POLICY, "try again later")
     try:
-        answer = json.loads(session.read(asked, {**(headers or {}), **kind}, body))
+        answer = json.loads(session.read(asked, {**(headers or {}), **kind}, body), object_hook=_with_hidden_tokens)
     except CredentialError as error:
         if error.status in {401, 403}:  # else it is a web page
             raise refused(account, where, error.status) from None
@@ -137,11 +139,20 @@ def ask_json(
     return answer
 
 
+def _plain(value: str) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _with_hidden_tokens(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of an answer with its tokens as secrets."""
+    return {key: Secret(each) if "token" in key and isinstance(each, str) else each for key, each in answer.items()}
+
+
 def login_header(account: Account) -> dict[str, str]:
     """Return user and password of an account as a server wants them."""
     known = find_credentials(account)
-    both = f"{known['user'].reveal()}:{known['password'].reveal()}".encode()
-    return {"Authorization": f"Basic {base64.b64encode(both).decode()}"}
+    both = Secret(f"{known['user'].reveal()}:{known['password'].reveal()}")
+    return {"Authorization": Secret(f"Basic {base64.b64encode(both.encode(errors='surrogateescape')).decode()}")}
 
 
 def refused(account: Account | None, where: str, status: int | None = None) -> CredentialError | CatalogError:

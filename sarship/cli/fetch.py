@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,8 +129,9 @@ def login(provider: str, forget: bool) -> None:
         tell(f"{provider}: {'forgotten' if was_there else 'nothing was stored'}")
         return
     fields = ACCOUNTS[provider].variables
-    values = {name: click.prompt(f"{provider} {name}", hide_input=name != "user", err=True).strip() for name in fields}
+    ask = partial(click.prompt, err=True)
+    values = {name: Secret(ask(f"{provider} {name}", hide_input=name != "user").strip()) for name in fields}
     if not all(values.values()):
         raise Refusal(f"{credentials_file()} was left as it is, since something was empty")
-    path = store_credentials(provider, {name: Secret(value) for name, value in values.items()})
+    path = store_credentials(provider, values)
     tell(f"{provider}: stored in {path}, which only you can read")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from sarship.download.secret import Secret
 from sarship.errors import DownloadError
 
 __all__ = ["follow", "is_listed", "is_same_host", "no_address", "public_url", "split_url"]
@@ -53,14 +54,14 @@ def no_address(url: str) -> DownloadError:
     return DownloadError(f"{public_url(url)!r} is not an address; one starts with https:// and a host")
 
 
-def follow(url: str, location: str, first: SplitResult, hosts: frozenset[str]) -> str:
+def follow(url: Secret, location: Secret, first: SplitResult, hosts: frozenset[str]) -> Secret:
     """Return the address that a redirect leads to; raise `DownloadError` when it may not be followed."""
     where, refusal = public_url(url), ""
     try:
-        following = urljoin(url, location)
-        to = split_url(following)
+        following = Secret(urljoin(url.reveal(), location.reveal()))
+        to = split_url(public_url(following))
     except (ValueError, DownloadError):
-        location = ""
+        location = Secret()
     if not location:
         raise DownloadError(f"{where} redirects to nowhere; search again for a fresh address", file=where)
     if urlsplit(url).scheme == "https" and to.scheme == "http":

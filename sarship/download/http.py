@@ -25,6 +25,7 @@ from sarship.download.addresses import follow, is_listed, is_same_host, no_addre
 from sarship.download.certificates import ca_bundle, unverified
 from sarship.download.parallel import STOPPED
 from sarship.download.request import FileRequest, RetryPolicy
+from sarship.download.secret import Secret
 from sarship.errors import CredentialError, DownloadError
 
 __all__ = ["Attempts", "Denied", "Hiccup", "Session", "StallDetector", "interruptions"]
@@ -121,7 +122,7 @@ class Session:
             raise DownloadError(STOPPED)
 
     def ask(
-        self, request: FileRequest, headers: Mapping[str, str], *, renew: bool = False, body: bytes | None = None
+        self, request: FileRequest, headers: Mapping[str, str], *, renew: bool = False, body: Secret | None = None
     ) -> urllib3.BaseHTTPResponse:
         """Ask for a file, follow redirects to the hosts that the request allows, and refuse other answers.
 
@@ -139,20 +140,21 @@ class Session:
         CredentialError
             If the answer is a web page.
         """
-        first = split_url(request.url)
+        first = split_url(public_url(request.url))
         while (seconds := self._quiet_until.get(first.netloc, 0.0) - time.monotonic()) > 0:
             self.sleep(seconds)
-        url = request.sign(request.url, renew) if request.sign else request.url
-        secret = request.authorize(renew) if request.authorize else {}
+        url = Secret(request.sign(request.url, renew) if request.sign else request.url)
+        secret = {key: Secret(each) for key, each in request.authorize(renew).items()} if request.authorize else {}
         for _ in range(_MAX_REDIRECTS):
-            is_own = is_same_host(first, split_url(url)) or is_listed(split_url(url), request.own_hosts)
+            here = split_url(public_url(url))
+            is_own = is_same_host(first, here) or is_listed(here, request.own_hosts)
             response = _send(url, {**headers, **(secret if is_own else {})}, self.retry_policy, body)
             try:
-                location = response.get_redirect_location()
-                if location is False or body is not None:
+                location = _redirect(response)
+                if location is None or body is not None:
                     self._check(response, request)
                     return response
-                url = follow(url, location or "", first, request.hosts | request.own_hosts)
+                url = follow(url, location, first, request.hosts | request.own_hosts)
             except BaseException:
                 response.close()
                 raise
@@ -160,7 +162,7 @@ class Session:
         where = public_url(request.url)
         raise DownloadError(f"{where} redirects in a circle; search again for a fresh address", file=where)
 
-    def read(self, request: FileRequest, headers: Mapping[str, str], body: bytes | None = None) -> bytes:
+    def read(self, request: FileRequest, headers: Mapping[str, str], body: Secret | None = None) -> bytes:
         """Return a small answer, asked for until the server gives it or the attempts are used up.
 
         Raises
@@ -192,7 +194,7 @@ class Session:
                     sentence = f"{where}: {words}; run the download again then"
                     raise DownloadError(sentence, status=status, file=where)
                 # a rate limit is for all files of the host, not for the one that met it
-                host = urlsplit(request.url).netloc
+                host = urlsplit(where).netloc
                 self._quiet_until[host] = max(self._quiet_until.get(host, 0.0), time.monotonic() + wait_s)
             raise Hiccup(f"the server answered {status}", status=status, wait_s=wait_s)
         if status == 416:
@@ -269,14 +271,19 @@ def interruptions() -> Iterator[None]:
         raise Hiccup(_describe(error)) from None
 
 
-def _send(url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: bytes | None) -> urllib3.BaseHTTPResponse:
+def _send(
+    url: Secret, headers: dict[str, str], retry_policy: RetryPolicy, body: Secret | None
+) -> urllib3.BaseHTTPResponse:
     """One request, no redirect followed and nothing of the answer's body read."""
+    if not all(value.isascii() and value.isprintable() for value in headers.values()):
+        doubt = "the token or key has letters that cannot be sent, such as the end of a line; copy it again"
+        raise CredentialError(f"{public_url(url)}: {doubt}")
     timeout = urllib3.Timeout(connect=retry_policy.connect_s, read=retry_policy.read_s)
     try:
         return _pool(url).request(
             "GET" if body is None else "POST",
-            url,
-            body=body,
+            url.reveal(),
+            body=None if body is None else body.encode(),
             headers={**_HEADERS, **headers},
             timeout=timeout,
             retries=False,
@@ -290,6 +297,12 @@ def _send(url: str, headers: dict[str, str], retry_policy: RetryPolicy, body: by
         if sentence := unverified(error, public_url(url)):
             raise DownloadError(sentence, file=public_url(url)) from None
         raise Hiccup(_describe(error)) from None
+
+
+def _redirect(response: urllib3.BaseHTTPResponse) -> Secret | None:
+    """Return the address that an answer redirects to, empty where it gives none; None for another answer."""
+    location = response.get_redirect_location()
+    return None if location is False else Secret(location or "")
 
 
 def _describe(error: BaseException) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from sarship.download.certificates import ca_bundle
+from sarship.download.secret import Secret
 
-__all__ = ["READ_OPTIONS", "SERVER_OPTIONS", "server_options"]
+__all__ = ["READ_OPTIONS", "SERVER_OPTIONS", "plain", "server_options"]
 
 READ_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
@@ -45,6 +46,7 @@ SERVER_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_HTTP_HEADERS": "",
     "GDAL_HTTP_HEADER_FILE": os.devnull,  # an empty name is not taken
     "CPL_CURL_VERBOSE": "NO",  # prints tokens
+    "CPL_DEBUG": "OFF",  # prints signed addresses
     "CPL_VSIL_CURL_USE_HEAD": "YES",
     "CPL_VSIL_CURL_CHUNK_SIZE": 16_384,
     "CPL_VSIL_CURL_CACHE_SIZE": 16_777_216,
@@ -66,3 +68,8 @@ def server_options() -> dict[str, object]:
     """
     bundle = ca_bundle()
     return {**SERVER_OPTIONS, **({"GDAL_CURL_CA_BUNDLE": bundle} if bundle else {})}
+
+
+def plain(options: Mapping[str, object]) -> dict[str, object]:
+    """Return options with their secrets in plain text, for the call that hands them to GDAL."""
+    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in options.items()}

@@ -24,7 +24,7 @@ from rasterio.session import DummySession
 from sarship.download.certificates import unverified
 from sarship.errors import DownloadError, ProductError
 from sarship.model import Window
-from sarship.sentinel1.gdal_options import READ_OPTIONS
+from sarship.sentinel1.gdal_options import READ_OPTIONS, plain
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
 __all__ = ["MAX_CACHED", "Measurement", "clean_borders", "clean_window", "without_place"]
@@ -172,7 +172,7 @@ class Measurement:
     def _open(self) -> Iterator[rasterio.DatasetReader]:
         only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": self.gdal_path}  # takes precedence over a list of extensions
         session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
-        with self.access() as options, rasterio.Env(**{**READ_OPTIONS, **only, **session, **(options or {})}):
+        with self.access() as options, rasterio.Env(**plain({**READ_OPTIONS, **only, **session, **(options or {})})):
             try:
                 with without_place():
                     dataset = rasterio.open(self.gdal_path, driver="GTiff")
