@@ -11,6 +11,7 @@ from os import PathLike
 from sarship.texts import printable
 
 __all__ = [
+    "AisError",
     "CatalogError",
     "CredentialError",
     "DeviceError",
@@ -77,6 +78,10 @@ class PortError(FileError, ValueError):
     ) -> None:
         super().__init__(message, path=path)
         self.feature = feature
+
+
+class AisError(FileError, ValueError):
+    """A file of AIS reports that cannot be read, or that holds nothing of the place and time asked for."""
 
 
 class ReferenceImageError(FileError, ValueError):
