@@ -1,4 +1,6 @@
 from sarship._package import __version__ as __version__
+from sarship.ais import match_ais as match_ais
+from sarship.ais import read_ais as read_ais
 from sarship.analysis.agreement import compare_observations as compare_observations
 from sarship.analysis.observations import read_observations as read_observations
 from sarship.catalog import completeness as completeness

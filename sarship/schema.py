@@ -180,6 +180,9 @@ VESSELS: Final = Table(
         Column("is_edge", "bool", "True if it touches the edge of the image, a mask or missing data"),
         Column("pier", "str", "name of the pier it is counted at; missing elsewhere"),
         Column("distance_m", "float64", "distance from the vessel's axis to that pier, metres; missing elsewhere"),
+        Column("incidence_deg", "float64", "angle of incidence, degrees; missing until placed in a product"),
+        Column("flight_deg", "float64", "direction of flight, clockwise from north, degrees; likewise"),
+        Column("shift_s", "float64", "displacement along the flight per radial speed, seconds; likewise"),
     ),
 )
 
@@ -229,6 +232,7 @@ VISITS: Final = Table(
         Column("latitude", "float64", "degrees north; likewise"),
         Column("length_m", "float64", "length, metres; likewise"),
         Column("heading_deg", "float64", "direction of the long axis, degrees in [0, 180); likewise"),
+        Column("mmsi", "Int64", "number that AIS gives it on most of its passes; missing where none is known"),
     ),
 )
 

@@ -1,5 +1,9 @@
+from sarship.ais.by_pier import count_ais as count_ais
 from sarship.ais.formats import AisReports as AisReports
 from sarship.ais.formats import check_ais as check_ais
 from sarship.ais.formats import read_ais as read_ais
+from sarship.ais.matching import AisMatches as AisMatches
+from sarship.ais.matching import match_ais as match_ais
 from sarship.ais.tables import AIS as AIS
+from sarship.ais.tables import AIS_COUNTS as AIS_COUNTS
 from sarship.ais.tables import AIS_MATCHES as AIS_MATCHES

@@ -62,6 +62,10 @@ NONE_IF_ZERO: Final = ("length_m", "width_m", "draught_m", "imo")
 MAX_KN: Final = 60.0
 """Speed of the fastest twentieth of the reports above which speeds are in tenths of a knot."""
 KNOT_M_S: Final = 0.514444
+LONGEST_TEXT: Final = 60
+_OBEYED: Final = "[@\\x00-\\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+"
+"""Characters that no name of AIS has, and that a terminal or a page would obey. A spreadsheet obeys =, +, - and @ at the
+beginning."""
 _DAY_FIRST: Final = "type_of_mobile"
 """Column of the Danish files, which write the day before the month."""
 _STATUS: Final = {
@@ -221,7 +225,8 @@ def tidy(frame: pd.DataFrame, header: Mapping[str, str], file: str) -> tuple[pd.
     out["nav_status"] = _statuses(frame["nav_status"]) if "nav_status" in frame else np.nan
     for field in TEXTS:
         text = frame[field].astype("str") if field in frame else pd.Series("", index=frame.index, dtype="str")
-        out[field] = text.fillna("").str.replace(r"[@\x00-\x1f]+", " ", regex=True).str.strip()
+        plain = text.fillna("").str.replace(_OBEYED, " ", regex=True)
+        out[field] = plain.str.lstrip("=+-@ ").str.rstrip().str.slice(0, LONGEST_TEXT)
     return _with_class(_with_sizes(out)), notes
 
 

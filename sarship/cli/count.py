@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sarship.cli.ais_options import ais_options, ais_text, beside_ais, refuse_bad_ais
 from sarship.cli.catalog_options import Place, catalog_of, chosen_products, found_and_missing, query_of, query_options
 from sarship.cli.common import (
     NOTHING_DONE,
@@ -74,6 +75,7 @@ __all__ = ["count"]
 @click.option(
     "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
 )
+@ais_options
 @detection_options
 @pier_pfa_option
 @as_json_option
@@ -114,6 +116,7 @@ def count(
     if tz and not observations:
         raise click.UsageError("--tz is the zone of a file of reports; give that with --observations")
     params = params_of(options)
+    refuse_bad_ais(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
     note_port(harbour)
@@ -140,6 +143,7 @@ def count(
             observations=reports,
             progress=report,
         )
+        results, unmatched = beside_ais(results, harbour, out, options)
         undrawn = ""
         if pictures and len(results.scenes):
             from sarship.pipeline.pictures import write_pictures
@@ -152,10 +156,12 @@ def count(
     say_failures(results.failures)
     if undrawn:
         tell(f"failed: pictures: {undrawn}", err=True)
+    if unmatched:
+        tell(f"failed: AIS: {unmatched}", err=True)
     if not results.coverage["seen"].any():
         sys.exit(NOTHING_DONE)  # a warning has said why
     leave(len(results.failures), len(products or scenes))
-    if undrawn:
+    if undrawn or unmatched:
         sys.exit(SOME_FAILED)
 
 
@@ -201,6 +207,8 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
             f"\n{n_alone} of {results.counts.sizes['time']} passes were counted without a reference, which near quays "
             "is far less sure: an orbit needs 4 dates for one, better 16"
         )
+    if said := ais_text(results):
+        tell(f"\n{said}")
     if gaps is not None:
         tell(f"\n{gaps}")
     tell(f"\nresults are in {out}")

@@ -4,7 +4,8 @@ A radar image shows no names. Two vessels of successive passes are taken for one
 pier, no further apart than `BERTH_M` (at an anchorage, where a vessel swings about its anchor, `SWING_M`), and their
 lengths agree within the errors of measuring. Where several could be meant, the assignment with the least total
 disagreement is taken. So a vessel that shifted along the quay has left and arrived, and one that was replaced by
-another of its size at its very berth has stayed: read stays as berths that did not change.
+another of its size at its very berth has stayed: read stays as berths that did not change. Where AIS names both, it
+tells: the same number stayed, another replaced it.
 
 A candidate that is not counted is passed over, unless it fits a vessel of the pass before: that one is likelier still
 there than gone, and a chance of one in four is enough.
@@ -14,12 +15,13 @@ The pass before is the last **that saw the pier**. On the first that did, the st
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pyproj import Geod
 from scipy.optimize import linear_sum_assignment
@@ -58,6 +60,7 @@ def find_visits(
     coverage: gpd.GeoDataFrame,
     *,
     min_seen: float = MIN_SEEN,
+    mmsi: Mapping[str, int] | None = None,
 ) -> gpd.GeoDataFrame:
     """Match the vessels at each pier with those of the pass before: they stayed, arrived or left.
 
@@ -65,6 +68,8 @@ def find_visits(
     ----------
     vessels, piers, scenes, coverage, min_seen
         As for `count_by_pier`.
+    mmsi
+        Numbers that AIS gives to vessels, by their names in `vessels`; those it does not know are left out.
 
     Returns
     -------
@@ -100,7 +105,10 @@ def find_visits(
         table.check(frame)
     is_counted = are_counted(vessels)
     may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
-    vessels = vessels.assign(is_counted=is_counted)[vessels["pier"].notna() & may_be].drop_duplicates("vessel")
+    known = vessels["vessel"].map(dict(mmsi or {})).astype("Int64")
+    vessels = vessels.assign(is_counted=is_counted, mmsi=known)[vessels["pier"].notna() & may_be].drop_duplicates(
+        "vessel"
+    )
     names, kinds = piers["name"].tolist(), piers["kind"].tolist()
     before: dict[str, _Berths] = {}
     rows: list[dict[str, Any]] = []
@@ -117,6 +125,7 @@ def find_visits(
                 new, before[name] = _compare(before.get(name), found, reach)
                 rows += [row | {"time": time, "pier": name} for row in new]
     columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
+    columns["mmsi"] = _by_most(columns["visit"], columns["mmsi"])
     return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
 
 
@@ -131,14 +140,22 @@ def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) 
             continue
         status = "stayed" if k in pairs else "arrived" if before is not None else "first"
         there.visits.append(old.visits[pairs[k]] if k in pairs else row["vessel"])
-        there.rows.append(row)
+        silent = k in pairs and row["mmsi"] is pd.NA  # it is still who it was
+        there.rows.append(row | {"mmsi": old.rows[pairs[k]]["mmsi"]} if silent else row)
         rows.append(row | {"visit": there.visits[-1], "status": status})
     gone = sorted(set(range(len(old.rows))) - set(pairs.values()))
     rows += [old.rows[k] | {"visit": old.visits[k], "status": "left", "vessel": None} for k in gone]
     return rows, there
 
 
-_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted")
+_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted", "mmsi")
+
+
+def _by_most(visit: object, mmsi: object) -> pd.Series[Any]:
+    """Return the number that each row's visit has most often; missing where it has none."""
+    frame = pd.DataFrame({"visit": visit, "mmsi": pd.Series(mmsi, dtype="Int64")})
+    most = frame.dropna().groupby("visit")["mmsi"].agg(lambda numbers: numbers.mode().iloc[0])
+    return frame["visit"].map(most).astype("Int64")
 
 
 def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach_m: float) -> list[tuple[int, int]]:
@@ -152,6 +169,9 @@ def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach
     unlike = np.abs(length[0][:, None] - length[1]) / (LENGTH_M + LENGTH_SHARE * longer)
     doubt = np.array([[0.0 if row["is_counted"] else _DOUBT] for row in now])
     cost = np.where((apart <= 1) & (unlike <= 1), apart**2 + unlike**2 + doubt, _NEVER)
+    number = [np.array([0 if row["mmsi"] is pd.NA else row["mmsi"] for row in rows]) for rows in (now, old)]
+    both = (number[0][:, None] > 0) & (number[1] > 0)
+    cost = np.where(both & (number[0][:, None] != number[1]), _NEVER, cost)
     chosen = zip(*linear_sum_assignment(cost), strict=True)
     return [(int(k), int(was)) for k, was in chosen if cost[k, was] < _NEVER]
 

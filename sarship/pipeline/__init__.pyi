@@ -9,3 +9,4 @@ from sarship.pipeline.results import Provenance as Provenance
 from sarship.pipeline.results import Results as Results
 from sarship.pipeline.surveys import search as search
 from sarship.pipeline.surveys import survey as survey
+from sarship.pipeline.with_ais import add_ais as add_ais

@@ -154,6 +154,8 @@ _OWN: Final = frozenset(
         "changes.csv",
         "alerts.csv",
         "agreement.csv",
+        "ais_matches.csv",
+        "ais_matches.parquet",
         "visits.csv",
         "visits.png",
         "results.json",

@@ -102,7 +102,7 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     if window is not None and is_fine(product.scene):
         vessels = _told_apart_alone(vessels, hits, product, plan)
     return {
-        "vessels": flag_ambiguities(vessels, product),
+        "vessels": flag_ambiguities(_viewed(vessels, product), product),
         "scenes": _row(product, plan),
         "coverage": coverage(product, plan.waters, plan.params, **masks),
         "is_simulated": product.container.manifest.is_simulated,
@@ -165,7 +165,17 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProdu
         warnings.warn(f"{product.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
     boxes = assign_piers(in_product(find_vessels(hits, seen, plan.params), seen), plan.port.piers)
     maps = port_maps(image, seen, plan.masks, plan.ground_cells, reference, hidden=plan.hidden_cells)
-    return flag_ambiguities(_told_apart(boxes, hits, maps, seen, plan), product)
+    return flag_ambiguities(_viewed(_told_apart(boxes, hits, maps, seen, plan), product), product)
+
+
+def _viewed(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+    """Return a product's vessels with the angle and direction that they were seen from."""
+    place, geometry = (vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float)), product.geometry
+    return vessels.assign(
+        incidence_deg=geometry.incidence_deg(*place),
+        flight_deg=geometry.heading_deg(*place),
+        shift_s=geometry.shift_s(*place),
+    )
 
 
 def in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:

@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from sarship.ais import AIS_MATCHES, AisMatches
 from sarship.catalog import Completeness
 from sarship.errors import OutputError
 from sarship.files import make_folder, reason, write_file
@@ -44,7 +45,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
         `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv`,
-        `agreement.csv` and `results.json`.
+        `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too.
 
     Raises
     ------
@@ -67,6 +68,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "failures": [asdict(failure) for failure in results.failures],
         "sources": dict(results.sources),
         "completeness": results.completeness and results.completeness.as_dict(),
+        "ais": None if results.ais is None else dict(results.ais.summary),
     }
     contents = {
         "vessels.geojson": vessels_geojson(results.vessels, provenance),
@@ -75,9 +77,24 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "counts.csv": counts_csv(results.counts),
         "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
         **{f"{name}.csv": table_csv(getattr(results, name)) for name in ("visits", "changes", "alerts", "agreement")},
+        **_beside_ais(results),
         "results.json": json_bytes(summary),
     }
+    if results.ais is None:  # of an earlier run
+        for name in _AIS_FILES:
+            (folder / name).unlink(missing_ok=True)
     return tuple(write_file(folder / name, content) for name, content in contents.items())
+
+
+_AIS_FILES = ("ais_matches.csv", "ais_matches.parquet")
+
+
+def _beside_ais(results: Results) -> dict[str, bytes]:
+    """Return the files of the matches with AIS; none where no files of it were given."""
+    if results.ais is None:
+        return {}
+    table = results.ais.table
+    return dict(zip(_AIS_FILES, (table_csv(table), table_bytes(table, results.provenance.as_dict())), strict=True))
 
 
 def read_results(folder: str | Path) -> Results:
@@ -118,11 +135,15 @@ def read_results(folder: str | Path) -> Results:
         message = f"{folder}: no results of sarship here ({reason(error)}); give the folder that a survey wrote"
         raise OutputError(message) from error
     frames = {}
-    for name, contract in _TABLES.items():
+    beside = {"ais_matches": AIS_MATCHES} if summary.get("ais") else {}
+    for name, contract in {**_TABLES, **beside}.items():
         frames[name], written = read_table(folder / f"{name}.parquet", contract)
         if written != summary[KEY]:
             raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
-    return Results(**frames, provenance=provenance, failures=failures, sources=sources, completeness=completeness)
+    matches = frames.pop("ais_matches", None)
+    ais = None if matches is None else AisMatches(table=matches, summary=summary["ais"])
+    about = {"failures": failures, "sources": sources, "completeness": completeness, "ais": ais}
+    return Results(**frames, provenance=provenance, **about)
 
 
 _TABLES: dict[str, Table | None] = {

@@ -12,6 +12,7 @@ from typing import Any, Final
 import geopandas as gpd
 import xarray as xr
 
+from sarship.ais import AisMatches, count_ais
 from sarship.analysis.agreement import compare_observations
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
@@ -123,17 +124,25 @@ class Results:
     """Passes of the period that are missing, if a catalogue was asked."""
     observations: gpd.GeoDataFrame = field(default_factory=OBSERVATIONS.empty)
     """Dated reports by others (`schema.OBSERVATIONS`)."""
+    ais: AisMatches | None = None
+    """The vessels beside those of AIS, if files of it were given."""
 
     @cached_property
     def counts(self) -> xr.Dataset:
-        """Vessels per time and pier (`schema.COUNTS`): 0 means looked and saw none, missing means not seen."""
+        """Vessels per time and pier (`schema.COUNTS`): 0 means looked and saw none, missing means not seen.
+
+        Beside AIS they have the variables of `ais.tables.AIS_COUNTS` too.
+        """
         counts = count_by_pier(self.vessels, self.piers, self.scenes, self.coverage)
+        if self.ais is not None:
+            counts = count_ais(counts, self.ais.table)
         return counts.assign_attrs({KEY: json.dumps(self.provenance.as_dict())})
 
     @cached_property
     def visits(self) -> gpd.GeoDataFrame:
         """Vessels that stayed, arrived and left (`schema.VISITS`)."""
-        return find_visits(self.vessels, self.piers, self.scenes, self.coverage)
+        mmsi = None if self.ais is None else self.ais.mmsi()
+        return find_visits(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:

@@ -24,6 +24,7 @@ from pyproj import Geod
 from pyproj.exceptions import ProjError
 from shapely.errors import ShapelyError
 
+from sarship.ais import AIS_COUNTS
 from sarship.errors import OutputError
 from sarship.files import reason
 from sarship.geo.antimeridian import ring_polygon
@@ -158,7 +159,7 @@ VESSEL_FORMATS: Final[Mapping[str, Callable[[gpd.GeoDataFrame, Provenance], byte
 def counts_csv(counts: xr.Dataset) -> bytes:
     """Return the counts as plain CSV, one row a time and pier; an empty `n_vessels` means not seen."""
     frame = counts.to_dataframe().reset_index()
-    whole = ["n_vessels", "n_low", "n_high"]
+    whole = ["n_vessels", "n_low", "n_high", *(each.name for each in AIS_COUNTS if each.name in frame)]
     frame[whole] = frame[whole].astype("Int64")
     frame["time"] = pd.to_datetime(frame["time"]).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
     first = ["time", "pier", *whole]

@@ -145,6 +145,13 @@ class ImageGeometry:
         """
         return self._by_chunks(self._incidence, line, pixel, height_m)[0]
 
+    def shift_s(self, line: ArrayLike, pixel: ArrayLike) -> Floats:
+        """Return the time by whose product with its radial speed a target is imaged back along the flight, seconds.
+
+        It is the slant range over the satellite's Earth-fixed speed, 105 to 124 s in IW.
+        """
+        return self._by_chunks(self._shift, line, pixel)[0]
+
     def heading_deg(self, line: ArrayLike, pixel: ArrayLike, height_m: ArrayLike | None = None) -> Floats:
         """Return the direction of flight, degrees clockwise from north in [0, 360).
 
@@ -295,6 +302,10 @@ class ImageGeometry:
         back = satellite - place
         across = np.cross(up, back, axis=0)
         return (np.degrees(np.arctan2(np.sqrt(_dot(across, across)), _dot(up, back))),)
+
+    def _shift(self, line: Floats, pixel: Floats) -> tuple[Floats]:
+        _, velocity = self.orbit.state(line * self.line_interval_s)
+        return (self.ground_range.slant_m(line, pixel) / np.sqrt(_dot(velocity, velocity)),)
 
     def _heading(self, line: Floats, pixel: Floats, height: Floats) -> tuple[Floats]:
         _, up, _, velocity = self._place(line, pixel, height)

@@ -155,6 +155,7 @@ def vessel_table(
         "line": line,
         "pixel": pixel,
         "heading_deg": _headings(image, line, pixel, angle),
+        **{name: np.full(line.size, np.nan) for name in ("incidence_deg", "flight_deg", "shift_s")},
         "flag": [""] * line.size,
         "flag_source": [None] * line.size,
         "pier": [None] * line.size,

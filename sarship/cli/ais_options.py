@@ -1,0 +1,94 @@
+"""Options of AIS for the command that counts, and what it says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.cli.common import Command, Refusal
+from sarship.errors import explain
+
+if TYPE_CHECKING:
+    from sarship.pipeline.results import Results
+    from sarship.port.port_file import Port
+
+__all__ = ["ais_options", "ais_text", "beside_ais", "refuse_bad_ais"]
+
+
+def ais_options(command: Command) -> Command:
+    """Add the options for files of AIS."""
+    command = click.option(
+        "--ais-columns",
+        metavar="NAMES",
+        help="Columns of AIS tables with a header that is not known: 'mmsi=ID,time=T,latitude=Y,longitude=X'.",
+    )(command)
+    return click.option(
+        "--ais",
+        multiple=True,
+        type=click.Path(),
+        metavar="FILE",
+        help="AIS beside the radar: a file of reports (CSV, Parquet, JSON or NMEA, also packed), or a folder; repeat.",
+    )(command)
+
+
+def refuse_bad_ais(options: Mapping[str, Any]) -> None:
+    """Refuse files whose header is not known, before anything is searched."""
+    if options["ais"]:
+        from sarship.ais import check_ais
+
+        check_ais(options["ais"], columns=_columns(options))
+    elif options["ais_columns"]:
+        raise click.UsageError("--ais-columns names the columns of files: give --ais too")
+
+
+def _columns(options: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the names of columns by field."""
+    if not options["ais_columns"]:
+        return None
+    pairs = [part.partition("=") for part in options["ais_columns"].split(",")]
+    if not all(name.strip() and sign and column.strip() for name, sign, column in pairs):
+        raise Refusal(f"--ais-columns is a list such as mmsi=ID,time=T, got {options['ais_columns']!r}")
+    return {name.strip(): column.strip() for name, _, column in pairs}
+
+
+def beside_ais(results: Results, port: Port, folder: str, options: Mapping[str, Any]) -> tuple[Results, str]:
+    """Return results beside AIS, and the fault where that failed; as they are where no files were given."""
+    if not options["ais"]:
+        return results, ""
+    from sarship.pipeline.with_ais import add_ais
+
+    try:
+        return add_ais(results, port, options["ais"], folder, columns=_columns(options)), ""
+    except Exception as error:  # the counts are written, and stand without it
+        return results, explain(error)
+
+
+def ais_text(results: Results) -> str:
+    """Return what AIS says, a line each; empty where no files were given."""
+    if results.ais is None:
+        return ""
+    summary, table = results.ais.summary, results.ais.table
+    left_out = ", ".join(f"{count} {reason}" for reason, count in summary["dropped"].items())
+    lines = [
+        f"AIS: {summary['n_reports']} reports of {summary['n_vessels']} vessels"
+        + (left_out and f"; left out {left_out}")
+    ]
+    if summary["n_false_positions"]:
+        lines.append(f"{summary['n_false_positions']} reports have false positions")
+    lines += summary["notes"]
+    states = table["state"].value_counts()
+    told = ("matched", "ambiguous", "dark", "unknown", "not_seen")
+    lines.append(
+        "vessels and passes: " + ", ".join(f"{states.get(state, 0)} {state.replace('_', ' ')}" for state in told)
+    )
+    if states.get("dark", 0):
+        rightly = (
+            "under 300 gross tons, a warship, a fishing boat, at its berth with the set off, or in a receiver's gap"
+        )
+        lines.append(f"dark says that AIS does not know the vessel; it may rightly be so: {rightly}")
+    deaf = [one for one in summary["passes"] if one["why_not"]]
+    if deaf:
+        lines.append(f"on {len(deaf)} of {len(summary['passes'])} passes AIS can tell nothing: {deaf[0]['why_not']}")
+    return "\n".join(lines)
