@@ -1,9 +1,9 @@
 """AIS beside radar: real ships of OpenSARShip, and the simulated port with known truth.
 
 `python -m benchmarks.ais` prints the tables, `--write` puts them into docs/ais.md. The real ships are looked for in
-`$SARSHIP_DATA`: each has an AIS report, its pixel in a real image, and the image's orbit, so that the place by AIS, with
-the displacement by its speed, can be held against the place that the radar shows. Then the AIS of a third of the ships
-is hidden at random, to see which are called dark.
+`$SARSHIP_DATA`: each has an AIS report, its pixel in a real image, and the orbit of the image, so that the place by
+AIS, displaced by its speed, can be held against the place that the radar shows. Then the AIS of a third of the ships is
+hidden at random, to see which are called dark.
 """
 
 from __future__ import annotations

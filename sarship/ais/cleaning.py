@@ -87,7 +87,7 @@ def _with_steady(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.copy()
     for name in STEADY:
         own = known[name]
-        frame[name] = own.fillna(frame["mmsi"].map(latest[name]))
+        frame[name] = own.fillna(frame["mmsi"].map(latest[name]).astype(own.dtype))
         if name in texts:
             frame[name] = frame[name].fillna("").astype("str")
     return frame

@@ -64,8 +64,7 @@ MAX_KN: Final = 60.0
 KNOT_M_S: Final = 0.514444
 LONGEST_TEXT: Final = 60
 _OBEYED: Final = "[@\\x00-\\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+"
-"""Characters that no name of AIS has, and that a terminal or a page would obey. A spreadsheet obeys =, +, - and @ at the
-beginning."""
+"""Characters that no name of AIS has, and that a terminal or page would obey."""
 _DAY_FIRST: Final = "type_of_mobile"
 """Column of the Danish files, which write the day before the month."""
 _STATUS: Final = {
@@ -226,6 +225,7 @@ def tidy(frame: pd.DataFrame, header: Mapping[str, str], file: str) -> tuple[pd.
     for field in TEXTS:
         text = frame[field].astype("str") if field in frame else pd.Series("", index=frame.index, dtype="str")
         plain = text.fillna("").str.replace(_OBEYED, " ", regex=True)
+        # a spreadsheet takes a text that begins so for a formula
         out[field] = plain.str.lstrip("=+-@ ").str.rstrip().str.slice(0, LONGEST_TEXT)
     return _with_class(_with_sizes(out)), notes
 

@@ -46,7 +46,7 @@ ROUND: Final = 0.05
 MIN_RADIUS_M: Final = 200.0
 MIN_KN: Final = 3.0
 """Slowest speed around a circle: a ship at anchor swings around one too, in half a day."""
-MIN_TURN: Final = 1.75 * np.pi
+MIN_TURN: Final = 4 / 3 * np.pi
 """Smallest angle of it that the reports of a window go through."""
 
 

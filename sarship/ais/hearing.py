@@ -89,8 +89,10 @@ def listen(reports: pd.DataFrame, time: pd.Timestamp) -> Hearing:
     at_rest = (near["sog_kn"] < REST_KN) | (near["nav_status"].isin([1, 5]) & ~(near["sog_kn"] > COURSE_KN))
     before = near.loc[at_rest & (near["time"] < time - BESIDE)].drop_duplicates("track", keep="last")
     after = near.loc[at_rest & (near["time"] > time + BESIDE)].drop_duplicates("track", keep="first")
-    both = before.set_index("track").join(after.set_index("track"), rsuffix="_after", how="inner")
-    still = both.index[np.hypot(both["x"] - both["x_after"], both["y"] - both["y_after"]) < SAME_PLACE_M]
+    earlier, later = (side.set_index("track")[["x", "y"]] for side in (before, after))
+    both = earlier.index.intersection(later.index)
+    moved = np.hypot(*(later.loc[both] - earlier.loc[both]).to_numpy(float).T)
+    still = both[moved < SAME_PLACE_M]
     heard = near.loc[(near["time"] - time).abs() <= BESIDE, "track"]
     share = float(still.isin(heard).mean()) if len(still) else float("nan")
     return Hearing(n_at_rest=len(still), p_hear=share, share_false=share_false)

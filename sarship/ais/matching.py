@@ -133,7 +133,7 @@ def match_ais(results: Surveyed, reports: AisReports) -> AisMatches:
     passes = list(_passes(results, table, plane))
     reach = max([NEAR_M, *(NEAR_M + np.hypot(one.rows["x"], one.rows["y"]).max() for one in passes if len(one.rows))])
     near = table.loc[np.hypot(table["x"], table["y"]) <= reach]
-    off = hours_off(near, [(one.time, one.rows) for one in passes], plane)
+    off = hours_off(near, [(one.time, one.rows) for one in passes])
     if off:
         doubt = f"the times of AIS seem to be {off:+g} h off UTC: so most vessels under way would match"
         warnings.warn(f"{doubt}; nothing is called dark. Give times in UTC", ProductWarning, stacklevel=2)
