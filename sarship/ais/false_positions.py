@@ -32,6 +32,8 @@ Booleans = NDArray[np.bool_]
 KNOWN_PLACES: Final = ((35.49, 33.82), (31.41, 30.12))
 """Longitude and latitude of places that receivers are made to show: the airports of Beirut and Cairo."""
 KNOWN_M: Final = 3_000.0
+MIN_JUMP_M: Final = 5_000.0
+"""Smallest jump to a false place; smaller ones are faults of a receiver."""
 COMMON_M: Final = 1_000.0
 COMMON_S: Final = 3_600.0
 """Distance and time between the targets of two vessels' jumps that are one place."""
@@ -87,9 +89,7 @@ def _jumped_together(frame: pd.DataFrame, xy: Reals, seconds: Reals) -> Booleans
     """Return True for the tracks that begin or end where another vessel jumped to within the hour."""
     track, mmsi = frame["track"].to_numpy(), frame["mmsi"].to_numpy()
     head = np.r_[True, track[1:] != track[:-1]]
-    jumped = head & _several(frame)
-    jumped &= ~frame.index.isin(frame[jumped].groupby("mmsi")["time"].idxmin())  # where it was first is no jump
-    rows = np.flatnonzero(jumped)
+    rows = np.flatnonzero(head & (_jump_m(mmsi, xy, seconds) > MIN_JUMP_M))
     false_tracks: set[int] = set()
     scaled = np.column_stack([xy / COMMON_M, seconds / COMMON_S])
     for one, other in cKDTree(scaled[rows]).query_pairs(np.sqrt(2)) if rows.size else ():
@@ -106,6 +106,16 @@ def _jumped_together(frame: pd.DataFrame, xy: Reals, seconds: Reals) -> Booleans
     near_any = there.query(scaled[others], distance_upper_bound=1.0)[0] <= 1.0 if others.size else np.zeros(0, bool)
     false[others[near_any]] = True
     return false
+
+
+def _jump_m(mmsi: NDArray[np.int64], xy: Reals, seconds: Reals) -> Reals:
+    """Return the distance of each report from the one before of the same MMSI, of whatever track; 0 for the first."""
+    order = np.lexsort((seconds, mmsi))
+    same = np.r_[False, mmsi[order][1:] == mmsi[order][:-1]]
+    step = np.r_[0.0, np.hypot(*np.diff(xy[order], axis=0).T)]
+    jump = np.empty(len(order))
+    jump[order] = np.where(same, step, 0.0)
+    return jump
 
 
 def _at_known(frame: pd.DataFrame, places: Sequence[tuple[float, float]]) -> Booleans:

@@ -81,7 +81,7 @@ def read_ais(
     paths
         Files, or folders of them.
     area
-        Area of the port, longitude and latitude in degrees; reports up to 100 km around it are read. None for all.
+        Area of the port, longitude and latitude in degrees; reports up to 150 km around it are read. None for all.
     period
         First and last time of the passes; reports up to 25 hours around are read. None for all.
     columns

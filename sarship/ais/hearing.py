@@ -25,6 +25,8 @@ NEAR_M: Final = 50_000.0
 """Distance within which vessels at rest tell whether the place was heard."""
 FAR_M: Final = 100_000.0
 """Distance within which false positions tell of jamming."""
+SWING_M: Final = 500.0
+"""Distance from where it lay at which a vessel at rest was heard: it swings about its anchor."""
 BESIDE: Final = pd.Timedelta(15, "min")
 ASIDE: Final = pd.Timedelta(12, "h")
 JAMMED: Final = pd.Timedelta(1, "h")
@@ -93,7 +95,9 @@ def listen(reports: pd.DataFrame, time: pd.Timestamp) -> Hearing:
     both = earlier.index.intersection(later.index)
     moved = np.hypot(*(later.loc[both] - earlier.loc[both]).to_numpy(float).T)
     still = both[moved < SAME_PLACE_M]
-    heard = near.loc[(near["time"] - time).abs() <= BESIDE, "track"]
+    beside = near.loc[((near["time"] - time).abs() <= BESIDE) & near["track"].isin(still)]
+    at_berth = np.hypot(*(beside[["x", "y"]].to_numpy(float) - earlier.loc[beside["track"]].to_numpy(float)).T)
+    heard = beside["track"][at_berth < SWING_M]  # at their places: one that is shown elsewhere was not heard, but lost
     share = float(still.isin(heard).mean()) if len(still) else float("nan")
     return Hearing(n_at_rest=len(still), p_hear=share, share_false=share_false)
 

@@ -180,7 +180,8 @@ def _match_pass(one: _Pass, reports: pd.DataFrame, plane: Plane, doubt: str) -> 
         chosen, chance = np.full(len(rows), -1), np.zeros((len(rows), 0))
     why_not = doubt or one.hearing.why_not
     for k, (row, j) in enumerate(zip(rows.to_dict("records"), chosen, strict=True)):
-        radar = {name: row[name] for name in ("vessel", "pier", "longitude", "latitude")}
+        radar = {name: row[name] for name in ("vessel", "longitude", "latitude")}
+        radar["pier"] = row["pier"] if isinstance(row["pier"], str) else None
         radar |= {"time": one.start, "length_radar_m": row["length_m"], "p_hear": one.hearing.p_hear}
         others = _others(heard, chance[k], j)
         if j >= 0:

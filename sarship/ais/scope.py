@@ -14,7 +14,7 @@ from sarship.geo.antimeridian import recentred
 
 __all__ = ["AROUND", "AROUND_KM", "Scope", "Seen"]
 
-AROUND_KM: Final = 100.0
+AROUND_KM: Final = 150.0
 """Margin of the area: vessels so far off tell whether AIS was received, and jammed."""
 AROUND: Final = pd.Timedelta(25, "h")
 """Margin of the period: a vessel at rest is known from the reports a day around."""

@@ -19,8 +19,9 @@ from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED
 from sarship.pipeline.surveys import survey
+from sarship.pipeline.with_ais import add_ais
 from sarship.port.port_file import read_port
-from sarship.simulate import PortSeries, simulate_port_series
+from sarship.simulate import PortSeries, simulate_ais, simulate_port_series
 
 __all__ = ["DemoOutcome", "run_demo"]
 
@@ -91,7 +92,7 @@ def run_demo(
     progress: Progress | None = None,
     picture_progress: Callable[[int, int], None] | None = None,
 ) -> DemoOutcome:
-    """Simulate a small port over eight passes of two orbits, count its vessels, write tables and pictures.
+    """Simulate a small port over eight passes of two orbits, count its vessels beside AIS, write tables and pictures.
 
     Parameters
     ----------
@@ -135,12 +136,15 @@ def run_demo(
     harbour = simulate_port_series(products, seed=seed, n_dates=N_DATES, n_orbits=N_ORBITS)
     port = read_port(harbour.port_file)
     results = survey(harbour.products, port, folder, progress=progress)
+    ais = simulate_ais(harbour, folder / "ais", seed=seed, forms=["csv2"])
+    results = add_ais(results, port, ais.files.values(), folder)
     write_pictures(results, port, folder, progress=picture_progress)
     return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts))
 
 
 _OWN: Final = frozenset(
     [
+        "ais",
         "products",
         "scenes",
         "stack",

@@ -1,3 +1,5 @@
+from sarship.simulate.ais import SimulatedAis as SimulatedAis
+from sarship.simulate.ais import simulate_ais as simulate_ais
 from sarship.simulate.example_ports import LARGE_PORT as LARGE_PORT
 from sarship.simulate.example_ports import SMALL_PORT as SMALL_PORT
 from sarship.simulate.fill import fill_product as fill_product
