@@ -34,6 +34,8 @@ from sarship.errors import explain
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import geopandas as gpd
+
     from sarship.catalog import Completeness
     from sarship.catalog.query import Catalog
     from sarship.model import Scene
@@ -85,8 +87,6 @@ def count(
     products: tuple[str, ...],
     out: str,
     land: str | None,
-    observations: str | None,
-    tz: str | None,
     pictures: bool,
     as_json: bool,
     **options: Any,
@@ -102,25 +102,19 @@ def count(
     From 4 dates of a relative orbit on, a second pass over the scenes compares each with a reference of the empty port,
     learned from all of them. Run again to go on after a stop, or with more products.
     """
-    from sarship.analysis import read_observations
     from sarship.pipeline import survey
     from sarship.port.index import refuse_template
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
     from sarship.port.stack import read_reference
 
-    if options["saved"] and options["no_reference"]:
-        raise click.UsageError("give --reference or --no-reference, not both")
-    if not (products or options["start"] or options["end"]):
-        raise click.UsageError("give products, or a period with --from and --to to ask a catalogue for")
-    if tz and not observations:
-        raise click.UsageError("--tz is the zone of a file of reports; give that with --observations")
+    _refuse_conflicts(products, options)
     params = params_of(options)
     refuse_bad_ais(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
     note_port(harbour)
-    reports = read_observations(observations, harbour.piers, tz=tz) if observations else None
+    reports = _read_reports(harbour, options)
     mask = read_polygons(land, harbour.area) if land else None
     products = chosen_products(products, options) if products else products
     asked = None if products else _ask(harbour, options)
@@ -163,6 +157,24 @@ def count(
     leave(len(results.failures), len(products or scenes))
     if undrawn or unmatched:
         sys.exit(SOME_FAILED)
+
+
+def _refuse_conflicts(products: tuple[str, ...], options: Mapping[str, Any]) -> None:
+    """Refuse options that make no sense together."""
+    if options["saved"] and options["no_reference"]:
+        raise click.UsageError("give --reference or --no-reference, not both")
+    if not (products or options["start"] or options["end"]):
+        raise click.UsageError("give products, or a period with --from and --to to ask a catalogue for")
+    if options["tz"] and not options["observations"]:
+        raise click.UsageError("--tz is the zone of a file of reports; give that with --observations")
+
+
+def _read_reports(port: Port, options: Mapping[str, Any]) -> gpd.GeoDataFrame | None:
+    """Return the dated reports by others, if a file of them was given."""
+    from sarship.analysis import read_observations
+
+    path = options["observations"]
+    return read_observations(path, port.piers, tz=options["tz"]) if path else None
 
 
 def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, Completeness]:
