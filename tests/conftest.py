@@ -10,6 +10,7 @@ do not write to them.
 | `old_product` | `(path, truth)`: IW as before IPF 2.9: zipped, noise in the old format, border noise 20 pixels wide |
 | `three_dates` | three small products with short names and cloud-optimised images, the fourth of their dates missing |
 | `harbour` | a `sarship.simulate.PortSeries` of four passes of 700 x 700 pixels: a COG twin, a new one, VV alone, cut |
+| `harbour_survey` | `(folder, port, results)`: a survey of those passes; copy the folder before you change it |
 
 For the catalogues: `archive` (a folder of products: two dates, one of them twice), `plain`, `mirror` and `cogs` (the
 same dates as they were made, with short names, and cloud-optimised), and the name of each provider for it, opened on a
@@ -40,7 +41,13 @@ if TYPE_CHECKING:
     from servers.stac import StacServer
 
     from sarship.catalog.query import Catalog
+    from sarship.pipeline.results import Results
+    from sarship.port import Port
     from sarship.simulate import PortSeries, ProductParams
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+"""For the workers, and the commands that tests run: they share the cores, and a thread of OpenBLAS that waits for
+another keeps one busy."""
 
 settings.register_profile("thorough", max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -101,6 +108,16 @@ def harbour(tmp_path_factory: pytest.TempPathFactory) -> PortSeries:
     from sarship.simulate import simulate_port_series
 
     return simulate_port_series(tmp_path_factory.mktemp("harbour"), seed=5, n_dates=4)
+
+
+@pytest.fixture(scope="session")
+def harbour_survey(harbour: PortSeries, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Port, Results]:
+    """Folder, port and results of a survey of the harbour."""
+    from sarship import read_port, survey
+
+    folder = tmp_path_factory.mktemp("harbour_survey") / "out"
+    port = read_port(harbour.port_file)
+    return folder, port, survey(harbour.products, port, folder)
 
 
 def _dates(**options: object) -> list[ProductParams]:

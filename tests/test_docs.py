@@ -88,23 +88,15 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page) if block.language
 RUN = {page: [block for block in BLOCKS if block.page == page and not block.reason] for page in PAGES}
 
 
-@pytest.fixture(scope="module")
-def surveyed(harbour, tmp_path_factory):
-    """Folder of the results of a survey of the simulated port."""
-    folder = tmp_path_factory.mktemp("surveyed") / "results"
-    ss.survey(harbour.products, ss.read_port(harbour.port_file), folder)
-    return folder
-
-
 @pytest.fixture
-def folder(harbour, surveyed, tmp_path, monkeypatch):
+def folder(harbour, harbour_survey, tmp_path, monkeypatch):
     """What a reader of the pages has."""
     for product in harbour.products:
         shutil.copytree(product, tmp_path / "products" / product.name, copy_function=os.link)
     for name in ("port", "tartus"):
         shutil.copy(harbour.port_file, tmp_path / f"{name}.geojson")
     for name in ("results", "tartus"):
-        shutil.copytree(surveyed, tmp_path / name)
+        shutil.copytree(harbour_survey[0], tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

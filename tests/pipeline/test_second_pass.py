@@ -7,16 +7,9 @@ import pytest
 import rasterio
 import zarr
 
-from sarship import read_port, survey
+from sarship import survey
 from sarship.errors import ProductWarning, ReferenceImageError
 from sarship.port.stack import add_scene, read_reference, read_scene, read_stack, write_reference
-
-
-@pytest.fixture(scope="module")
-def surveyed(harbour, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("second_pass") / "out"
-    port = read_port(harbour.port_file)
-    return folder, port, survey(harbour.products, port, folder)
 
 
 def _times(folder):
@@ -24,8 +17,8 @@ def _times(folder):
     return {path: path.stat().st_mtime_ns for path in files if path.is_file()}
 
 
-def test_four_dates_are_counted_against_the_empty_port(harbour, surveyed):
-    folder, _, results = surveyed
+def test_four_dates_are_counted_against_the_empty_port(harbour, harbour_survey):
+    folder, _, results = harbour_survey
     assert (results.counts["n_reference_dates"] == 4).all()
     assert (results.coverage["n_reference_dates"] == 4).all()
     assert set(results.vessels["evidence"]) <= {"ring", "reference", "both", "network"}
@@ -40,9 +33,9 @@ def test_four_dates_are_counted_against_the_empty_port(harbour, surveyed):
     assert read_scene(stack, harbour.passes[0].scene).dims == ("polarization", "y", "x")
 
 
-def test_lines_and_pixels_are_the_products(harbour, surveyed):
+def test_lines_and_pixels_are_the_products(harbour, harbour_survey):
     """Also of a vessel that was found on the grid: its place in the image and its time are those of the truth."""
-    _, _, results = surveyed
+    _, _, results = harbour_survey
     truth = harbour.truth[harbour.truth["pier"] == "Anchorage"]
     near = 0
     for vessel in truth.itertuples():
@@ -55,8 +48,9 @@ def test_lines_and_pixels_are_the_products(harbour, surveyed):
     assert near >= 0.8 * len(truth)
 
 
-def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, surveyed):
-    folder, port, results = surveyed
+def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, harbour_survey, tmp_path):
+    folder, port, results = harbour_survey
+    folder = shutil.copytree(folder, tmp_path / "out")
     before = _times(folder)
     steps = []
     backwards = [path for one in reversed(harbour.passes) for path in (*one.slices, *one.twins)]
@@ -66,8 +60,8 @@ def test_second_run_does_nothing_again_and_warns_of_nothing(harbour, surveyed):
     np.testing.assert_array_equal(again.counts["n_vessels"], results.counts["n_vessels"])
 
 
-def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, surveyed, tmp_path):
-    _, port, _ = surveyed
+def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, harbour_survey, tmp_path):
+    _, port, _ = harbour_survey
     alone = survey(harbour.products[:1], port, tmp_path / "one")
     assert (alone.counts["n_reference_dates"] == 0).all()
     assert set(alone.vessels["evidence"]) <= {"ring", "network"}
@@ -76,9 +70,9 @@ def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, surveyed, tmp_
     assert not (tmp_path / "one" / "stack").exists()
 
 
-def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
+def test_damage_and_a_strange_date_are_survived(harbour, harbour_survey, tmp_path):
     """A reference that was cut is fitted anew; a date that cannot be coregistered is counted by its image."""
-    folder, port, results = surveyed
+    folder, port, results = harbour_survey
     out = shutil.copytree(folder, tmp_path / "out")
     (path,) = (out / "references").iterdir()
     path.write_bytes(path.read_bytes()[:1000])
@@ -95,17 +89,17 @@ def test_damage_and_a_strange_date_are_survived(harbour, surveyed, tmp_path):
     assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
 
 
-def test_port_too_large_for_a_grid_is_said(harbour, surveyed, tmp_path, monkeypatch):
-    _, port, _ = surveyed
+def test_port_too_large_for_a_grid_is_said(harbour, harbour_survey, tmp_path, monkeypatch):
+    _, port, _ = harbour_survey
     monkeypatch.setattr("sarship.port.grid.MAX_CELLS", 1000)
     with pytest.warns(ProductWarning, match="too large for one grid"):
         results = survey(harbour.products, port, tmp_path / "out")
     assert (results.counts["n_reference_dates"] == 0).all()
 
 
-def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
+def test_orbits_are_not_put_together(harbour, harbour_survey, tmp_path):
     """Three dates of one orbit and one of another are no four: each is counted by its image."""
-    folder, port, _ = surveyed
+    folder, port, _ = harbour_survey
     out = shutil.copytree(folder, tmp_path / "out")
     others = [shutil.copytree(path, tmp_path / path.name) for path in harbour.passes[3].slices]
     for other in others:
@@ -118,9 +112,9 @@ def test_orbits_are_not_put_together(harbour, surveyed, tmp_path):
     assert told.counts["n_vessels"].notnull().all()
 
 
-def test_two_slices_of_a_pass_are_one_date(harbour, surveyed, tmp_path):
+def test_two_slices_of_a_pass_are_one_date(harbour, harbour_survey, tmp_path):
     """Three passes, one of them cut in two, are three dates: too few for a reference, and nothing to warn of."""
-    _, port, _ = surveyed
+    _, port, _ = harbour_survey
     products = [path for one in harbour.passes[1:] for path in one.slices]
     assert len(products) == 4
     told = survey(products, port, tmp_path / "out")
@@ -129,9 +123,9 @@ def test_two_slices_of_a_pass_are_one_date(harbour, surveyed, tmp_path):
     assert set(told.vessels["evidence"]) <= {"ring", "network"}
 
 
-def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour, surveyed, tmp_path):
+def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour, harbour_survey, tmp_path):
     """It may come from another machine; of another port, of too few dates or of another orbit it is refused."""
-    folder, port, results = surveyed
+    folder, port, results = harbour_survey
     (path,) = (folder / "references").iterdir()
     saved = read_reference(path)
     one = survey(harbour.passes[2].slices, port, tmp_path / "one", saved=[saved])
@@ -150,9 +144,9 @@ def test_a_saved_reference_serves_a_single_date_and_is_refused_elsewhere(harbour
             survey(harbour.passes[2].slices, port, tmp_path / "one", saved=wrong)
 
 
-def test_interference_is_said(harbour, surveyed, tmp_path):
+def test_interference_is_said(harbour, harbour_survey, tmp_path):
     """Bright stripes over a whole date: its counts are not to be believed, and the others' are as before."""
-    folder, port, results = surveyed
+    folder, port, results = harbour_survey
     out = shutil.copytree(folder, tmp_path / "out")
     (stack,) = (out / "stack").iterdir()
     name = harbour.passes[1].scene
@@ -164,9 +158,9 @@ def test_interference_is_said(harbour, surveyed, tmp_path):
     np.testing.assert_array_equal(told.counts["n_vessels"][others], results.counts["n_vessels"][others])
 
 
-def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, surveyed, tmp_path):
+def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, harbour_survey, tmp_path):
     """One date lies three cells off, one has rain cells, and of one half of the port was not imaged."""
-    folder, port, results = surveyed
+    folder, port, results = harbour_survey
     out = shutil.copytree(folder, tmp_path / "out")
     shutil.rmtree(out / "references")
     (stack,) = (out / "stack").iterdir()

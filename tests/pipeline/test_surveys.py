@@ -36,11 +36,9 @@ class Surveyed:
 
 
 @pytest.fixture(scope="module")
-def surveyed(harbour, tmp_path_factory):
+def surveyed(harbour_survey):
     """One survey of the harbour's four dates, shared."""
-    folder = tmp_path_factory.mktemp("survey") / "out"
-    port = read_port(harbour.port_file)
-    return Surveyed(folder, port, survey(harbour.products, port, folder))
+    return Surveyed(*harbour_survey)
 
 
 @pytest.fixture(scope="module")
