@@ -152,6 +152,8 @@ def _products(path: Path, seen: set[str] | None = None) -> Iterator[Path]:
             yield from _products(each, seen)
     elif path.is_symlink() and not path.exists():
         _pass_over(path, "is a link that leads nowhere")
+    elif path.name.startswith("S1") and path.suffix.lower() in {".tar", ".gz", ".tgz", ".7z", ".rar"}:
+        _pass_over(path, "is no zip; extract it")
     elif path.suffix.lower() in {".safe", ".zip"}:
         _pass_over(path, f"holds no {MANIFEST}")
 

@@ -246,8 +246,8 @@ def matches(scene: Scene, query: SceneQuery) -> bool:
 def arrange(scenes: Iterable[Scene]) -> list[Scene]:
     """Return each acquisition once, by time.
 
-    Of two resolutions the finer is taken (EW comes as GRDH and GRDM), of several processings the newest, of a plain
-    product and its cloud-optimised twin the latter, which is read in place for less.
+    Of two resolutions the finer is taken (EW comes as GRDH and GRDM), of one channel and two the two, of several
+    processings the newest, of a plain product and its cloud-optimised twin the latter, which is read in place for less.
     """
     best: dict[object, Scene] = {}
     for scene in scenes:
@@ -297,9 +297,9 @@ def asset_of(scene: Scene, name: str, start: str = "") -> str:
     return address
 
 
-def _rank(scene: Scene) -> tuple[int, datetime, bool, str]:
-    processed = scene.processed or datetime.min.replace(tzinfo=UTC)
-    return _RESOLUTIONS.index(scene.product_type[-1]), processed, scene.id.endswith("_COG"), scene.id
+def _rank(scene: Scene) -> tuple[int, int, datetime, bool, str]:
+    processed, is_cog = scene.processed or datetime.min.replace(tzinfo=UTC), scene.id.endswith("_COG")
+    return _RESOLUTIONS.index(scene.product_type[-1]), len(scene.polarizations), processed, is_cog, scene.id
 
 
 def group_passes(scenes: Iterable[Scene]) -> list[tuple[Scene, ...]]:

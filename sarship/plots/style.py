@@ -12,13 +12,14 @@ from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
 from numpy.typing import NDArray
 
 from sarship.texts import printable
@@ -70,7 +71,7 @@ LAND_TEXT: Final = "#b8ae1a"
 def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
     """Return a figure as a PNG file that carries the given texts.
 
-    It is drawn with Agg, whatever backend matplotlib is told to use.
+    It is drawn with Agg and without TeX, whatever matplotlib is told to use.
 
     Parameters
     ----------
@@ -92,7 +93,10 @@ def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
     stream = io.BytesIO()
     # `savefig` would lay the figure out and draw it twice
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.print_png(stream, metadata=dict(provenance), pil_kwargs={"compress_level": 4})
+    with rc_context({"text.usetex": False}):  # whoever sets it for their papers may have no TeX here
+        for text in figure.findobj(Text):
+            text.set_usetex(False)
+        canvas.print_png(stream, metadata=dict(provenance), pil_kwargs={"compress_level": 4})
     return stream.getvalue()
 
 

@@ -43,6 +43,7 @@ _READABLE: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """Compressions that both zipfile and GDAL read."""
 _COMPRESSIONS: Final = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "Zstandard", 95: "xz", 98: "PPMd"}
 """Others, by their numbers in a zip. Windows takes Deflate64 for files of more than 2 GB."""
+_OTHER_ARCHIVES: Final = (".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,8 @@ def open_safe(path: str | Path) -> SafeContainer:
         if fault := name_fault(container.id):
             raise ProductError(f"{path} {fault}; rename it", path=path)
         return container
+    if path.is_file() and path.name.lower().endswith(_OTHER_ARCHIVES):
+        raise ProductError(f"{path} is an archive of another kind than zip; extract it and give the folder", path=path)
     problem = "is not a Sentinel-1 product" if path.exists() else "does not exist"
     raise ProductError(f"{path} {problem}; give a .SAFE folder, a zip of one, or its manifest.safe", path=path)
 

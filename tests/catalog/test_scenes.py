@@ -123,7 +123,15 @@ def test_twins_and_reprocessings_are_one_scene():
 
 
 @pytest.mark.parametrize("processed", [("09:04", "09:00"), ("09:00", "09:04"), (None, None)])
-@pytest.mark.parametrize(("fine", "coarse"), [("EW_GRDH_1SDH", "EW_GRDM_1SDH"), ("S3_GRDF_1SDV", "S3_GRDH_1SDV")])
+@pytest.mark.parametrize(
+    ("fine", "coarse"),
+    [
+        ("EW_GRDH_1SDH", "EW_GRDM_1SDH"),
+        ("S3_GRDF_1SDV", "S3_GRDH_1SDV"),
+        ("IW_GRDH_1SDV", "IW_GRDM_1SDV"),
+        ("IW_GRDH_1SDV", "IW_GRDH_1SSV"),  # VV alone
+    ],
+)
 def test_of_two_resolutions_the_finer_is_taken_whichever_was_processed_last(processed, fine, coarse):
     made = []
     for kind, minutes, check in zip((fine, coarse), processed, ("F9A0", "1B2C"), strict=True):
@@ -185,6 +193,8 @@ def repeated(platform, first, n, orbit):
     [
         ("S1A", datetime(2026, 4, 2, 15, 42, tzinfo=UTC), 64_000, ("2026-04-01", "2026-11-20")),  # its last in June
         ("S1B", datetime(2021, 11, 16, 15, 42, tzinfo=UTC), 29_600, ("2021-11-01", "2022-03-01")),  # failed in December
+        ("S1C", datetime(2025, 3, 30, 15, 42, tzinfo=UTC), 1_650, ("2024-10-01", "2025-05-10")),  # not open before
+        ("S1A", datetime(2014, 10, 6, 15, 42, tzinfo=UTC), 2_700, ("2014-04-01", "2014-11-15")),  # not open before
         ("S1D", datetime(2026, 4, 20, 3, 41, tzinfo=UTC), 2_900, ("2025-10-01", "2026-07-31")),  # not open before
     ],
 )

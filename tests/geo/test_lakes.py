@@ -42,6 +42,12 @@ def test_no_place_is_on_two_lakes():
         ((-70.02, -15.84), "Lake Titicaca", 3810),  # Puno
         ((6.63, 46.51), "Lake Geneva", 372),  # Lausanne
         ((13.15, 58.50), "Vänern", 44),  # Lidköping
+        ((-79.22, 42.99), "Lake Erie", 174),  # Welland, on the canal's summit level
+        ((32.90, 23.50), "Lake Nasser", 178),  # a reservoir
+        ((38.80, 58.15), "Rybinsk Reservoir", 101.5),
+        ((32.35, 30.33), "", 0),  # the Suez Canal has no locks
+        ((9.70, 54.30), "", 0),  # the Kiel Canal's are for the tide
+        ((35.45, 31.20), "", 0),  # the Dead Sea, which only its ground tells
     ],
 )
 def test_harbours_on_lakes_are_found(place, lake, level_m):

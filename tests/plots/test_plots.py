@@ -20,6 +20,7 @@ from sarship.counts.changes import find_changes
 from sarship.counts.passes import are_counted
 from sarship.pipeline import search
 from sarship.plots import picture_bytes, plot_counts, plot_scene
+from sarship.plots.style import new_figure
 from sarship.port.port_file import Port, read_port
 from sarship.schema import AGREEMENT
 from sarship.sentinel1.product import open_grd
@@ -278,3 +279,11 @@ def test_no_global_figure_state(seen):
     assert ("matplotlib.pyplot" in sys.modules) == before
     managers = sys.modules.get("matplotlib._pylab_helpers")
     assert managers is None or not managers.Gcf.get_all_fig_managers()
+
+
+def test_settings_for_tex_do_not_stop_a_picture():
+    """Whoever sets them for papers may run the command where there is no TeX."""
+    with mpl.rc_context({"text.usetex": True}):
+        figure = new_figure((2.0, 2.0))
+        figure.add_subplot().set_title("S1A_IW 100 % & #1")
+        assert picture_bytes(figure, {}).startswith(b"\x89PNG")

@@ -56,8 +56,15 @@ FJORD = np.where(np.eye(7, k=1), 0.0, HILLS + 800)
 
 @pytest.mark.parametrize(
     ("heights", "word"),
-    [(HILLS, "200 m over"), (HILLS - 228, "28 m below"), (FJORD, ""), (np.zeros((7, 7)), ""), (HILLS - 195, "")],
-    ids=["lake", "Caspian", "fjord", "sea", "low coast"],
+    [
+        (HILLS, "200 m over"),
+        (HILLS - 228, "28 m below"),
+        (HILLS - 630, "430 m below"),
+        (FJORD, ""),
+        (np.zeros((7, 7)), ""),
+        (HILLS - 195, ""),
+    ],
+    ids=["lake", "Caspian", "Dead Sea", "fjord", "sea", "low coast"],
 )
 def test_ground_far_from_the_sea_is_warned_of(product, heights, word):
     with warnings.catch_warnings(record=True) as said:

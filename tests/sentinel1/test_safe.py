@@ -266,6 +266,21 @@ def test_a_zip_of_any_archiver_is_read(whole: Path, tmp_path: Path, name: str, s
     assert all(finding.is_ok for finding in check_product(archive))
 
 
+@pytest.mark.parametrize("name", ["S1A.tar", "S1A.SAFE.tar.gz", "S1A.7z"])
+def test_an_archive_of_another_kind_is_said_to_be_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"7z")
+    with pytest.raises(ProductError, match=f"{name} is an archive of another kind than zip; extract it"):
+        open_safe(tmp_path / name)
+
+
+def test_a_zip_of_a_mac_is_read(whole: Path, tmp_path: Path) -> None:
+    archive = repacked(whole, tmp_path / "mac.zip")
+    with zipfile.ZipFile(archive, "a") as stream:
+        for name in (f"__MACOSX/{whole.name}/._manifest.safe", f"__MACOSX/._{whole.name}", f"{whole.name}/.DS_Store"):
+            stream.writestr(name, b"\0\5\x16\7")
+    assert open_grd(archive).digital_numbers("VV").shape == (64, 80)
+
+
 def test_a_zip_with_both_separators_is_read(whole: Path, tmp_path: Path) -> None:
     archive = repacked(whole, tmp_path / "mixed.zip")
     with zipfile.ZipFile(archive, "a") as stream:
