@@ -205,4 +205,6 @@ def explain(error: Exception) -> str:
     told = printable(" ".join(str(error).split()))
     if isinstance(error, SarshipError | OSError):
         return told
+    if isinstance(error, MemoryError):
+        return "there is not enough memory; end other programs, or search a smaller area"
     return f"unexpected {type(error).__name__}: {told}; please report this as a fault of sarship"

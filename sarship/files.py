@@ -1,7 +1,7 @@
 """Files and folders written whole or not at all, by several processes at once if need be.
 
 Each is written under a hidden temporary name of its own beside its place, and renamed when it is complete. A killed
-process leaves that name behind; `make_folder` removes it a day later.
+process leaves that name behind; whoever next makes the folder removes it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 import re
 import shutil
 import stat
@@ -17,7 +18,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,9 @@ LOCK: Final = ".sarship-lock"
 """File in a folder that a run holds; it stays there."""
 REMEDY: Final = "free some space or choose another place"
 ABANDONED_S: Final = 86_400.0
-"""Age of a temporary name that no process still writes to: no file or folder takes a day."""
-_TEMPORARY: Final = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+"""Age of another computer's temporary name that no process still writes to: no file or folder takes a day."""
+_TEMPORARY: Final = re.compile(r"\..+\.([0-9a-f]{8})([0-9a-f]{8})[0-9a-f]{16}\.part")
+"""Its computer, its process, and chance."""
 
 
 def safe_name(text: str) -> str:
@@ -76,10 +78,7 @@ def make_folder(folder: str | Path) -> Path:
         message = f"{folder}: cannot make this folder ({reason(error)}); choose another one"
         raise OutputError(message, path=folder) from error
     write_file(folder / ".sarship-probe", b"sarship").unlink(missing_ok=True)  # another process may have removed it
-    for path in folder.iterdir():
-        with suppress(OSError):
-            if _TEMPORARY.fullmatch(path.name) and time.time() - path.stat().st_mtime > ABANDONED_S:
-                _remove(path)
+    _tidy(folder)
     return folder
 
 
@@ -92,9 +91,14 @@ def only_run(folder: Path) -> Iterator[None]:
     Raises
     ------
     OutputError
-        If another run holds it.
+        If another run holds it, or its lock is another user's.
     """
-    with (folder / LOCK).open("w") as stream:
+    try:
+        lock = (folder / LOCK).open("w")
+    except OSError as error:
+        message = f"{folder / LOCK}: cannot be held ({reason(error)}); choose another folder"
+        raise OutputError(message, path=folder) from error
+    with lock as stream:
         try:
             if sys.platform == "win32":
                 msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
@@ -188,6 +192,7 @@ def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Pa
             raise OutputError(f"{path} is neither a file nor a folder; give the {kind} another name", path=path)
         if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
+            _tidy(path.parent)
         yield part
     except OSError as error:
         if isinstance(error, OutputError):
@@ -207,7 +212,40 @@ def _is_device(path: Path) -> bool:
 
 def _beside(path: Path) -> Path:
     """Return a hidden name beside a path that no other process or thread has."""
-    return path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
+    return path.parent / f".{path.name}.{_here()}{os.getpid():08x}{uuid.uuid4().hex[:16]}.part"
+
+
+@cache
+def _here() -> str:
+    """Return what tells the processes of this computer, since it was started, from those of others."""
+    told = f"{platform.node()} {uuid.getnode()}"
+    for name in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+        with suppress(OSError):
+            told += os.readlink(name) if Path(name).is_symlink() else Path(name).read_text()
+    return hashlib.sha256(told.encode()).hexdigest()[:8]
+
+
+def _tidy(folder: Path) -> None:
+    """Remove the temporary names in a folder that killed processes left."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if (found := _TEMPORARY.fullmatch(path.name)) and _is_abandoned(path, found[1], int(found[2], 16)):
+                _remove(path)
+
+
+def _is_abandoned(path: Path, here: str, process: int) -> bool:
+    """Return True if nobody writes to a temporary name: of this computer's processes whatever a clock says."""
+    if here == _here() and sys.platform != "win32":  # where asking for a process would end it
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass  # another user's
+        return False
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime > ABANDONED_S
+    return False
 
 
 def _remove(path: Path) -> None:

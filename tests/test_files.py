@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -160,3 +161,53 @@ def test_safe_names_stay_in_their_folder_and_apart(one, other):
 @pytest.mark.parametrize("evil", ["../../etc/passwd", "..", ".", "", "/etc/passwd", "a\\b", "a\x00b", "C:x", "-rf/*"])
 def test_safe_name_of_evil(evil):
     assert not set(safe_name(evil)) & set("./\\:\x00*")
+
+
+def test_what_a_killed_process_left_goes_at_once_and_what_a_living_one_writes_stays(tmp_path):
+    code = f"""
+import time
+from pathlib import Path
+from sarship.files import atomic_folder
+with atomic_folder(Path({str(tmp_path)!r}) / "a") as part:
+    (part / "half").write_text("half")
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "begun\n"
+        (left,) = tmp_path.iterdir()
+        os.utime(left, (0, 0))  # a clock that jumped makes it no older
+        make_folder(tmp_path)
+        assert list(tmp_path.iterdir()) == [left]
+        other.kill()
+    write_file(tmp_path / "b", b"", parents=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root can be another user")
+def test_an_ordinary_user_is_told_that_a_folder_is_not_theirs():
+    code = """
+import os, sys
+from pathlib import Path
+from sarship.errors import OutputError
+from sarship.files import make_folder, only_run
+os.setuid(65534)
+for folder in map(Path, sys.argv[1:]):
+    try:
+        with only_run(make_folder(folder)):
+            pass
+    except OutputError as error:
+        print(error)
+"""
+    with TemporaryDirectory() as name:  # pytest's own is closed to others
+        (folder := Path(name)).chmod(0o755)
+        (mine := folder / "mine").mkdir(0o755)
+        (ours := folder / "ours").mkdir()
+        ours.chmod(0o777)
+        (ours / ".sarship-lock").touch(0o644)
+        command = [sys.executable, "-c", code, mine, ours]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert "mine" in first
+    assert "Permission denied" in first
+    assert "cannot be held (Permission denied)" in second

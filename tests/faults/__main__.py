@@ -15,6 +15,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # as pytest has it
 
+from benchmarks.pages import ROOT, write_between
 from faults.campaign import CLASSES, try_seeds
 from faults.outcomes import HANG, OUTCOMES, RAW, SILENT
 
@@ -23,7 +24,8 @@ from faults.outcomes import HANG, OUTCOMES, RAW, SILENT
 @click.option("--n", "number", type=click.IntRange(min=1), default=100, show_default=True, help="Seeds of each class.")
 @click.option("--only", multiple=True, type=click.Choice(tuple(CLASSES)), help="Only this class; may be repeated.")
 @click.option("--kept", type=click.Path(path_type=Path), default=Path("faults.jsonl"), show_default=True)
-def campaign(number: int, only: tuple[str, ...], kept: Path) -> None:
+@click.option("--page", is_flag=True, help="Write the table to docs/security.md as well.")
+def campaign(number: int, only: tuple[str, ...], kept: Path, page: bool) -> None:
     """Try faults of each class, name those that went wrong, and print the table."""
     warnings.simplefilter("ignore")
     done = {name: Counter[str]() for name in only or CLASSES}
@@ -41,9 +43,13 @@ def campaign(number: int, only: tuple[str, ...], kept: Path) -> None:
                 stream.flush()
                 if outcome.kind in {SILENT, RAW, HANG}:
                     click.echo(f"{name} {seed}: {outcome.kind}: {outcome.detail[:200]!r}", err=True)
-    click.echo("| | tried | " + " | ".join(OUTCOMES) + " |\n|---" + "|--:" * (len(OUTCOMES) + 1) + "|")
+    lines = ["| | tried | " + " | ".join(OUTCOMES) + " |", "|---" + "|--:" * (len(OUTCOMES) + 1) + "|"]
     for name, kinds in done.items():
-        click.echo(f"| {name} | {kinds.total()} | " + " | ".join(str(kinds[kind]) for kind in OUTCOMES) + " |")
+        lines.append(f"| {name} | {kinds.total()} | " + " | ".join(str(kinds[kind]) for kind in OUTCOMES) + " |")
+    click.echo("\n".join(lines))
+    if page:
+        write_between(ROOT / "docs" / "security.md", "faults", "\n".join(lines))
 
 
-campaign()
+if __name__ == "__main__":
+    campaign()

@@ -25,8 +25,8 @@ Damage = Callable[[Path, random.Random], Path]
 """Damages the product at a path, and returns the path to give."""
 
 
-def tiny_port(folder: Path) -> tuple[Path, Path]:
-    """Simulate a product of 160 x 200 pixels with a vessel at each of three piers; return the port file and it."""
+def tiny_port(folder: Path, n_piers: int = 3) -> tuple[Path, Path]:
+    """Simulate a product of 160 x 200 pixels with three vessels, at a pier each; return the port file and it."""
     product, truth = simulate_product(folder, ProductParams(shape=(160, 200)), n_vessels=3, seed=11)
     features = [
         {
@@ -37,7 +37,7 @@ def tiny_port(folder: Path) -> tuple[Path, Path]:
         for number, (lon, lat) in enumerate(zip(truth["longitude"], truth["latitude"], strict=True), 1)
     ]
     port = folder / "port.geojson"
-    port.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    port.write_text(json.dumps({"type": "FeatureCollection", "features": features[:n_piers]}))
     return port, product
 
 
