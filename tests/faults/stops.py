@@ -26,7 +26,7 @@ from typing import Any
 
 from servers.http import Served, serve
 
-from faults.outcomes import HANG, LONGEST_S, RAW, SAME, SENTENCE, SILENT, WARNED, Outcome
+from faults.outcomes import HANG, RAW, SAME, SENTENCE, SILENT, WARNED, Outcome
 from faults.products import tiny_port
 from sarship.download import RetryPolicy, fetch_file
 from sarship.errors import ProductWarning, SarshipError
@@ -42,6 +42,8 @@ Task = Callable[[Path], list[str]]
 """Does its work in a folder, and returns what it said."""
 EVENTS = frozenset({"open", "os.rename", "os.mkdir", "os.remove", "os.rmdir"})
 ERRORS = (errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EACCES, errno.EROFS)
+PATIENCE_S = 600
+"""Longer than any run takes on a machine that has much else to do."""
 KILLED = "killed"
 N_DATES = 5
 """One more than a reference needs."""
@@ -103,7 +105,7 @@ def _run(task: Task, folder: Path, stop: Stop, answers: SimpleQueue[tuple[str, s
         answers.put((RAW, repr(error), hook.n_events))
 
 
-def _try(task: Task, folder: Path, stop: Stop, seconds: float = LONGEST_S) -> tuple[str, str, int]:
+def _try(task: Task, folder: Path, stop: Stop, seconds: float = PATIENCE_S) -> tuple[str, str, int]:
     """Run a task; kill it after some seconds."""
     answers: SimpleQueue[tuple[str, str, int]] = CONTEXT.SimpleQueue()
     process = CONTEXT.Process(target=_run, args=(task, folder, stop, answers))
@@ -114,7 +116,7 @@ def _try(task: Task, folder: Path, stop: Stop, seconds: float = LONGEST_S) -> tu
         process.kill()
         process.join()
     if answers.empty():
-        return (HANG if is_late and seconds == LONGEST_S else SAME, KILLED, 0)
+        return (HANG if is_late and seconds == PATIENCE_S else SAME, KILLED, 0)
     return answers.get()
 
 
@@ -245,7 +247,7 @@ class _Case:
             stop = replace(stop, number=chance.choice(ERRORS), stays=chance.random() < 0.5)
         if kind == "vanish":
             stop = replace(stop, victim=str(chance.choice(products)))
-        return stop, LONGEST_S
+        return stop, PATIENCE_S
 
     def _differs(self, tree: dict[str, bytes]) -> str:
         names = sorted(name for name in {*tree, *self.truth} if tree.get(name) != self.truth.get(name))
