@@ -146,7 +146,7 @@ def count(
                 write_pictures(results, harbour, out, scenes=scenes, catalog=catalog, land=mask, progress=draw)
             except Exception as error:  # the tables are written, and worth more than a picture
                 undrawn = explain(error)
-    _tell(results, out, as_json)
+    _tell(results, out, as_json, has_pictures=pictures and len(results.scenes) > 0 and not undrawn)
     say_failures(results.failures)
     if undrawn:
         tell(f"failed: pictures: {undrawn}", err=True)
@@ -189,7 +189,7 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
     return scenes, catalog, gaps
 
 
-def _tell(results: Results, out: str, as_json: bool) -> None:
+def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> None:
     """Print the counts, what changed, and the passes that are missing."""
     from sarship.analysis import Agreement
     from sarship.cli.tables import changes_text, counts_text
@@ -223,4 +223,4 @@ def _tell(results: Results, out: str, as_json: bool) -> None:
         tell(f"\n{said}")
     if gaps is not None:
         tell(f"\n{gaps}")
-    tell(f"\nresults are in {out}")
+    tell(f"\nresults are in {out}" + ("; look at counts.png and visits.png first" if has_pictures else ""))

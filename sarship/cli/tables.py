@@ -96,13 +96,14 @@ def vessels_text(vessels: gpd.GeoDataFrame) -> str:
 
 
 def counts_text(counts: xr.Dataset) -> str:
-    """Return counts (`schema.COUNTS`), a line a time and a column a pier; `-` if a pier was not seen."""
+    """Return counts (`schema.COUNTS`) beneath a heading, a line a time and a column a pier."""
     if not counts["time"].size:
         return "no scenes were counted"
     table = counts["n_vessels"].to_pandas().map(_number(0))
     table.index = pd.DatetimeIndex(table.index).strftime("%Y-%m-%d %H:%M")
     table.index.name = table.columns.name = None
-    return str(table.to_string())
+    unseen = "; - is a pier that was not seen" if counts["n_vessels"].isna().any() else ""
+    return f"vessels at each pier, times UTC{unseen}:\n\n{table.to_string()}"
 
 
 def changes_text(changes: gpd.GeoDataFrame, alerts: gpd.GeoDataFrame) -> str:

@@ -68,7 +68,7 @@ class DemoOutcome:
                 "",
                 f"counted {np.nansum(self.counts['n_vessels']):.0f}, true {self.truth.sum().item():.0f}; "
                 f"mean absolute error {np.nanmean(np.abs(error)):.2f} a pier and date, bias {np.nanmean(error):+.2f}",
-                f"tables and pictures are in {self.folder}",
+                f"tables and pictures are in {self.folder}; look at counts.png, visits.png and pages/",
             ]
         )
 

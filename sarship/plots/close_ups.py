@@ -214,7 +214,7 @@ def _label_vessels(ax: Axes, date: PortDate, local: LocalMap, near: gpd.GeoDataF
     labels = Labels(ax, local, size, 7, LEAD, drawn_shapes(local, date.port.piers, vessels))
     for vessel, hull in zip(vessels.itertuples(), hulls(local, vessels), strict=True):
         chance = f", {vessel.confidence:.2f}" if vessel.confidence < SURE else ""
-        what = " arrived" * (vessel.vessel in arrived)
+        what = ", arrived" * (vessel.vessel in arrived)
         text = f"{vessel.length_m:.0f} m{chance} {vessel.flag}".strip().replace("_", " ") + what
         labels.put(text, hull.centroid, is_vital=False)
     for x, y in zip(*local.plane.flatten(left["longitude"].to_numpy(), left["latitude"].to_numpy()), strict=True):

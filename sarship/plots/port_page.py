@@ -238,10 +238,11 @@ def _whole_port(date: PortDate, look_deg: float | None) -> _Page:
             ax = page.axes(0.15 + n * (side + GAP), down, side, side)
             shown[title] = draw_close_up(ax, date, title, name, shapes[name])
     page.at = HEAD + FACTS
-    states = [
-        (shorten(name, 26), s.short, str(s.n_arrived or ""), str(s.n_left or "")) for name, s in date.states.items()
-    ]
-    page.table((0.0, 2.05, 3.15, 3.7), [("pier", "vessels (80 %)", "arrived", "left"), *states])
+    entries = [("pier", "vessels (80 %)", "arrived", "left")]
+    for name, state in date.states.items():
+        moves = (state.n_arrived, state.n_left) if state.seen > 0 else (0, 0)
+        entries.append((shorten(name, 26), state.short, *(str(n or "") for n in moves)))
+    page.table((0.0, 2.05, 3.15, 3.7), entries)
     _key(page, date, shown)
     return page
 

@@ -265,7 +265,8 @@ def test_count_shows_missing_as_a_dash(small, tmp_path):
     port = write_port(tmp_path / "port.geojson", feature(), far)
     outcome = run("count", port, small[0], "--out", tmp_path / "out", "--no-pictures")
     assert outcome.exit_code == 0
-    heading, row = (line.split() for line in outcome.stdout.splitlines()[:2])
+    told, _, heading, row = (line.split() for line in outcome.stdout.splitlines()[:4])
+    assert " ".join(told).endswith("- is a pier that was not seen:")
     assert heading == ["Quay", "Far"]
     assert row[2] != "-"
     assert row[3] == "-"

@@ -191,7 +191,7 @@ def test_arrivals_and_departures_are_told(date):
     assert heading.endswith("; 1 arrived, 1 left")
     texts = [text.get_text() for text in close_ups(figure)["Oil jetty"][-1].texts]
     assert "left" in texts
-    assert sum(text.endswith(" arrived") for text in texts) == 1
+    assert sum(text.endswith(", arrived") for text in texts) == 1
 
 
 def test_the_page_of_one_pier_has_its_vessels_and_of_many_none_has_close_ups(date):
