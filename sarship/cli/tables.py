@@ -102,7 +102,7 @@ def counts_text(counts: xr.Dataset) -> str:
     table = counts["n_vessels"].to_pandas().map(_number(0))
     table.index = pd.DatetimeIndex(table.index).strftime("%Y-%m-%d %H:%M")
     table.index.name = table.columns.name = None
-    unseen = "; - is a pier that was not seen" if counts["n_vessels"].isna().any() else ""
+    unseen = "; - is a pier that was not seen" if np.isnan(counts["n_vessels"]).any() else ""
     return f"vessels at each pier, times UTC{unseen}:\n\n{table.to_string()}"
 
 
