@@ -1,8 +1,8 @@
 """Code blocks of the README and the documentation run as a reader would run them.
 
 The blocks of a page run in their order, in one folder that holds `products/` and `port.geojson` of a simulated port,
-and `results/`, a survey of them. A block that needs a network, an account, a GPU or too long is marked
-`<!-- not run: reason -->` and is parsed: Python as Python, commands against the options that they have.
+`ais/` with AIS of it, and `results/`, a survey of them. A block that needs a network, an account, a GPU or too long is
+marked `<!-- not run: reason -->` and is parsed: Python as Python, commands against the options that they have.
 """
 
 import ast
@@ -23,6 +23,7 @@ from click.testing import CliRunner
 
 import sarship as ss
 from sarship.cli import main
+from sarship.simulate import simulate_ais
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -97,6 +98,10 @@ def folder(harbour, harbour_survey, tmp_path, monkeypatch):
         shutil.copy(harbour.port_file, tmp_path / f"{name}.geojson")
     for name in ("results", "tartus"):
         shutil.copytree(harbour_survey[0], tmp_path / name)
+    made = simulate_ais(harbour, tmp_path / "ais", forms=["csv2"]).files["csv2"]
+    text = made.read_text().replace("mmsi,base_date_time,longitude,latitude", "ID,T,X,Y", 1)
+    (tmp_path / "ais" / "own.csv").write_text(text)
+    made.rename(tmp_path / "ais" / "reports.csv")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

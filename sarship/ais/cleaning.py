@@ -128,15 +128,15 @@ def number_tracks(frame: pd.DataFrame) -> Integers:
 
 
 def _told_apart(longitude: Reals, latitude: Reals, seconds: Reals) -> Integers:
-    """Return the track of each report of one MMSI: the one that needs the least of its reach, or a new one."""
+    """Return the track of each report of one MMSI: the nearest that it can be of, or a new one."""
     last: list[int] = []
     track = np.empty(len(seconds), np.int64)
     for k in range(len(seconds)):
         if last:
             away = metres_between(longitude[last], latitude[last], np.full(len(last), longitude[k]), latitude[k])
-            share = away / _reach_m(seconds[k] - seconds[last])
-            best = int(np.argmin(share))
-        if not last or share[best] > 1:
+            away = np.where(away <= _reach_m(seconds[k] - seconds[last]), away, np.inf)
+            best = int(np.argmin(away))
+        if not last or not np.isfinite(away[best]):
             track[k] = len(last)
             last.append(k)
         else:
