@@ -48,7 +48,7 @@ class AisReports:
     dropped: Mapping[str, int]
     """Reports that were dropped, by reason."""
     notes: tuple[str, ...] = ()
-    """What was assumed or left out, a sentence each."""
+    """Assumptions and omissions, a sentence each."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return how they were read as plain JSON values."""

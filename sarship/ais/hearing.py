@@ -1,4 +1,4 @@
-"""What AIS would have told: whether receivers heard vessels at a place and time, truly, and on the right clock.
+"""Hearing of AIS: whether receivers heard vessels at a place and time, truly, and on the right clock.
 
 To say that a vessel did not transmit takes proof that it would have been heard. Vessels at rest nearby give it: one
 that lay at its berth for hours before and after a scan was there at the scan too, and reported every three minutes.

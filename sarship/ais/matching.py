@@ -73,7 +73,7 @@ class AisMatches:
     table: gpd.GeoDataFrame
     """One row a vessel and pass (`ais.tables.AIS_MATCHES`)."""
     summary: Mapping[str, Any] = field(default_factory=dict)
-    """How AIS was read (`AisReports.as_dict`) and heard at each pass, as plain JSON values."""
+    """Summary of how AIS was read (`AisReports.as_dict`) and heard at each pass, as plain JSON values."""
 
     def mmsi(self) -> dict[str, int]:
         """Return the number of each matched vessel, by its name in `vessels`."""
