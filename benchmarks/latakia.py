@@ -93,7 +93,7 @@ def count(frames: Frames, date: int, reference: xr.Dataset | None, network: Netw
     orbit = int(image["relative_orbit"].item())
     heading = np.radians(HEADING_DEG["descending" if orbit in DESCENDING else "ascending"])
     east, south = np.cos(heading), np.sin(heading)
-    seen = SimpleNamespace(grid=frames.grid, shift=(0.0, 0.0), to_product=lambda r, c: (r, east * c + south * r))
+    seen = SimpleNamespace(grid=frames.grid, shift=(0.0, 0.0), track_m=lambda r, c: (r, east * c + south * r))
     # the frames come without a product: of the geometry only the direction of range is asked for
     maps = port_maps(image, seen, frames.masks, None, reference)  # type: ignore[arg-type]
     assert maps is not None

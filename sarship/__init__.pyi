@@ -24,6 +24,9 @@ from sarship.pipeline.results import Results as Results
 from sarship.pipeline.surveys import survey as survey
 from sarship.port.grid import PortGrid as PortGrid
 from sarship.port.grid import to_port_grid as to_port_grid
+from sarship.port.map_facts import MapFacts as MapFacts
+from sarship.port.map_image import MapImage as MapImage
+from sarship.port.map_image import open_map_image as open_map_image
 from sarship.port.port_file import Port as Port
 from sarship.port.port_file import read_port as read_port
 from sarship.port.stack import add_scene as add_scene

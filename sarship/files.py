@@ -221,7 +221,7 @@ def _here() -> str:
     told = f"{platform.node()} {uuid.getnode()}"
     for name in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
         with suppress(OSError):
-            told += os.readlink(name) if Path(name).is_symlink() else Path(name).read_text()
+            told += str(Path(name).readlink()) if Path(name).is_symlink() else Path(name).read_text()
     return hashlib.sha256(told.encode()).hexdigest()[:8]
 
 

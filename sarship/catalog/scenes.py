@@ -18,7 +18,7 @@ from sarship.catalog.query import SceneQuery
 from sarship.errors import CatalogError, ProductWarning
 from sarship.geo.antimeridian import recentred, ring_polygon
 from sarship.model import OrbitPass, Polarization, Scene
-from sarship.sentinel1.passes import number_passes
+from sarship.sentinel1.passes import number_passes, relative_orbit_of
 
 __all__ = [
     "arrange",
@@ -55,9 +55,6 @@ _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
 _RESOLUTIONS: Final = "MHF"
 """Last letter of a product's type, from medium to full."""
 _TIMES: Final = ("start", "stop", "processed")
-_OFFSETS: Final = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((8_019, 99), (0, 172)), "S1D": ((0, 42),)}
-"""Offset between the absolute and the relative orbit, from an absolute orbit on, the last first: S1C was moved along
-its orbit in June 2026."""
 
 
 def query_of(scene_id: str) -> SceneQuery:
@@ -140,10 +137,7 @@ def make_scene(
     if polarizations is not None and not _POLARIZATIONS & set(map(str, polarizations)):
         told = "+".join(map(str, polarizations))
         raise CatalogError(f"{source} gives {name} the polarisations {told!r}, none of which the radar has")
-    track = relative_orbit
-    if track is None:
-        offset = next(offset for first, offset in _OFFSETS[platform] if orbit >= first)
-        track = (orbit - offset) % 175 + 1
+    track = relative_orbit_of(platform, orbit) if relative_orbit is None else relative_orbit
     direction = str(orbit_pass or "").lower()
     if direction not in {"ascending", "descending"} or not str(track).isdigit() or not 1 <= int(str(track)) <= 175:
         told = f"the pass {orbit_pass!r} and the relative orbit {track!r}"

@@ -41,7 +41,7 @@ from sarship.port.grid import PortGrid, PortImage
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["PortMasks", "detect_change", "port_masks"]
 
@@ -132,7 +132,7 @@ def port_masks(
 
 def detect_change(
     image: xr.DataArray,
-    product: GrdProduct,
+    product: RadarImage,
     reference: xr.Dataset,
     masks: PortMasks,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
@@ -306,7 +306,7 @@ def _factors(pfa: float) -> NDArray[np.float64]:
     return threshold_factor("gamma", pfa, enl=enl, count=1e4)
 
 
-def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: PortImage, link_m: float) -> Hits:
+def _hits(parts: dict[str, _Searched], power: Power, product: RadarImage, seen: PortImage, link_m: float) -> Hits:
     """Hits of all polarisations: the larger score decides. Groups that are sidelobes are left out."""
     is_hit = [np.where(part.is_near, part.ratio, part.ring) > 1 for part in parts.values()]
     line, pixel = np.nonzero(np.logical_or.reduce(is_hit))
@@ -318,7 +318,7 @@ def _hits(parts: dict[str, _Searched], power: Power, product: GrdProduct, seen: 
         power[:, line, pixel].astype(np.float64),
         scores.astype(np.float64),
         (line, pixel),
-        (rows * product.line_spacing_m, columns * product.pixel_spacing_m),
+        seen.source.track_m(rows, columns),
         spacing_m=seen.line_spacing_m,
         link_m=link_m,
         resolution_m=product.resolution_m,
@@ -346,7 +346,7 @@ def _within(seen: Mask, line: NDArray[np.int64], pixel: NDArray[np.int64]) -> Ma
 
 
 def _denoised(
-    product: GrdProduct, name: str, line: NDArray[np.float64], pixel: NDArray[np.float64], power: Power
+    product: RadarImage, name: str, line: NDArray[np.float64], pixel: NDArray[np.float64], power: Power
 ) -> NDArray[np.float64]:
     """Sigma0 without the thermal noise."""
     gain = product.calibration(name).gain_at("sigma0", line, pixel)

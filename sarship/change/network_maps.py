@@ -66,7 +66,7 @@ def port_maps(
     >>> power = np.full((1, *grid.shape), 0.02, np.float32)
     >>> power[0, 50:53, 40:50] = 10
     >>> image = grid.image(power, ("VV",))
-    >>> seen = SimpleNamespace(grid=grid, shift=(0.0, 0.0), to_product=lambda row, column: (-row, column))
+    >>> seen = SimpleNamespace(grid=grid, shift=(0.0, 0.0), track_m=lambda row, column: (-row, column))
     >>> masks = port_masks(grid, piers=shapely.Point(grid.to_map(10, 10)))
     >>> maps = port_maps(image, seen, masks)
     >>> round(float(maps.raw[0, 51, 45]), 1), round(float(maps.raw[0, 0, 0]), 1), maps.look
@@ -126,7 +126,7 @@ def _ln(power: NDArray[np.float32], sea: float) -> NDArray[np.float32]:
 def _look(seen: PortImage) -> tuple[float, float]:
     """Unit vector of rising range at the middle of the grid, in columns and rows."""
     row, column = ((n - 1) / 2 for n in seen.grid.shape)
-    pixel = seen.to_product(np.array([row, row, row + 1]), np.array([column, column + 1, column]))[1]
-    look = np.array([pixel[1] - pixel[0], pixel[2] - pixel[0]])
+    across = seen.track_m(np.array([row, row, row + 1]), np.array([column, column + 1, column]))[1]
+    look = np.array([across[1] - across[0], across[2] - across[0]])
     look = look / np.hypot(*look)
     return float(look[0]), float(look[1])

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.catalog import Completeness
+    from sarship.port.map_facts import MapFacts
 
 __all__ = ["Place", "catalog_of", "chosen_products", "find_place", "found_and_missing", "query_of", "query_options"]
 
@@ -87,7 +88,7 @@ def catalog_of(*names: str) -> Catalog:
     return CatalogChain((first, *others)) if others else first
 
 
-def chosen_products(products: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: MapFacts) -> tuple[str, ...]:
     """Return the products on disk that meet the options of a query; those that cannot be opened stay, to be named.
 
     Raises
@@ -98,7 +99,7 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any]) -> tupl
         If none meets them.
     """
     from sarship.catalog.scenes import matches
-    from sarship.sentinel1.product import open_grd
+    from sarship.pipeline.sources import Source
 
     asked = click.get_current_context().get_parameter_source("catalog_names") is click.core.ParameterSource.COMMANDLINE
     if asked or options["against"]:
@@ -110,7 +111,7 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any]) -> tupl
     chosen, days = list[str](), list[str]()
     for path in products:
         try:
-            scene = open_grd(path).scene
+            scene = Source(name=path, maps=maps).open().scene
         except (SarshipError, OSError):
             chosen.append(path)
             continue

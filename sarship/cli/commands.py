@@ -18,7 +18,7 @@ from sarship.cli.common import Commands
 from sarship.cli.count import count
 from sarship.cli.doctor import doctor
 from sarship.cli.fetch import download, login, search
-from sarship.cli.products import check, demo, detect, info, port
+from sarship.cli.products import check, demo, detect, grid, info, port
 
 __all__ = ["main"]
 
@@ -35,5 +35,5 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook names a backend that may not be installed beside the command
 
 
-for _command in (demo, info, check, port, detect, search, download, count, login, doctor):
+for _command in (demo, info, check, grid, port, detect, search, download, count, login, doctor):
     main.add_command(_command)

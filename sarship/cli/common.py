@@ -24,6 +24,7 @@ from sarship.texts import printable
 if TYPE_CHECKING:
     from sarship.geo.lakes import Lake
     from sarship.pipeline.results import Failure
+    from sarship.port.map_facts import MapFacts
     from sarship.port.port_file import Port
 
 __all__ = [
@@ -38,6 +39,8 @@ __all__ = [
     "file_option",
     "land_option",
     "leave",
+    "map_options",
+    "maps_of",
     "note_lake",
     "note_port",
     "params_of",
@@ -146,6 +149,24 @@ land_option = click.option(
     type=click.Path(),
     help="Vector file of land to mask, in any format that GDAL reads; only polygons around the search are read.",
 )
+
+
+def map_options(command: Command) -> Command:
+    """Add the options that say what images on a map are."""
+    for flag, kind, text in (
+        ("--scenes", click.Path(), "CSV with time, platform, relative_orbit … of GeoTIFFs: a row a `file`."),
+        ("--scale", click.Choice(["linear", "decibel", "amplitude"]), "Scale of GeoTIFFs whose tags do not say it."),
+        ("--quantity", click.Choice(["sigma0", "gamma0"]), "Quantity of GeoTIFFs whose tags do not say it."),
+    ):
+        command = click.option(flag, flag.removeprefix("--"), type=kind, help=text)(command)
+    return command
+
+
+def maps_of(options: Mapping[str, Any]) -> MapFacts:
+    """Return what the options say of images on a map."""
+    from sarship.port.map_facts import MapFacts
+
+    return MapFacts(**{name: options[name] for name in ("quantity", "scale", "scenes")})
 
 
 def detection_options(command: Command) -> Command:

@@ -19,6 +19,8 @@ from sarship.cli.common import (
     detection_options,
     land_option,
     leave,
+    map_options,
+    maps_of,
     note_port,
     params_of,
     pier_pfa_option,
@@ -78,6 +80,7 @@ __all__ = ["count"]
     "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
 )
 @ais_options
+@map_options
 @detection_options
 @pier_pfa_option
 @as_json_option
@@ -95,9 +98,9 @@ def count(
 
     A port file is GeoJSON, a GeoPackage or another vector file with the piers.
 
-    They are counted in every PRODUCT: a product, a folder of them or a pattern. --from, --to, --orbit, --pass,
-    --platform and --polarization choose among them. Without a PRODUCT they are counted in every scene that a catalogue
-    has from --from to --to, of which only the port's window is read if the catalogue allows.
+    They are counted in every PRODUCT: a product, a folder of them, a pattern, or a GeoTIFF of a map. --from, --to,
+    --orbit, --pass, --platform and --polarization choose among them. Without a PRODUCT they are counted in every scene
+    that a catalogue has from --from to --to, of which only the port's window is read if the catalogue allows.
 
     From 4 dates of a relative orbit on, a second pass over the scenes compares each with a reference of the empty port,
     learned from all of them. Run again to go on after a stop, or with more products.
@@ -109,14 +112,14 @@ def count(
     from sarship.port.stack import read_reference
 
     _refuse_conflicts(products, options)
-    params = params_of(options)
+    params, maps = params_of(options), maps_of(options)
     refuse_bad_ais(options)
     harbour = read_port(port_file)
     refuse_template(harbour)
     note_port(harbour)
     reports = _read_reports(harbour, options)
     mask = read_polygons(land, harbour.area) if land else None
-    products = chosen_products(products, options) if products else products
+    products = chosen_products(products, options, maps) if products else products
     asked = None if products else _ask(harbour, options)
     scenes, catalog, gaps = asked or ([], None, None)
     if catalog is not None and not catalog.reads_windows:
@@ -135,6 +138,7 @@ def count(
             saved=[read_reference(path) for path in options["saved"]],
             check=options["check"],
             observations=reports,
+            maps=maps,
             progress=report,
         )
         results, unmatched = beside_ais(results, harbour, out, options)
@@ -143,7 +147,9 @@ def count(
             from sarship.pipeline.pictures import write_pictures
 
             try:
-                write_pictures(results, harbour, out, scenes=scenes, catalog=catalog, land=mask, progress=draw)
+                write_pictures(
+                    results, harbour, out, scenes=scenes, catalog=catalog, land=mask, maps=maps, progress=draw
+                )
             except Exception as error:  # the tables are written, and worth more than a picture
                 undrawn = explain(error)
     _tell(results, out, as_json, has_pictures=pictures and len(results.scenes) > 0 and not undrawn)

@@ -1,4 +1,4 @@
-"""Commands on products that are on disk: `demo`, `info`, `check`, `port new`, `detect`."""
+"""Commands on products that are on disk: `demo`, `info`, `check`, `grid`, `port new`, `detect`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from sarship.cli.common import (
     file_option,
     land_option,
     leave,
+    map_options,
+    maps_of,
     note_lake,
     note_port,
     params_of,
@@ -34,7 +36,9 @@ from sarship.errors import PortError, SarshipError
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["check", "demo", "detect", "info", "port"]
+    from sarship.port.map_facts import MapFacts
+
+__all__ = ["check", "demo", "detect", "grid", "info", "port"]
 
 
 @click.command()
@@ -92,6 +96,35 @@ def check(products: tuple[str, ...], as_json: bool) -> None:
         sys.exit(SOME_FAILED)
 
 
+@click.command()
+@port_argument
+@click.argument("product", metavar="PRODUCT", type=click.Path())
+@click.option("--out", required=True, type=click.Path(), help="GeoTIFF to write, .tif.")
+@map_options
+def grid(port_file: str, product: str, out: str, **options: Any) -> None:
+    """Lay PRODUCT on the grid of PORT, and write it as a GeoTIFF.
+
+    Linear sigma nought with the thermal noise left in, in the port's UTM zone with cells of 10 m, a band for each
+    polarisation. Its tags say the time, the satellite and the orbit, so that `sarship count` takes it as it is.
+    """
+    from sarship.files import write_file
+    from sarship.pipeline.sources import Source
+    from sarship.port.grid import PortGrid, to_port_grid
+    from sarship.port.map_file import geotiff_bytes
+    from sarship.port.port_file import read_port
+
+    if Path(out).suffix.lower() not in {".tif", ".tiff"}:
+        raise click.UsageError(f"--out must end in .tif, got {out}")
+    harbour = read_port(port_file)
+    note_port(harbour)
+    opened = Source(name=product, water_level_m=harbour.water_level_m, maps=maps_of(options)).open()
+    opened.window(harbour.area)  # says what is wrong where it does not touch
+    image = to_port_grid(opened, PortGrid.around(harbour.area, water_level_m=harbour.water_level_m))
+    write_file(out, geotiff_bytes(image, opened))
+    bands = " and ".join(image["polarization"].to_numpy().tolist())
+    tell(f"{out}: {bands} of {opened.scene.id}, {image.sizes['y']} by {image.sizes['x']} cells of 10 m")
+
+
 @click.group()
 def port() -> None:
     """Make and look at port files, which hold the piers to count at."""
@@ -125,7 +158,8 @@ def port_new(name: str, out: str | None) -> None:
 @port_argument
 @products_argument
 @file_option("--out", help="PNG to write; by default beside the port file, under its name.")
-def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> None:
+@map_options
+def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **options: Any) -> None:
     """Draw the piers of PORT, a port file, over the mean of some products, to correct them."""
     from sarship.pipeline.pictures import write_preview
     from sarship.port.port_file import read_port
@@ -136,7 +170,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
     if path.suffix != ".png":
         raise click.UsageError(f"--out must end in .png, got {out}")
     with bars("preview") as (_, draw):
-        write_preview(products, harbour, path, progress=draw)
+        write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
     tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
 
 
@@ -148,6 +182,7 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None) -> 
 @click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
 @land_option
 @file_option("--out", help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
+@map_options
 @detection_options
 @as_json_option
 def detect(
@@ -177,19 +212,19 @@ def detect(
     ending = Path(out or "").suffix.lower()
     if out and ending not in VESSEL_FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(VESSEL_FORMATS)}, got {out}")
-    params = params_of(options)
+    params, maps = params_of(options), maps_of(options)
     harbour = read_port(port_file) if port_file else None
     shape = _area(area) if area else None
     if harbour:
         note_port(harbour)
     else:
         note_lake(lake_at(shape) if shape else None)
-    looked_at = harbour.area if harbour else shape or _footprints(products)
+    looked_at = harbour.area if harbour else shape or _footprints(products, maps)
     mask = read_polygons(land, looked_at) if land and not looked_at.is_empty else None
     if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
         tell("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
     with bars("detect") as (report, _):
-        results = search(products, area=shape, port=harbour, land=mask, params=params, progress=report)
+        results = search(products, area=shape, port=harbour, land=mask, params=params, maps=maps, progress=report)
     if len(results.failures) == len(products):
         say_failures(results.failures)
         sys.exit(NOTHING_DONE)
@@ -205,16 +240,16 @@ def detect(
     leave(len(results.failures), len(products))
 
 
-def _footprints(products: tuple[str, ...]) -> BaseGeometry:
+def _footprints(products: tuple[str, ...], maps: MapFacts) -> BaseGeometry:
     """Return the area that products show, from their metadata; those that cannot be read fail later, with a reason."""
     import shapely
 
-    from sarship.sentinel1.product import open_grd
+    from sarship.pipeline.sources import Source
 
     footprints = []
     for path in products:
         with suppress(SarshipError, OSError):
-            footprints.append(open_grd(path).scene.footprint)
+            footprints.append(Source(name=path, maps=maps).open().scene.footprint)
     return shapely.union_all(footprints)
 
 

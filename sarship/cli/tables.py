@@ -47,7 +47,7 @@ def product_facts(product: GrdProduct) -> dict[str, object]:
         "enl": product.enl,
         "has_noise": product.has_noise,
         "ipf_version": product.ipf_version,
-        "simulated": product.container.manifest.is_simulated,
+        "simulated": product.is_simulated,
         "bounds": [west, south, east, north],
     }
 

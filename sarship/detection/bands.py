@@ -23,7 +23,7 @@ from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["Area", "Band", "Mask", "bands_of", "reach_of"]
 
@@ -127,7 +127,7 @@ class Mask:
     water: Area | None
 
     @classmethod
-    def of(cls, product: GrdProduct, land: BaseGeometry | None, water: BaseGeometry | None) -> Mask:
+    def of(cls, product: RadarImage, land: BaseGeometry | None, water: BaseGeometry | None) -> Mask:
         """Return the mask of geometries in longitude and latitude."""
         land_area, water_area = (
             None if area is None else Area.of(product.geometry.to_image_polygon(area), product.shape[1])
@@ -144,7 +144,7 @@ class Mask:
         return valid
 
 
-def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Band]:
+def bands_of(product: RadarImage, core: Window, ring: CfarParams) -> Iterator[Band]:
     """Yield a window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
 
     Parameters
@@ -182,7 +182,7 @@ def bands_of(product: GrdProduct, core: Window, ring: CfarParams) -> Iterator[Ba
             yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults, ratio)
 
 
-def reach_of(product: GrdProduct, core: Window, ring: CfarParams) -> Window:
+def reach_of(product: RadarImage, core: Window, ring: CfarParams) -> Window:
     """Return the window that `bands_of` reads: the core and a halo, cut at the image's edge."""
     (lines, pixels), (n_lines, n_pixels) = _margin(ring), product.shape
     return Window(

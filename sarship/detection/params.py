@@ -10,7 +10,7 @@ from sarship.cfar.params import MAX_RING, CfarParams, ClutterModel, RingAverage
 from sarship.errors import ProductError
 
 if TYPE_CHECKING:
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["DetectionParams"]
 
@@ -94,7 +94,7 @@ class DetectionParams:
         choices = {name: getattr(self, name) for name in ("clutter_model", "clutter_shape", "average", "iterations")}
         return CfarParams(**choices, **values)
 
-    def for_product(self, product: GrdProduct) -> CfarParams:
+    def for_product(self, product: RadarImage) -> CfarParams:
         """Return the parameters in pixels of a product; its resolution cell is one effective sample."""
         spacing = (product.line_spacing_m, product.pixel_spacing_m)
         ratio = min(1.0, math.prod(spacing) / math.prod(product.resolution_m))

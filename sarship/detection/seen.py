@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["coverage", "shortest_vessel_m"]
 
@@ -35,7 +35,7 @@ OUTLINE_STEP: Final = 64
 
 
 def coverage(
-    product: GrdProduct,
+    product: RadarImage,
     waters: Mapping[str, BaseGeometry],
     params: DetectionParams | None = None,
     *,
@@ -153,7 +153,7 @@ class _Look(NamedTuple):
 UNSEEN: Final = _Look(0.0, math.nan, math.nan, shapely.Polygon())
 
 
-def _look(product: GrdProduct, area: BaseGeometry, ring: CfarParams, mask: Mask) -> _Look:
+def _look(product: RadarImage, area: BaseGeometry, ring: CfarParams, mask: Mask) -> _Look:
     """Coverage of one pier's waters."""
     n_lines, n_pixels = product.shape
     frame = shapely.box(-0.5, -0.5, n_pixels - 0.5, n_lines - 0.5)
@@ -196,7 +196,7 @@ class _Tally(NamedTuple):
     """Part of the band that has data, in image coordinates."""
 
 
-def _tally(product: GrdProduct, band: Band, ring: CfarParams, mask: Mask, waters: NDArray[np.bool_]) -> _Tally:
+def _tally(product: RadarImage, band: Band, ring: CfarParams, mask: Mask, waters: NDArray[np.bool_]) -> _Tally:
     """Missing data and thresholds in a band's part of the waters."""
     data = band.has_data(*band.inner)
     rows, columns = band.inner
@@ -224,7 +224,7 @@ def _outline(core: Window, data: NDArray[np.bool_]) -> BaseGeometry:
     return shapely.union_all([shapely.geometry.shape(part) for part, _ in found])
 
 
-def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: float) -> float:
+def _detectable_m(product: RadarImage, parts: Sequence[_Tally], incidence_deg: float) -> float:
     """Length of the shortest vessel over the polarisations, each at its median threshold."""
     lengths = []
     for name in product.polarizations:
@@ -235,7 +235,7 @@ def _detectable_m(product: GrdProduct, parts: Sequence[_Tally], incidence_deg: f
     return min(lengths, default=math.nan)
 
 
-def _imaged(product: GrdProduct, area: BaseGeometry, region: BaseGeometry) -> BaseGeometry:
+def _imaged(product: RadarImage, area: BaseGeometry, region: BaseGeometry) -> BaseGeometry:
     """Part of an area (longitude, latitude) that lies in a region of the image.
 
     The region's longitudes are counted on from the area's, so that both may lie across the antimeridian.

@@ -27,7 +27,7 @@ from sarship.sentinel1.channels import MAX_CROSS_OVER_CO
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["detect"]
 
@@ -36,7 +36,7 @@ MAX_HITS: Final = 2_000_000
 
 
 def detect(
-    product: GrdProduct,
+    product: RadarImage,
     params: DetectionParams | None = None,
     *,
     window: Window | None = None,
@@ -149,7 +149,7 @@ def _remedy(mask: Mask) -> str:
     return "look whether the polygons of land and water fit the image; search a smaller area or take a smaller pfa"
 
 
-def _search(product: GrdProduct, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, gpu: bool) -> Hits:
+def _search(product: RadarImage, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, gpu: bool) -> Hits:
     """Hits of a band's core, in coordinates of the whole image."""
     if valid is not None and not valid.any():
         return Hits.empty(product.polarizations)

@@ -20,6 +20,7 @@ from sarship.pipeline.sources import Bytes, Source
 from sarship.sentinel1.doubts import doubt, doubts_held
 from sarship.sentinel1.measurement import MAX_CACHED, without_place
 from sarship.sentinel1.product import GrdProduct
+from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.remote import RemoteContainer
 
 __all__ = ["MAX_AHEAD", "opened_ahead"]
@@ -27,12 +28,12 @@ __all__ = ["MAX_AHEAD", "opened_ahead"]
 MAX_AHEAD: Final = 4
 """Scenes on their way at once, if their catalogue allows as many. Each holds one window in memory."""
 
-Opened = tuple[GrdProduct, list[str]]
+Opened = tuple[RadarImage, list[str]]
 """A product, and the doubts that came up as it was opened."""
 
 
 @contextmanager
-def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Source, Bytes], GrdProduct]]:
+def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Source, Bytes], RadarImage]]:
     """Yield the function that opens a source in its turn. Those that come next are opened meanwhile.
 
     Parameters
@@ -45,7 +46,7 @@ def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Sou
     following, jobs, stop = iter(coming), dict[str, Future[Opened | None]](), Event()
     pool = ThreadPoolExecutor(MAX_AHEAD, thread_name_prefix="sarship-ahead")
 
-    def take(source: Source, progress: Bytes) -> GrdProduct:
+    def take(source: Source, progress: Bytes) -> RadarImage:
         while len(jobs) <= min(MAX_AHEAD, source.n_ahead) and (one := next(following, None)) is not None:
             jobs[one.name] = pool.submit(_open, one, plan, stop)
         opened = jobs.pop(source.name).result() if source.name in jobs else None
@@ -69,7 +70,8 @@ def _open(source: Source, plan: Plan, stop: Event) -> Opened | None:
     try:
         with doubts_held() as doubts:
             product = source.open()
-        window = window_read(product, plan) if isinstance(product.container, RemoteContainer) else None
+        is_remote = isinstance(product, GrdProduct) and isinstance(product.container, RemoteContainer)
+        window = window_read(product, plan) if is_remote else None
         if window is not None and math.prod(window.shape) <= MAX_CACHED:  # larger ones are read band by band
             for polarization in product.polarizations:
                 if not stop.is_set():

@@ -23,7 +23,7 @@ from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
 from sarship.pipeline.sources import Bytes, Source
 from sarship.port.ground import check_water_level
-from sarship.sentinel1.product import GrdProduct
+from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["Progress", "State", "Step", "run_first_pass"]
 
@@ -116,7 +116,7 @@ def _to_be_opened(sources: Sequence[Source], plan: Plan, folder: Path | None) ->
 
 
 def _checkpoint(
-    source: Source, scene: Scene, opened: GrdProduct | None, plan: Plan, folder: Path | None
+    source: Source, scene: Scene, opened: RadarImage | None, plan: Plan, folder: Path | None
 ) -> tuple[Path | None, str, object]:
     """Return the place of a scene's checkpoint, its fingerprint, and the mark of the files in that."""
     mark = source.mark(opened)
@@ -130,12 +130,12 @@ def _search(
     folder: Path | None,
     searched: Mapping[str, SearchedScene],
     *,
-    open_source: Callable[[Source, Bytes], GrdProduct],
+    open_source: Callable[[Source, Bytes], RadarImage],
     tell: Callable[..., None],
 ) -> tuple[SearchedScene | None, State, str]:
     """Search one source, unless it has a checkpoint or is a twin; a catalogue's scene is opened only to be searched."""
     opened = source.open() if source.scene is None else None
-    scene = source.scene or cast("GrdProduct", opened).scene
+    scene = source.scene or cast("RadarImage", opened).scene
     for other in searched.values():
         if other.scene.acquisition == scene.acquisition:
             return None, "twin", f"the same acquisition as {other.source.place}, which is counted"

@@ -25,11 +25,13 @@ from sarship.detection.single_image import detect
 from sarship.errors import PortError, ProductWarning
 from sarship.model import Hits, Scene, Window
 from sarship.pipeline.checkpoints import Tables
+from sarship.pipeline.map_images import measured_on_water
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
 from sarship.port.grid import PortImage, to_port_grid
+from sarship.port.map_image import MapImage
 from sarship.schema import SCENES
-from sarship.sentinel1.product import GrdProduct
+from sarship.sentinel1.radar_image import RadarImage
 from sarship.vessels.assign import assign_piers
 from sarship.vessels.at_piers import PortMaps, find_at_piers
 from sarship.vessels.find import find_vessels
@@ -70,7 +72,7 @@ class SearchedScene:
         return bool(self.coverage["seen"].any())
 
 
-def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None) -> Tables:
+def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None) -> Tables:
     """Search a product by its image alone: the first pass.
 
     Parameters
@@ -97,6 +99,8 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
     window = _window(product, plan)
     hits = Hits.empty(product.polarizations)
     if window is not None:
+        if isinstance(product, MapImage):  # its speckle is another's work, so it is measured
+            product = measured_on_water(product, plan, window)
         hits = detect(product, plan.params, window=window, progress=progress, **masks)
     vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
     if window is not None and is_fine(product.scene):
@@ -105,16 +109,16 @@ def search_image(product: GrdProduct, plan: Plan, progress: Bands | None = None)
         "vessels": flag_ambiguities(_viewed(vessels, product), product),
         "scenes": _row(product, plan),
         "coverage": coverage(product, plan.waters, plan.params, **masks),
-        "is_simulated": product.container.manifest.is_simulated,
+        "is_simulated": product.is_simulated,
     }
 
 
 def is_fine(scene: Scene) -> bool:
     """Return True for a scene whose piers can be looked at: pixels of coarser products are wider than a quay."""
-    return scene.product_type == "GRDH" and scene.mode != "EW"
+    return scene.product_type in {"GRDH", "MAPH"} and scene.mode != "EW"
 
 
-def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:
+def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: RadarImage, plan: Plan) -> gpd.GeoDataFrame:
     """Return a product's vessels with those at piers told apart, by the image alone."""
     plan = plan.shown_by(product.scene.footprint)
     if not plan.alongside:
@@ -131,7 +135,7 @@ def _told_apart_alone(vessels: gpd.GeoDataFrame, hits: Hits, product: GrdProduct
     return _told_apart(vessels, _on_grid(hits, product, seen), maps, seen, plan)
 
 
-def _on_grid(hits: Hits, product: GrdProduct, seen: PortImage) -> Hits:
+def _on_grid(hits: Hits, product: RadarImage, seen: PortImage) -> Hits:
     """Return a product's hits in rows and columns of the grid."""
     places = np.stack(product.geometry.to_map(hits.line, hits.pixel), axis=-1)
     cells = shapely.get_coordinates(seen.grid.place(shapely.MultiPoint(places)))
@@ -150,7 +154,7 @@ def _told_apart(
     return replace_at_piers(boxes, at_piers, plan.port.piers)
 
 
-def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:
+def search_against(reference: xr.Dataset, image: xr.DataArray, product: RadarImage, plan: Plan) -> gpd.GeoDataFrame:
     """Return the vessels of a scene on the port's grid, seen against the empty port: the second pass.
 
     Raises
@@ -168,7 +172,7 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: GrdProdu
     return flag_ambiguities(_viewed(_told_apart(boxes, hits, maps, seen, plan), product), product)
 
 
-def _viewed(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+def _viewed(vessels: gpd.GeoDataFrame, product: RadarImage) -> gpd.GeoDataFrame:
     """Return a product's vessels with the angle and direction that they were seen from."""
     place, geometry = (vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float)), product.geometry
     return vessels.assign(
@@ -185,7 +189,7 @@ def in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
     return vessels.assign(line=line, pixel=pixel, time=time)
 
 
-def window_read(product: GrdProduct, plan: Plan) -> Window | None:
+def window_read(product: RadarImage, plan: Plan) -> Window | None:
     """Return the window that `search_image` reads of each image, with all that its rings reach; None for nothing.
 
     Raises
@@ -197,7 +201,7 @@ def window_read(product: GrdProduct, plan: Plan) -> Window | None:
     return None if window is None else reach_of(product, window, plan.params.for_product(product))
 
 
-def _window(product: GrdProduct, plan: Plan) -> Window | None:
+def _window(product: RadarImage, plan: Plan) -> Window | None:
     """Return where to search; None where piers are to be counted and the product shows none of them."""
     area = plan.area
     if area is not None and plan.waters and product.geometry.window(area, MAX_VESSEL_M) is None:
@@ -207,7 +211,7 @@ def _window(product: GrdProduct, plan: Plan) -> Window | None:
     return product.window(area, MAX_VESSEL_M)  # says what is wrong where it does not touch
 
 
-def _row(product: GrdProduct, plan: Plan) -> gpd.GeoDataFrame:
+def _row(product: RadarImage, plan: Plan) -> gpd.GeoDataFrame:
     """Return the scene's row of `schema.SCENES`."""
     scene = product.scene
     row = {

@@ -15,16 +15,16 @@ import pandas as pd
 from sarship._package import __version__
 from sarship.catalog.query import Catalog
 from sarship.files import make_folder, safe_name, write_file
-from sarship.model import Scene
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
-from sarship.pipeline.sources import PRODUCTS, Source, sources_of
+from sarship.pipeline.sources import PRODUCTS, Given, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.plots.local_map import look_deg
 from sarship.plots.port_page import MAX_CLOSE_UPS
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.ground import check_water_level
+from sarship.port.map_facts import MapFacts
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
 
@@ -46,9 +46,10 @@ def write_pictures(
     port: Port,
     folder: str | Path,
     *,
-    scenes: Iterable[Scene] = (),
+    scenes: Iterable[Given] = (),
     catalog: Catalog | None = None,
     land: BaseGeometry | None = None,
+    maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
     """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
@@ -65,9 +66,12 @@ def write_pictures(
     folder
         Folder of the survey; made if need be.
     scenes, catalog
-        Scenes of the survey that a catalogue has, which is asked for them again; windows in the cache cost nothing.
+        Scenes of the survey that a catalogue has, which is asked for them again; windows in the cache cost nothing. And
+        images on a map that were given open, or as arrays.
     land
         Land that was masked besides the port's own, to be drawn too.
+    maps
+        What is known of all images on a map, as it was said to `survey`.
     progress
         Called after every picture with the number done and the number in all.
 
@@ -103,7 +107,7 @@ def write_pictures(
     shown = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
     plan = Plan(port=port, params=replace(provenance.parameters, gpu=False), area=port.area, more_land=land)
     level = plan.water_level_m
-    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level)}
+    sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level, maps=maps)}
     options: Marks = {"title": port.name, "is_simulated": provenance.is_simulated}
     reports = results.agreement if len(results.observations) else None
     series = {
@@ -118,8 +122,8 @@ def write_pictures(
     for done, scene in enumerate(shown, start=1):
         if progress is not None:
             progress(done, len(shown) + 1)
-        product = sources.get(scene, Source(name=results.sources[scene], water_level_m=level)).open()
-        is_simulated = product.container.manifest.is_simulated
+        product = sources.get(scene, Source(name=results.sources[scene], water_level_m=level, maps=maps)).open()
+        is_simulated = product.is_simulated
         name, of_scene = safe_name(scene), results.coverage[results.coverage["scene"] == scene]
         if n_dates[scene] > 0:
             look = look_again(product, plan, folder)
@@ -151,10 +155,11 @@ def write_pictures(
 
 
 def write_preview(
-    products: Iterable[str | Path],
+    products: Iterable[Given],
     port: Port,
     path: str | Path,
     *,
+    maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Draw a port's piers, their waters and its land over the mean of some products, to put the port file right.
@@ -167,6 +172,8 @@ def write_preview(
         From `read_port`.
     path
         The PNG to write.
+    maps
+        What is known of all images on a map among the products.
     progress
         Called after every product with the number done and the number in all.
 
@@ -182,7 +189,7 @@ def write_preview(
     OutputError
         The file cannot be written.
     """
-    sources = sources_of(products, water_level_m=port.water_level_m)
+    sources = sources_of(products, water_level_m=port.water_level_m, maps=maps)
     grid = PortGrid.around(port.area, water_level_m=port.water_level_m)
     is_simulated = False
     with TemporaryDirectory() as folder:
@@ -191,7 +198,7 @@ def write_preview(
             product.window(port.area)  # says what is wrong where it does not touch
             if done == 1:
                 check_water_level(product, port)
-            is_simulated |= product.container.manifest.is_simulated
+            is_simulated |= product.is_simulated
             add_scene(folder, safe_name(product.scene.id), to_port_grid(product, grid))
             if progress is not None:
                 progress(done, len(sources))

@@ -33,7 +33,7 @@ from sarship.pipeline.plan import Plan
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
-from sarship.sentinel1.product import GrdProduct
+from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["Look", "check_saved", "look_again", "run_second_pass"]
 
@@ -241,7 +241,7 @@ class Look(NamedTuple):
     """Lines and pixels are rows and columns of the grid."""
 
 
-def look_again(product: GrdProduct, plan: Plan, folder: Path) -> Look:
+def look_again(product: RadarImage, plan: Plan, folder: Path) -> Look:
     """Return a scene of a survey's second pass, from the stack and the reference in its folder.
 
     Raises

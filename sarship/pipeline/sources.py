@@ -1,23 +1,30 @@
-"""Sources of a survey, one by one: a product on disk, or a scene of a catalogue that is opened only when needed."""
+"""Sources of a survey, one by one: a product or an image on a map, or a catalogue's scene, opened when needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
+
+import xarray as xr
 
 from sarship.catalog.query import Catalog
 from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
+from sarship.port.map_facts import MapFacts
+from sarship.port.map_image import MapImage, is_map_file, map_files, open_map_image
 from sarship.sentinel1.product import GrdProduct, open_grd
+from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.verify import refuse_damage
 
-__all__ = ["PRODUCTS", "Bytes", "Source", "sources_of"]
+__all__ = ["PRODUCTS", "Bytes", "Given", "Source", "sources_of"]
 
 PRODUCTS: Final = "products"
 """Folder, in that of a survey, of products that cannot be read in place."""
 
+Given = str | Path | Scene | MapImage | xr.DataArray
+"""A product: the path of one or of an image on a map, a catalogue's scene, or an image that is open already."""
 Bytes = Callable[[int, int | None], None]
 """Told the bytes of a product that have arrived and, where it is known, the bytes in all."""
 
@@ -36,6 +43,10 @@ class Source:
     """Folder for a product that cannot be read in place."""
     water_level_m: float = 0.0
     """Height of the water over the geoid that the product is opened at."""
+    image: MapImage | None = None
+    """The image on a map, where it was given open."""
+    maps: MapFacts = field(default_factory=MapFacts)
+    """What was said about files that are images on a map."""
     is_checked: bool = False
     """True to verify every file, pixels too, of a product that lies on disk whole."""
 
@@ -52,7 +63,7 @@ class Source:
         """
         return self.catalog.n_parallel if self.catalog is not None and self.catalog.reads_windows else 0
 
-    def mark(self, product: GrdProduct | None) -> list[object]:
+    def mark(self, product: RadarImage | None) -> list[object]:
         """Return what identifies the files: of a catalogue's scene that need not be opened, else of the open product.
 
         A new processing of a scene is another, and so is a file whose name, size or time changed.
@@ -61,11 +72,13 @@ class Source:
             processed = self.scene.processed
             return [self.scene.id, None if processed is None else processed.isoformat()]
         assert product is not None
+        if isinstance(product, MapImage):
+            return product.mark()
         path = product.path
         files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
-    def open(self, progress: Bytes | None = None) -> GrdProduct:
+    def open(self, progress: Bytes | None = None) -> RadarImage:
         """Open the product at its water level: in place where its catalogue allows, else fetched whole first.
 
         Raises
@@ -77,6 +90,10 @@ class Source:
         OutputError
             If there is no room for it.
         """
+        if self.image is not None:
+            return self.image
+        if is_map_file(self.name):
+            return open_map_image(self.name, self.maps)
         if self.scene is None or self.catalog is None:
             return self._on_disk(self.name).at_water_level(self.water_level_m)
         if self.catalog.reads_windows:
@@ -95,18 +112,20 @@ class Source:
 
 
 def sources_of(
-    given: Iterable[str | Path | Scene],
+    given: Iterable[Given],
     catalog: Catalog | None = None,
     folder: Path = Path(PRODUCTS),
     water_level_m: float = 0.0,
+    *,
     is_checked: bool = False,
+    maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
 ) -> list[Source]:
     """Return the sources of paths and scenes.
 
     Parameters
     ----------
     given
-        Paths of products, scenes, or both.
+        Paths of products and of images on a map, scenes, open images. Files of one image, a polarisation each, are one.
     catalog
         The catalogue of the scenes. Those of products on disk need none.
     folder
@@ -115,17 +134,32 @@ def sources_of(
         Height of the water over the geoid that products are opened at.
     is_checked
         True to verify every file of products on disk.
+    maps
+        What is known of all images on a map among the files.
 
     Raises
     ------
     CatalogError
         If a scene is on a server and no catalogue is given.
+    ProductError
+        If an array is no image on a map.
     """
-    made = (_source(one, catalog, folder) for one in given)
-    return [replace(each, water_level_m=water_level_m, is_checked=is_checked) for each in made]
+    made, known = list[Source](), set[str]()
+    for one in given:
+        if isinstance(one, str | Path) and is_map_file(one):
+            files = map_files(str(one))
+            if known & set(files):
+                continue  # its other polarisation is there, and opens it too
+            known.update(files)
+        made.append(_source(one, catalog, folder, maps))
+    return [replace(each, water_level_m=water_level_m, is_checked=is_checked, maps=maps) for each in made]
 
 
-def _source(one: str | Path | Scene, catalog: Catalog | None, folder: Path) -> Source:
+def _source(one: Given, catalog: Catalog | None, folder: Path, maps: MapFacts) -> Source:
+    if isinstance(one, xr.DataArray):
+        one = open_map_image(one, maps)
+    if isinstance(one, MapImage):
+        return Source(name=one.scene.id, image=one)
     if not isinstance(one, Scene):
         return Source(name=str(one))
     place = one.assets.get("product", "")

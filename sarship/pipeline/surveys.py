@@ -19,7 +19,6 @@ from sarship.detection.params import DetectionParams
 from sarship.errors import PortError, ProductWarning
 from sarship.files import make_folder, only_run
 from sarship.geo.antimeridian import recentred
-from sarship.model import Scene
 from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene
@@ -27,8 +26,10 @@ from sarship.pipeline.plan import NO_PORT, Plan
 from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, run_second_pass
-from sarship.pipeline.sources import PRODUCTS, sources_of
+from sarship.pipeline.sources import PRODUCTS, Given, sources_of
 from sarship.port.index import refuse_template
+from sarship.port.map_facts import MapFacts
+from sarship.port.map_image import MapImage
 from sarship.port.port_file import Port
 from sarship.vessels.flags import flag_lasting
 
@@ -36,7 +37,7 @@ __all__ = ["search", "survey"]
 
 
 def survey(
-    products: Iterable[str | Path | Scene],
+    products: Iterable[Given],
     port: Port,
     folder: str | Path,
     *,
@@ -48,6 +49,7 @@ def survey(
     saved: Sequence[xr.Dataset] = (),
     check: bool = False,
     observations: gpd.GeoDataFrame | None = None,
+    maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -63,7 +65,8 @@ def survey(
     Parameters
     ----------
     products
-        Paths of GRD products, `.SAFE` folders or zips of them; or the scenes that a catalogue found.
+        Paths of GRD products, `.SAFE` folders or zips of them; paths of images on a map, GeoTIFFs; DataArrays with a
+        reference system; images from `open_map_image`; or the scenes that a catalogue found.
     port
         Piers, the masks of land and water, and the level of the water.
     folder
@@ -86,6 +89,8 @@ def survey(
         manifest lists it. Without it this is done for the XML alone: an image is a gigabyte.
     observations
         Dated reports from `read_observations`, to be held against the counts.
+    maps
+        What is known of all images on a map among the products, such as their unit (see `open_map_image`).
     progress
         Called with a `Step` after every product, and before each of the second pass.
 
@@ -136,7 +141,7 @@ def survey(
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     _refuse_dry_piers(plan)
     check_saved(saved, port)
-    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m, check)
+    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m, is_checked=check, maps=maps)
     with only_run(make_folder(folder)):
         searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
         if reference:
@@ -150,12 +155,13 @@ def survey(
 
 
 def search(
-    products: Iterable[str | Path],
+    products: Iterable[str | Path | MapImage | xr.DataArray],
     *,
     area: BaseGeometry | None = None,
     port: Port | None = None,
     land: BaseGeometry | None = None,
     params: DetectionParams = DetectionParams(),  # noqa: B008  (frozen)
+    maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     progress: Progress | None = None,
 ) -> Results:
     """Find the vessels in products, without counting: in an area, around a port with its masks, or everywhere.
@@ -166,11 +172,11 @@ def search(
     Parameters
     ----------
     products
-        Paths of GRD products.
+        Paths of GRD products, images on a map as for `survey`.
     area
         Place to look at, longitude and latitude in degrees; None for around the port, or everywhere without one. On a
         known lake places are at its level, where the port does not say otherwise.
-    port, land, params, progress
+    port, land, params, maps, progress
         As for `survey`.
 
     Returns
@@ -195,7 +201,7 @@ def search(
     """
     around = port.area if area is None and port is not None else area
     plan = Plan(port=port or NO_PORT, params=params, area=around, more_land=land)
-    sources = sources_of(products, water_level_m=plan.water_level_m)
+    sources = sources_of(products, water_level_m=plan.water_level_m, maps=maps)
     results = _results(*run_first_pass(sources, plan, None, progress), plan)
     if area is not None:  # what is searched is the window of the image that holds it
         is_inside = results.vessels.intersects(recentred(area))

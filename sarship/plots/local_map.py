@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.port.grid import PortGrid
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["LocalMap", "look_deg", "map_of", "map_of_grid", "sigma0_on_map"]
 
@@ -99,7 +99,7 @@ def map_of_grid(grid: PortGrid) -> LocalMap:
     return LocalMap(plane, (grid.west_m, east_m, south_m, grid.north_m))
 
 
-def look_deg(product: GrdProduct) -> float:
+def look_deg(product: RadarImage) -> float:
     """Return the direction in which the radar looked in the middle of an image, degrees clockwise from north.
 
     Sentinel-1 looks to the right of its flight.
@@ -108,7 +108,7 @@ def look_deg(product: GrdProduct) -> float:
     return (float(product.geometry.heading_deg(line, pixel)) + 90) % 360
 
 
-def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Floats:
+def sigma0_on_map(product: RadarImage, polarization: str, local: LocalMap) -> Floats:
     """Return denoised sigma0 (linear) on the map, northernmost row first; NaN where the product has no data.
 
     The image is averaged in blocks where the map is coarser than its pixels.
@@ -130,7 +130,7 @@ def sigma0_on_map(product: GrdProduct, polarization: str, local: LocalMap) -> Fl
     return np.where(weight > 0.5, total / np.maximum(weight, 0.5), np.nan)
 
 
-def _image_places(product: GrdProduct, local: LocalMap, step: float) -> tuple[Floats, Floats]:
+def _image_places(product: RadarImage, local: LocalMap, step: float) -> tuple[Floats, Floats]:
     """Return line and pixel of every cell's centre; NaN where the satellite did not look."""
     west, east, south, north = local.extent
     x, y = np.linspace(west, east, NODES), np.linspace(north, south, NODES)
@@ -157,7 +157,7 @@ def _window(line: Floats, pixel: Floats, shape: tuple[int, int], factor: int) ->
     return Window(*bounds)
 
 
-def _blocks(product: GrdProduct, polarization: str, window: Window, factor: int) -> Floats:
+def _blocks(product: RadarImage, polarization: str, window: Window, factor: int) -> Floats:
     """Denoised sigma0 of the window, averaged over squares of `factor` pixels; NaN where none has data."""
     n_lines = max(1, BAND_LINES // factor) * factor
     rows = []

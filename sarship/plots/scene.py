@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.port.port_file import Port
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["plot_scene"]
 
 
 def plot_scene(
-    product: GrdProduct,
+    product: RadarImage,
     port: Port,
     vessels: gpd.GeoDataFrame,
     *,
@@ -91,7 +91,7 @@ def plot_scene(
     >>> folder.cleanup()
     """
     polarization = polarization or product.check_polarizations()[0]
-    is_simulated = product.container.manifest.is_simulated
+    is_simulated = product.is_simulated
     local = map_of(port.piers.union_all())
     here = vessels[vessels["scene"] == product.scene.id]
     coverage = coverage if coverage is None else coverage[coverage["scene"] == product.scene.id]

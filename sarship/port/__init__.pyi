@@ -3,6 +3,9 @@ from sarship.port.grid import to_port_grid as to_port_grid
 from sarship.port.index import PortEntry as PortEntry
 from sarship.port.index import find_port as find_port
 from sarship.port.index import new_port as new_port
+from sarship.port.map_facts import MapFacts as MapFacts
+from sarship.port.map_image import MapImage as MapImage
+from sarship.port.map_image import open_map_image as open_map_image
 from sarship.port.polygons import read_polygons as read_polygons
 from sarship.port.port_file import Port as Port
 from sarship.port.port_file import read_port as read_port

@@ -27,12 +27,12 @@ from sarship.model import Scene, Window
 from sarship.port.resample import interpolate_power
 from sarship.schema import PORT_SIGMA0, WGS84
 from sarship.sentinel1.channels import channel_faults, sample_of
-from sarship.sentinel1.geolocation import ImageGeometry
+from sarship.sentinel1.image_coordinates import ImageCoordinates
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["PortGrid", "PortImage", "cells_within", "to_port_grid"]
 
@@ -202,13 +202,13 @@ class PortImage:
     """The acquisition."""
     grid: PortGrid
     """Grid of the image."""
-    source: ImageGeometry
+    source: ImageCoordinates
     """Geometry of the product that it was resampled from, at the grid's water level."""
     shift: tuple[float, float] = (0.0, 0.0)
     """Rows and columns by which the product is displaced from the other dates; the cells are corrected for it."""
 
     @classmethod
-    def of(cls, product: GrdProduct, grid: PortGrid, shift: tuple[float, float] = (0.0, 0.0)) -> PortImage:
+    def of(cls, product: RadarImage, grid: PortGrid, shift: tuple[float, float] = (0.0, 0.0)) -> PortImage:
         """Return a product on a grid."""
         source = product.geometry.at_water_level(grid.water_level_m)
         return cls(scene=product.scene, grid=grid, source=source, shift=shift)
@@ -241,6 +241,10 @@ class PortImage:
         row, column = np.asarray(line, np.float64) + self.shift[0], np.asarray(pixel, np.float64) + self.shift[1]
         return self.source.to_image(*self.grid.to_map(row, column))
 
+    def track_m(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
+        """Return metres along the flight, and across it in the direction of rising range, of rows and columns."""
+        return self.source.track_m(*self.to_product(line, pixel))
+
     @cached_property
     def incidence_deg(self) -> float:
         """Angle of incidence at the middle of the grid, degrees."""
@@ -248,13 +252,13 @@ class PortImage:
         return float(self.source.incidence_deg(line, pixel))
 
 
-def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
+def to_port_grid(product: RadarImage, grid: PortGrid) -> xr.DataArray:
     """Resample a product's brightness on a port's grid.
 
     Parameters
     ----------
     product
-        An open product; the window that the grid needs is read.
+        An open product, or an image on a map; the window that the grid needs is read.
     grid
         The port's grid; the product is laid on it at the grid's water level.
 
@@ -309,7 +313,7 @@ def to_port_grid(product: GrdProduct, grid: PortGrid) -> xr.DataArray:
     )
 
 
-def _faults(product: GrdProduct, sigma0: Mapping[str, NDArray[np.float32]], window: Window) -> dict[str, str]:
+def _faults(product: RadarImage, sigma0: Mapping[str, NDArray[np.float32]], window: Window) -> dict[str, str]:
     """Return the channels of a window, noise left in, that hold no image."""
     line, pixel = sample_of(window)
     numbers = {}
@@ -319,16 +323,11 @@ def _faults(product: GrdProduct, sigma0: Mapping[str, NDArray[np.float32]], wind
     return channel_faults(product, numbers, line, pixel)
 
 
-def _image_coordinates(geometry: ImageGeometry, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
+def _image_coordinates(geometry: ImageCoordinates, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
     """Return line (n_y, n_x) and pixel (n, n_y, n_x) of cells, by each slant-range polynomial, and their borders."""
     rows, columns = (_nodes(size) for size in grid.shape)
     line, pixel = geometry.to_image(*grid.to_map(rows[:, None], columns[None]))
-    slant = geometry.slant_range_m(line, pixel)
-    finite = line[np.isfinite(line)]
-    first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    polynomials, borders = geometry.ground_range.polynomials(first - TAPS, last + TAPS)
-    flat = slant.ravel()
-    pixels = [geometry.ground_range.pixel(np.full(flat.size, each), flat).reshape(slant.shape) for each in polynomials]
+    pixels, borders = geometry.branches(line, pixel, TAPS)
     down, across = (_between(size, nodes) for size, nodes in zip(grid.shape, (rows, columns), strict=True))
     return down @ line @ across.T, np.stack([down @ each @ across.T for each in pixels]), borders
 

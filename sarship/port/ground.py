@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sarship.port.port_file import Port
     from sarship.sentinel1.annotation import Annotation
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["check_water_level", "lowest_ground_m"]
 
@@ -51,7 +51,7 @@ def lowest_ground_m(annotation: Annotation, area: BaseGeometry) -> float:
     return float(np.quantile(heights, LOW, method="lower")) if heights.size >= MIN_POINTS else math.nan
 
 
-def check_water_level(product: GrdProduct, port: Port) -> None:
+def check_water_level(product: RadarImage, port: Port) -> None:
     """Warn where a port's level is neither given nor known, and its ground lies far from the sea's.
 
     Warns
@@ -59,8 +59,8 @@ def check_water_level(product: GrdProduct, port: Port) -> None:
     ProductWarning
         That its images are placed at sea level, and what to put into the port file.
     """
-    if port.given_level_m is not None or port.lake is not None or port.piers.empty:
-        return
+    if port.given_level_m is not None or port.lake is not None or port.piers.empty or product.annotation is None:
+        return  # given, known, or of no account: who laid an image on a map has chosen its heights
     ground = lowest_ground_m(product.annotation, shapely.union_all(list(port.piers.geometry)))
     if abs(ground) > FAR_M:
         side = "over" if ground > 0 else "below"

@@ -105,6 +105,13 @@ class Calibration:
 
     _tables: Mapping[Quantity, _Vectors]
 
+    @classmethod
+    def flat(cls, *, sigma0: float, beta0: float, gamma0: float) -> Calibration:
+        """Return gains that are the same in the whole image."""
+        gains: dict[Quantity, float] = {"sigma0": sigma0, "beta0": beta0, "gamma0": gamma0}
+        place = np.zeros(1)
+        return cls({name: _Vectors(place, (place,), (np.array([gain]),)) for name, gain in gains.items()})
+
     def gain(self, quantity: Quantity, window: Window) -> Floats:
         """Return the gain A of every pixel of a window, float64 (lines, pixels): the calibrated power is `DN² / A²`."""
         return self._tables[quantity].grid(*_axes(window))

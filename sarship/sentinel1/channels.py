@@ -15,7 +15,7 @@ from sarship.model import Window
 
 if TYPE_CHECKING:
     from sarship.sentinel1.calibration import Noise
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["MAX_CROSS_OVER_CO", "channel_faults", "cross_over_co", "sample_of"]
 
@@ -45,7 +45,7 @@ def sample_of(window: Window) -> tuple[Places, Places]:
 
 
 def channel_faults(
-    product: GrdProduct, numbers: Mapping[str, NDArray[np.number[Any]]], line: Places, pixel: Places
+    product: RadarImage, numbers: Mapping[str, NDArray[np.number[Any]]], line: Places, pixel: Places
 ) -> dict[str, str]:
     """Return the reason, by polarisation, why what was read is no image.
 
@@ -94,7 +94,7 @@ def channel_faults(
 
 
 def cross_over_co(
-    product: GrdProduct, numbers: Mapping[str, NDArray[np.number[Any]]], line: Places, pixel: Places
+    product: RadarImage, numbers: Mapping[str, NDArray[np.number[Any]]], line: Places, pixel: Places
 ) -> float:
     """Return the median brightness in cross-polarisation over that in co-polarisation, thermal noise left in.
 

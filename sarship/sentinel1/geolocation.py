@@ -17,15 +17,13 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import shapely
 from numpy.typing import ArrayLike, NDArray
-from shapely.geometry import Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from sarship.geo.antimeridian import overlap, recentred, ring_polygon
+from sarship.geo.antimeridian import recentred
 from sarship.geo.earth import cartesian, directions, geoid_height_m, up_and_height
-from sarship.model import Window
 from sarship.sentinel1.ground_range import GroundRange
+from sarship.sentinel1.image_coordinates import SURROUNDINGS_M, ImageCoordinates
 from sarship.sentinel1.orbit import Orbit
 
 __all__ = ["ImageGeometry"]
@@ -39,16 +37,10 @@ PLACE_TOLERANCE_M: Final = 1e-6
 MEAN_RADIUS_M: Final = 6_371_000.0
 FARTHEST_M: Final = 4e6
 """No place on Earth is seen from farther: the horizon of the orbit lies 3,100 km away."""
-EDGE_STEP_M: Final = 2_000.0
-"""Longest straight piece of a footprint's edge."""
-CHORD_DEG: Final = 0.01
-"""Longest straight piece of a polygon taken into the image; a parallel bends 0.2 m over it at latitude 85°."""
-SURROUNDINGS_M: Final = 20_000.0
-"""Margin around the image to which a polygon is cut that cannot be seen whole."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class ImageGeometry:
+class ImageGeometry(ImageCoordinates):
     """Geometry of one ground-range image: orbit, time axis and slant-range polynomials.
 
     Heights are metres above the WGS 84 ellipsoid, where left out those of the water: the sea's (EGM96), unless
@@ -68,12 +60,6 @@ class ImageGeometry:
     (10.0, 20.5)
     """
 
-    shape: tuple[int, int]
-    """Numbers of lines and pixels."""
-    line_spacing_m: float
-    """Distance between lines on the ground, metres."""
-    pixel_spacing_m: float
-    """Distance between pixels on the ground, metres."""
     first_line: np.datetime64
     """Zero-Doppler UTC time of line 0, nanoseconds."""
     line_interval_s: float
@@ -160,54 +146,19 @@ class ImageGeometry:
         """
         return self._by_chunks(self._heading, line, pixel, height_m)[0]
 
-    @cached_property
-    def centre(self) -> tuple[float, float]:
-        """Longitude and latitude of the middle of the image, degrees."""
-        lon, lat = self.to_map((self.shape[0] - 1) / 2, (self.shape[1] - 1) / 2)
-        return lon.item(), lat.item()
+    def track_m(self, line: ArrayLike, pixel: ArrayLike) -> tuple[Floats, Floats]:
+        """Return metres along the flight, and across it in the direction of rising range, from the first pixel on."""
+        return np.asarray(line, np.float64) * self.line_spacing_m, np.asarray(pixel, np.float64) * self.pixel_spacing_m
 
-    def footprint(self, window: Window | None = None) -> BaseGeometry:
-        """Return the outline of a window, or of the whole image, longitude and latitude in degrees.
-
-        It follows the outer edges of the outer pixels, at the water's height, and is split at the antimeridian.
-        """
-        window = window or Window(0, self.shape[0], 0, self.shape[1])
-        edges = window.line_start - 0.5, window.line_stop - 0.5, window.pixel_start - 0.5, window.pixel_stop - 0.5
-        return self._outline(*edges)
-
-    def to_image_polygon(self, area: BaseGeometry) -> BaseGeometry:
-        """Return a longitude-latitude geometry in image coordinates: x is the pixel, y the line.
-
-        Sides are straight in longitude and latitude, as in GeoJSON, and cut into short pieces before they are
-        converted. A geometry that cannot be seen whole is cut to 20 km around the image; one that is not near is
-        empty.
-        """
-        near = recentred(area, self.centre[0])
-        placed = self._placed(near) or self._placed(overlap(near, self._surroundings)) or Polygon()
-        return placed if placed.is_valid else shapely.make_valid(placed, method="structure", keep_collapsed=False)
-
-    def window(self, area: BaseGeometry, margin_m: float = 0.0) -> Window | None:
-        """Return the smallest window that holds an area and a margin around it; None if the image does not meet them.
-
-        Parameters
-        ----------
-        area
-            Longitude-latitude geometry.
-        margin_m
-            Added on every side, metres.
-        """
-        margin_x, margin_y = margin_m / self.pixel_spacing_m, margin_m / self.line_spacing_m
-        n_lines, n_pixels = self.shape
-        reach = box(-0.5 - margin_x, -0.5 - margin_y, n_pixels - 0.5 + margin_x, n_lines - 0.5 + margin_y)
-        seen = overlap(self.to_image_polygon(area), reach)
-        if seen.is_empty:
-            return None
-        left, top, right, bottom = seen.bounds
-        line_start, line_stop = _whole(top - margin_y, bottom + margin_y, n_lines)
-        pixel_start, pixel_stop = _whole(left - margin_x, right + margin_x, n_pixels)
-        if line_start >= line_stop or pixel_start >= pixel_stop:
-            return None
-        return Window(line_start, line_stop, pixel_start, pixel_stop)
+    def branches(self, line: Floats, pixel: Floats, margin: float) -> tuple[Floats, Floats]:
+        """Return the pixel of places by each slant-range polynomial of their lines, and the borders between those."""
+        slant = self.slant_range_m(line, pixel)
+        finite = line[np.isfinite(line)]
+        first, last = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+        polynomials, borders = self.ground_range.polynomials(first - margin, last + margin)
+        flat = slant.ravel()
+        pixels = [self.ground_range.pixel(np.full(flat.size, each), flat).reshape(slant.shape) for each in polynomials]
+        return np.stack(pixels), borders
 
     @cached_property
     def _surroundings(self) -> BaseGeometry:
@@ -221,24 +172,6 @@ class ImageGeometry:
             if np.all(np.isfinite(self.to_map(np.linspace(top, bottom, 9), left)[0])):
                 break
         return recentred(self._outline(top, bottom, left, n_pixels - 0.5 + x), self.centre[0])
-
-    def _outline(self, top: float, bottom: float, left: float, right: float) -> BaseGeometry:
-        """Return the longitude-latitude polygon of a rectangle of the image."""
-        n_down = 2 + int((bottom - top) * self.line_spacing_m / EDGE_STEP_M)
-        n_across = 2 + int((right - left) * self.pixel_spacing_m / EDGE_STEP_M)
-        down, across = np.linspace(top, bottom, n_down), np.linspace(left, right, n_across)
-        line = np.concatenate([np.full(n_across, top), down[1:], np.full(n_across - 1, bottom), down[-2:0:-1]])
-        pixel = np.concatenate([across, np.full(n_down - 1, right), across[-2::-1], np.full(n_down - 2, left)])
-        return ring_polygon(*self.to_map(line, pixel))
-
-    def _placed(self, area: BaseGeometry) -> BaseGeometry | None:
-        """Return the geometry in image coordinates; None if some of it cannot be seen."""
-        dense = shapely.segmentize(area, CHORD_DEG)
-        longitude, latitude = shapely.get_coordinates(dense).T
-        line, pixel = self.to_image(longitude, latitude)
-        if not np.all(np.isfinite(line)):
-            return None
-        return shapely.set_coordinates(dense, np.column_stack([pixel, line]))
 
     def _by_chunks(self, compute: Callable[..., tuple[Floats, ...]], *arrays: ArrayLike | None) -> tuple[Floats, ...]:
         """Apply `compute` to flat pieces of broadcast arrays; return its answers in their shape. None, inf are NaN."""
@@ -317,8 +250,3 @@ class ImageGeometry:
 def _dot(a: Floats, b: Floats) -> Floats:
     """Return the scalar products of vectors (3, n)."""
     return np.asarray(np.einsum("in,in->n", a, b))
-
-
-def _whole(low: float, high: float, size: int) -> tuple[int, int]:
-    """Return the first pixel and one past the last whose area, half a pixel around its centre, meets [low, high]."""
-    return max(0, int(np.floor(low + 0.5))), min(size, int(np.floor(high + 0.5)) + 1)

@@ -13,13 +13,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MAX_GAP", "number_passes", "number_slices"]
+__all__ = ["MAX_GAP", "number_passes", "number_slices", "relative_orbit_of"]
 
 Numbers = NDArray[np.int64]
 
 MAX_GAP: Final = np.timedelta64(60, "s")
 """Longest time from the last line of one slice to the first of the next one of a pass: room for two that are missing.
 The next pass over a place is an hour and a half away."""
+OFFSETS: Final = {"S1A": ((0, 73),), "S1B": ((0, 27),), "S1C": ((8_019, 99), (0, 172)), "S1D": ((0, 42),)}
+"""Offset between the absolute and the relative orbit, from an absolute orbit on, the last first: S1C was moved along
+its orbit in June 2026."""
+
+
+def relative_orbit_of(platform: str, absolute_orbit: int) -> int:
+    """Return the number of the track, 1 … 175, of an orbit since launch.
+
+    >>> relative_orbit_of("S1A", 45268)
+    171
+    """
+    offset = next(offset for first, offset in OFFSETS[platform] if absolute_orbit >= first)
+    return (absolute_orbit - offset) % 175 + 1
 
 
 def number_passes(platform: ArrayLike, start: ArrayLike, stop: ArrayLike) -> Numbers:

@@ -26,7 +26,8 @@ from sarship.schema import SCENES, VESSELS
 from sarship.sentinel1.passes import number_passes
 
 if TYPE_CHECKING:
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.annotation import Annotation
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["flag_ambiguities", "flag_lasting"]
 
@@ -53,7 +54,7 @@ MIN_SHARE_AT_PIER: Final = 0.9
 """The same for a vessel that never leaves a pier."""
 
 
-def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoDataFrame:
+def flag_ambiguities(vessels: gpd.GeoDataFrame, product: RadarImage) -> gpd.GeoDataFrame:
     """Flag azimuth ambiguities of brighter vessels of the same product.
 
     An ambiguity lies a whole number of λ·range·PRF/(2·V) along the flight from its source, 4 to 6 km in IW, and 20 to
@@ -65,7 +66,8 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
         All vessels of one product, `schema.VESSELS`.
     product
         Its orbit, carrier frequency and pulse repetition frequencies are used. That of every swath is tried, as the
-        ambiguities near a swath's border may come from its neighbour.
+        ambiguities near a swath's border may come from its neighbour. An image on a map has none of these, and nothing
+        is flagged in it.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
     >>> len(flag_ambiguities(VESSELS.empty(), SimpleNamespace()))
     0
     """
-    if len(vessels) < 2:
+    if len(vessels) < 2 or product.annotation is None:
         return vessels
     bright = np.fmax(vessels["sigma0_co"].to_numpy(float), 0.0)
     if not (bright > 0).any():
@@ -92,7 +94,7 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
     line, pixel = vessels["line"].to_numpy(float), vessels["pixel"].to_numpy(float)
     along = (line[:, None] - line) * product.line_spacing_m
     across = np.abs(pixel[:, None] - pixel) * product.pixel_spacing_m
-    steps = ambiguity_m(product, line, pixel)
+    steps = ambiguity_m(product.annotation, line, pixel)
     misses = np.abs(along[:, :, None, None] - np.multiply.outer(steps, np.array(ORDERS, float))[None])
     slack = ALONG_M + vessels["length_m"].to_numpy(float) / 2
     fits = (misses.min(axis=(2, 3)) <= slack) & (across <= ACROSS_M)
@@ -102,9 +104,8 @@ def flag_ambiguities(vessels: gpd.GeoDataFrame, product: GrdProduct) -> gpd.GeoD
     return _flagged(vessels, rows, "ambiguity", vessels["vessel"].to_numpy()[source[rows]])
 
 
-def ambiguity_m(product: GrdProduct, line: Reals, pixel: Reals) -> Reals:
+def ambiguity_m(note: Annotation, line: Reals, pixel: Reals) -> Reals:
     """Return the distance along the flight of the first ambiguity of each swath, metres; (n, n_swaths)."""
-    note = product.annotation
     geometry = note.geometry
     _, velocity = geometry.orbit.state(line * geometry.line_interval_s)
     speed = np.sqrt(np.einsum("in,in->n", velocity, velocity))

@@ -21,7 +21,7 @@ MASKS = port_masks(GRID, piers=shapely.Point(GRID.to_map(10, 10)))
 
 def seen(turn_deg: float = 0.0, shift=(0.0, 0.0)):
     c, s = np.cos(np.radians(turn_deg)), np.sin(np.radians(turn_deg))
-    return SimpleNamespace(grid=GRID, shift=shift, to_product=lambda r, q: (-np.asarray(r), c * q + s * np.asarray(r)))
+    return SimpleNamespace(grid=GRID, shift=shift, track_m=lambda r, q: (-np.asarray(r), c * q + s * np.asarray(r)))
 
 
 def date(seed: int = 0, names=("VV", "VH"), orbit: int = 14):

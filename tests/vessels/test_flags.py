@@ -62,7 +62,7 @@ def product():
 
 
 def test_the_first_ambiguity_is_kilometres_away():
-    steps = ambiguity_m(product(), np.zeros(3), np.zeros(3))
+    steps = ambiguity_m(product().annotation, np.zeros(3), np.zeros(3))
     assert steps.shape == (3, 2)
     assert steps[0] == pytest.approx([STEP_M, STEP_M * 1717 / 1452])
     assert 4_000 < STEP_M < 6_000
