@@ -238,7 +238,7 @@ def _whole_port(date: PortDate, look_deg: float | None) -> _Page:
             ax = page.axes(0.15 + n * (side + GAP), down, side, side)
             shown[title] = draw_close_up(ax, date, title, name, shapes[name])
     page.at = HEAD + FACTS
-    entries = [("pier", "vessels (80 %)", "arrived", "left")]
+    entries: list[tuple[str, ...]] = [("pier", "vessels (80 %)", "arrived", "left")]
     for name, state in date.states.items():
         moves = (state.n_arrived, state.n_left) if state.seen > 0 else (0, 0)
         entries.append((shorten(name, 26), state.short, *(str(n or "") for n in moves)))
