@@ -1,13 +1,18 @@
-"""What `sarship demo` prints, beside what other seeds of it give.
+"""What `sarship demo` prints and how long it takes, beside what other seeds of it give.
 
-`python -m benchmarks.demo` runs the demo with its own seed and four more, in a folder that is thrown away; `--write`
-puts the tables into docs/piers.md.
+`python -m benchmarks.demo` runs the command twice, first without any compiled code, then the demo with its own seed and
+four more, in folders that are thrown away; `--write` puts the tables into docs/piers.md, and the times into the README,
+with the pictures of the second run in docs/img. `--first-only` leaves the other seeds and their table out.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import shutil
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,11 +21,17 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
 from sarship.pipeline.demo import DemoOutcome, run_demo
 
 SEEDS: Final = range(5)
 """The first is the demo's own."""
+PAGE: Final = "S1A*20260428*.png"
+"""The date that the README shows."""
+PAGE_PART: Final = 0.501
+"""Part of that page that is shown: the maps, and the close-ups of two of its six piers."""
+PAGE_WIDTH: Final = 1400
 
 
 def dates_of(outcome: DemoOutcome) -> str:
@@ -42,11 +53,57 @@ def row_of(seed: int, outcome: DemoOutcome) -> str:
     return f"| {seed} | {figures} | {np.nanmean(error):+.2f} |"
 
 
+def time_command(folder: Path) -> list[tuple[float, float]]:
+    """Seconds, and seconds of the processors, of the command without compiled code and with it; its files stay."""
+    told = []
+    kept = {"NUMBA_CACHE_DIR": str(folder / "numba"), "MPLCONFIGDIR": str(folder / "matplotlib")}
+    for _ in range(2):
+        start, before = time.perf_counter(), os.times()
+        command = [sys.executable, "-m", "sarship", "demo", "--out", str(folder / "demo")]
+        subprocess.run(command, check=True, cwd=ROOT, env=os.environ | kept, stdout=subprocess.DEVNULL)
+        after = os.times()
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        told.append((time.perf_counter() - start, cpu))
+    return told
+
+
+def times_text(told: list[tuple[float, float]], load: float) -> str:
+    """The times as a sentence."""
+    (cold, cold_cpu), (warm, warm_cpu) = told
+    return (
+        f"`sarship demo` takes {cold:.0f} s the first time, when it compiles, and {warm:.0f} s again "
+        f"({cold_cpu:.0f} and {warm_cpu:.0f} s of processor time; {machine()}; load before it began: {load:.1f})."
+    )
+
+
+def write_pictures(demo: Path) -> None:
+    """Put the pictures of a demo where the README shows them; of a page the top, in JPEG."""
+    from PIL import Image
+
+    images = ROOT / "docs" / "img"
+    for name in ("counts.png", "visits.png"):
+        shutil.copy(demo / name, images / name)
+    with Image.open(next((demo / "pages").glob(PAGE))) as page:
+        width, height = page.size
+        top = page.convert("RGB").crop((0, 0, width, round(PAGE_PART * height)))
+    top.resize((PAGE_WIDTH, round(PAGE_WIDTH * top.height / width))).save(images / "page.jpg", quality=82)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, and write if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/piers.md")
+    parser.add_argument("--write", action="store_true", help="put tables, times and pictures into the pages")
+    parser.add_argument("--first-only", action="store_true", help="time the command, and leave other seeds out")
     options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
+    with TemporaryDirectory() as folder:
+        said = times_text(time_command(Path(folder)), load)
+        print(said)
+        if options.write:
+            write_between(ROOT / "README.md", "demo", said)
+            write_pictures(Path(folder) / "demo")
+    if options.first_only:
+        return 0
     lines = ["| seed | counted | true | mean absolute error a pier and date | bias |", "|--:|--:|--:|--:|--:|"]
     first = ""
     for seed in SEEDS:

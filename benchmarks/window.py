@@ -37,6 +37,9 @@ N_IMAGES: Final = 2
 """Simulated, of each kind; the dates take turns."""
 N_PASSES: Final = 120
 """Passes of a port in a year, which the targets are for."""
+TARGET_GB: Final = 0.6
+TARGET_S: Final = (60.0, 95.0)
+"""Of those passes in two polarisations: gigabytes; and seconds without and with a delay, with others on their way."""
 KINDS: Final = {"cog": "cloud-optimised", "strips": "plain strips"}
 
 
@@ -209,13 +212,13 @@ def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
     return rows
 
 
-def report(rows: Sequence[Row]) -> str:
-    """The table for the page."""
+def report(rows: Sequence[Row], load: float) -> str:
+    """The table for the page; the load is that of the machine before."""
     lines = [
         f"A port of {SIDE_KM:g} × {SIDE_KM:g} km (read with its margins: 11 × 11 km) in scenes of {SHAPE[0]:,} × "
         f"{SHAPE[1]:,} pixels, VV and VH; a server on loopback that answers each request at once or late. From the "
         f"search to the table of counts, each image by itself; comparing them takes nothing more from the server. "
-        f"{machine()}.",
+        f"{machine()}; load before it began: {load:.1f}. Seconds grow with the load, requests and bytes do not.",
         "",
         "| | dates | seconds | a date | CPU, a date | requests an image | MB an image | other requests a date |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",
@@ -229,13 +232,37 @@ def report(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+def port_year(at_once: Sequence[Row], late: Sequence[Row], delay_s: float) -> str:
+    """The table of a year's passes beside the targets, for the page."""
+    from sarship.catalog.planetary import PlanetaryCatalog
+
+    share = N_PASSES / late[0].n_dates
+    rows: list[tuple[str, list[str], float | str]] = [
+        (f"seconds, {1000 * wait:g} ms a request", [f"{share * row.seconds:.0f}" for row in measured[:2]], target)
+        for wait, measured, target in ((0.0, at_once, TARGET_S[0]), (delay_s, late, TARGET_S[1]))
+    ]
+    n_requests = [row.n_dates * (2 * row.n_requests + row.n_others) for row in late[:2]]
+    rows.append(("GB", [f"{share * row.gigabytes:.2f}" for row in late[:2]], TARGET_GB))
+    rows.append(("requests", [f"{share * n:,.0f}" for n in n_requests], ""))
+    of_dates = "" if late[0].n_dates == N_PASSES else f", from {late[0].n_dates} measured"
+    return "\n".join(
+        [
+            f"The {N_PASSES} passes of a year over that port, nothing kept yet{of_dates}:",
+            "",
+            f"| | one by one | {PlanetaryCatalog.n_parallel} at once | target |",
+            "|---|--:|--:|--:|",
+            *(f"| {name} | {one} | {together} | {target} |" for name, (one, together), target in rows),
+        ]
+    )
+
+
 def targets(at_once: Sequence[Row], late: Sequence[Row]) -> list[tuple[str, float, float]]:
     """What is aimed at, measured, and the target; seconds and bytes for the passes of a year."""
     share, first = N_PASSES / late[0].n_dates, "first time"
     found = [
-        (f"GB for {N_PASSES} passes", late[1].gigabytes * share, 0.6),
-        (f"seconds for {N_PASSES} passes, answered at once, {first}", at_once[1].seconds * share, 60.0),
-        (f"seconds for {N_PASSES} passes, each answer late, {first}", late[1].seconds * share, 95.0),
+        (f"GB for {N_PASSES} passes", late[1].gigabytes * share, TARGET_GB),
+        (f"seconds for {N_PASSES} passes, answered at once, {first}", at_once[1].seconds * share, TARGET_S[0]),
+        (f"seconds for {N_PASSES} passes, each answer late, {first}", late[1].seconds * share, TARGET_S[1]),
     ]
     return found + [(f"requests an image, {row.name}", row.n_requests, 0.0) for row in late[3:]]
 
@@ -253,6 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if args.serve:
         serve(Path(args.serve[0]), float(args.serve[1]))
         return 0
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)
         measured = []
@@ -264,7 +292,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if n_dates and not (folder / kind).exists():
                 make_dates(folder / kind, n_dates, kind == "cog")
             measured.append(measure(folder, kind, n_dates, delay_s) if n_dates else [])
-    text = report([row for rows in measured for row in rows])
+    text = "\n\n".join(
+        [
+            report([row for rows in measured for row in rows], load),
+            port_year(measured[0], measured[1], delay_s=args.delay),
+        ]
+    )
     print(text)
     found = targets(*measured[:2])
     for name, value, target in found:
