@@ -19,6 +19,7 @@ from sarship.cli.count import count
 from sarship.cli.doctor import doctor
 from sarship.cli.fetch import download, login, search
 from sarship.cli.products import check, demo, detect, grid, info, port
+from sarship.cli.report import report
 
 __all__ = ["main"]
 
@@ -35,5 +36,5 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook names a backend that may not be installed beside the command
 
 
-for _command in (demo, info, check, grid, port, detect, search, download, count, login, doctor):
+for _command in (demo, info, check, grid, port, detect, search, download, count, report, login, doctor):
     main.add_command(_command)

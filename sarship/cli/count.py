@@ -77,7 +77,10 @@ __all__ = ["count"]
 )
 @click.option("--tz", help="Zone of the reports' times of day that have none, like Asia/Damascus or +03:00.")
 @click.option(
-    "--pictures/--no-pictures", default=True, show_default=True, help="Draw counts, visits and a page of every scene."
+    "--pictures/--no-pictures",
+    default=True,
+    show_default=True,
+    help="Draw counts, visits and a page of every scene, and write report.html.",
 )
 @ais_options
 @map_options
@@ -145,11 +148,13 @@ def count(
         undrawn = ""
         if pictures and len(results.scenes):
             from sarship.pipeline.pictures import write_pictures
+            from sarship.report import write_report
 
             try:
                 write_pictures(
                     results, harbour, out, scenes=scenes, catalog=catalog, land=mask, maps=maps, progress=draw
                 )
+                write_report(out)
             except Exception as error:  # the tables are written, and worth more than a picture
                 undrawn = explain(error)
     _tell(results, out, as_json, has_pictures=pictures and len(results.scenes) > 0 and not undrawn)

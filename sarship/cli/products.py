@@ -48,13 +48,15 @@ __all__ = ["check", "demo", "detect", "grid", "info", "port"]
 def demo(out: str, seed: int, as_json: bool) -> None:
     """Simulate a small port over eight dates, count its vessels, and print the counts beside the known truth."""
     from sarship.pipeline.demo import run_demo
+    from sarship.report import write_report
 
     with bars("demo") as (report, pictures):
         outcome = run_demo(out, seed=seed, progress=report, picture_progress=pictures)
+        page = write_report(out)
     if as_json:
-        print_json(outcome.as_dict())
+        print_json(outcome.as_dict() | {"page": str(page)})
         return
-    tell(outcome.as_text())
+    tell(f"{outcome.as_text()}\nall of it on one page: {page}")
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +14,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from sarship.analysis import read_observations
 from sarship.errors import OutputError
-from sarship.files import LOCK, make_folder
+from sarship.files import LOCK, make_folder, write_file
 from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED
@@ -135,7 +137,9 @@ def run_demo(
     shutil.rmtree(products, ignore_errors=True)
     harbour = simulate_port_series(products, seed=seed, n_dates=N_DATES, n_orbits=N_ORBITS)
     port = read_port(harbour.port_file)
-    results = survey(harbour.products, port, folder, progress=progress)
+    path = write_file(folder / "observations.csv", _reports(harbour).encode())
+    reports = read_observations(path, port.piers)
+    results = survey(harbour.products, port, folder, observations=reports, progress=progress)
     ais = simulate_ais(harbour, folder / "ais", seed=seed, forms=["csv2"])
     results = add_ais(results, port, ais.files.values(), folder)
     write_pictures(results, port, folder, progress=picture_progress)
@@ -160,6 +164,8 @@ _OWN: Final = frozenset(
         "agreement.csv",
         "ais_matches.csv",
         "ais_matches.parquet",
+        "observations.csv",
+        "report.html",
         "visits.csv",
         "visits.png",
         "results.json",
@@ -170,6 +176,22 @@ _OWN: Final = frozenset(
     + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations")]
 )
 """Files and folders that a demo writes."""
+
+
+def _reports(harbour: PortSeries) -> str:
+    """Return a sheet of what others would report: the truth as a range, and two who contradict each other."""
+    rows = ["id,time,where,low,high,kind,least_length_m,source"]
+    counts = harbour.counts()
+    for k, (scenes, truth) in enumerate(counts.iterrows()):
+        start = datetime.strptime(str(scenes).split("_")[4], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+        pier = counts.columns[k % 3]
+        number = int(truth[pier])
+        seen = start - timedelta(hours=5)
+        rows.append(f"image-{k + 1},{seen:%Y-%m-%dT%H:%MZ},{pier},{number},{number + k % 2},optical,20,an image")
+        if k == 1:
+            rows.append(f"blog,{seen:%Y-%m-%d},{pier},{number + 5},,press,20,a blog")
+    rows.append(f"between,{start + timedelta(days=4):%Y-%m-%d},{pier},{number},{number},ground,20,a pilot")
+    return "\n".join(rows)
 
 
 def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:

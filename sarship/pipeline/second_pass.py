@@ -35,7 +35,7 @@ from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["Look", "check_saved", "look_again", "run_second_pass"]
+__all__ = ["Look", "check_saved", "look_again", "reference_file", "run_second_pass", "stack_folder"]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """Errors that keep one scene's image from being read, and no other's."""
@@ -84,7 +84,7 @@ def run_second_pass(
     if not orbits:
         return {}
     try:
-        stack = make_folder(_stack(folder, plan.grid))
+        stack = make_folder(stack_folder(folder, plan.grid))
     except PortError as error:
         warnings.warn(f"{error}; until then its piers are counted by single images", ProductWarning, stacklevel=2)
         return {}
@@ -148,7 +148,7 @@ def _reference(
     orbit: int, scenes: Sequence[SearchedScene], plan: Plan, folder: Path, saved: xr.Dataset | None
 ) -> xr.Dataset:
     """Return the empty port of an orbit: the saved one, the one in the folder, or a new one where that is of others."""
-    stack, path = _stack(folder, plan.grid), _reference_file(folder, orbit)
+    stack, path = stack_folder(folder, plan.grid), reference_file(folder, orbit)
     scenes = [one for one in scenes if _is_gridded(one, stack, plan.grid)]
     if saved is None:
         marks = sorted((one.scene.id, digest([one.mark])) for one in scenes)
@@ -192,11 +192,13 @@ def _is_gridded(one: SearchedScene, stack: Path, grid: PortGrid) -> bool:
     return True
 
 
-def _stack(folder: Path, grid: PortGrid) -> Path:
+def stack_folder(folder: Path, grid: PortGrid) -> Path:
+    """Return the place of a survey's scenes on a grid."""
     return folder / "stack" / digest(repr(grid))[:8]
 
 
-def _reference_file(folder: Path, orbit: int) -> Path:
+def reference_file(folder: Path, orbit: int) -> Path:
+    """Return the place of a survey's empty port of an orbit."""
     return folder / "references" / f"orbit_{orbit:03d}.nc"
 
 
@@ -249,8 +251,8 @@ def look_again(product: RadarImage, plan: Plan, folder: Path) -> Look:
     ReferenceImageError
         When there is no such scene or no reference of its orbit.
     """
-    image = read_scene(_stack(folder, plan.grid), safe_name(product.scene.id))
-    reference = read_reference(_reference_file(folder, product.scene.relative_orbit))
+    image = read_scene(stack_folder(folder, plan.grid), safe_name(product.scene.id))
+    reference = read_reference(reference_file(folder, product.scene.relative_orbit))
     hits, _ = detect_change(image, product, reference, plan.masks, plan.params)
     one = of_orbit(reference, image).isel(polarization=0)
     sea = float(one["sea"])

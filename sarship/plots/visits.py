@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import xarray as xr
 
-__all__ = ["plot_visits"]
+__all__ = ["CLASSES", "lanes_of", "plot_visits", "stays_of"]
 
 CLASSES: Final = ((50.0, "#56B4E9", "under 50 m"), (100.0, "#009E73", "50 to 100 m"), (np.inf, "#D55E00", "over 100 m"))
 """Upper end, colour and name of the classes of length."""
@@ -72,7 +72,7 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     piers = [str(name) for name in counts["pier"].to_numpy()]
     times = pd.DatetimeIndex(counts["time"].to_numpy()).tz_localize(None)
     apart = (times.max() - times.min()) * APART if len(times) else pd.Timedelta(0)
-    stays = [_lanes(_stays(visits[visits["pier"] == name]), apart) for name in piers]
+    stays = [lanes_of(stays_of(visits[visits["pier"] == name]), apart) for name in piers]
     sizes = [max(2, 1 + int(frame["lane"].max())) if len(frame) else 2 for frame in stays]
     base = np.concatenate([[0], np.cumsum(np.array(sizes[::-1]) + 2)])[
         ::-1
@@ -121,8 +121,8 @@ def _legend() -> list[Line2D]:
     ]
 
 
-def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return one row a visit: first and last time seen, whether it came and went between passes, median length."""
+def stays_of(visits: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return one row a visit: first and last time seen, whether it came, when it was found gone, median length."""
     visits = visits.assign(time=visits["time"].dt.tz_localize(None))
     there = visits[visits["status"] != "left"].groupby("visit")
     frame = pd.DataFrame(
@@ -133,11 +133,12 @@ def _stays(visits: gpd.GeoDataFrame) -> pd.DataFrame:
             "length_m": there["length_m"].median(),
         }
     )
-    frame["has_left"] = frame.index.isin(visits["visit"][visits["status"] == "left"])
+    frame["gone"] = visits[visits["status"] == "left"].set_index("visit")["time"].reindex(frame.index)
+    frame["has_left"] = frame["gone"].notna()
     return frame.sort_values(["start", "length_m"], ascending=[True, False])
 
 
-def _lanes(stays: pd.DataFrame, apart: pd.Timedelta) -> pd.DataFrame:
+def lanes_of(stays: pd.DataFrame, apart: pd.Timedelta = pd.Timedelta(0)) -> pd.DataFrame:  # noqa: B008  (frozen)
     """Return the stays with the lowest lane that is free; one that may go on keeps its lane to the end."""
     start = stays["start"].to_numpy()
     until = (stays["stop"] + apart).where(stays["has_left"], pd.Timestamp("2200-01-01")).to_numpy()

@@ -1,0 +1,5 @@
+"""One page of a survey that works offline: answer, series, map, visits, reports, provenance."""
+
+from sarship._package import lazy_names
+
+__getattr__, __dir__, __all__ = lazy_names(__name__, __file__)

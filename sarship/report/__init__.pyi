@@ -1,0 +1,1 @@
+from sarship.report.page import write_report as write_report

@@ -1,0 +1,69 @@
+"""Visits as lanes of a drawing: from the first to the last pass that showed a vessel, a band a pier."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sarship.pipeline.results import Results
+from sarship.plots.visits import CLASSES, lanes_of, stays_of
+from sarship.report.words import on
+
+__all__ = ["Lanes", "draw_lanes"]
+
+LEFT, RIGHT, LANE, GAP = 150.0, 985.0, 13.0, 12.0
+"""Ends of the time axis, height of a lane and gap between piers, in the drawing's units; it is 1,000 wide."""
+N_TICKS: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Places of what is drawn."""
+
+    height: float
+    bands: list[dict[str, Any]]
+    """Name and place of each pier's band."""
+    stays: list[dict[str, Any]]
+    """Bar of each visit, and what it says."""
+    ticks: list[dict[str, Any]]
+
+
+def draw_lanes(results: Results) -> Lanes | None:
+    """Return the lanes of a survey; None without visits."""
+    times = pd.DatetimeIndex(results.counts["time"].to_numpy())
+    if not len(results.visits):
+        return None
+    first, span = times.min(), max(times.max() - times.min(), pd.Timedelta(1, "D"))
+
+    def place(time: pd.Timestamp) -> float:
+        return round(LEFT + (RIGHT - LEFT) * float((time - first) / span), 1)
+
+    bands, stays, top = [], [], GAP
+    for name in map(str, results.counts["pier"].to_numpy()):
+        frame = lanes_of(stays_of(results.visits[results.visits["pier"] == name]))
+        n_lanes = int(frame["lane"].max()) + 1 if len(frame) else 1
+        bands.append({"name": name, "y": top + n_lanes * LANE / 2, "line": top - GAP / 2})
+        stays += [_bar(row, place, top) for row in frame.to_dict("records")]
+        top += n_lanes * LANE + GAP
+    ticks = [first + span * share for share in np.linspace(0, 1, N_TICKS)]
+    return Lanes(top + 20, bands, stays, [{"x": place(tick), "label": f"{tick:%Y-%m-%d}"} for tick in ticks])
+
+
+def _bar(row: Mapping[Any, Any], place: Any, top: float) -> dict[str, Any]:
+    has_left = not pd.isna(row["gone"])
+    begin = "arrived before" if row["has_arrived"] else "there on the first pass,"
+    end = f"gone on {on(row['gone'])}" if has_left else "not seen to leave"
+    tops = [limit for limit, _, _ in CLASSES]
+    return {
+        "x": place(row["start"]),
+        "width": max(3.0, round(place(row["stop"]) - place(row["start"]), 1)),
+        "gone": place(row["gone"]) if has_left else None,
+        "y": top + row["lane"] * LANE,
+        "class": int(np.searchsorted(tops, row["length_m"], side="right")),
+        "has_arrived": bool(row["has_arrived"]),
+        "title": f"{row['length_m']:.0f} m, {begin} {on(row['start'])}, last seen {on(row['stop'])}, {end}",
+    }
