@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,14 +27,14 @@ def states_of(series: PortSeries, results: Results, ais: SimulatedAis, matches: 
     truth = truth.dropna(subset=["pier"]).drop_duplicates(["number", "vessel_id"])
     radar = matches.table[matches.table["vessel"].notna()].set_index("vessel")
     found = results.vessels.set_index("vessel")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for scene, true in truth.groupby("scene"):
         here = found[(found["scene"] == scene) & found.index.isin(radar.index)]
         places, spots = true[["line", "pixel"]].to_numpy(float), here[["line", "pixel"]].to_numpy(float)
         state = np.full(len(true), "missed", object)
         number = np.full(len(true), np.nan)
         if len(here):
-            distance, nearest = cKDTree(spots).query(places)
+            distance, nearest = (np.atleast_1d(each) for each in cKDTree(spots).query(places))
             for k in np.argsort(distance):
                 name = here.index[nearest[k]]
                 if distance[k] <= SAME_PIXELS and name not in {row["vessel"] for row in rows}:

@@ -239,7 +239,7 @@ def _alone(
     if not free.size or one.coverage.empty:
         return
     flat = [plane.flatten_geometry(shape) for shape in one.coverage.geometry]
-    points = shapely.points(heard["x"].to_numpy(float), heard["y"].to_numpy(float))
+    points = [shapely.Point(place) for place in heard[["x", "y"]].to_numpy(float)]
     for k in free:
         vessel = heard.iloc[k]
         away = np.array([shape.distance(points[k]) for shape in flat])
@@ -294,7 +294,9 @@ def _heard(one: _Pass, doubt: str) -> dict[str, Any]:
 def _as_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
     """Return rows as a table, in order of time, pier and place."""
     rows.sort(key=lambda row: (row["time"], row.get("pier") or "~", row.get("vessel") or "~", row.get("mmsi") or 0))
-    empty = {column.name: None if column.dtype in {"str", "Int64"} else np.nan for column in AIS_MATCHES.columns}
+    empty: dict[str, Any] = {
+        column.name: None if column.dtype in {"str", "Int64"} else np.nan for column in AIS_MATCHES.columns
+    }
     empty |= {"note": "", "name": "", "destination": ""}
     full = [empty | row for row in rows]
     columns: dict[str, object] = {name: [row[name] for row in full] for name in empty}

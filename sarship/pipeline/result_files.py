@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sarship.ais import AIS_MATCHES, AisMatches
 from sarship.catalog import Completeness
@@ -142,7 +143,7 @@ def read_results(folder: str | Path) -> Results:
             raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
     matches = frames.pop("ais_matches", None)
     ais = None if matches is None else AisMatches(table=matches, summary=summary["ais"])
-    about = {"failures": failures, "sources": sources, "completeness": completeness, "ais": ais}
+    about: dict[str, Any] = {"failures": failures, "sources": sources, "completeness": completeness, "ais": ais}
     return Results(**frames, provenance=provenance, **about)
 
 

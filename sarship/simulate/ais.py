@@ -118,10 +118,14 @@ def simulate_ais(
     middle = (float(truth["longitude"].mean()), float(truth["latitude"].mean()))
     times = truth.groupby("number")["time"].min().dt.round("s")
     halves = [gap.total_seconds() / 120 for gap in times.diff()[1:]]
-    for number, vessels in truth.groupby("number"):
+    for key, vessels in truth.groupby("number"):
+        number = int(str(key))
         time = times[number]
         span = (-min([900.0, *halves[number - 1 : number]]), min([900.0, *halves[number : number + 1]]))
-        here = [*vessels[vessels["vessel_id"].isin(sending)].to_dict("records"), *_nearby(middle, rng)]
+        here: list[dict[Any, Any]] = [
+            *vessels[vessels["vessel_id"].isin(sending)].to_dict("records"),
+            *_nearby(middle, rng),
+        ]
         for vessel in here:
             own = sending.get(vessel["vessel_id"]) or _set(len(ids) + vessel["k"], np.random.default_rng(vessel["k"]))
             rows += _reports(vessel, own, (time, *span), rng)
@@ -129,7 +133,7 @@ def simulate_ais(
     frame = pd.DataFrame(rows).sort_values(["time", "mmsi"], ignore_index=True)
     frame["time"] += pd.Timedelta(hours_off, "h")
     writers = {"danish": _danish, "csv2": _csv2, "nmea": _nmea}
-    files = {}
+    files: dict[str, Path] = {}
     for form in forms:
         files[form] = folder / f"ais_{form}.{'nmea' if form == 'nmea' else 'csv'}"
         files[form].write_text("\n".join(writers[form](frame, rng)) + "\n", encoding="utf-8")
@@ -221,6 +225,11 @@ def _hide(
 _STATUS: Final = {0: "Under way using engine", 1: "At anchor", 5: "Moored"}
 
 
+def _rows(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows, with their columns as attributes."""
+    yield from frame.itertuples()
+
+
 def _danish(frame: pd.DataFrame, rng: np.random.Generator) -> Iterator[str]:
     """Yield the lines of a file of the Danish Maritime Authority: days first, many rows twice, base stations."""
     yield (
@@ -228,7 +237,7 @@ def _danish(frame: pd.DataFrame, rng: np.random.Generator) -> Iterator[str]:
         "Ship type,Cargo type,Width,Length,Type of position fixing device,Draught,Destination,ETA,Data source type,"
         "A,B,C,D"
     )
-    for row in frame.itertuples():
+    for row in _rows(frame):
         heading = "" if row.heading == 511 else row.heading
         line = (
             f"{row.time:%d/%m/%Y %H:%M:%S},Class A,{row.mmsi},{row.latitude},{row.longitude},{_STATUS[row.status]},,"
@@ -249,7 +258,7 @@ def _csv2(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
         "mmsi,base_date_time,longitude,latitude,sog,cog,heading,vessel_name,imo,call_sign,vessel_type,status,length,"
         "width,draft,cargo,transceiver"
     )
-    for row in frame.itertuples():
+    for row in _rows(frame):
         course = 360.0 if row.sog < 0.1 else row.cog
         yield (
             f"{row.mmsi},{row.time:%Y-%m-%d %H:%M:%S},{row.longitude},{row.latitude},{row.sog},{course},"

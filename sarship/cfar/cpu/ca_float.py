@@ -127,7 +127,7 @@ class Room(NamedTuple):
     """Their counts and, for a line, sums and counts over the rings: only scores need those of every ring."""
     inner_n: I32
     ring: F64
-    count: I32
+    ring_n: I32
     change: F64
     """For each block what `_survey_blocks` says of it."""
     fall: F64

@@ -42,6 +42,7 @@ COUNT_SHIFT = np.uint64(48)
 LARGEST = 1e250
 """Powers from here on count as no data, like infinity: their sums would overflow."""
 
+Whole = int | np.signedinteger[Any]
 U64 = NDArray[np.uint64]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
@@ -107,7 +108,7 @@ def grown(array: np.ndarray) -> np.ndarray:
 
 
 @compiled
-def append(hits: HitList, n: int, line: int, pixel: int, clutter: float, score: float) -> HitList:
+def append(hits: HitList, n: Whole, line: int, pixel: int, clutter: float, score: float) -> HitList:
     """Return the list with a hit at place `n`."""
     if n == hits.line.size:
         hits = HitList(grown(hits.line), grown(hits.pixel), grown(hits.clutter), grown(hits.score))
@@ -116,7 +117,7 @@ def append(hits: HitList, n: int, line: int, pixel: int, clutter: float, score: 
 
 
 @compiled
-def cut(hits: HitList, n: int) -> HitList:
+def cut(hits: HitList, n: Whole) -> HitList:
     """Return the first `n` hits."""
     return HitList(hits.line[:n], hits.pixel[:n], hits.clutter[:n], hits.score[:n])
 
