@@ -17,10 +17,11 @@ from builders.results import SCENE, make_results
 from sarship import __version__
 from sarship.errors import OutputError
 from sarship.files import write_file
-from sarship.pipeline import result_files
+from sarship.pipeline import result_files, search
 from sarship.pipeline.result_files import read_results, write_results
 from sarship.pipeline.results import Provenance, Results
 from sarship.pipeline.table_files import read_table
+from sarship.port.port_file import read_port
 from sarship.schema import COVERAGE, SCENES, VESSELS
 
 NAMES = {
@@ -195,3 +196,9 @@ def test_provenance_round_trip():
     provenance = make_results().provenance
     assert Provenance.from_dict(json.loads(json.dumps(provenance.as_dict()))) == provenance
     assert set(result_files.__all__) >= {"read_results", "write_results"}
+
+
+def test_whom_the_port_is_owed_to_stays_with_the_results(tmp_path):
+    write_results(search([], port=read_port("tartus")), tmp_path)
+    assert provenance_of(tmp_path / "results.json")["port_attribution"] == "© OpenStreetMap contributors, ODbL 1.0"
+    assert read_results(tmp_path).provenance.port_attribution.startswith("©")
