@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 from builders.lake_ports import DULUTH, OHRID, LakePort
+from builders.manifests import relist
 from click.testing import CliRunner
 from servers.stac import make_mirrored, serve_stac
 
@@ -39,6 +40,7 @@ def on_ground(product, folder, height_m):
     heights = (f"<height>{height_m + k % 7}</height>" for k in count())
     for file in (copy / "annotation").glob("*.xml"):
         file.write_text(re.sub("<height>[^<]*</height>", lambda _: next(heights), file.read_text()))
+    relist(copy)
     return copy
 
 
