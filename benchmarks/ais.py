@@ -46,6 +46,7 @@ SEED, N_DATES, JAMMED, UNHEARD = 21, 8, 2, 5
 """The simulated port: its seed and passes, and the numbers of those that are jammed and not heard."""
 N_DRAWS: Final = 100
 HIDDEN: Final = 1 / 3
+MIN_SLOPE: Final = 5
 FRESH_S: Final = 90.0
 MOVING_KN: Final = 4.0
 """Age and speed of the reports that the displacement is measured with."""
@@ -241,9 +242,9 @@ def real_tables() -> str:
     for name, scenes in sets.items():
         table = residuals(scenes)
         medians = [np.abs(table["along"] - moved).median() for moved in (0.0, table["no_sine"], table["moved"])]
-        slopes = [theilslopes(table["along"], table[each])[0] for each in ("no_sine", "moved")]
+        slopes = [_slope(table, each) for each in ("no_sine", "moved")]
         n_ships = sum(len(scene.rows) for scene in scenes)
-        figures = [f"{value:.0f} m" for value in medians] + [f"{slope:.2f}" for slope in slopes]
+        figures = [f"{value:.0f} m" for value in medians] + slopes
         lines.append(f"| {name}: {n_ships} | {len(table)} | " + " | ".join(figures) + " |")
     lines += ["", "| ships | matched by | own | another's | falsely dark | hidden: dark |", "|---|---|--:|--:|--:|--:|"]
     for name, scenes in sets.items():
@@ -252,6 +253,11 @@ def real_tables() -> str:
             row = " | ".join(f"{shares[key]:.1%}" for key in ("own", "other", "falsely dark", "hidden dark"))
             lines.append(f"| {name} | {_FORMULAS[formula]} | {row} |")
     return "\n".join(lines)
+
+
+def _slope(table: pd.DataFrame, formula: str) -> str:
+    """Return the Theil-Sen slope of the distance against a displacement; a dash for too few ships."""
+    return f"{theilslopes(table['along'], table[formula])[0]:.2f}" if len(table) >= MIN_SLOPE else "–"
 
 
 _FORMULAS: Final = {

@@ -100,7 +100,7 @@ def positions_at(reports: pd.DataFrame, time: pd.Timestamp, plane: Plane) -> pd.
         return pd.DataFrame(columns=[*_COLUMNS])
     ends = [_end(side.reindex(tracks), time, plane) for side in (before, after)]
     rows, motion, sigma, is_known = _between(*ends)
-    nearer_after = ends[1]["wait"] < ends[0]["wait"]
+    nearer_after = ends[1]["wait"].astype(float) < ends[0]["wait"].astype(float)
     nearest = {name: np.where(nearer_after, ends[1][name], ends[0][name]) for name in (*_KEPT, *_SIDES, "wait")}
     out = pd.DataFrame({name: nearest[name] for name in _KEPT} | {"track": tracks, "gap_s": nearest["wait"]})
     out["x"], out["y"] = rows.T
@@ -111,7 +111,7 @@ def positions_at(reports: pd.DataFrame, time: pd.Timestamp, plane: Plane) -> pd.
     heading, has_heading = _heading(out, motion, speed)
     out["ahead_x"], out["ahead_y"] = np.sin(heading), np.cos(heading)
     _to_middle(out, [nearest[name].astype(float) for name in _SIDES], has_heading, sigma)
-    out = out.loc[is_known & np.isfinite(out["x"].to_numpy(float))].reset_index(drop=True)
+    out = pd.DataFrame(out.loc[is_known & np.isfinite(out["x"].to_numpy(float))]).reset_index(drop=True)
     return out.astype({"mmsi": "int64", "length_m": float, "nav_status": float, "cog_deg": float})
 
 

@@ -144,4 +144,5 @@ class Seen:
             k = int(np.argmin(beyond))
             if beyond[k] < self.nearest_km:
                 self.nearest_km, self.nearest_when = float(beyond[k]), str(frame["time"].iloc[k])
-        return frame.loc[inside | unknown]
+        kept: pd.DataFrame = frame.loc[inside | unknown]
+        return kept
