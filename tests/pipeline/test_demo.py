@@ -1,6 +1,7 @@
 """The demo: counts beside the truth, marked as simulated, whole and quick."""
 
 import json
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from sarship.cli import main
+from sarship.files import safe_name
 from sarship.pipeline.demo import run_demo
+from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.result_files import read_results
+from sarship.port.port_file import read_port
 
 N_DATES = 4
 """The minimum of an orbit that is compared with the empty port; the demo itself has two such orbits."""
@@ -55,6 +59,23 @@ def test_tables_and_pictures_are_there_and_marked(outcome):
     pictures = [outcome.folder / "counts.png", *(outcome.folder / "pages").iterdir()]
     assert len(pictures) == 1 + len(results.scenes) == 2 + N_DATES  # one pass was cut into two slices
     assert all(path.stat().st_size > 10_000 for path in pictures)
+
+
+def test_each_of_many_piers_has_a_page_of_its_own(outcome, monkeypatch):
+    monkeypatch.setattr("sarship.pipeline.pictures.MAX_CLOSE_UPS", 1)
+    results = read_results(outcome.folder)
+    scene = results.scenes["scene"].iloc[0]
+    scenes, coverage, vessels = (
+        table[table["scene"] == scene] for table in (results.scenes, results.coverage, results.vessels)
+    )
+    is_shown = coverage["pier"].isin(["Oil jetty", "Naval mole"])
+    coverage = coverage.assign(seen=coverage["seen"].where(is_shown, 0.0))
+    one = replace(results, scenes=scenes, coverage=coverage, vessels=vessels)
+    port = read_port(outcome.folder / "products" / "port.geojson")
+    written = [path.relative_to(outcome.folder).as_posix() for path in write_pictures(one, port, outcome.folder)]
+    page = f"pages/{scene}"
+    piers = [f"{page}/{safe_name(name)}.png" for name in ("Oil jetty", "Naval mole")]
+    assert written == ["counts.png", "visits.png", f"{page}.png", *piers]
 
 
 def test_it_can_be_run_again_with_another_seed(outcome, monkeypatch):
