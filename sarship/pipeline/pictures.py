@@ -141,7 +141,7 @@ def write_pictures(
             )
             figures = {f"pages/{name}": draw()}
             imaged = of_scene["pier"][of_scene["seen"] > 0].tolist()
-            if len(imaged) > MAX_CLOSE_UPS:
+            if len(imaged) > MAX_CLOSE_UPS and done == len(shown):  # of every scene they would take minutes
                 figures |= {f"pages/{name}/{safe_name(pier)}": draw(pier=pier) for pier in imaged}
         else:
             figures = {f"quicklooks/{name}": plot_scene(product, port, results.vessels, coverage=of_scene, land=land)}
