@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sarship.cfar.cpu import search as cpu
 from sarship.cfar.device import is_on_device
 from sarship.cfar.inputs import Inputs, check_image, check_inputs
-from sarship.cfar.params import CfarParams
+from sarship.cfar.params import CfarParams, ClutterModel, RingAverage
 from sarship.model import Hits
 
 __all__ = ["detect", "detect_dual", "mask", "score", "warm_up"]
@@ -207,16 +207,28 @@ def detect_dual(
     return Hits(line=line[best], pixel=pixel[best], value=value[best], clutter=clutter[best], score=scores[best])
 
 
-def warm_up() -> None:
+def warm_up(*, every_kernel: bool = False) -> None:
     """Compile the CA-CFAR kernels, or load them from the compiler's cache, before the time of the first call matters.
+
+    Parameters
+    ----------
+    every_kernel
+        Those of the other clutter models and averages as well, and of scores: minutes where none is in the cache.
 
     Examples
     --------
     >>> warm_up()
     """
-    params = CfarParams(guard=0, training=1, min_ring=1)
+    params = CfarParams(guard=1, training=2)
+    every = [params]
+    if every_kernel:
+        every += [replace(params, clutter_model=model) for model in get_args(ClutterModel)]
+        every += [replace(params, average=average) for average in get_args(RingAverage)]
     for dtype in (np.uint16, np.float32, np.float64):
-        detect(np.ones((3, 3), dtype), params)
+        for one in every:
+            detect(np.ones((7, 7), dtype), one)
+            if every_kernel:
+                score(np.ones((7, 7), dtype), one)
 
 
 def _search(inputs: Inputs, cap: int, out: NDArray[np.float32] | NDArray[np.bool_] | None = None) -> Hits:

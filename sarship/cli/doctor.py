@@ -12,11 +12,18 @@ __all__ = ["doctor"]
 
 
 @click.command()
+@click.option("--compile", "compiles", is_flag=True, help="First compile the detector for every clutter model.")
 @as_json_option
-def doctor(as_json: bool) -> None:
-    """List threads, GPU, driver and packages, and check the detector on them."""
+def doctor(compiles: bool, as_json: bool) -> None:
+    """List threads, GPU, driver and packages, and check the detector on them.
+
+    The detector is compiled where it is first used, and kept. --compile does it ahead, as for the image of a container.
+    """
+    from sarship import cfar
     from sarship.cfar.selftest import EQUAL, check_up
 
+    if compiles:
+        cfar.warm_up(every_kernel=True)
     found = check_up()
     if as_json:
         print_json(found)

@@ -144,7 +144,7 @@ class Room(NamedTuple):
 def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
     outer_l, outer_p, guard_l, _ = tile.half
     (start, stop), (left, right) = tile.lines, tile.pixels
-    rows, outer, inner, outer_n, inner_n, ring, count, change, fall, brightest, peak = room[:11]
+    rows, outer, inner, outer_n, inner_n, ring, ring_n, change, fall, brightest, peak = room[:11]
     bits, brightest_bits, peak_bits = room[11:]
     width, n_rows, n_blocks = right - left, rows.shape[0], change.size
     wide = n_blocks * block
@@ -167,8 +167,8 @@ def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
         before = first_sum(outer, inner, tile.half)
         if tile.out.size > 0:
             run_across(ring, edges, 0, before)
-            run_across(count, ring_edges(outer_n, inner_n, tile.half), 0, first_sum(outer_n, inner_n, tile.half))
-            _score_line(tile.out[line - start], ring, count, rows, line, tile.half, table, error)
+            run_across(ring_n, ring_edges(outer_n, inner_n, tile.half), 0, first_sum(outer_n, inner_n, tile.half))
+            _score_line(tile.out[line - start], ring, ring_n, rows, line, tile.half, table, error)
             continue
         values = rows[line % n_rows, outer_p + 1 : outer_p + 1 + wide]
         _survey_blocks(
@@ -207,10 +207,10 @@ def search_tile(tile: Tile, table: F64, block: int) -> HitList:
     rows = np.zeros((n_rows, wide + 2 * tile.half.outer_p + 1), power)
     outer, inner = np.zeros((2, rows.shape[1]))
     outer_n, inner_n = np.zeros((2, rows.shape[1] if is_scored else 0), np.int32)
-    ring, count = np.empty(wide if is_scored else 0), np.empty(wide if is_scored else 0, np.int32)
+    ring, ring_n = np.empty(wide if is_scored else 0), np.empty(wide if is_scored else 0, np.int32)
     change, fall = np.empty((2, n_blocks))
     brightest, peak = np.empty(n_blocks, power), np.zeros(1, power)
-    powers = rows, outer, inner, outer_n, inner_n, ring, count, change, fall, brightest, peak
+    powers = rows, outer, inner, outer_n, inner_n, ring, ring_n, change, fall, brightest, peak
     return _search(tile, Room(*powers, rows.view(whole), brightest.view(whole), peak.view(whole)), table, block)
 
 

@@ -92,9 +92,9 @@ NO_HITS = HitList(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.
 
 
 @compiled
-def new_hits() -> tuple[HitList, np.int64]:
+def new_hits() -> tuple[HitList, int]:
     """Empty list with room for a few hits, and their number. A literal 0 would be a type of its own to compile for."""
-    return HitList(np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), np.empty(64)), np.int64(0)
+    return HitList(np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), np.empty(64)), int(np.int64(0))
 
 
 @compiled
