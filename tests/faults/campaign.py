@@ -29,6 +29,8 @@ CLASSES: dict[str, Callable[[], AbstractContextManager[Attempt]]] = {
 
 def try_seeds(name: str, seeds: range) -> Iterator[tuple[int, Outcome]]:
     """Yield each seed of a class with its outcome; a seed is the same fault in every run."""
+    if not seeds:
+        return
     with CLASSES[name]() as attempt:
         for seed in seeds:
             yield seed, attempt(random.Random(f"{name} {seed}"))
