@@ -173,7 +173,7 @@ def geometry_of(path: Path) -> ImageGeometry:
 
 
 def _time(text: str) -> np.datetime64:
-    return np.datetime64(pd.to_datetime(text, format="%d-%b-%Y %H:%M:%S.%f").to_datetime64(), "ns")
+    return np.datetime64(pd.to_datetime(text, format="%d-%b-%Y %H:%M:%S.%f").isoformat(), "ns")
 
 
 def residuals(scenes: Sequence[Scene]) -> pd.DataFrame:
@@ -241,7 +241,10 @@ def real_tables() -> str:
     sets = {name: list(read_scenes(DATA / folder)) for name, folder in SETS.items() if (DATA / folder).is_dir()}
     for name, scenes in sets.items():
         table = residuals(scenes)
-        medians = [np.abs(table["along"] - moved).median() for moved in (0.0, table["no_sine"], table["moved"])]
+        medians = [
+            float((table["along"] - moved).abs().median())
+            for moved in (table["moved"] * 0, table["no_sine"], table["moved"])
+        ]
         slopes = [_slope(table, each) for each in ("no_sine", "moved")]
         n_ships = sum(len(scene.rows) for scene in scenes)
         figures = [f"{value:.0f} m" for value in medians] + slopes

@@ -34,7 +34,7 @@ def states_of(series: PortSeries, results: Results, ais: SimulatedAis, matches: 
         state = np.full(len(true), "missed", object)
         number = np.full(len(true), np.nan)
         if len(here):
-            distance, nearest = (np.atleast_1d(each) for each in cKDTree(spots).query(places))
+            distance, nearest = (np.asarray(each) for each in cKDTree(spots).query(places))
             for k in np.argsort(distance):
                 name = here.index[nearest[k]]
                 if distance[k] <= SAME_PIXELS and name not in {row["vessel"] for row in rows}:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from sarship.ais import AIS_MATCHES, AisMatches
 from sarship.catalog import Completeness
@@ -143,8 +142,9 @@ def read_results(folder: str | Path) -> Results:
             raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
     matches = frames.pop("ais_matches", None)
     ais = None if matches is None else AisMatches(table=matches, summary=summary["ais"])
-    about: dict[str, Any] = {"failures": failures, "sources": sources, "completeness": completeness, "ais": ais}
-    return Results(**frames, provenance=provenance, **about)
+    return Results(
+        **frames, provenance=provenance, failures=failures, sources=sources, completeness=completeness, ais=ais
+    )
 
 
 _TABLES: dict[str, Table | None] = {

@@ -117,15 +117,15 @@ def simulate_ais(
     rows: list[dict[str, Any]] = []
     middle = (float(truth["longitude"].mean()), float(truth["latitude"].mean()))
     times = truth.groupby("number")["time"].min().dt.round("s")
-    halves = [gap.total_seconds() / 120 for gap in times.diff()[1:]]
-    for key, vessels in truth.groupby("number"):
-        number = int(str(key))
+    times = times.reindex(range(len(series.passes))).ffill().bfill()  # a pass that shows no vessel has no time
+    halves = (times.diff().dt.total_seconds()[1:] / 120).tolist()
+    for number in range(len(series.passes)):
+        vessels = truth[truth["number"] == number]
+        if vessels.empty:
+            continue
         time = times[number]
         span = (-min([900.0, *halves[number - 1 : number]]), min([900.0, *halves[number : number + 1]]))
-        here: list[dict[Any, Any]] = [
-            *vessels[vessels["vessel_id"].isin(sending)].to_dict("records"),
-            *_nearby(middle, rng),
-        ]
+        here = [*_records(vessels[vessels["vessel_id"].isin(sending)]), *_nearby(middle, rng)]
         for vessel in here:
             own = sending.get(vessel["vessel_id"]) or _set(len(ids) + vessel["k"], np.random.default_rng(vessel["k"]))
             rows += _reports(vessel, own, (time, *span), rng)
@@ -197,6 +197,11 @@ def _reports(
         }
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as plain values by the names of the columns."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def _false_place(middle: tuple[float, float]) -> tuple[float, float]:
     longitude, latitude, _ = _GEOD.fwd(*middle, _FALSE_M[1], _FALSE_M[0])
     return longitude, latitude
@@ -225,11 +230,6 @@ def _hide(
 _STATUS: Final = {0: "Under way using engine", 1: "At anchor", 5: "Moored"}
 
 
-def _rows(frame: pd.DataFrame) -> Iterator[Any]:
-    """Yield the rows, with their columns as attributes."""
-    yield from frame.itertuples()
-
-
 def _danish(frame: pd.DataFrame, rng: np.random.Generator) -> Iterator[str]:
     """Yield the lines of a file of the Danish Maritime Authority: days first, many rows twice, base stations."""
     yield (
@@ -237,19 +237,23 @@ def _danish(frame: pd.DataFrame, rng: np.random.Generator) -> Iterator[str]:
         "Ship type,Cargo type,Width,Length,Type of position fixing device,Draught,Destination,ETA,Data source type,"
         "A,B,C,D"
     )
-    for row in _rows(frame):
-        heading = "" if row.heading == 511 else row.heading
+    for row in _records(frame):
+        told = {
+            "stamp": f"{row['time']:%d/%m/%Y %H:%M:%S}",
+            "shown": "" if row["heading"] == 511 else row["heading"],
+            "doing": _STATUS[row["status"]],
+            "length": row["a"] + row["b"],
+            "width": row["c"] + row["d"],
+        }
         line = (
-            f"{row.time:%d/%m/%Y %H:%M:%S},Class A,{row.mmsi},{row.latitude},{row.longitude},{_STATUS[row.status]},,"
-            f"{row.sog},{row.cog},{heading},Unknown,Unknown,{row.name},Cargo,,{row.c + row.d},{row.a + row.b},GPS,,,,"
-            f"AIS,{row.a},{row.b},{row.c},{row.d}"
-        )
+            "{stamp},Class A,{mmsi},{latitude},{longitude},{doing},,{sog},{cog},{shown},Unknown,Unknown,{name},Cargo,,"
+            "{width},{length},GPS,,,,AIS,{a},{b},{c},{d}"
+        ).format_map(row | told)
         yield line
         if rng.random() < _TWICE:
             yield line
         if rng.random() < 0.02:
-            station = f"{row.time:%d/%m/%Y %H:%M:%S},Base Station,2190045,{row.latitude},{row.longitude}"
-            yield station + "," * 17 + "AIS,,,,"
+            yield f"{told['stamp']},Base Station,2190045,{row['latitude']},{row['longitude']}{',' * 17}AIS,,,,"
 
 
 def _csv2(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
@@ -258,12 +262,17 @@ def _csv2(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
         "mmsi,base_date_time,longitude,latitude,sog,cog,heading,vessel_name,imo,call_sign,vessel_type,status,length,"
         "width,draft,cargo,transceiver"
     )
-    for row in _rows(frame):
-        course = 360.0 if row.sog < 0.1 else row.cog
-        yield (
-            f"{row.mmsi},{row.time:%Y-%m-%d %H:%M:%S},{row.longitude},{row.latitude},{row.sog},{course},"
-            f"{float(row.heading)},{row.name},,,70,{row.status},{row.a + row.b},{row.c + row.d},,,A"
+    for row in _records(frame):
+        told = {
+            "stamp": f"{row['time']:%Y-%m-%d %H:%M:%S}",
+            "course": 360.0 if row["sog"] < 0.1 else row["cog"],
+            "length": row["a"] + row["b"],
+            "width": row["c"] + row["d"],
+        }
+        line = (
+            "{mmsi},{stamp},{longitude},{latitude},{sog},{course},{heading}.0,{name},,,70,{status},{length},{width},,,A"
         )
+        yield line.format_map(row | told)
 
 
 def _nmea(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
@@ -271,7 +280,7 @@ def _nmea(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
     from pyais import encode_dict  # noqa: PLC0415  (an extra)
 
     told: dict[int, pd.Timestamp] = {}
-    for row in frame.to_dict("records"):
+    for row in _records(frame):
         stamp = f"\\s:simulated,c:{int(row['time'].timestamp())}*00\\"
         messages = []
         if row["mmsi"] not in told or row["time"] - told[row["mmsi"]] > pd.Timedelta(1, "h"):
