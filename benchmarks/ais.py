@@ -288,7 +288,8 @@ def simulated_table(folder: Path) -> str:
     series, port, results = surveyed(folder)
     period = results.scenes["start"].min(), results.scenes["stop"].max()
     lines = [
-        "| file | found | precision of dark | recall | F1 | recall of all | own | another's | falsely dark | dark when deaf |"
+        "| file | found | precision of dark | recall | F1 | recall of all | own | another's | falsely dark | "
+        "dark when deaf |"
     ]
     lines.append("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     made = simulate_ais(series, folder / "ais", jammed=[JAMMED], unheard=[UNHEARD])
