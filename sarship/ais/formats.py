@@ -128,7 +128,8 @@ def read_ais(
                 notes.append(f"{part.name}: left out {seen.n_malformed} lines that have not the header's columns")
             tallies.append(seen)
             frames.append(frame)
-    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    filled = [frame for frame in frames if len(frame)]
+    whole = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame()
     placed = len(whole) and bool((whole["longitude"].notna() & scope.lasts(whole["time"])).any())
     if not placed:
         raise _nothing(names, tallies, scope)

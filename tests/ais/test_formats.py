@@ -267,6 +267,8 @@ def test_own_names_of_columns(tmp_path):
 def test_a_folder_of_files_across_the_antimeridian(tmp_path):
     (tmp_path / "a.csv").write_text(CSV2.replace("35.8", "-179.9"))
     (tmp_path / "b.csv").write_text(CSV2.replace("35.8", "179.9").replace("211000000", "211000001"))
+    (tmp_path / "far.csv").write_text(CSV2.replace("35.8", "5.8"))
+    (tmp_path / "header.csv").write_text(CSV2.splitlines()[0] + "\n")
     (tmp_path / "notes.md").write_text("nothing")
     area = shapely.MultiPolygon([shapely.box(179.8, 34.8, 180, 35), shapely.box(-180, 34.8, -179.8, 35)])
     assert len(read_ais(tmp_path, area, DAY).table) == 4
