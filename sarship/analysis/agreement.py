@@ -63,7 +63,7 @@ def compare_observations(
 
     Examples
     --------
-    >>> from sarship.schema import COVERAGE, OBSERVATIONS, VESSELS
+    >>> from sarship.schema import COVERAGE, OBSERVATIONS, SCENES, VESSELS
     >>> nowhere = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs="EPSG:4326")
     >>> len(compare_observations(OBSERVATIONS.empty(), VESSELS.empty(), nowhere, SCENES.empty(), COVERAGE.empty()))
     0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -65,7 +66,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> tuple[list[Row], list[str]]
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):  # a device may never end
+            raise ObservationError(f"{path}: is no plain file; give a CSV or GeoJSON file of reports", path=path)
+        if facts.st_size > LARGEST_BYTES:
             message = f"{path}: has over {LARGEST_BYTES / 1e6:.0f} MB, and is no file of reports; give another"
             raise ObservationError(message, path=path)
         content = path.read_bytes()

@@ -232,13 +232,14 @@ def _rows(results: Results, names: list[list[str]]) -> Iterator[list[dict[str, A
     """Yield the vessels of each pass, each once, those at piers first."""
     status = dict(zip(results.visits["vessel"], results.visits["status"], strict=True))
     vessels = results.vessels.assign(
-        is_counted=are_counted(results.vessels), status=results.vessels["vessel"].map(status).fillna("")
+        is_counted=are_counted(results.vessels),
+        status=results.vessels["vessel"].map(status).fillna(""),
+        rank=results.vessels["pier"].map({name: k for k, name in enumerate(results.piers["name"])}),
     )
     for scenes in names:
         here = vessels_once(vessels[vessels["scene"].isin(scenes)])
-        ordered = pd.DataFrame(here.drop(columns="geometry")).sort_values(
-            ["pier", "confidence"], ascending=[True, False]
-        )
+        plain = pd.DataFrame(here.drop(columns="geometry"))
+        ordered = plain.sort_values(["rank", "confidence"], ascending=[True, False])
         yield [dict(zip(ordered.columns, row, strict=True)) for row in ordered.itertuples(index=False)]
 
 

@@ -44,6 +44,7 @@
     place.n_high.concat(place.reports.flatMap((report) => [report.low, report.high]))));
   const topOfPiers = tops(data.places.filter((place) => !place.together));  // piers are compared with each other
   const plots = [], HEIGHT = 132;
+  const DAYS = [1, 2, 3, 5, 7, 14, 30, 60, 90, 180, 365], STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
   const draw = (place) => (u) => {
     const context = u.ctx, ratio = devicePixelRatio, box = u.bbox;
@@ -77,7 +78,8 @@
       dot(time, place.n_vessels[k], place.alone[k]);
     });
     for (const report of place.reports) {
-      const low = report.low ?? report.high, high = report.high ?? report.low, middle = x((report.from + report.to) / 2);
+      const low = report.low ?? report.high, high = report.high ?? report.low;
+      const middle = x((report.from + report.to) / 2);
       const centre = (y(low) + y(high)) / 2, arm = 5 * ratio;
       context.strokeStyle = context.fillStyle = STATES[report.state];
       context.beginPath();
@@ -124,13 +126,19 @@
     box.append(make("h3", place.name), canvas);
     find("charts").append(box);
     const top = place.together ? tops([place]) : topOfPiers;
-    const axis = { stroke: "#4a5a68", font: "12px system-ui, sans-serif", grid: { stroke: "#e2e8ee" }, ticks: { show: false } };
+    const every = STEPS.find((step) => 4 * step >= top) ?? top;
+    const whole = Array.from({ length: Math.floor(top / every) + 1 }, (_, k) => k * every);
+    const font = "12px system-ui, sans-serif";
+    const axis = { stroke: "#4a5a68", font, grid: { stroke: "#e2e8ee" }, ticks: { show: false } };
     const plot = new uPlot({
       width: width(), height: HEIGHT, legend: { show: false }, cursor: { y: false, drag: { x: false, y: false } },
-      scales: { x: { time: true, range: () => [times[0] - margin, times.at(-1) + margin] }, y: { range: [-0.2 * top, 1.12 * top] } },
+      scales: {
+        x: { time: true, range: () => [times[0] - margin, times.at(-1) + margin] },
+        y: { range: [-0.2 * top, 1.12 * top] },
+      },
       axes: [
-        { ...axis, gap: 6, values: days, space: 90, incrs: [1, 2, 3, 5, 7, 14, 30, 60, 90, 180, 365].map((n) => 86400 * n), size: 28 },
-        { ...axis, size: 32, splits: () => Array.from({ length: top + 1 }, (_, k) => k).filter((k) => k % Math.ceil(top / 4) === 0) },
+        { ...axis, gap: 6, values: days, space: 90, incrs: DAYS.map((n) => 86400 * n), size: 28 },
+        { ...axis, size: 32, splits: () => whole },
       ],
       padding: [6, 12, 0, 0],
       series: [{}, { stroke: BLUE + "99", width: 1, points: { show: false } }],
@@ -151,7 +159,8 @@
   if (place) {
     const bounds = [[-place.rows, 0], [0, place.columns]];
     const blank = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
-    map = L.map("map", { crs: L.CRS.Simple, minZoom: -3, maxZoom: 4, zoomSnap: 0.25, attributionControl: false, maxBoundsViscosity: 0.6 });
+    const zooms = { minZoom: -3, maxZoom: 4, zoomSnap: 0.25 };
+    map = L.map("map", { crs: L.CRS.Simple, attributionControl: false, maxBoundsViscosity: 0.6, ...zooms });
     map.setMaxBounds(L.latLngBounds(bounds).pad(0.3));
     radar = L.imageOverlay(blank, bounds, { alt: "radar image" }).addTo(map);
     over = L.imageOverlay(blank, bounds, { alt: "brighter or darker than the empty port" });
@@ -161,11 +170,13 @@
       const line = L.polyline(pier.rings.map((ring) => ring.map(at)), { color: "#56B4E9", weight: 2 }).addTo(piers);
       line.bindTooltip(make("span", pier.name), { permanent: true, direction: "right", className: "pier", opacity: 1 });
     }
-    map.fitBounds(place.piers.length ? piers.getLayers().reduce((all, one) => all.extend(one.getBounds()), L.latLngBounds([])).pad(0.15) : bounds);
+    const around = L.latLngBounds([]);
+    for (const line of piers.getLayers()) around.extend(line.getBounds());
+    map.fitBounds(around.isValid() ? around.pad(0.15) : bounds);
     document.querySelectorAll("input[name=layer]").forEach((input) =>
       input.addEventListener("change", () => input.value === "over" ? over.addTo(map) : over.remove()));
-    find("show-piers").addEventListener("change", (event) => event.target.checked ? piers.addTo(map) : piers.remove());
-    find("show-vessels").addEventListener("change", (event) => event.target.checked ? vessels.addTo(map) : vessels.remove());
+    for (const [id, layer] of [["show-piers", piers], ["show-vessels", vessels]])
+      find(id).addEventListener("change", (event) => event.target.checked ? layer.addTo(map) : layer.remove());
   }
 
   const chip = (canvas, image, vessel) => {
@@ -174,13 +185,14 @@
     const context = canvas.getContext("2d"), n = cells / place.step;
     canvas.width = canvas.height = side * 2;
     context.imageSmoothingEnabled = false;
-    context.drawImage(image, (column - cells / 2) / place.step, (row - cells / 2) / place.step, n, n, 0, 0, 2 * side, 2 * side);
+    const [left, upper] = [column, row].map((middle) => (middle - cells / 2) / place.step);
+    context.drawImage(image, left, upper, n, n, 0, 0, 2 * side, 2 * side);
   };
   const words = (vessel) => {
     const error = vessel.error === null ? "" : ` ± ${vessel.error}`;
     const lines = [`${vessel.pier ?? "away from piers"}, ${vessel.width} m wide`];
-    const visit = { first: "there on the first pass, ", arrived: "arrived since the pass before, ", stayed: "stayed, " };
-    lines.push(`${visit[vessel.status] ?? ""}found by ${vessel.evidence}`, vessel.place);
+    const visit = { first: "there on the first pass", arrived: "arrived since the pass before", stayed: "stayed" };
+    lines.push(`${vessel.status in visit ? visit[vessel.status] + ", " : ""}found by ${vessel.evidence}`, vessel.place);
     const doubts = [];
     if (!vessel.counted) doubts.push("not counted");
     if (vessel.confidence < 0.995) doubts.push(`chance ${vessel.confidence.toFixed(2)}`);
@@ -203,7 +215,8 @@
     const label = `${pass.label} UTC, ${pass.platform}, orbit ${pass.orbit}`;
     find("shown").textContent = label;
     slider.setAttribute("aria-valuetext", `${label}, ${n} vessels`);
-    find("cards-title").textContent = `${n} vessels on ${pass.label} UTC` + (here.length > n ? `, and ${here.length - n} in doubt` : "");
+    const others = here.length > n ? `, and ${here.length - n} not counted` : "";
+    find("cards-title").textContent = `${n} vessels on ${pass.label} UTC${others}`;
     plots.forEach((plot) => plot.redraw(false));
     const cards = here.map((vessel, k) => {
       const said = words(vessel), item = make("li"), button = make("button"), text = make("span");
@@ -237,10 +250,10 @@
     if (place.over[shown] !== null) over.setUrl(place.over[shown]);
     vessels.clearLayers();
     outlines = here.map((vessel, k) => {
-      const options = { color: "#FF7A33", weight: 2, fill: true, fillOpacity: 0.05, dashArray: vessel.counted ? null : "3 4" };
+      const options = { color: "#FF7A33", weight: 2, fillOpacity: 0.05, dashArray: vessel.counted ? null : "3 4" };
       const outline = L.polygon(vessel.ring.map(at), options).addTo(vessels);
       const said = words(vessel);
-      outline.bindTooltip(make("span", `${said.title}${vessel.pier ? ", " + vessel.pier : ""}${said.doubts ? ", " + said.doubts : ""}`));
+      outline.bindTooltip(make("span", [said.title, vessel.pier, said.doubts].filter(Boolean).join(", ")));
       outline.on("click", () => press(k));
       return outline;
     });

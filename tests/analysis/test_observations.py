@@ -165,6 +165,12 @@ def test_a_file_that_is_no_table_is_refused(tmp_path, name, content, said):
         assert refusal(tmp_path, content, name).startswith(said)
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "."])
+def test_what_is_no_plain_file_is_refused(path):
+    with pytest.raises(ObservationError, match="is no plain file"):
+        read_observations(path, PIERS)
+
+
 def test_a_zone_that_is_none_is_refused(tmp_path):
     for tz in ("Mars/Olympus", "../../etc/passwd", "+25:00", ""):
         with pytest.raises(ObservationError, match="there is no time zone"):
