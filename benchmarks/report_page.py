@@ -129,6 +129,7 @@ def _vessels(
                         "confidence": chance, "n_hits": 20, "score": 8.0, "sigma0_co": 5.0, "sigma0_cross": 1.0,
                         "evidence": "both", "flag": "", "flag_source": None, "is_edge": False,
                         "pier": piers["name"].iloc[j], "distance_m": 20.0,
+                        "incidence_deg": 38.0, "flight_deg": 348.0, "shift_s": 113.0,
                     }
                 )  # fmt: skip
     columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VESSELS.columns}

@@ -38,6 +38,11 @@ SURE: Final = 0.8
 """Smallest chance of a pair that is called matched; a row with a chance over the rest of 1 to be any is not dark."""
 NEAR_M: Final = 25_000.0
 """Distance from the port of the reports that may be of a vessel there: half an hour at 27 knots."""
+TOLD: Final = ("matched", "ambiguous", "dark", "unknown", "not_seen")
+"""States that are counted in the summary."""
+RIGHTLY_DARK: Final = (
+    "under 300 gross tons, a warship, a fishing boat, at its berth with the set off, or in a receiver's gap"
+)
 SHOWN_M: Final = 1_500.0
 """Distance from what was searched of vessels of AIS alone that are listed, as `outside`."""
 
@@ -74,6 +79,34 @@ class AisMatches:
     """One row a vessel and pass (`ais.tables.AIS_MATCHES`)."""
     summary: Mapping[str, Any] = field(default_factory=dict)
     """Summary of how AIS was read (`AisReports.as_dict`) and heard at each pass, as plain JSON values."""
+
+    def __str__(self) -> str:
+        """Return what AIS says, a line each."""
+        left_out = ", ".join(f"{count} {reason}" for reason, count in self.summary["dropped"].items())
+        lines = [
+            f"AIS: {self.summary['n_reports']} reports of {self.summary['n_vessels']} vessels"
+            + (left_out and f"; left out {left_out}")
+        ]
+        if self.summary["n_false_positions"]:
+            lines.append(f"{self.summary['n_false_positions']} reports have false positions")
+        lines += self.summary["notes"]
+        states = self.table["state"].value_counts()
+        told = ", ".join(f"{states.get(state, 0)} {state.replace('_', ' ')}" for state in TOLD)
+        lines.append(f"vessels and passes: {told}")
+        if states.get("dark", 0):
+            lines.append(f"dark says that AIS does not know the vessel; it may rightly be so: {RIGHTLY_DARK}")
+        deaf = [one for one in self.summary["passes"] if one["why_not"]]
+        if deaf:
+            n_passes = len(self.summary["passes"])
+            lines.append(f"on {len(deaf)} of {n_passes} passes AIS can tell nothing: {deaf[0]['why_not']}")
+        return "\n".join(lines)
+
+    def redacted(self) -> AisMatches:
+        """Return the same without identities: numbers count the vessels from 1, and all are without names."""
+        codes = pd.Series(pd.factorize(self.table["mmsi"])[0] + 1, index=self.table.index, dtype="Int64")
+        hidden = dict.fromkeys(("name", "destination", "note"), "")
+        table = self.table.assign(mmsi=codes.where(codes > 0), **hidden)
+        return AisMatches(table=table, summary={**self.summary, "files": []})
 
     def mmsi(self) -> dict[str, int]:
         """Return the number of each matched vessel, by its name in `vessels`."""

@@ -1,4 +1,4 @@
-"""Options of AIS for the command that counts, and what it says of it."""
+"""Options of AIS for the command that counts, and the matching itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sarship.pipeline.results import Results
     from sarship.port.port_file import Port
 
-__all__ = ["ais_options", "ais_text", "beside_ais", "refuse_bad_ais"]
+__all__ = ["ais_options", "beside_ais", "refuse_bad_ais"]
 
 
 def ais_options(command: Command) -> Command:
@@ -63,32 +63,3 @@ def beside_ais(results: Results, port: Port, folder: str, options: Mapping[str, 
         return add_ais(results, port, options["ais"], folder, columns=_columns(options)), ""
     except Exception as error:  # the counts are written, and stand without it
         return results, explain(error)
-
-
-def ais_text(results: Results) -> str:
-    """Return what AIS says, a line each; empty where no files were given."""
-    if results.ais is None:
-        return ""
-    summary, table = results.ais.summary, results.ais.table
-    left_out = ", ".join(f"{count} {reason}" for reason, count in summary["dropped"].items())
-    lines = [
-        f"AIS: {summary['n_reports']} reports of {summary['n_vessels']} vessels"
-        + (left_out and f"; left out {left_out}")
-    ]
-    if summary["n_false_positions"]:
-        lines.append(f"{summary['n_false_positions']} reports have false positions")
-    lines += summary["notes"]
-    states = table["state"].value_counts()
-    told = ("matched", "ambiguous", "dark", "unknown", "not_seen")
-    lines.append(
-        "vessels and passes: " + ", ".join(f"{states.get(state, 0)} {state.replace('_', ' ')}" for state in told)
-    )
-    if states.get("dark", 0):
-        rightly = (
-            "under 300 gross tons, a warship, a fishing boat, at its berth with the set off, or in a receiver's gap"
-        )
-        lines.append(f"dark says that AIS does not know the vessel; it may rightly be so: {rightly}")
-    deaf = [one for one in summary["passes"] if one["why_not"]]
-    if deaf:
-        lines.append(f"on {len(deaf)} of {len(summary['passes'])} passes AIS can tell nothing: {deaf[0]['why_not']}")
-    return "\n".join(lines)

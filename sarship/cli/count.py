@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.ais_options import ais_options, ais_text, beside_ais, refuse_bad_ais
+from sarship.cli.ais_options import ais_options, beside_ais, refuse_bad_ais
 from sarship.cli.catalog_options import Place, catalog_of, chosen_products, found_and_missing, query_of, query_options
 from sarship.cli.common import (
     NOTHING_DONE,
@@ -230,8 +230,8 @@ def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> N
             f"\n{n_alone} of {results.counts.sizes['time']} passes were counted without a reference, which near quays "
             "is far less sure: an orbit needs 4 dates for one, better 16"
         )
-    if said := ais_text(results):
-        tell(f"\n{said}")
+    if results.ais is not None:
+        tell(f"\n{results.ais}")
     if gaps is not None:
         tell(f"\n{gaps}")
     tell(f"\nresults are in {out}" + ("; look at counts.png and visits.png first" if has_pictures else ""))

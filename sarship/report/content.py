@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 import xarray as xr
 
+from sarship.ais import AisMatches
 from sarship.counts.passes import are_counted, vessels_once
 from sarship.counts.places import counts_at
 from sarship.pipeline.results import Failure, Results
@@ -29,7 +30,7 @@ SECONDS: Final = 1_000_000_000
 
 
 def redacted(results: Results) -> Results:
-    """Return results without the identities of vessels and people in reports, and without paths."""
+    """Return results without the identities of vessels and people in reports and by AIS, and without paths."""
     reports = results.observations
     numbers = {name: str(k) for k, name in enumerate(reports["observation"], 1)}
     marks = reports["contradicts"].map(lambda names: " ".join(numbers[name] for name in names.split()))
@@ -39,7 +40,8 @@ def redacted(results: Results) -> Results:
         name: reports[name].where(reports[name].isna(), "") for name in ("collected_by", "note", "url", "archived")
     }
     failures = tuple(Failure(path=PurePath(one.path).name, message="could not be read") for one in results.failures)
-    return replace(results, observations=reports.assign(**hidden), failures=failures, sources={})
+    ais = None if results.ais is None else results.ais.redacted()
+    return replace(results, observations=reports.assign(**hidden), failures=failures, sources={}, ais=ais)
 
 
 def as_uri(content: bytes, kind: str) -> str:
@@ -51,6 +53,8 @@ def csv_links(results: Results) -> list[tuple[str, str]]:
     """Return the name of each table's file, and its address."""
     files = {"counts.csv": counts_csv(results.counts), "vessels.csv": vessels_csv(results.vessels)}
     files |= {f"{name}.csv": table_csv(getattr(results, name)) for name in ("changes", "visits", "agreement")}
+    if results.ais is not None:
+        files["ais_matches.csv"] = table_csv(results.ais.table)
     return [(name, as_uri(content, "text/csv")) for name, content in files.items()]
 
 
@@ -62,6 +66,9 @@ def tables(results: Results) -> dict[str, Any]:
         "counts": [_pass_row(counts.isel(time=k)) for k in range(counts.sizes["time"])],
         "changes": results.changes.drop(columns="geometry").to_dict("records"),
         "reports": _reports(results),
+        "ais": _ais_rows(results),
+        "ais_said": [] if results.ais is None else str(results.ais).splitlines(),
+        "ais_files": [] if results.ais is None else results.ais.summary["files"],
         "failures": results.failures,
         "gaps": results.completeness,
         "n_unseen": counts["n_vessels"].size - int(counts["n_vessels"].count()),
@@ -97,6 +104,28 @@ def _reports(results: Results) -> list[dict[str, Any]]:
         near = f"{abs(hours):.0f} h {'after' if hours > 0 else 'before'}" if abs(hours) >= 0.5 else "at that hour"
         rows.append(row | {"distance": near, "said": _said(row), "when": _when(row), "is_address": is_address})
     return rows
+
+
+def _ais_rows(results: Results) -> list[dict[str, Any]]:
+    """Return the vessels of radar and AIS beside each other, at piers, on the newest pass first."""
+    if results.ais is None:
+        return []
+    table = results.ais.table[results.ais.table["pier"].notna()].drop(columns="geometry")
+    rows = table.sort_values(["time", "pier", "state"], ascending=[False, True, True]).to_dict("records")
+    return [
+        row | {"state": row["state"].replace("_", " "), "chance": _chance(row), "mmsi": _number(row["mmsi"])}
+        for row in rows
+    ]
+
+
+def _number(mmsi: Any) -> str:
+    return "" if pd.isna(mmsi) else str(int(mmsi))
+
+
+def _chance(row: dict[str, Any]) -> str:
+    """Return the chance of what the state says; empty where it says nothing."""
+    chance = {"matched": row["p_match"], "ambiguous": row["p_match"], "dark": row["p_dark"]}.get(row["state"], np.nan)
+    return "" if np.isnan(chance) else f"{100 * chance:.0f} %"
 
 
 def _scheme(url: str) -> str:
@@ -231,9 +260,11 @@ def _summary(name: str, frame: pd.DataFrame, n_changes: int) -> str:
 def _rows(results: Results, names: list[list[str]]) -> Iterator[list[dict[str, Any]]]:
     """Yield the vessels of each pass, each once, those at piers first."""
     status = dict(zip(results.visits["vessel"], results.visits["status"], strict=True))
+    by_ais = {} if results.ais is None else _known_as(results.ais)
     vessels = results.vessels.assign(
         is_counted=are_counted(results.vessels),
-        status=results.vessels["vessel"].map(status).fillna(""),
+        status=[status.get(name, "") for name in results.vessels["vessel"]],
+        ais=[by_ais.get(name, "") for name in results.vessels["vessel"]],
         rank=results.vessels["pier"].map({name: k for k, name in enumerate(results.piers["name"])}),
     )
     for scenes in names:
@@ -241,6 +272,14 @@ def _rows(results: Results, names: list[list[str]]) -> Iterator[list[dict[str, A
         plain = pd.DataFrame(here.drop(columns="geometry"))
         ordered = plain.sort_values(["rank", "confidence"], ascending=[True, False])
         yield [dict(zip(ordered.columns, row, strict=True)) for row in ordered.itertuples(index=False)]
+
+
+def _known_as(ais: AisMatches) -> dict[str, str]:
+    """Return what AIS says of each vessel of the radar, by its row."""
+    rows = ais.table[ais.table["vessel"].notna()]
+    named = rows["name"].where(rows["name"] != "", "no. " + rows["mmsi"].map(_number))
+    said = rows["state"].where(rows["state"] != "matched", named)
+    return dict(zip(rows["vessel"], "AIS: " + said.str.replace("_", " "), strict=True))
 
 
 def _vessel(row: dict[str, Any], number: int) -> dict[str, Any]:
@@ -256,6 +295,7 @@ def _vessel(row: dict[str, Any], number: int) -> dict[str, Any]:
         "flag": str(row["flag"]).replace("_", " "),
         "counted": bool(row["is_counted"]),
         "status": row["status"],
+        "ais": row["ais"],
         "place": f"{row['latitude']:.5f}, {row['longitude']:.5f}",
     }
 

@@ -193,6 +193,7 @@
     const lines = [`${vessel.pier ?? "away from piers"}, ${vessel.width} m wide`];
     const visit = { first: "there on the first pass", arrived: "arrived since the pass before", stayed: "stayed" };
     lines.push(`${vessel.status in visit ? visit[vessel.status] + ", " : ""}found by ${vessel.evidence}`, vessel.place);
+    if (vessel.ais) lines.push(vessel.ais);
     const doubts = [];
     if (!vessel.counted) doubts.push("not counted");
     if (vessel.confidence < 0.995) doubts.push(`chance ${vessel.confidence.toFixed(2)}`);

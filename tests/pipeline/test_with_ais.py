@@ -11,7 +11,6 @@ from builders.results import make_results
 from click.testing import CliRunner
 
 from sarship.cli import main
-from sarship.cli.ais_options import ais_text
 from sarship.pipeline import add_ais, read_results, write_results
 from sarship.port.port_file import Port
 
@@ -56,7 +55,7 @@ def test_matches_are_written_read_back_and_taken_away_again(tmp_path, reports, p
     lines = (tmp_path / "out" / "counts.csv").read_text().splitlines()
     assert "n_ais" in lines[0]
     assert (tmp_path / "out" / "ais_matches.csv").read_text().startswith("time,pier,vessel,mmsi,name,state")
-    said = ais_text(back)
+    said = str(back.ais)
     assert "1 matched, 0 ambiguous, 1 dark" in said
     assert "may rightly be so: under 300 gross tons" in said
     write_results(results, tmp_path / "out")

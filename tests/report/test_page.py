@@ -9,13 +9,16 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 
+import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.report_page import make_survey
+from sarship.ais import AIS, AisReports, match_ais
 from sarship.analysis import read_observations
 from sarship.cli import main
 from sarship.errors import OutputError
@@ -38,8 +41,24 @@ def folder(tmp_path_factory):
     results = make_survey(place)
     path = place / "reports.csv"
     path.write_text(REPORTS)
-    write_results(replace(results, observations=read_observations(path, results.piers)), place)
+    with_reports = replace(results, observations=read_observations(path, results.piers))
+    write_results(replace(with_reports, ais=match_ais(results, ais_of(results))), place)
     return place
+
+
+def ais_of(results):
+    """Reports of one vessel that lies at the second quay on the last pass."""
+    one = results.vessels[results.vessels["pier"] == "Quay 2"].iloc[-1]
+    minutes = [-6, -3, 3, 6]
+    given = {
+        "mmsi": 273_000_001, "track": 0, "longitude": one["longitude"], "latitude": one["latitude"], "sog_kn": 0.0,
+        "nav_status": 5.0, "length_m": one["length_m"], "name": "SPARTA IV <b>", "destination": "TARTUS",
+        "is_false": False, "file": "day.csv", "time": [one["time"] + pd.Timedelta(each, "min") for each in minutes],
+    }  # fmt: skip
+    blank = {column.name: "" if column.dtype == "str" else np.nan for column in AIS.columns}
+    table = pd.DataFrame(blank | given, index=range(len(minutes)))
+    places = [shapely.Point(one["longitude"], one["latitude"])] * len(minutes)
+    return AisReports(table=AIS.make(table.to_dict("list"), places), files=("day.csv",), dropped={"duplicates": 2})
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +125,7 @@ def test_the_answer_is_in_sentences_and_in_the_order_of_the_page(page):
     assert re.search(r"Vessels at Quay 1 fell from [\d.]+ \(.*?\) to 0.0 .*? between .*?; \d\d % sure\.", text)
     assert "1 of 24 counts are missing" in text
     order = re.findall(r'<h2 id="([\w-]+)"', page)
-    assert order == ["answer", "series", "map-of", "visits", "reports", "missing", "method", "provenance"]
+    assert order == ["answer", "series", "map-of", "visits", "ais", "reports", "missing", "method", "provenance"]
 
 
 def test_what_the_script_draws_is_what_was_counted(folder, page):
@@ -128,9 +147,19 @@ def test_what_the_script_draws_is_what_was_counted(folder, page):
     )
 
 
+def test_vessels_are_beside_ais(folder, page):
+    parsed = Parsed(page)
+    known = [vessel["ais"] for vessel in json.loads(parsed.inside["script"][0])["vessels"] if vessel["ais"]]
+    assert known.count("AIS: SPARTA IV <b>") == 1
+    assert set(known) == {"AIS: SPARTA IV <b>", "AIS: unknown"}  # nothing is dark where AIS was not heard
+    assert "SPARTA IV &lt;b&gt; 273000001" in page
+    assert "AIS: 4 reports of 1 vessels; left out 2 duplicates" in page
+    assert "day.csv" in page
+
+
 def test_files_in_the_page_are_those_on_disk(folder, page):
     links = {attrs["download"]: attrs["href"] for tag, attrs in Parsed(page).elements if "download" in attrs}
-    assert set(links) == {"counts.csv", "vessels.csv", "changes.csv", "visits.csv", "agreement.csv"}
+    assert set(links) == {"counts.csv", "vessels.csv", "changes.csv", "visits.csv", "agreement.csv", "ais_matches.csv"}
     for name, address in links.items():
         assert base64.b64decode(address.partition(",")[2]) == (folder / name).read_bytes(), name
 
@@ -144,7 +173,7 @@ def test_the_page_is_the_same_every_time_but_for_its_date(folder, page, tmp_path
 def test_redacted_pages_have_no_names_and_no_paths(folder, page, tmp_path):
     hidden = write_report(folder, tmp_path / "a.html", redact=True).read_text("utf-8")
     files_ = b"".join(base64.b64decode(address.partition(",")[2]) for address in Parsed(hidden).attributes("href"))
-    for name in ("Sparta", "Ivan", "/home/somebody", "example.org", "insta-7"):
+    for name in ("Sparta", "Ivan", "/home/somebody", "example.org", "insta-7", "SPARTA IV", "273000001", "day.csv"):
         assert name in page
         assert name not in hidden, name
         assert name.encode() not in files_, name
