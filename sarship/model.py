@@ -64,7 +64,7 @@ class Scene:
     mode: str
     """Acquisition mode: `IW`, `EW`, or a stripmap beam `S1` … `S6`."""
     product_type: str
-    """Type with its resolution class: `GRDH`, `GRDM` or `GRDF`."""
+    """Type with its resolution class: `GRDH`, `GRDM` or `GRDF`; `MAPH` or `MAPM` of an image on a map."""
     polarizations: tuple[Polarization, ...]
     """Co-polarisation first, e.g. `("VV", "VH")`."""
     start: datetime
@@ -72,7 +72,7 @@ class Scene:
     stop: datetime
     """Time of the last line, UTC, timezone-aware."""
     absolute_orbit: int
-    """Number of the orbit since launch."""
+    """Number of the orbit since launch; 0 where an image on a map does not say it."""
     relative_orbit: int
     """Number of the track, 1 … 175; the same number is the same geometry."""
     orbit_pass: OrbitPass

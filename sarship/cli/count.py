@@ -101,9 +101,9 @@ def count(
 
     A port file is GeoJSON, a GeoPackage or another vector file with the piers.
 
-    They are counted in every PRODUCT: a product, a folder of them, a pattern, or a GeoTIFF of a map. --from, --to,
-    --orbit, --pass, --platform and --polarization choose among them. Without a PRODUCT they are counted in every scene
-    that a catalogue has from --from to --to, of which only the port's window is read if the catalogue allows.
+    They are counted in every PRODUCT: a product, a folder of them, a pattern, or a terrain-corrected GeoTIFF. --from,
+    --to, --orbit, --pass, --platform and --polarization choose among them. Without a PRODUCT they are counted in every
+    scene that a catalogue has from --from to --to, of which only the port's window is read if the catalogue allows.
 
     From 4 dates of a relative orbit on, a second pass over the scenes compares each with a reference of the empty port,
     learned from all of them. Run again to go on after a stop, or with more products.

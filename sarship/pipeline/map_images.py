@@ -20,6 +20,9 @@ __all__ = ["measured_on_water"]
 
 MAX_OVER_ASKED: Final = 5.0
 """False alarms over those asked for, from which counts are doubted: textured seas of products have 2 or 3."""
+USUAL_ENL: Final = (2.0, 20.0)
+"""Range of the ENL of what is made of IW GRDH, which has 4.4: pixels of 30 m have some ten,
+subtracted noise leaves less than 2, and filters make far more."""
 MAX_ZERO: Final = 0.01
 """Part of the open water that may be 0, and so without data, inside what was imaged."""
 
@@ -63,6 +66,8 @@ def _doubt_clutter(image: MapImage, plan: Plan) -> None:
         found.append("its thermal noise was subtracted")
     if facts.is_filtered:
         found.append("its speckle was filtered")
+    if not USUAL_ENL[0] < image.enl < USUAL_ENL[1]:
+        found.append(f"its speckle has an ENL of {image.enl:.2g}, which says that it was filtered or noise subtracted")
     if zero > MAX_ZERO:
         found.append(f"{zero:.0%} of the open water is 0 or below, as where noise was subtracted")
     if found or over > MAX_OVER_ASKED:

@@ -102,7 +102,8 @@ def survey(
     Warns
     -----
     ProductWarning
-        Nothing was seen: every product failed, or none shows a pier.
+        Nothing was seen: every product failed, or none shows a pier. Some scenes are images on a map, in which no
+        ambiguities are looked for.
 
     Raises
     ------
@@ -151,6 +152,7 @@ def survey(
             results = replace(results, observations=observations)
         write_results(results, folder)
     _warn_of_nothing(results)
+    _warn_of_maps(results)
     return results
 
 
@@ -207,6 +209,7 @@ def search(
         is_inside = results.vessels.intersects(recentred(area))
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
     _warn_of_nothing(results)
+    _warn_of_maps(results)
     return results
 
 
@@ -216,6 +219,14 @@ def _refuse_dry_piers(plan: Plan) -> None:
         if plan.more_land is not None and plan.more_land.covers(waters):
             doubt = "has no water left around it: the land given takes all of it; move the pier, or take better land"
             raise PortError(f"{plan.port.name}: {name!r} {doubt}", feature=name)
+
+
+def _warn_of_maps(results: Results) -> None:
+    """Warn of what is not done where the radar's geometry is not known."""
+    if n_maps := int(results.scenes["product_type"].str.startswith("MAP").sum()):
+        which = f"{n_maps} of {len(results.scenes)} scenes are images on a map, without the radar's geometry"
+        doubt = "azimuth ambiguities of ships are not looked for in them"
+        warnings.warn(f"{which}: {doubt}", ProductWarning, stacklevel=3)
 
 
 def _warn_of_nothing(results: Results) -> None:

@@ -90,7 +90,7 @@ class MapFacts:
     polarizations: tuple[Polarization, ...] | None = None
     """Those of the bands, in their order."""
     time: datetime | None = None
-    """Start of the acquisition, UTC."""
+    """Start of the acquisition; UTC where it has no time zone."""
     stop: datetime | None = None
     """Its end, UTC; None for the start."""
     platform: str | None = None
@@ -124,6 +124,9 @@ class MapFacts:
             object.__setattr__(self, "platform", f"S1{found[1].upper()}")
         if self.orbit_pass is not None:
             object.__setattr__(self, "orbit_pass", self.orbit_pass.lower())
+        for name in ("time", "stop"):
+            moment = getattr(self, name)
+            object.__setattr__(self, name, moment if moment is None else _in_utc(moment))
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in {None, *allowed}:
                 raise ProductError(f"{name} must be {' or '.join(allowed)}, got {getattr(self, name)!r}")
@@ -278,4 +281,8 @@ def _time(value: object) -> datetime:
         moment = datetime.fromtimestamp(float(text) / 1000, UTC)
     else:
         moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text))
+    return _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

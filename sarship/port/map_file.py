@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 from rasterio.io import MemoryFile
-from rasterio.transform import from_origin
 
 from sarship.port.grid import PortGrid
 from sarship.port.map_facts import TAG
@@ -69,7 +69,7 @@ def geotiff_bytes(image: xr.DataArray, product: RadarImage) -> bytes:
             count=len(names),
             dtype="float32",
             crs=grid.crs,
-            transform=from_origin(grid.west_m, grid.north_m, grid.spacing_m, grid.spacing_m),
+            transform=Affine(grid.spacing_m, 0.0, grid.west_m, 0.0, -grid.spacing_m, grid.north_m),
             nodata=math.nan,
             tiled=True,
             compress="deflate",

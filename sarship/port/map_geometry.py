@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 INCLINATION_DEG: Final = 98.18
 """Of Sentinel-1's orbit."""
 TURNS_A_DAY: Final = 175 / 12
+SWATH_DEG: Final = 4.3
+"""Distance of the middle of the swath from the track, as an angle at the Earth's centre: an incidence of 38 degrees."""
 EARTH: Final = Geod(ellps="WGS84")
 
 
@@ -152,7 +154,22 @@ class MapGeometry(ImageCoordinates):
 
 
 def flight_deg(latitude: float, orbit_pass: OrbitPass) -> float:
-    """Return the direction of Sentinel-1's track over the turning Earth, degrees clockwise from north in [0, 360).
+    """Return the direction of Sentinel-1's flight as it is seen from the middle of its swath.
+
+    Over the turning Earth the track runs at an angle that depends on the latitude; from a place on its right, to which
+    meridians converge, it seems turned.
+
+    Parameters
+    ----------
+    latitude
+        Degrees.
+    orbit_pass
+        Direction of flight.
+
+    Returns
+    -------
+    float
+        Degrees clockwise from north in [0, 360), right within a degree up to a latitude of 60.
 
     References
     ----------
@@ -161,10 +178,11 @@ def flight_deg(latitude: float, orbit_pass: OrbitPass) -> float:
     Examples
     --------
     >>> round(flight_deg(0.0, "ascending"), 1), round(flight_deg(35.0, "descending"), 1)
-    (348.0, 193.1)
+    (348.0, 190.2)
     """
     cos_inclination = math.cos(math.radians(INCLINATION_DEG))
     cos_squared = max(math.cos(math.radians(latitude)) ** 2, cos_inclination**2 + 1e-9)
     east = cos_inclination - cos_squared / TURNS_A_DAY
     heading = math.degrees(math.atan2(east, math.sqrt(cos_squared - cos_inclination**2)))
-    return (heading if orbit_pass == "ascending" else 180 - heading) % 360  # noqa: S105  (a pass of the satellite)
+    heading = heading if orbit_pass == "ascending" else 180 - heading  # noqa: S105  (a pass of the satellite)
+    return (heading + SWATH_DEG * math.cos(math.radians(heading)) * math.tan(math.radians(latitude))) % 360
