@@ -1,24 +1,44 @@
 """Images on a map beside products: equal counts, arrays in a survey, doubts about what was filtered, the commands."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
-import rioxarray  # noqa: F401  (the accessor)
+import rasterio
 import xarray as xr
 from click.testing import CliRunner
+from rasterio.io import MemoryFile
 
 from sarship.cfar.params import CfarParams
 from sarship.cli import main
 from sarship.detection.false_alarms import false_alarms_over_asked
+from sarship.detection.params import DetectionParams
 from sarship.errors import ProductWarning
+from sarship.model import Window
 from sarship.pipeline import search
+from sarship.pipeline.map_images import measured_on_water
+from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import sources_of
+from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.map_facts import MapFacts
+from sarship.port.map_file import geotiff_bytes
 from sarship.port.map_image import open_map_image
 from sarship.port.port_file import read_port
+from sarship.sentinel1.product import open_grd
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*azimuth ambiguities:sarship.errors.ProductWarning")
+
+def as_array(path):
+    """A GeoTIFF as rioxarray opens it, its bands named."""
+    with rasterio.open(path) as file:
+        values, step, tags = file.read(), file.transform, file.tags()
+        coords = {
+            "band": list(file.descriptions),
+            "y": step.f + step.e * (np.arange(file.height) + 0.5),
+            "x": step.c + step.a * (np.arange(file.width) + 0.5),
+            "spatial_ref": ((), 0, {"crs_wkt": file.crs.to_wkt()}),
+        }
+    return xr.DataArray(values, coords, ("band", "y", "x"), attrs=tags)
 
 
 @pytest.fixture(scope="module")
@@ -34,31 +54,41 @@ def gridded(harbour, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def found(harbour, gridded):
-    """Vessels of one date from its product, from its GeoTIFF, and from the same as an array."""
+    """Results of one date from its product and from its GeoTIFF as an array, and the warnings of the second."""
     port = read_port(harbour.port_file)
-    with xr.open_dataarray(gridded, engine="rasterio") as array, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ProductWarning)
-        array = array.assign_coords(band=["VV", "VH"]).load()
-        return [search([one], port=port) for one in (harbour.products[0], gridded, array)]
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ProductWarning)
+        results = [search([one], port=port) for one in (harbour.products[0], as_array(gridded))]
+    return *results, [str(each.message) for each in said]
 
 
-def test_a_date_is_counted_the_same_from_its_product_its_geotiff_and_an_array(found):
-    product, *maps = found
-    for one in maps:
-        assert one.counts["n_vessels"].to_numpy().tolist() == product.counts["n_vessels"].to_numpy().tolist()
-        assert one.counts["n_vessels"].sum() > 5
-        assert len(one.vessels) == len(product.vessels)
-        places = [np.column_stack([table["longitude"], table["latitude"]]) for table in (one.vessels, product.vessels)]
-        apart = 111_000 * (places[0][:, None] - places[1]) * [np.cos(np.radians(34.9)), 1]
-        assert np.hypot(*apart.T).min(axis=0).max() < 10.5
-        assert one.coverage["seen"].tolist() == pytest.approx(product.coverage["seen"].tolist(), abs=0.01)
-        assert set(one.scenes["product_type"]) == {"MAPH"}
-        assert one.provenance.is_simulated
+def test_a_date_is_counted_the_same_from_its_product_and_from_its_own_grid(found):
+    product, mapped, _ = found
+    assert mapped.counts["n_vessels"].to_numpy().tolist() == product.counts["n_vessels"].to_numpy().tolist()
+    assert mapped.counts["n_vessels"].sum() > 10
+    mine, theirs = (one.vessels[one.vessels["pier"].notna()] for one in (product, mapped))
+    places = [np.column_stack([table["longitude"], table["latitude"]]) for table in (mine, theirs)]
+    apart_m = 111_000 * (places[0][:, None] - places[1]) * [np.cos(np.radians(34.9)), 1]
+    assert len(mine) == len(theirs)
+    assert np.linalg.norm(apart_m, axis=-1).min(axis=1).max() < 10
+    assert mapped.coverage["seen"].tolist() == pytest.approx(product.coverage["seen"].tolist(), abs=0.01)
+    shortest = [one.coverage["detectable_length_m"].to_numpy() for one in (product, mapped)]
+    assert shortest[1] == pytest.approx(shortest[0], rel=0.2)
+    assert set(mapped.scenes["product_type"]) == {"MAPH"}
+    assert mapped.provenance.is_simulated
 
 
-def test_what_is_not_done_in_a_map_is_said(harbour, gridded):
-    with pytest.warns(ProductWarning, match="1 of 1 scenes are images on a map, .*: azimuth ambiguities"):
-        search([gridded], port=read_port(harbour.port_file))
+def test_what_is_not_done_in_a_map_is_said_and_nothing_is_doubted(found):
+    (said,) = found[2]
+    assert said.startswith("1 of 1 scenes are images on a map")
+    assert "azimuth ambiguities of ships are not looked for" in said
+
+
+def test_an_array_and_its_file_have_the_same_numbers(gridded):
+    mine, theirs = open_map_image(gridded), open_map_image(as_array(gridded))
+    for name in ("VV", "VH"):
+        assert np.array_equal(mine.digital_numbers(name), theirs.digital_numbers(name))
+    assert mine.scene == theirs.scene
 
 
 def test_a_port_outside_is_a_failure_of_one_sentence(gridded, tmp_path):
@@ -68,11 +98,11 @@ def test_a_port_outside_is_a_failure_of_one_sentence(gridded, tmp_path):
     assert "Traceback" not in ran.output
 
 
-def test_a_command_refuses_what_it_cannot_know(harbour, tmp_path):
-    array = xr.DataArray(
-        np.full((64, 64), 0.02, np.float32), {"y": -10.0 * np.arange(64), "x": 10.0 * np.arange(64)}, ("y", "x")
-    )
-    array.rio.write_crs("EPSG:32636").rio.to_raster(tmp_path / "unknown_VV.tif")
+def test_a_command_refuses_what_it_cannot_know(harbour, gridded, tmp_path):
+    with rasterio.open(gridded) as file:
+        profile, values = file.profile, file.read()
+    with rasterio.open(tmp_path / "unknown_VV.tif", "w", **profile | {"count": 1}) as file:
+        file.write(values[:1])
     ran = CliRunner().invoke(
         main, ["count", str(harbour.port_file), str(tmp_path / "unknown_VV.tif"), "--out", str(tmp_path / "out")]
     )
@@ -96,13 +126,29 @@ def test_the_mark_of_an_image_changes_with_what_is_said(gridded):
 
 
 def test_an_image_without_its_noise_is_doubted(harbour, gridded):
-    image = open_map_image(gridded).sigma0()
-    level = image.median(("line", "pixel"))
-    with xr.open_dataarray(gridded, engine="rasterio") as array:
-        array = array.assign_coords(band=["VV", "VH"]).load()
-    less = array.copy(data=np.maximum(array.to_numpy() - 0.8 * level.to_numpy()[:, None, None], 0))
-    with pytest.warns(ProductWarning, match=r"% of the open water is 0 or below.* look at its picture"):
-        search([less], port=read_port(harbour.port_file))
+    array = as_array(gridded)
+    level = np.nanmedian(array.to_numpy(), axis=(1, 2), keepdims=True)
+    image = open_map_image(array.copy(data=np.maximum(array.to_numpy() - 0.8 * level, 0)))
+    port = read_port(harbour.port_file)
+    plan = Plan(port=port, params=DetectionParams(), area=port.area)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ProductWarning)
+        measured_on_water(image, plan, image.window())
+    assert any("of the open water is 0 or below, as where noise was subtracted" in str(each.message) for each in said)
+
+
+@pytest.mark.filterwarnings("ignore:.*cannot be read:sarship.errors.ProductWarning")
+def test_real_pixels_on_a_map_have_their_speckle_and_few_false_alarms():
+    product = open_grd(next((Path(__file__).parents[1] / "data").glob("*.zip")))
+    grid = PortGrid.around(product.geometry.footprint(Window(4050, 4950, 4050, 4950)).buffer(-0.01), margin_m=0)
+    with MemoryFile(geotiff_bytes(to_port_grid(product, grid), product), ext=".tif") as file:
+        image = open_map_image(file.name)
+        measured = image.measured(image.window())
+        power = to_port_grid(image, grid).to_numpy()[0]
+    assert measured.enl == pytest.approx(product.enl, rel=0.2)
+    assert measured.resolution_m[0] == pytest.approx(product.resolution_m[0], rel=0.2)
+    ring = DetectionParams().for_image((10, 10), enl=measured.enl, effective_sample_ratio=measured.sample_ratio)
+    assert 0.3 < false_alarms_over_asked(power, np.ones(grid.shape, bool), ring) < 2
 
 
 def test_false_alarms_are_about_those_asked_for_until_the_sea_is_another():
