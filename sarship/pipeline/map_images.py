@@ -19,11 +19,11 @@ from sarship.sentinel1.doubts import doubt
 __all__ = ["measured_on_water"]
 
 MAX_OVER_ASKED: Final = 3.0
-"""False alarms over those asked for, from which counts are doubted: pixels of a product of the North Sea have 0.9, three
-filtered frames of Latakia 5 to 7."""
+"""False alarms over those asked for, from which counts are doubted: a product of the North Sea has 0.9, filtered frames
+of Latakia 5 to 7."""
 USUAL_ENL: Final = (2.0, 20.0)
-"""Range of the ENL of what is made of IW GRDH, which has 4.4: pixels of 30 m have some ten, subtracted noise leaves less
-than 2, and the filtered frames of Latakia have 23 to 26."""
+"""Range of the ENL of what is made of IW GRDH, which has 4.4: pixels of 30 m have some ten, subtracted noise leaves
+less than 2, and the filtered frames of Latakia have 23 to 26."""
 MAX_ZERO: Final = 0.01
 """Part of the open water that may be 0, and so without data, inside what was imaged."""
 

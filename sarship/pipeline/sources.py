@@ -46,7 +46,7 @@ class Source:
     image: MapImage | None = None
     """The image on a map, where it was given open."""
     maps: MapFacts = field(default_factory=MapFacts)
-    """What was said about files that are images on a map."""
+    """Facts that were said about files that are images on a map."""
     is_checked: bool = False
     """True to verify every file, pixels too, of a product that lies on disk whole."""
 
