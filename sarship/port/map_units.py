@@ -29,8 +29,8 @@ SAMPLE_LINES: Final = 256
 
 def amplitude_of(values: Power, facts: MapFacts, band: Band) -> Power:
     """Return the root of the power that numbers stand for; 0 and below, and NaN, where there is none."""
-    if facts.scale == "decibel":
-        return np.asarray(10 ** (values / 20), np.float32)
+    if facts.scale == "decibel":  # 0 is what exports fill with, and hardly ever the level of a pixel
+        return np.where(values == 0, np.float32(0), 10 ** (values / np.float32(20)))
     if facts.scale == "linear":
         return np.asarray(np.sqrt(np.maximum(values, 0)), np.float32)
     return values / np.float32(band.full if band.is_integer else 1.0)

@@ -8,12 +8,14 @@ import rasterio
 import xarray as xr
 from affine import Affine
 
+from sarship.detection.seen import coverage
 from sarship.errors import ProductError
 from sarship.port.grid import PortGrid, PortImage, to_port_grid
 from sarship.port.map_facts import MapFacts, facts_of_name
 from sarship.port.map_file import geotiff_bytes
 from sarship.port.map_image import open_map_image
 from sarship.port.port_file import read_port
+from sarship.port.stack import add_scene, has_scene, read_scene
 from sarship.sentinel1.product import open_grd
 
 SAID = MapFacts(
@@ -124,11 +126,13 @@ def test_what_is_no_image_is_refused(tmp_path, content):
         open_map_image(tmp_path / "a.tif", SAID)
 
 
-def test_no_data_however_it_is_written_is_no_water(tmp_path):
-    power = sea()
-    power[0, :5] = [0, np.nan, -9999, -32768, -7]
-    path = write(tmp_path / "date.tif", power, nodata=-7)
-    assert open_map_image(path, SAID).digital_numbers("VV")[0, :6].astype(bool).tolist() == [False] * 5 + [True]
+@pytest.mark.parametrize("scale", ["linear", "decibel"])
+def test_no_data_however_it_is_written_is_no_water(tmp_path, scale):
+    values = sea() if scale == "linear" else 10 * np.log10(sea())
+    values[0, :6] = [0, np.nan, -9999, -32768, -np.inf, -77]
+    path = write(tmp_path / "date.tif", values, nodata=-77)
+    said = MapFacts(**{name: getattr(SAID, name) for name in SAID.__slots__} | {"scale": scale})
+    assert open_map_image(path, said).digital_numbers("VV")[0, :7].astype(bool).tolist() == [False] * 6 + [True]
 
 
 def test_all_scales_give_the_same_numbers(tmp_path):
@@ -234,3 +238,15 @@ def test_enl_and_correlation_are_those_of_the_open_water():
     assert measured.sample_ratio == pytest.approx(1, abs=0.15)
     assert measured.resolution_m[0] == pytest.approx(10 / np.sqrt(measured.sample_ratio), rel=0.01)
     assert image.measured(image.window(), np.zeros(image.shape, bool)) is None
+
+
+def test_a_date_without_its_incidence_goes_through_the_stack(tmp_path):
+    image = open_map_image(array(sea()), SAID)
+    grid = PortGrid.around(image.scene.footprint, margin_m=0)
+    date = to_port_grid(image, grid)
+    assert np.isnan(date["incidence"])
+    add_scene(tmp_path, "date", date, "mark")
+    assert has_scene(tmp_path, "date", "mark")
+    assert read_scene(tmp_path, "date").equals(date)
+    (seen,) = coverage(image, {"Quay": image.scene.footprint})["detectable_length_m"]
+    assert np.isnan(seen)
