@@ -55,6 +55,16 @@ DATA = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" 
 """Real data for validation; absent on most machines."""
 
 
+LONGEST = ("test_docs.py", "faults", "pipeline", "cli", "cfar", "report")
+"""Parts of the paths of modules that take longest: workers that begin with them end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the modules that take longest first."""
+    ranks = {part: rank for rank, part in enumerate(LONGEST)}
+    items.sort(key=lambda item: min((ranks.get(part, len(ranks)) for part in item.path.parts), default=len(ranks)))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data, or a skip that says so."""

@@ -154,7 +154,7 @@ land_option = click.option(
 def map_options(command: Command) -> Command:
     """Add the options that say what images on a map are."""
     for flag, kind, text in (
-        ("--scenes", click.Path(), "CSV with time, platform, relative_orbit … of GeoTIFFs: a row a `file`."),
+        ("--scenes", click.Path(), "CSV with time, platform, relative_orbit and more of GeoTIFFs: a row a `file`."),
         ("--scale", click.Choice(["linear", "decibel", "amplitude"]), "Scale of GeoTIFFs whose tags do not say it."),
         ("--quantity", click.Choice(["sigma0", "gamma0"]), "Quantity of GeoTIFFs whose tags do not say it."),
     ):

@@ -181,6 +181,7 @@ def read_port(path: str | Path) -> Port:
 
     Examples
     --------
+    >>> import json
     >>> from tempfile import TemporaryDirectory
     >>> quay = {"type": "LineString", "coordinates": [[35.861, 34.907], [35.868, 34.911]]}
     >>> pier = {"type": "Feature", "properties": {"name": "North quay", "kind": "pier"}, "geometry": quay}

@@ -29,7 +29,7 @@ def relative_orbit_of(platform: str, absolute_orbit: int) -> int:
     """Return the number of the track, 1 … 175, of an orbit since launch.
 
     >>> relative_orbit_of("S1A", 45268)
-    171
+    46
     """
     offset = next(offset for first, offset in OFFSETS[platform] if absolute_orbit >= first)
     return (absolute_orbit - offset) % 175 + 1

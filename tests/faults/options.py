@@ -64,6 +64,7 @@ def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list
     name = chance.choice(sorted(commands))
     sound: dict[str, list[object]] = {
         "count": [port, product, "--no-pictures", "--out", place / "out"],
+        "grid": [port, product, "--out", place / "grid.tif"],
         "detect": [product],
         "info": [product],
         "check": [product],

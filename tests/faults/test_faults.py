@@ -7,8 +7,8 @@ import pytest
 from faults.campaign import CLASSES, try_seeds
 from faults.outcomes import HANG, RAW, SILENT
 
-N = 40
-FEW = {"runs killed and run again": 2, "disk, memory, products gone": 2}
+N = 15
+FEW = {"runs killed and run again": 1, "disk, memory, products gone": 1}
 """Classes whose every attempt is two processes and two surveys."""
 ONLY_CHECK_TELLS = {"products: files, links, zips", "products: TIFF"}
 """Classes that change pixels, whose MD5 is read by `sarship check` and `count --check`: images are a gigabyte."""
