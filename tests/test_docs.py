@@ -102,7 +102,15 @@ def folder(harbour, harbour_survey, tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if RUN[page]], ids=lambda page: str(page.relative_to(ROOT)))
+SLOW = {"detector_choice.md", "count_from_a_catalogue.md", "tutorial.md", "watch_a_port.md", "keep_a_reference.md"}
+"""Pages that survey a port anew."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] * (page.name in SLOW)) for page in PAGES if RUN[page]],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
 def test_page_runs(page, folder, harbour):
     if any("sarship port new Tartus" in block.text for block in RUN[page]):  # it makes them itself
         (folder / "tartus.geojson").unlink()

@@ -15,6 +15,9 @@ from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.result_files import read_results
 from sarship.port.port_file import read_port
 
+pytestmark = pytest.mark.slow
+"""`.ci/run` runs the command itself."""
+
 N_DATES = 4
 """The minimum of an orbit that is compared with the empty port; the demo itself has two such orbits."""
 

@@ -179,6 +179,7 @@ def test_redacted_pages_have_no_names_and_no_paths(folder, page, tmp_path):
         assert name.encode() not in files_, name
 
 
+@pytest.mark.slow
 def test_a_page_that_would_be_too_large_says_what_was_left_out(folder, page, tmp_path):
     whole = len(page) / 1e6
     coarse = write_report(folder, tmp_path / "a.html", max_mb=whole - 0.02).read_text("utf-8")
