@@ -102,7 +102,15 @@ def folder(harbour, harbour_survey, tmp_path, monkeypatch):
     return tmp_path
 
 
-SLOW = {"detector_choice.md", "count_from_a_catalogue.md", "tutorial.md", "watch_a_port.md", "keep_a_reference.md"}
+SLOW = {
+    "ais.md",
+    "report_page.md",
+    "detector_choice.md",
+    "count_from_a_catalogue.md",
+    "tutorial.md",
+    "watch_a_port.md",
+    "keep_a_reference.md",
+}
 """Pages that survey a port anew."""
 
 

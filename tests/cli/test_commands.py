@@ -299,6 +299,7 @@ def test_folders_and_patterns_stand_for_the_products_in_them(small, tmp_path):
     assert "*.zip" in refused(run("info", folder / "*.zip"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp1252", "utf-8"])
 def test_output_in_a_code_page_that_lacks_a_letter(small, tmp_path, encoding):
     name = "Łódź Østkaj 港"
@@ -566,6 +567,7 @@ def test_the_package_runs_as_the_command():
     assert done.stdout.startswith("Usage: sarship [OPTIONS] COMMAND [ARGS]...")
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_whatever_backend_a_notebook_names(small, tmp_path):
     port = write_port(tmp_path / "port.geojson")
     command = [sys.executable, "-m", "sarship", "count", port, small[0], "--out", tmp_path / "out"]

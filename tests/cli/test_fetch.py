@@ -84,6 +84,7 @@ def test_search_json_and_second_catalogue(server, port, three_dates):
     assert "2024-12-15 15:42 UTC, but the other catalogue has it" in text
 
 
+@pytest.mark.slow
 def test_month_with_a_missing_pass_is_counted_and_said_to_be_so(server, port, tmp_path):
     outcome = run("count", port, *PERIOD, "--out", tmp_path / "out", server=server)
     assert outcome.exit_code == 0, outcome.output

@@ -62,6 +62,7 @@ def found(harbour, gridded):
     return *results, [str(each.message) for each in said]
 
 
+@pytest.mark.slow
 def test_a_date_is_counted_the_same_from_its_product_and_from_its_own_grid(found):
     product, mapped, _ = found
     assert mapped.counts["n_vessels"].to_numpy().tolist() == product.counts["n_vessels"].to_numpy().tolist()

@@ -70,6 +70,7 @@ def test_fewer_dates_or_the_option_leave_it_to_the_image(harbour, harbour_survey
     assert not (tmp_path / "one" / "stack").exists()
 
 
+@pytest.mark.slow
 def test_damage_and_a_strange_date_are_survived(harbour, harbour_survey, tmp_path):
     """A reference that was cut is fitted anew; a date that cannot be coregistered is counted by its image."""
     folder, port, results = harbour_survey
@@ -158,6 +159,7 @@ def test_interference_is_said(harbour, harbour_survey, tmp_path):
     np.testing.assert_array_equal(told.counts["n_vessels"][others], results.counts["n_vessels"][others])
 
 
+@pytest.mark.slow
 def test_spoilt_dates_are_counted_or_said_and_the_others_stay(harbour, harbour_survey, tmp_path):
     """One date lies three cells off, one has rain cells, and of one half of the port was not imaged."""
     folder, port, results = harbour_survey

@@ -201,6 +201,7 @@ def test_second_run_searches_nothing(trio, port, tmp_path, searched):
     assert len(searched) == 3
 
 
+@pytest.mark.slow
 def test_what_changes_a_result_makes_it_new(trio, port, tmp_path, searched):
     product = copy_of(trio[0], tmp_path)
     out = tmp_path / "out"

@@ -119,6 +119,7 @@ def test_an_area_on_a_known_lake_needs_no_port(duluth):
     assert search(duluth[:1]).provenance.water_level_m == 0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*seems to lie in the open sea")  # its quays have no echo of their own
 def test_four_dates_have_a_reference_and_another_level_has_another(duluth, tmp_path):
     port = read_port(DULUTH.write(tmp_path / "port.geojson"))

@@ -84,6 +84,7 @@ def written(reference, tmp_path_factory):
     return write_reference(reference, tmp_path_factory.mktemp("reference") / "empty.nc").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # h5netcdf closes what did not open
 @OF_A_FOLDER
 @given(where=st.floats(0, 1), bit=st.integers(0, 7))

@@ -108,6 +108,7 @@ def test_a_calm_sea_is_an_image(tmp_path):
     assert channel_faults(product, numbers, line, pixel) == {}
 
 
+@pytest.mark.slow
 def test_a_date_with_a_blank_channel_is_counted_by_the_other_against_the_reference(harbour, tmp_path):
     *others, last = harbour.products
     copy = tmp_path / last.name
