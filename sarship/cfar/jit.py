@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import numba
 import numpy as np
@@ -33,12 +33,10 @@ def compiled(function: F, *, any_order: bool = False, fused: bool = False) -> F:
     """
     flags = ({"reassoc", "nsz"} if any_order else set()) | ({"contract"} if fused else set())
     # the error model of NumPy, because a test for division by zero keeps a loop out of the vector registers
-    # nothing calls kernels from C, and the wrapper for it takes time to compile
-    options: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy", "no_cfunc_wrapper": True}
     try:
-        kernel: F = numba.njit(function, cache=True, **options)
+        kernel: F = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy", cache=True)
     except RuntimeError:
-        return numba.njit(function, **options)  # type: ignore[no-any-return]
+        return numba.njit(function, nogil=True, fastmath=flags, error_model="numpy")  # type: ignore[no-any-return]
     with suppress(AttributeError):  # nothing is cached where NUMBA_DISABLE_JIT is set
         kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))  # type: ignore[attr-defined]
     return kernel

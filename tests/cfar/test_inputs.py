@@ -140,7 +140,7 @@ def test_images_masks_and_lines_are_taken_or_named(kind, shape, value, way, mask
 def test_one_kernel_serves_images_of_any_width(monkeypatch, dtype):
     """Compiling one takes seconds; scores of a tile that is narrower than the image must not ask for another."""
     image, params = np.ones((30, 40), dtype), CfarParams(guard=1, training=2)
-    kernel = (ca_integer if dtype == np.uint16 else ca_float)._search
+    kernel = (ca_integer if dtype == np.uint16 else ca_float).search_tile
     whole = cfar.score(image, params)
     known = set(kernel.signatures)
     monkeypatch.setattr("sarship.cfar.tiles.TILE_PIXELS", 7)

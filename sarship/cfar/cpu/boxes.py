@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sarship.cfar.cpu.rows import HalfWidths, Quad
 from sarship.cfar.jit import compiled
 
-__all__ = ["N_ROOMS", "Boxes", "box_counts", "box_sums", "laid_out", "sides_of_line"]
+__all__ = ["N_ROOMS", "Boxes", "box_sums", "count_data", "laid_out", "sides_of_line"]
 
 N_ROOMS = 4
 """Arrays of the strip's size that `box_sums` works in."""
@@ -35,95 +35,41 @@ class Boxes(NamedTuple):
     """Boxes to the left and right."""
 
 
+@compiled
 def laid_out(room: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return an array of some shape in a room that was made once: new memory for every strip is new pages."""
     return room[: shape[0] * shape[1]].reshape(shape)
 
 
 @compiled
-def _count_data(counts: NDArray[np.int32], rows: np.ndarray) -> None:
+def count_data(counts: NDArray[np.int32], rows: np.ndarray) -> None:
     """Fill counts with 1 where there is data and 0 where there is none."""
     for line in range(rows.shape[0]):
         for i in range(rows.shape[1]):
             counts[line, i] = rows[line, i] > 0
 
 
-def box_sums(rows: np.ndarray, room: np.ndarray, half: HalfWidths) -> Boxes:
+@compiled
+def box_sums(rows: np.ndarray, room: np.ndarray, half: HalfWidths, is_exact: bool) -> Boxes:
     """Sum the boxes of the sides; the sums lie in the first two of `room`, the next two are worked in."""
     outer_l, outer_p, guard_l, guard_p = half
     n_lines, n_pixels = rows.shape
     broad = laid_out(room[0], (n_lines - outer_l + guard_l + 1, n_pixels - outer_p - guard_p))
     tall = laid_out(room[1], (n_lines - outer_l - guard_l, n_pixels - outer_p + guard_p + 1))
-    down, spare = laid_out(room[2], rows.shape), laid_out(room[3], rows.shape)
-    # called from here, not from a kernel, which would hold the code of each of its callees' callees twice over
-    for out in (broad, tall):
-        if rows.dtype.kind == "i":
-            _sum_whole(out, rows, down)
-        else:
-            _sum_real(out, rows, down, spare)
+    _sum_boxes(broad, rows, room, (outer_l - guard_l, outer_p + guard_p + 1), is_exact)
+    _sum_boxes(tall, rows, room, (outer_l + guard_l + 1, outer_p - guard_p), is_exact)
     return Boxes(broad, tall)
 
 
-def box_counts(rows: np.ndarray, room: np.ndarray, half: HalfWidths, is_full: bool) -> Boxes:
-    """Count the pixels with data in the boxes of the sides; where all have data, nothing is, for none need it."""
-    counts = laid_out(room[N_ROOMS], rows.shape)
-    if is_full:
-        return Boxes(counts, counts)
-    _count_data(counts, rows)
-    return box_sums(counts, room, half)
-
-
 @compiled
-def _sum_whole(out: np.ndarray, rows: np.ndarray, down: np.ndarray) -> None:
-    """Sums of whole numbers over boxes: each gains a line or a pixel and loses one."""
-    height, width = rows.shape[0] - out.shape[0] + 1, rows.shape[1] - out.shape[1] + 1
-    first = down[0]
-    first[:] = 0
-    for line in range(height):
-        _add(first, rows[line])
-    for line in range(1, out.shape[0]):
-        above, entering, leaving, here = down[line - 1], rows[line + height - 1], rows[line - 1], down[line]
-        for i in range(rows.shape[1]):
-            here[i] = above[i] + (entering[i] - leaving[i])
+def _sum_boxes(out: np.ndarray, rows: np.ndarray, room: np.ndarray, box: tuple[int, int], is_exact: bool) -> None:
+    down, spare = laid_out(room[2], rows.shape), rows
+    if not is_exact:
+        spare = laid_out(room[3], rows.shape)
+        spare[:] = rows
+    _sum_down(down, spare, box[0], is_exact)
     for line in range(out.shape[0]):
-        row, sums = down[line], out[line]
-        total = row[0] - row[0]
-        for i in range(width):
-            total += row[i]
-        sums[0] = total
-        right = row[width:]
-        for i in range(1, sums.size):
-            total += right[i - 1] - row[i - 1]
-            sums[i] = total
-
-
-@compiled
-def _sum_real(out: np.ndarray, rows: np.ndarray, down: np.ndarray, spare: np.ndarray) -> None:
-    """Sums of floats over boxes, put together from boxes of 2, 4, 8 … lines and pixels."""
-    height, width = rows.shape[0] - out.shape[0] + 1, rows.shape[1] - out.shape[1] + 1
-    for line in range(rows.shape[0]):
-        _copy(spare[line], rows[line])
-    n, done, size = out.shape[0], 0, 1
-    down[:n] = 0
-    while True:
-        # spare holds sums over `size` lines from each line on
-        if height & size:
-            for line in range(n):
-                _add(down[line], spare[line + done])
-            done += size
-        if 2 * size > height:
-            break
-        for line in range(rows.shape[0] - size):
-            _add(spare[line], spare[line + size])
-        size *= 2
-    for line in range(n):
-        _sum_across(out[line], down[line], width)
-
-
-@compiled
-def _copy(here: np.ndarray, there: np.ndarray) -> None:
-    for i in range(here.size):
-        here[i] = there[i]
+        _sum_across(out[line], down[line], box[1], is_exact)
 
 
 @compiled
@@ -133,13 +79,52 @@ def _add(here: np.ndarray, more: np.ndarray) -> None:
 
 
 @compiled
-def _sum_across(out: np.ndarray, row: np.ndarray, width: int) -> None:
-    """Sums of floats over `width` pixels from each pixel on; `row` is spoilt."""
+def _sum_down(out: np.ndarray, rows: np.ndarray, height: int, is_exact: bool) -> None:
+    """Sums over `height` lines from each line on; `rows` is spoilt where sums are not exact."""
+    n = rows.shape[0] - height + 1
+    if is_exact:
+        out[0] = 0
+        for line in range(height):
+            _add(out[0], rows[line])
+        for line in range(1, n):
+            above, entering, leaving, here = out[line - 1], rows[line + height - 1], rows[line - 1], out[line]
+            for i in range(rows.shape[1]):
+                here[i] = above[i] + (entering[i] - leaving[i])
+        return
+    out[:n] = 0
+    done, size = 0, 1
+    while True:
+        # rows holds sums over `size` lines from each line on
+        if height & size:
+            for line in range(n):
+                _add(out[line], rows[line + done])
+            done += size
+        if 2 * size > height:
+            return
+        for line in range(rows.shape[0] - size):
+            _add(rows[line], rows[line + size])
+        size *= 2
+
+
+@compiled
+def _sum_across(out: np.ndarray, row: np.ndarray, width: int, is_exact: bool) -> None:
+    """Sums over `width` pixels from each pixel on; `row` is spoilt where sums are not exact."""
+    n = out.size
+    if is_exact:
+        total = row[0] - row[0]
+        for i in range(width):
+            total += row[i]
+        out[0] = total
+        entering = row[width:]
+        for i in range(1, n):
+            total += entering[i - 1] - row[i - 1]
+            out[i] = total
+        return
     out[:] = 0
     done, size = 0, 1
     while True:
         if width & size:
-            _add(out, row[done : done + out.size])
+            _add(out, row[done : done + n])
             done += size
         if 2 * size > width:
             return

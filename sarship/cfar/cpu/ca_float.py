@@ -11,7 +11,6 @@ depends neither on the tile nor on what else the image holds. A wide range of va
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,47 +114,38 @@ def _score_line(
         out[i] = max(score, ABOVE_ONE) if value > threshold else score
 
 
-class Room(NamedTuple):
-    """Memory that a tile is worked in, made outside the kernel, which takes longer to compile where it makes any."""
-
-    rows: Real
-    """Power of the lines of the window, whole blocks wide."""
-    outer: F64
-    """Column sums over the lines of the outer rectangle, and of the guard."""
-    inner: F64
-    outer_n: I32
-    """Their counts and, for a line, sums and counts over the rings: only scores need those of every ring."""
-    inner_n: I32
-    ring: F64
-    ring_n: I32
-    change: F64
-    """For each block what `_survey_blocks` says of it."""
-    fall: F64
-    brightest: Real
-    peak: Real
-    """The brightest pixel so far."""
-    bits: Bits
-    """The memory of the rows as whole numbers, of the brightest, and of the peak."""
-    brightest_bits: Bits
-    peak_bits: Bits
-
-
 @compiled
-def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
+def search_tile(tile: Tile, table: F64, whole: Bits, block: int) -> HitList:
+    """Return the hits of a tile, or fill its scores, by blocks of `block_of` pixels.
+
+    `table` holds thresholds over the ring's sum, by its count; `whole` is an empty array of whole numbers as wide as
+    the floats.
+    """
     outer_l, outer_p, guard_l, _ = tile.half
     (start, stop), (left, right) = tile.lines, tile.pixels
-    rows, outer, inner, outer_n, inner_n, ring, ring_n, change, fall, brightest, peak = room[:11]
-    bits, brightest_bits, peak_bits = room[11:]
-    width, n_rows, n_blocks = right - left, rows.shape[0], change.size
+    width = right - left
+    n_rows, n_blocks = 2 * outer_l + 2, (width + block - 1) // block
     wide = n_blocks * block
+    rows = np.zeros((n_rows, wide + 2 * outer_p + 1), tile.image.dtype)
+    bits = rows.view(whole.dtype)
+    outer, inner = np.zeros(rows.shape[1]), np.zeros(rows.shape[1])
     edges = ring_edges(outer, inner, tile.half)
-    hits, n_hits = new_hits()
+    # only scores need the count of every ring
+    n_counted, n_ring = (rows.shape[1], wide) if tile.out.size > 0 else (0, 0)
+    outer_n, inner_n = np.zeros(n_counted, np.int32), np.zeros(n_counted, np.int32)
+    ring, count = np.zeros(n_ring), np.zeros(n_ring, np.int32)
+    change, fall, brightest_bits = np.zeros(n_blocks), np.zeros(n_blocks), np.zeros(n_blocks, bits.dtype)
+    brightest = brightest_bits.view(tile.image.dtype)
+    # the brightest pixel so far
+    top = np.zeros(1, bits.dtype)
+    peak = top.view(tile.image.dtype)
+    hits, n_hits = new_hits(), 0
     tall, broad = 2.0 * outer_l + 1, 2.0 * outer_p + 1
     for entering in range(start - outer_l, stop + outer_l):
         line = entering - outer_l
         newest = rows[entering % n_rows]
         load_power(newest, tile, entering, left - outer_p - 1)
-        peak_bits[0] = max(peak_bits[0], _largest(bits[entering % n_rows]))
+        top[0] = max(top[0], _largest(bits[entering % n_rows]))
         _slide_down(outer, outer_n, newest, rows[(entering - 2 * outer_l - 1) % n_rows])
         _slide_down(inner, inner_n, rows[(line + guard_l) % n_rows], rows[(line - guard_l - 1) % n_rows])
         if line < start:
@@ -167,8 +157,8 @@ def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
         before = first_sum(outer, inner, tile.half)
         if tile.out.size > 0:
             run_across(ring, edges, 0, before)
-            run_across(ring_n, ring_edges(outer_n, inner_n, tile.half), 0, first_sum(outer_n, inner_n, tile.half))
-            _score_line(tile.out[line - start], ring, ring_n, rows, line, tile.half, table, error)
+            run_across(count, ring_edges(outer_n, inner_n, tile.half), 0, first_sum(outer_n, inner_n, tile.half))
+            _score_line(tile.out[line - start], ring, count, rows, line, tile.half, table, error)
             continue
         values = rows[line % n_rows, outer_p + 1 : outer_p + 1 + wide]
         _survey_blocks(
@@ -194,24 +184,6 @@ def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
                 hits = append(hits, n_hits, line, left + i, exact / n, value / threshold)
                 n_hits += 1
     return cut(hits, n_hits)
-
-
-def search_tile(tile: Tile, table: F64, block: int) -> HitList:
-    """Return the hits of a tile, or fill its scores, by blocks of `block_of` pixels.
-
-    `table` holds thresholds over the ring's sum, by its count.
-    """
-    power, whole, is_scored = tile.image.dtype, np.dtype(f"i{tile.image.itemsize}"), tile.out.size > 0
-    n_rows, n_blocks = 2 * tile.half.outer_l + 2, -(-(tile.pixels[1] - tile.pixels[0]) // block)
-    wide = n_blocks * block
-    rows = np.zeros((n_rows, wide + 2 * tile.half.outer_p + 1), power)
-    outer, inner = np.zeros((2, rows.shape[1]))
-    outer_n, inner_n = np.zeros((2, rows.shape[1] if is_scored else 0), np.int32)
-    ring, ring_n = np.empty(wide if is_scored else 0), np.empty(wide if is_scored else 0, np.int32)
-    change, fall = np.empty((2, n_blocks))
-    brightest, peak = np.empty(n_blocks, power), np.zeros(1, power)
-    powers = rows, outer, inner, outer_n, inner_n, ring, ring_n, change, fall, brightest, peak
-    return _search(tile, Room(*powers, rows.view(whole), brightest.view(whole), peak.view(whole)), table, block)
 
 
 def block_of(ring_size: int) -> int:

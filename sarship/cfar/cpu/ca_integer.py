@@ -13,8 +13,6 @@ runs in vector registers; only the other blocks are walked pixel by pixel.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,12 +43,11 @@ _TALLEST = 511
 
 U32 = NDArray[np.uint32]
 U64 = NDArray[np.uint64]
-I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
 
 @compiled
-def _survey_blocks(change: U64, fall: I64, peak: U32, edges: Quad, values: U32, block: int) -> None:
+def _survey_blocks(change: U64, fall: NDArray[np.int64], peak: U32, edges: Quad, values: U32, block: int) -> None:
     """For each block of a line: the ring's change across it, 65,536 times the sum of its falls, the brightest pixel."""
     rows = (change.size, block)
     a, b, c, d = edges[0].reshape(rows), edges[1].reshape(rows), edges[2].reshape(rows), edges[3].reshape(rows)
@@ -85,33 +82,23 @@ def _score_line(out: NDArray[np.float32], ring: U64, values: U32, table: F64) ->
             out[i] = np.float32(value / threshold)
 
 
-class Room(NamedTuple):
-    """Memory that a tile is worked in, made outside the kernel, which takes longer to compile where it makes any."""
-
-    rows: U32
-    """Squares of the lines of the window, whole blocks wide."""
-    is_full: NDArray[np.bool_]
-    """True where each pixel of a row has data."""
-    outer: U64
-    """Packed column sums over the lines of the outer rectangle, and of the guard."""
-    inner: U64
-    ring: U64
-    """Sums over the rings of a line, where scores are wanted."""
-    change: U64
-    """For each block what `_survey_blocks` says of it."""
-    fall: I64
-    peak: U32
-
-
 @compiled
-def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
+def search_tile(tile: Tile, table: F64, block: int) -> HitList:
+    """Return the hits of a tile, or fill its scores, by blocks of a length that `block_of` allows.
+
+    `table` holds thresholds over the ring's sum, by its count.
+    """
     outer_l, outer_p, guard_l, _ = tile.half
     (start, stop), (left, right) = tile.lines, tile.pixels
-    rows, is_full, outer, inner, ring, change, fall, peak = room
-    width, n_rows, n_blocks = right - left, rows.shape[0], change.size
+    width = right - left
+    n_rows, n_blocks = 2 * outer_l + 2, (width + block - 1) // block
     wide = n_blocks * block
+    rows, is_full = np.zeros((n_rows, wide + 2 * outer_p + 1), np.uint32), np.zeros(n_rows, np.bool_)
+    outer, inner = np.zeros(rows.shape[1], np.uint64), np.zeros(rows.shape[1], np.uint64)
     edges = ring_edges(outer, inner, tile.half)
-    hits, n_hits = new_hits()
+    ring = np.zeros(wide if tile.out.size > 0 else 0, np.uint64)
+    change, fall, peak = np.zeros(n_blocks, np.uint64), np.zeros(n_blocks, np.int64), np.zeros(n_blocks, np.uint32)
+    hits, n_hits = new_hits(), 0
     for entering in range(start - outer_l, stop + outer_l):
         line = entering - outer_l
         new, old = entering % n_rows, (entering - 2 * outer_l - 1) % n_rows
@@ -146,20 +133,6 @@ def _search(tile: Tile, room: Room, table: F64, block: int) -> HitList:
                 hits = append(hits, n_hits, line, left + i, clutter, value / threshold)
                 n_hits += 1
     return cut(hits, n_hits)
-
-
-def search_tile(tile: Tile, table: F64, block: int) -> HitList:
-    """Return the hits of a tile, or fill its scores, by blocks of a length that `block_of` allows.
-
-    `table` holds thresholds over the ring's sum, by its count.
-    """
-    n_rows, n_blocks = 2 * tile.half.outer_l + 2, -(-(tile.pixels[1] - tile.pixels[0]) // block)
-    rows = np.zeros((n_rows, n_blocks * block + 2 * tile.half.outer_p + 1), np.uint32)
-    outer, inner = np.zeros((2, rows.shape[1]), np.uint64)
-    ring = np.empty(n_blocks * block if tile.out.size > 0 else 0, np.uint64)
-    change, fall, peak = np.empty(n_blocks, np.uint64), np.empty(n_blocks, np.int64), np.empty(n_blocks, np.uint32)
-    room = Room(rows, np.zeros(n_rows, np.bool_), outer, inner, ring, change, fall, peak)
-    return _search(tile, room, table, block)
 
 
 def block_of(ring_size: int, outer_l: int) -> int:

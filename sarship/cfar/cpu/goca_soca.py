@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_counts, box_sums, laid_out, sides_of_line
-from sarship.cfar.cpu.rows import NO_IMAGE, HitList, Quad, Tile, append, cut, load_rows, new_hits
+from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_sums, count_data, laid_out, sides_of_line
+from sarship.cfar.cpu.rows import HitList, Quad, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import new_rooms, search_strips
 from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
 
@@ -17,16 +15,7 @@ __all__ = ["deciding_side", "search_tile"]
 _BLOCK = 64
 
 F64 = NDArray[np.float64]
-
-
-class Rule(NamedTuple):
-    """Numbers that sums are compared by."""
-
-    table: F64
-    """Factors by the number of sides and their counts, as `goca_soca_os.side_table` makes them."""
-    quick: tuple[float, float]
-    """Below every factor of the sides above and below, and of those to the left and right."""
-    min_ring: int
+I32 = NDArray[np.int32]
 
 
 @compiled
@@ -71,20 +60,31 @@ def _may_hold_hit(values: np.ndarray, sides: Quad, first: int, quick: tuple[floa
 
 @compiled
 def _search_strip(
-    tile: Tile, rows: np.ndarray, boxes: Boxes, boxes_n: Boxes, rule: Rule, is_full: bool, is_goca: bool
+    tile: Tile, shape: tuple[int, int], room: np.ndarray, room_n: I32, table: F64, is_goca: bool, min_ring: int
 ) -> HitList:
-    """Return the hits of a strip, or fill its scores; `rows` are its own with the halo."""
+    """Return the hits of a strip, or fill its scores; `shape` is its own with the halo."""
     outer_l, outer_p, guard_l, guard_p = tile.half
     (start, stop), (left, right) = tile.lines, tile.pixels
-    width, (table, quick, min_ring) = right - left, rule
+    is_exact, width = tile.image.itemsize == 2, right - left
+    rows, counts = laid_out(room[N_ROOMS], shape), laid_out(room_n[N_ROOMS], shape)
+    is_full = load_rows(rows, tile)
+    boxes, boxes_n = box_sums(rows, room, tile.half, is_exact), Boxes(counts, counts)
+    if not is_full:
+        count_data(counts, rows)
+        boxes_n = box_sums(counts, room_n, tile.half, True)
     n_broad = np.int64((outer_l - guard_l) * (outer_p + guard_p + 1))
     n_tall = np.int64((outer_l + guard_l + 1) * (outer_p - guard_p))
     n = n_broad, n_broad, n_tall, n_tall
-    hits, n_hits = new_hits()
+    # what no threshold falls below; a rounded sum may, by less than 1e-9
+    safe = 1.0 if is_exact else 1 - 1e-9
+    quick = (table[1:, n_broad].min() * safe, table[1:, n_tall].min() * safe)
+    no_counts = (counts[0], counts[0], counts[0], counts[0])
+    hits, n_hits = new_hits(), 0
     for line in range(stop - start):
         values = rows[line + outer_l, outer_p : outer_p + width]
-        # where all is full the counts are never read
-        sides, sides_n = sides_of_line(boxes, line, width, tile.half), sides_of_line(boxes_n, line, width, tile.half)
+        sides, sides_n = sides_of_line(boxes, line, width, tile.half), no_counts
+        if not is_full:
+            sides_n = sides_of_line(boxes_n, line, width, tile.half)
         for first in range(0, width, _BLOCK):
             if tile.out.size == 0 and not _may_hold_hit(values, sides, first, quick, is_goca):
                 continue
@@ -112,17 +112,5 @@ def _search_strip(
 
 def search_tile(tile: Tile, table: F64, is_goca: bool, min_ring: int) -> HitList:
     """Return the hits of a tile, or fill its scores; `table` is that of `goca_soca_os.side_table`."""
-    outer_l, outer_p, guard_l, guard_p = tile.half
     room, room_n = new_rooms(tile, N_ROOMS + 1)
-    # a rounded sum may fall below the least threshold, by less than 1e-9
-    safe = 1.0 if room.dtype.kind == "i" else 1 - 1e-9
-    broad, tall = (outer_l - guard_l) * (outer_p + guard_p + 1), (outer_l + guard_l + 1) * (outer_p - guard_p)
-    rule = Rule(table, (float(table[1:, broad].min()) * safe, float(table[1:, tall].min()) * safe), min_ring)
-
-    def search(strip: Tile, shape: tuple[int, int]) -> HitList:
-        rows = laid_out(room[N_ROOMS], shape)
-        is_full = load_rows(rows, strip)
-        boxes, boxes_n = box_sums(rows, room, tile.half), box_counts(rows, room_n, tile.half, is_full)
-        return _search_strip(strip._replace(image=NO_IMAGE), rows, boxes, boxes_n, rule, is_full, is_goca)
-
-    return search_strips(tile, search)
+    return search_strips(tile, lambda strip, shape: _search_strip(strip, shape, room, room_n, table, is_goca, min_ring))

@@ -77,8 +77,6 @@ class Levels(NamedTuple):
     """Rows of levels, each the line of its number modulo the number of rows."""
 
     rows: NDArray[np.integer]
-    nothing: NDArray[np.integer]
-    """A row without data."""
     sizes: I64
     """Largest size of a level in each row."""
     is_full: NDArray[np.bool_]

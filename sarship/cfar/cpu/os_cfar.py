@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.rows import NO_HITS, NO_IMAGE, HalfWidths, HitList, Tile, append, cut, load_rows, new_hits
+from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import search_strips
 from sarship.cfar.goca_soca_os import OrderTable
 from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
@@ -209,7 +209,7 @@ def _search_strip(tile: Tile, strip: Strip, is_full: bool, table: OrderTable, bi
     (start, stop), (first, last) = tile.lines, tile.pixels
     size, height, width = table.factor.size - 1, stop - start, last - first
     histogram, ring = np.zeros(bins.lowest.size, np.int32), np.empty(size)
-    hits, n_hits = new_hits()
+    hits, n_hits = new_hits(), 0
     for top in range(0, height, _BLOCK):
         reach = (top, min(top + _BLOCK, height) + 2 * outer_l)
         histogram[:] = 0
@@ -283,8 +283,8 @@ def _score_strip(out: NDArray[np.float32], strip: Strip, table: OrderTable, is_n
                 key += 1
             level = strip.floor[key]
             if not is_number:
-                alike = ring[: _gathered(ring, strip.rows, strip.keys, line, i, strip.half, key)]
-                level = _smallest(alike, place - below - 1)
+                alike = np.sort(ring[: _gathered(ring, strip.rows, strip.keys, line, i, strip.half, key)])
+                level = alike[place - below - 1]
             threshold = table.factor[n] * level
             score = np.float32(min(value / threshold, LARGEST_SCORE))
             out[line, i] = max(score, ABOVE_ONE) if value > threshold else score
@@ -301,7 +301,7 @@ def search_tile(tile: Tile, table: OrderTable, min_ring: int) -> HitList:
         _fill_keys(strip.keys, strip.rows, is_number)
         if tile.out.size:
             _score_strip(part.out, strip, table, is_number)
-            return NO_HITS
-        return _search_strip(part._replace(image=NO_IMAGE), strip, is_full, table, bins, min_ring)
+            return cut(new_hits(), 0)
+        return _search_strip(part, strip, is_full, table, bins, min_ring)
 
     return search_strips(tile, search)

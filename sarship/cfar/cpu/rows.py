@@ -17,8 +17,6 @@ from sarship.cfar.jit import compiled
 __all__ = [
     "COUNT_SHIFT",
     "LARGEST",
-    "NO_HITS",
-    "NO_IMAGE",
     "HalfWidths",
     "HitList",
     "Tile",
@@ -42,12 +40,9 @@ COUNT_SHIFT = np.uint64(48)
 LARGEST = 1e250
 """Powers from here on count as no data, like infinity: their sums would overflow."""
 
-Whole = int | np.signedinteger[Any]
 U64 = NDArray[np.uint64]
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
-NO_IMAGE = np.empty((0, 0), np.uint8)
-"""In the place of a tile's image for kernels that do not read it: they are then compiled once, not for each type."""
 Quad = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -88,27 +83,22 @@ class HitList(NamedTuple):
     score: F64
 
 
-NO_HITS = HitList(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty(0))
-
-
 @compiled
-def new_hits() -> tuple[HitList, int]:
-    """Empty list with room for a few hits, and their number. A literal 0 would be a type of its own to compile for."""
-    return HitList(np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), np.empty(64)), int(np.int64(0))
+def new_hits() -> HitList:
+    """Empty list with room for a few hits."""
+    return HitList(np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64), np.empty(64))
 
 
 @compiled
 def grown(array: np.ndarray) -> np.ndarray:
     """Return the values of a list in one of twice its length."""
     larger = np.empty(2 * array.size, array.dtype)
-    # the assignment of a slice takes seconds to compile, for the text of its error alone
-    for i in range(array.size):
-        larger[i] = array[i]
+    larger[: array.size] = array
     return larger
 
 
 @compiled
-def append(hits: HitList, n: Whole, line: int, pixel: int, clutter: float, score: float) -> HitList:
+def append(hits: HitList, n: int, line: int, pixel: int, clutter: float, score: float) -> HitList:
     """Return the list with a hit at place `n`."""
     if n == hits.line.size:
         hits = HitList(grown(hits.line), grown(hits.pixel), grown(hits.clutter), grown(hits.score))
@@ -117,7 +107,7 @@ def append(hits: HitList, n: Whole, line: int, pixel: int, clutter: float, score
 
 
 @compiled
-def cut(hits: HitList, n: Whole) -> HitList:
+def cut(hits: HitList, n: int) -> HitList:
     """Return the first `n` hits."""
     return HitList(hits.line[:n], hits.pixel[:n], hits.clutter[:n], hits.score[:n])
 
@@ -177,28 +167,18 @@ def load_power(row: np.ndarray, tile: Tile, line: int, start: int) -> None:
                 break
 
 
+@compiled
 def load_rows(rows: np.ndarray, tile: Tile) -> bool:
     """Fill rows with the power of a tile and its halo; return True if all of it is in the image and has data."""
     top, left = tile.lines[0] - tile.half.outer_l, tile.pixels[0] - tile.half.outer_p
-    load = _load_all_squares if tile.image.dtype.kind == "u" else _load_all_power
-    return load(rows, tile, top, left) and left >= 0 and left + rows.shape[1] <= tile.image.shape[1]
-
-
-@compiled
-def _load_all_squares(rows: np.ndarray, tile: Tile, top: int, left: int) -> bool:
-    is_full = True
+    is_full = left >= 0 and left + rows.shape[1] <= tile.image.shape[1]
     for k in range(rows.shape[0]):
-        is_full &= load_squares(rows[k], tile, top + k, left)
-    return is_full
-
-
-@compiled
-def _load_all_power(rows: np.ndarray, tile: Tile, top: int, left: int) -> bool:
-    is_full = True
-    for k in range(rows.shape[0]):
-        load_power(rows[k], tile, top + k, left)
-        for value in rows[k]:
-            is_full &= value > 0
+        if tile.image.itemsize == 2:
+            is_full &= load_squares(rows[k], tile, top + k, left)
+        else:
+            load_power(rows[k], tile, top + k, left)
+            for value in rows[k]:
+                is_full &= value > 0
     return is_full
 
 

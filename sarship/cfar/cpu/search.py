@@ -103,8 +103,8 @@ def _kernel_of(inputs: Inputs) -> Callable[[Tile], HitList]:
         if is_number:
             block = ca_integer.block_of(params.ring_size, params.outer_shape[0])
             return lambda tile: ca_integer.search_tile(tile, table, block)
-        block = ca_float.block_of(params.ring_size)
-        return lambda tile: ca_float.search_tile(tile, table, block)
+        whole, block = np.empty(0, f"i{dtype.itemsize}"), ca_float.block_of(params.ring_size)
+        return lambda tile: ca_float.search_tile(tile, table, whole, block)
     is_log, surface = params.clutter_model != "gaussian", ring_surface(params)
     if is_number or is_log:
         return lambda tile: two_parameter.search_tile(tile, table, surface, is_log)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from sarship.cfar.cpu.log_levels import LN_LEVELS, LN_SCALE, Levels, Rule, fill_levels
 from sarship.cfar.cpu.moments import Limits
-from sarship.cfar.cpu.rows import NO_IMAGE, HitList, Tile
+from sarship.cfar.cpu.rows import HitList, Tile
 from sarship.cfar.cpu.strips import joined
-from sarship.cfar.cpu.two_parameter_integer import BLOCK, new_running, new_survey, search_rows
+from sarship.cfar.cpu.two_parameter_integer import BLOCK, new_running, search_rows
 from sarship.cfar.k_distribution import Surface
 
 __all__ = ["search_tile"]
@@ -49,16 +49,15 @@ def search_tile(tile: Tile, table: NDArray[np.float64], surface: Surface, is_log
     )
     (start, stop), (left, right), half, cap, found = tile.lines, tile.pixels, tile.half, tile.cap, []
     limits, bright = Limits(table, surface.entries, rule), _bright(table.size - 1, 2 * half.outer_l + 1)
-    n_rows, n_blocks = STRIP_LINES + 2 * half.outer_l + 1, -(-(right - left) // BLOCK)
-    n_columns = n_blocks * BLOCK + 2 * half.outer_p + 1
-    rows, nothing = np.empty((n_rows, n_columns), of_number.dtype), np.zeros(n_columns, of_number.dtype)
-    levels = Levels(rows, nothing, np.empty(n_rows, np.int64), np.empty(n_rows, np.bool_))
-    running, survey, n_lines = new_running(n_columns), new_survey(n_blocks), stop - start + 2 * half.outer_l
+    n_rows, n_columns = STRIP_LINES + 2 * half.outer_l + 1, -(-(right - left) // BLOCK) * BLOCK + 2 * half.outer_p + 1
+    levels = Levels(
+        np.empty((n_rows, n_columns), of_number.dtype), np.empty(n_rows, np.int64), np.empty(n_rows, np.bool_)
+    )
+    running, n_lines = new_running(n_columns), stop - start + 2 * half.outer_l
     for first in range(0, n_lines, STRIP_LINES):
         lines = first, min(first + STRIP_LINES, n_lines)
         fill_levels(levels, tile, lines, of_number, centre)
-        part = tile._replace(image=NO_IMAGE, cap=cap)
-        found.append(search_rows(part, levels, running, survey, lines, limits, bright, BLOCK))
+        found.append(search_rows(tile._replace(cap=cap), levels, running, lines, limits, bright, BLOCK))
         cap -= found[-1].line.size
         if cap <= 0 or tile.negative[0] < 0:
             break

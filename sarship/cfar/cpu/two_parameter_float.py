@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_counts, box_sums, laid_out, sides_of_line
-from sarship.cfar.cpu.rows import NO_IMAGE, HalfWidths, HitList, Tile, append, cut, load_rows, new_hits
+from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_sums, count_data, laid_out, sides_of_line
+from sarship.cfar.cpu.rows import HitList, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import new_rooms, search_strips
 from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
 
@@ -36,31 +36,35 @@ def _square_all(squares: F64, rows: F64) -> bool:
 
 
 @compiled
-def _sum_line(ring: F64, boxes: Boxes, line: int, half: HalfWidths) -> None:
-    above, below, right, left = sides_of_line(boxes, line, ring.size, half)
+def _sum_line(ring: F64, boxes: Boxes, line: int, tile: Tile) -> None:
+    above, below, right, left = sides_of_line(boxes, line, ring.size, tile.half)
     for i in range(ring.size):
         ring[i] = np.float64(above[i] + below[i]) + np.float64(right[i] + left[i])
 
 
 @compiled
 def _search_strip(
-    tile: Tile, rows: F64, sums: tuple[Boxes, Boxes, Boxes], lines: F64, is_full: bool, table: F64
+    tile: Tile, shape: tuple[int, int], room: F64, room_2: F64, room_n: NDArray[np.int32], table: F64
 ) -> HitList:
-    """Return the hits of a strip, or fill its scores; `rows` are its own with the halo.
-
-    `sums` are those of power, of its square, and counts; `lines` holds three of them, to be worked in.
-    """
+    """Return the hits of a strip, or fill its scores; `shape` is its own with the halo."""
     (start, stop), (left, right), half = tile.lines, tile.pixels, tile.half
     width = right - left
-    total, square, count = lines[0, :width], lines[1, :width], lines[2, :width]
-    for i in range(width):
-        count[i] = table.size - 1
-    hits, n_hits = new_hits()
+    rows, squares = laid_out(room[N_ROOMS], shape), laid_out(room_2[N_ROOMS], shape)
+    counts = laid_out(room_n[N_ROOMS], shape)
+    load_rows(rows, tile)
+    is_full = _square_all(squares, rows)
+    boxes, boxes_2 = box_sums(rows, room, half, False), box_sums(squares, room_2, half, False)
+    boxes_n = Boxes(counts, counts)
+    if not is_full:
+        count_data(counts, rows)
+        boxes_n = box_sums(counts, room_n, half, True)
+    total, square, count = np.empty(width), np.empty(width), np.full(width, np.float64(table.size - 1))
+    hits, n_hits = new_hits(), 0
     for line in range(stop - start):
-        _sum_line(total, sums[0], line, half)
-        _sum_line(square, sums[1], line, half)
+        _sum_line(total, boxes, line, tile)
+        _sum_line(square, boxes_2, line, tile)
         if not is_full:
-            _sum_line(count, sums[2], line, half)
+            _sum_line(count, boxes_n, line, tile)
         values = rows[line + half.outer_l, half.outer_p : half.outer_p + width]
         for i in range(width):
             above, n = count[i] * values[i] - total[i], int(count[i])
@@ -90,14 +94,4 @@ def search_tile(tile: Tile, table: F64) -> HitList:
     A pixel is a hit when the square of count·power − sum is above `table[count]` · (count·squares − sum²).
     """
     (room, room_n), (room_2, _) = new_rooms(tile, N_ROOMS + 1), new_rooms(tile, N_ROOMS + 1)
-    lines = np.empty((3, tile.pixels[1] - tile.pixels[0]))
-
-    def search(strip: Tile, shape: tuple[int, int]) -> HitList:
-        rows, squares = laid_out(room[N_ROOMS], shape), laid_out(room_2[N_ROOMS], shape)
-        load_rows(rows, strip)
-        is_full = _square_all(squares, rows)
-        boxes_n = box_counts(rows, room_n, tile.half, is_full)
-        sums = box_sums(rows, room, tile.half), box_sums(squares, room_2, tile.half), boxes_n
-        return _search_strip(strip._replace(image=NO_IMAGE), rows, sums, lines, is_full, table)
-
-    return search_strips(tile, search)
+    return search_strips(tile, lambda strip, shape: _search_strip(strip, shape, room, room_2, room_n, table))

@@ -33,7 +33,7 @@ from sarship.cfar.cpu.rows import (
 )
 from sarship.cfar.jit import LARGEST_SCORE, compiled
 
-__all__ = ["BLOCK", "Running", "Survey", "new_running", "new_survey", "search_rows"]
+__all__ = ["BLOCK", "Running", "new_running", "search_rows"]
 
 _SUM_LEFT = np.uint64(16)
 _HALF = np.uint64(32)
@@ -104,14 +104,6 @@ def _find_bright(last_bright: I64, entering: Row, bright: int, line: int) -> Non
         last_bright[k] = line if largest >= bright else last_bright[k]
 
 
-@compiled
-def _latest(lines: I64) -> int:
-    latest = lines[0]
-    for line in lines:
-        latest = max(latest, line)
-    return int(latest)
-
-
 class Survey(NamedTuple):
     """Numbers of the blocks of a line."""
 
@@ -127,16 +119,15 @@ class Survey(NamedTuple):
     """Largest level."""
     floors: F64
     """Level below which no pixel is a hit."""
-    ring: U64
-    """Sums over the rings of one block's pixels: levels with counts, squares, and bright squares' tops."""
 
 
-def new_survey(n_blocks: int) -> Survey:
-    """Return room for the numbers of a line: a kernel that makes its own takes longer to compile."""
-    starts, change = np.empty((2, 2, n_blocks), np.uint64)
-    uneven, peak = np.empty(n_blocks, np.uint64), np.empty(n_blocks, np.int64)
-    falls, floors = np.empty((2, n_blocks), np.int64), np.empty(n_blocks)
-    return Survey(starts, change, falls, uneven, peak, floors, np.empty((3, BLOCK), np.uint64))
+@compiled
+def _new_survey(n_blocks: int) -> Survey:
+    two = (2, n_blocks)
+    return Survey(
+        np.zeros(two, np.uint64), np.zeros(two, np.uint64), np.zeros(two, np.int64),
+        np.zeros(n_blocks, np.uint64), np.zeros(n_blocks, np.int64), np.full(n_blocks, -np.inf),
+    )  # fmt: skip
 
 
 @compiled
@@ -274,14 +265,7 @@ def _slide_bright(
 
 @compiled
 def search_rows(
-    tile: Tile,
-    levels: Levels,
-    running: Running,
-    survey: Survey,
-    lines: tuple[int, int],
-    limits: Limits,
-    bright: int,
-    block: int,
+    tile: Tile, levels: Levels, running: Running, lines: tuple[int, int], limits: Limits, bright: int, block: int
 ) -> HitList:
     """Return the hits among rows of levels, their clutter a mean level; or fill their scores.
 
@@ -290,16 +274,18 @@ def search_rows(
     is bright. `block` is `BLOCK`: a loop whose length the compiler does not know is one it does well.
     """
     outer_l, outer_p, guard_l, _ = tile.half
-    rows, nothing, sizes, is_full = levels
+    rows, sizes, is_full = levels
     outer, inner, near, last_bright = running
     rule, width = limits.rule, tile.pixels[1] - tile.pixels[0]
     n_rows, n_columns = rows.shape
     wide = n_columns - 2 * outer_p - 1
     tall, n_blocks = 2 * outer_l + 2, wide // BLOCK
+    nothing = np.zeros(n_columns, rows.dtype)
     edges, squares = ring_edges(outer[0], inner[0], tile.half), ring_edges(outer[1], inner[1], tile.half)
     tops = ring_edges(outer[2], inner[2], tile.half)
-    (hits, n_hits), ring = new_hits(), survey.ring
-    latest, reach = _latest(last_bright), 2 * outer_p // BLOCK + 2
+    survey, ring = _new_survey(n_blocks), np.zeros((3, block), np.uint64)
+    hits, n_hits = new_hits(), 0
+    latest, reach = last_bright.max(), 2 * outer_p // BLOCK + 2
     for entering in range(lines[0], lines[1]):
         # the first line decided is `outer_l`; lines before it only fill the sums
         line = entering - outer_l
@@ -325,7 +311,7 @@ def search_rows(
         _decide_blocks(survey, near, packed, low, limits, bright)
         for k in range(n_blocks):
             first, floor = k * BLOCK, survey.floors[k] if tile.out.size == 0 else -np.inf
-            is_bright = entering - latest < tall and entering - _latest(last_bright[k : k + reach]) < tall
+            is_bright = entering - latest < tall and entering - last_bright[k : k + reach].max() < tall
             if is_bright and tile.out.size == 0 and survey.uneven[k] == 0:
                 floor = _floor_of_bright_block(survey.starts[0, k], top, edges, tops, first, limits)
             top = run_across(ring[2], tops, first, top) if is_bright else np.uint64(0)
