@@ -15,6 +15,7 @@ import pytest
 import servers.asf
 import servers.dhus
 from servers.cdse import KEY, PASSWORD, SECRET, SIGNATURES, TOKEN, USER
+from servers.replies import ForAll
 from servers.stac import TOKEN as SAS
 from shapely import box
 
@@ -110,7 +111,7 @@ def test_nothing_secret_shows_when_all_goes_wrong(name, request, tmp_path, caplo
     scene, shown = next(catalog.search(QUERY)), []
     good = server.items
     for reply in ((500, {}, b"broken"), (200, {"Content-Type": "text/html"}, b"<html>"), (403, {}, b"no")):
-        server.replies = _ForAll(reply)
+        server.replies = ForAll(reply)
         for action in (lambda: list(catalog.search(QUERY)), lambda: catalog.fetch(scene, tmp_path / "products")):
             with suppress(StopIteration):
                 try:
@@ -121,20 +122,6 @@ def test_nothing_secret_shows_when_all_goes_wrong(name, request, tmp_path, caplo
     assert len(shown) == 12
     assert not list((tmp_path / "products").glob("S1*"))
     _check_hidden(shown, caplog, tmp_path)
-
-
-class _ForAll(dict):
-    """One reply to whatever is asked."""
-
-    def __init__(self, reply):
-        super().__init__()
-        self.reply = reply
-
-    def __contains__(self, _):
-        return True
-
-    def __getitem__(self, _):
-        return self.reply
 
 
 def _check_hidden(shown, caplog, folder):

@@ -13,6 +13,7 @@ import servers.asf
 import servers.dhus
 from servers.cdse import IDENTITY, PASSWORD, REFRESH, SECRET, TOKEN, USER
 from servers.http import Served, serve
+from servers.replies import ForAll
 from servers.stac import TOKEN as SAS
 from servers.tls import encrypt
 from shapely import box
@@ -87,22 +88,8 @@ def test_a_login_that_fails_tells_no_secret(name, reply, request, tmp_path):
     catalog, server = request.getfixturevalue(name), request.getfixturevalue(LOGINS[name][0])
     scene = next(catalog.search(QUERY))
     place = LOGINS[name][1]
-    server.replies = _ForAll(reply) if place is None else {place: reply}
+    server.replies = ForAll(reply) if place is None else {place: reply}
     _told(lambda: catalog.fetch(scene, tmp_path / "products"))
-
-
-class _ForAll(dict):
-    """One reply to whatever is asked."""
-
-    def __init__(self, reply):
-        super().__init__()
-        self.reply = reply
-
-    def __contains__(self, _):
-        return True
-
-    def __getitem__(self, _):
-        return self.reply
 
 
 @pytest.mark.parametrize("how", ["password", "bearer", "form"])
