@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import geopandas as gpd
-import pandas as pd
-import xarray as xr
+if TYPE_CHECKING:  # loaded by what makes tables: metadata of a product need none of them
+    import geopandas as gpd
+    import xarray as xr
 
 __all__ = [
     "AGREEMENT",
@@ -58,6 +58,7 @@ class Variable:
     def check(self, array: xr.DataArray) -> xr.DataArray:
         """Return the array unchanged, or raise `ValueError` that says what differs from the contract.
 
+        >>> import xarray as xr
         >>> SIGMA0.check(xr.DataArray([[[1.0]]], dims=("polarization", "line", "pixel"), attrs={"units": "dB"}))
         Traceback (most recent call last):
         ValueError: sigma0 has units 'dB', expected '1'
@@ -87,6 +88,9 @@ class Table:
 
     def make(self, columns: dict[str, object], geometry: Sequence[object]) -> gpd.GeoDataFrame:
         """Return a table of this contract from its columns; set dtypes, and refuse missing or extra columns."""
+        import geopandas as gpd
+        import pandas as pd
+
         expected = [column.name for column in self.columns]
         if set(columns) != set(expected):
             raise ValueError(f"{self.name} needs columns {expected}, got {list(columns)}")
@@ -103,6 +107,8 @@ class Table:
 
     def check(self, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         """Return the table unchanged, or raise `ValueError` that names the missing or mistyped column."""
+        import geopandas as gpd
+
         for column in self.columns:
             if column.name not in frame.columns:
                 raise ValueError(f"{self.name} lacks the column {column.name!r} ({column.meaning})")
@@ -115,6 +121,9 @@ class Table:
 
     def concat(self, frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
         """Return several tables of this contract as one with a new index; the empty table for none."""
+        import geopandas as gpd
+        import pandas as pd
+
         filled = [frame for frame in frames if len(frame)]
         if not filled:
             return self.empty()

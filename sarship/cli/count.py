@@ -80,7 +80,14 @@ __all__ = ["count"]
     "--pictures/--no-pictures",
     default=True,
     show_default=True,
-    help="Draw counts, visits and a page of every scene, and write report.html.",
+    help="Draw counts, visits and pages of scenes, and write report.html.",
+)
+@click.option(
+    "--pages",
+    type=click.Choice(["newest", "all"]),
+    default="newest",
+    show_default=True,
+    help="Draw a page of the newest pass of each relative orbit, or of all passes, 2 to 4 seconds each.",
 )
 @ais_options
 @map_options
@@ -152,7 +159,15 @@ def count(
 
             try:
                 write_pictures(
-                    results, harbour, out, scenes=scenes, catalog=catalog, land=mask, maps=maps, progress=draw
+                    results,
+                    harbour,
+                    out,
+                    scenes=scenes,
+                    catalog=catalog,
+                    land=mask,
+                    maps=maps,
+                    pages=options["pages"],
+                    progress=draw,
                 )
                 write_report(out)
             except Exception as error:  # the tables are written, and worth more than a picture

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # `sarship info` shows metadata, without waiting for these
     import geopandas as gpd
+    import pandas as pd
     import xarray as xr
 
     from sarship.model import Scene
@@ -65,6 +65,8 @@ def facts_text(facts: dict[str, object]) -> str:
 
 def scenes_text(scenes: Iterable[Scene]) -> str:
     """Return scenes of a catalogue, a line each."""
+    import pandas as pd
+
     rows = [
         {
             "time": f"{scene.start:%Y-%m-%d %H:%M}",
@@ -80,6 +82,8 @@ def scenes_text(scenes: Iterable[Scene]) -> str:
 
 def vessels_text(vessels: gpd.GeoDataFrame) -> str:
     """Return vessels (`schema.VESSELS`), a line each, brightness in decibel."""
+    import pandas as pd
+
     if not len(vessels):
         return "no vessels"
     table = pd.DataFrame(
@@ -99,8 +103,8 @@ def counts_text(counts: xr.Dataset) -> str:
     """Return counts (`schema.COUNTS`) beneath a heading, a line a time and a column a pier."""
     if not counts["time"].size:
         return "no scenes were counted"
-    table = counts["n_vessels"].to_pandas().map(_number(0))
-    table.index = pd.DatetimeIndex(table.index).strftime("%Y-%m-%d %H:%M")
+    table = counts.assign_coords(time=counts["time"].dt.strftime("%Y-%m-%d %H:%M"))["n_vessels"].to_pandas()
+    table = table.map(_number(0))
     table.index.name = table.columns.name = None
     unseen = "; - is a pier that was not seen" if np.isnan(counts["n_vessels"]).any() else ""
     return f"vessels at each pier, times UTC{unseen}:\n\n{table.to_string()}"
@@ -125,4 +129,4 @@ def _number(digits: int) -> Callable[[float], str]:
 
 def _decibel(power: pd.Series[float]) -> pd.Series[float]:
     with np.errstate(divide="ignore"):
-        return pd.Series(10 * np.log10(power.to_numpy()), index=power.index)
+        return power.map(np.log10) * 10

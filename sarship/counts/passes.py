@@ -76,17 +76,17 @@ def seen_by_pass(coverage: gpd.GeoDataFrame, names: Sequence[str]) -> Reals:
     """Return seen, detectable length, incidence and reference dates of each pier in one pass, (4, n_piers)."""
     table = np.full((4, len(names)), np.nan)
     table[0] = 0.0
-    for name, rows in coverage[coverage["seen"] > 0].groupby("pier"):
-        if name not in names:
-            continue
-        seen = rows["seen"].to_numpy(float)
-        known = rows[rows["incidence_deg"].notna()]
-        table[:, names.index(str(name))] = (
-            _seen_together(rows, seen),
-            rows["detectable_length_m"].max(),
-            np.average(known["incidence_deg"], weights=known["seen"]) if len(known) else np.nan,
-            rows["n_reference_dates"].min(),
-        )
+    rows = coverage[coverage["seen"] > 0]
+    pier, parts = rows["pier"].to_numpy(), np.asarray(rows.geometry.array)
+    columns = ("seen", "detectable_length_m", "incidence_deg", "n_reference_dates")
+    values = rows[[*columns]].to_numpy(float).T
+    for k, name in enumerate(names):
+        (mine,) = np.nonzero(pier == name)
+        if mine.size:
+            seen, shortest, incidence, n_dates = values[:, mine]
+            known = np.isfinite(incidence)
+            middle = np.average(incidence[known], weights=seen[known]) if known.any() else np.nan
+            table[:, k] = _seen_together(parts[mine], seen), np.fmax.reduce(shortest), middle, np.fmin.reduce(n_dates)
     return table
 
 
@@ -132,15 +132,17 @@ def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.
     return ranked.drop_duplicates("slice")[scenes.columns]
 
 
-def _seen_together(rows: gpd.GeoDataFrame, seen: Reals) -> float:
+def _seen_together(parts: NDArray[np.object_], seen: Reals) -> float:
     """Return the part of a pier's waters that slices saw together, from the part each saw.
 
     The whole water's area follows from the slice that saw most of it; areas in degrees² do, as only their ratio counts.
     """
     best = int(np.argmax(seen))
-    parts = shapely.make_valid(np.asarray(rows.geometry.array))
+    if len(seen) == 1:
+        return float(seen[best])
+    parts = shapely.make_valid(parts)
     area = shapely.area(parts)
-    if len(rows) == 1 or not area[best] > 0:
+    if not area[best] > 0:
         return float(seen[best])
     union = shapely.union_all(parts).area
     return float(np.clip(union * seen[best] / area[best], seen[best], 1.0))

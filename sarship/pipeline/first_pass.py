@@ -1,5 +1,8 @@
 """The first pass over the scenes: each searched by its image alone, one after another, none twice.
 
+Vessels at piers are told apart here unless the second pass, which is better at it, is to do that: doing it twice took
+half of a survey's time.
+
 A scene that was searched has a checkpoint in `scenes/`, with a fingerprint of everything that its result depends on. A
 later run opens each product on disk (metadata only) and searches only those whose fingerprint is new. Scenes of a
 catalogue are known by what it says of them: those with a checkpoint are not even opened.
@@ -7,11 +10,11 @@ catalogue are known by what it says of them: those with a checkpoint are not eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, explain
 from sarship.files import safe_name
@@ -58,7 +61,12 @@ Progress = Callable[[Step], None]
 
 
 def run_first_pass(
-    sources: Sequence[Source], plan: Plan, folder: Path | None, progress: Progress | None = None
+    sources: Sequence[Source],
+    plan: Plan,
+    folder: Path | None,
+    progress: Progress | None = None,
+    *,
+    compared: Collection[int] = (),
 ) -> tuple[dict[str, SearchedScene], list[Failure]]:
     """Search every source once.
 
@@ -72,6 +80,8 @@ def run_first_pass(
         Folder of the checkpoints; None for none.
     progress
         Told each step.
+    compared
+        Relative orbits whose scenes on disk the second pass will tell apart at piers.
 
     Returns
     -------
@@ -87,11 +97,12 @@ def run_first_pass(
     """
     searched: dict[str, SearchedScene] = {}
     failures: list[Failure] = []
-    with opened_ahead(_to_be_opened(sources, plan, folder), plan) as open_source:
+    task = _Task(plan, folder, frozenset(compared))
+    with opened_ahead(_to_be_opened(sources, task), plan) as open_source:
         for k, source in enumerate(sources):
             tell = partial(_tell, progress, Step(done=k, total=len(sources), path=source.name, state="searching"))
             try:
-                one, state, message = _search(source, plan, folder, searched, open_source=open_source, tell=tell)
+                one, state, message = _search(source, task, searched, open_source=open_source, tell=tell)
             except (OutputError, CredentialError, DeviceError, ModelError):
                 raise
             except Exception as error:  # one bad product must not take the others with it
@@ -103,31 +114,53 @@ def run_first_pass(
     return searched, failures
 
 
-def _to_be_opened(sources: Sequence[Source], plan: Plan, folder: Path | None) -> Iterator[Source]:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that is the same for every source."""
+
+    plan: Plan
+    folder: Path | None
+    compared: frozenset[int]
+
+    def checkpoint(self, source: Source, scene: Scene, opened: RadarImage | None) -> _Checkpoint:
+        """Return a scene's checkpoint.
+
+        Vessels at piers are left to the second pass only of products on disk, which can be opened again: a catalogue's
+        scene may be out of reach by then. A checkpoint that has them told apart already serves any run.
+        """
+        mark = source.mark(opened)
+        place = None if self.folder is None else self.folder / safe_name(scene.id)
+        told_apart, boxed = (digest([self.plan.fingerprint, scene.id, mark, *note]) for note in ([], ["boxed"]))
+        is_left = source.scene is None and scene.relative_orbit in self.compared
+        if is_left and not (place and has_checkpoint(place, told_apart)):
+            return _Checkpoint(place, boxed, mark, is_told_apart=False)
+        return _Checkpoint(place, told_apart, mark, is_told_apart=True)
+
+
+class _Checkpoint(NamedTuple):
+    place: Path | None
+    fingerprint: str
+    mark: object
+    """Mark of the scene's files."""
+    is_told_apart: bool
+    """False where vessels at piers are left to the second pass."""
+
+
+def _to_be_opened(sources: Sequence[Source], task: _Task) -> Iterator[Source]:
     """Yield the scenes that may be opened ahead: of each acquisition the first, unless it has a checkpoint."""
     known: set[object] = set()
     for source in sources:
         if source.scene is None or not source.n_ahead or source.scene.acquisition in known:
             continue
         known.add(source.scene.acquisition)
-        place, fingerprint, _ = _checkpoint(source, source.scene, None, plan, folder)
+        place, fingerprint, *_ = task.checkpoint(source, source.scene, None)
         if place is None or not has_checkpoint(place, fingerprint):
             yield source
 
 
-def _checkpoint(
-    source: Source, scene: Scene, opened: RadarImage | None, plan: Plan, folder: Path | None
-) -> tuple[Path | None, str, object]:
-    """Return the place of a scene's checkpoint, its fingerprint, and the mark of the files in that."""
-    mark = source.mark(opened)
-    place = None if folder is None else folder / safe_name(scene.id)
-    return place, digest([plan.fingerprint, scene.id, mark]), mark
-
-
 def _search(
     source: Source,
-    plan: Plan,
-    folder: Path | None,
+    task: _Task,
     searched: Mapping[str, SearchedScene],
     *,
     open_source: Callable[[Source, Bytes], RadarImage],
@@ -142,7 +175,8 @@ def _search(
     if scene.id in searched:
         other = searched[scene.id]
         raise ProductError(f"{source.name} has the name of {other.source.place} but is another acquisition; rename it")
-    place, fingerprint, mark = _checkpoint(source, scene, opened, plan, folder)
+    plan = task.plan
+    place, fingerprint, mark, is_told_apart = task.checkpoint(source, scene, opened)
 
     def arrive(done: int, total: int | None) -> None:
         size = f"{done / 1e6:.0f} MB" if total is None else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
@@ -152,11 +186,12 @@ def _search(
         product = opened or open_source(source, arrive)
         if not any(other.shows_a_pier for other in searched.values()):  # the others show the same ground
             check_water_level(product, plan.port)
-        return search_image(product, plan, lambda lines, total: tell(part=lines / total))
+        return search_image(product, plan, lambda lines, total: tell(part=lines / total), is_told_apart=is_told_apart)
 
     tables, is_resumed = resume(place, fingerprint, search)
     source = replace(source, is_checked=False)  # once is enough: the second pass opens it again
-    one = SearchedScene(scene=scene, source=source, mark=mark, fingerprint=fingerprint, **tables)
+    made: dict[str, Any] = {**tables, "mark": mark, "fingerprint": fingerprint, "is_told_apart": is_told_apart}
+    one = SearchedScene(scene=scene, source=source, **made)
     message = "it shows none of the piers" if plan.waters and not one.shows_a_pier else ""
     return one, "checkpoint" if is_resumed else "searched", message
 

@@ -65,6 +65,13 @@ class SearchedScene:
     """Its one row."""
     coverage: gpd.GeoDataFrame
     is_simulated: bool
+    is_told_apart: bool = True
+    """False if its vessels at piers are left to the second pass."""
+
+    @property
+    def waits(self) -> bool:
+        """True if it has vessels at piers to be told apart."""
+        return self.shows_a_pier and not self.is_told_apart
 
     @property
     def shows_a_pier(self) -> bool:
@@ -72,7 +79,9 @@ class SearchedScene:
         return bool(self.coverage["seen"].any())
 
 
-def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None) -> Tables:
+def search_image(
+    product: RadarImage, plan: Plan, progress: Bands | None = None, *, is_told_apart: bool = True
+) -> Tables:
     """Search a product by its image alone: the first pass.
 
     Parameters
@@ -83,6 +92,8 @@ def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None)
         What to look for, and where.
     progress
         Called after each band of the image.
+    is_told_apart
+        False for a scene whose vessels at piers the second pass tells apart.
 
     Returns
     -------
@@ -103,7 +114,7 @@ def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None)
             product = measured_on_water(product, plan, window)
         hits = detect(product, plan.params, window=window, progress=progress, **masks)
     vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
-    if window is not None and is_fine(product.scene):
+    if is_told_apart and window is not None and is_fine(product.scene):
         vessels = _told_apart_alone(vessels, hits, product, plan)
     return {
         "vessels": flag_ambiguities(_viewed(vessels, product), product),

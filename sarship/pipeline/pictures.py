@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pandas as pd
 
@@ -27,11 +27,17 @@ from sarship.port.ground import check_water_level
 from sarship.port.map_facts import MapFacts
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, read_stack
+from sarship.sentinel1.passes import number_passes
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["write_pictures", "write_preview"]
+
+
+Pages = Literal["newest", "all"]
+"""Passes whose scenes are drawn."""
 
 
 class Marks(TypedDict):
@@ -50,12 +56,14 @@ def write_pictures(
     catalog: Catalog | None = None,
     land: BaseGeometry | None = None,
     maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
+    pages: Pages = "newest",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Draw a survey: `counts.png`, `visits.png`, and a picture of every scene that showed a pier.
+    """Draw a survey: `counts.png`, `visits.png`, and a picture of scenes that showed a pier.
 
-    Of a scene of the second pass that is `pages/SCENE.png` (the date, the empty port, their ratio, and the vessels),
-    and where it shows many piers `pages/SCENE/PIER.png` besides, one for each; of any other `quicklooks/SCENE.png`.
+    Of a scene of the second pass the picture is `pages/SCENE.png` (the date, the empty port, their ratio, and the
+    vessels), and where the newest shows many piers `pages/SCENE/PIER.png` besides, one for each; of any other it is
+    `quicklooks/SCENE.png`. Pictures of scenes from an earlier run are removed.
 
     Parameters
     ----------
@@ -72,6 +80,9 @@ def write_pictures(
         Land that was masked besides the port's own, to be drawn too.
     maps
         What is known of all images on a map, as it was said to `survey`.
+    pages
+        `newest` for the scenes of the newest pass of each relative orbit, `all` for those of all passes, 2 to 4 seconds
+        each.
     progress
         Called after every picture with the number done and the number in all.
 
@@ -104,7 +115,10 @@ def write_pictures(
     provenance = results.provenance
     texts = {"Software": f"sarship {provenance.version}", "Comment": json.dumps(provenance.as_dict())}
     seen = results.coverage.groupby("scene")["seen"].max()
-    shown = [scene for scene in results.scenes.sort_values("start")["scene"] if seen.get(scene, 0.0) > 0]
+    scenes_drawn = results.scenes[results.scenes["scene"].map(seen).fillna(0.0) > 0].sort_values("start")
+    if pages == "newest":
+        scenes_drawn = _newest(scenes_drawn)
+    shown = scenes_drawn["scene"].tolist()
     plan = Plan(port=port, params=replace(provenance.parameters, gpu=False), area=port.area, more_land=land)
     level = plan.water_level_m
     sources = {source.name: source for source in sources_of(scenes, catalog, folder / PRODUCTS, level, maps=maps)}
@@ -149,9 +163,17 @@ def write_pictures(
             path = folder / f"{place}.png"
             make_folder(path.parent)
             written.append(write_file(path, picture_bytes(figure, texts)))
+    for path in {*folder.glob("pages/**/*.png"), *folder.glob("quicklooks/*.png")} - set(written):
+        path.unlink()  # of an earlier run, whose counts these need not be
     if progress is not None:
         progress(len(shown) + 1, len(shown) + 1)
     return tuple(written)
+
+
+def _newest(scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the scenes of the newest pass of each relative orbit."""
+    number = number_passes(scenes["platform"], scenes["start"], scenes["stop"])
+    return scenes[number == pd.Series(number, scenes.index).groupby(scenes["relative_orbit"]).transform("max")]
 
 
 def write_preview(

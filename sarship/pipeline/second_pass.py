@@ -7,6 +7,7 @@ the new ones only; the reference then is another, so the dates of its orbit are 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,20 +26,42 @@ from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
 from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
 from sarship.files import make_folder, safe_name
-from sarship.model import Hits
+from sarship.model import Hits, Scene
 from sarship.pipeline.checkpoints import Tables, digest, resume
 from sarship.pipeline.first_pass import Progress, Step
 from sarship.pipeline.one_scene import SearchedScene, is_fine, search_against
 from sarship.pipeline.plan import Plan
+from sarship.pipeline.sources import Source
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
 from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["Look", "check_saved", "look_again", "reference_file", "run_second_pass", "stack_folder"]
+__all__ = [
+    "Look",
+    "check_saved",
+    "look_again",
+    "orbits_to_compare",
+    "reference_file",
+    "run_second_pass",
+    "stack_folder",
+]
 
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """Errors that keep one scene's image from being read, and no other's."""
+
+
+def orbits_to_compare(sources: Iterable[Source], plan: Plan, saved: Sequence[xr.Dataset] = ()) -> set[int]:
+    """Return the relative orbits that will have a reference, as far as the products' metadata tell."""
+    scenes = list[Scene]()
+    with contextlib.suppress(PortError):
+        plan.grid  # noqa: B018  (none of a port that is too large)
+        for source in sources:
+            with contextlib.suppress(Exception):  # the first pass says what is wrong with it
+                scene = source.scene or replace(source, is_checked=False).open().scene
+                if is_fine(scene) and scene.footprint.intersects(plan.area):
+                    scenes.append(scene)
+    return _with_reference(scenes, _orbits_of(saved))
 
 
 def run_second_pass(
@@ -123,8 +146,20 @@ def _by_orbit(searched: Iterable[SearchedScene], known: Collection[int]) -> dict
             f"the saved reference is of relative orbit {_listed(known)} and the products of {_listed(orbits)}, which "
             "shows the port from another side; give a reference of that orbit, or none"
         )
-    n_dates = {orbit: len(group_passes(one.scene for one in scenes)) for orbit, scenes in orbits.items()}
-    return {orbit: scenes for orbit, scenes in orbits.items() if orbit in known or n_dates[orbit] >= MIN_DATES}
+    enough = _with_reference((one.scene for scenes in orbits.values() for one in scenes), known)
+    return {orbit: scenes for orbit, scenes in orbits.items() if orbit in enough}
+
+
+def _with_reference(scenes: Iterable[Scene], known: Collection[int]) -> set[int]:
+    """Return the relative orbits of scenes that have a reference: a saved one, or enough dates to fit one."""
+    orbits: dict[int, list[Scene]] = {}
+    for scene in scenes:
+        orbits.setdefault(scene.relative_orbit, []).append(scene)
+    return {orbit for orbit, of in orbits.items() if orbit in known or len(group_passes(of)) >= MIN_DATES}
+
+
+def _orbits_of(saved: Sequence[xr.Dataset]) -> list[int]:
+    return [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
 
 
 def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, checkpoints: Path) -> SearchedScene:
@@ -141,7 +176,7 @@ def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, 
         }
 
     tables, _ = resume(checkpoints / name, fingerprint, search)
-    return replace(one, fingerprint=fingerprint, **tables)
+    return replace(one, fingerprint=fingerprint, **tables, is_told_apart=True)
 
 
 def _reference(
@@ -210,7 +245,7 @@ def check_saved(saved: Sequence[xr.Dataset], port: Port) -> None:
     ReferenceImageError
         One is of another port, grid or water level, was made of fewer than four dates, or two are of one orbit.
     """
-    orbits = [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
+    orbits = _orbits_of(saved)
     if len(set(orbits)) < len(orbits):
         raise ReferenceImageError(
             f"two of the saved references are of one relative orbit ({_listed(orbits)}); give one of each"

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -25,7 +26,7 @@ from sarship.pipeline.one_scene import SearchedScene
 from sarship.pipeline.plan import NO_PORT, Plan
 from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
-from sarship.pipeline.second_pass import check_saved, run_second_pass
+from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
 from sarship.pipeline.sources import PRODUCTS, Given, sources_of
 from sarship.port.index import refuse_template
 from sarship.port.map_facts import MapFacts
@@ -144,9 +145,16 @@ def survey(
     check_saved(saved, port)
     sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m, is_checked=check, maps=maps)
     with only_run(make_folder(folder)):
-        searched, failures = run_first_pass(sources, plan, make_folder(folder / "scenes"), progress)
+        search_all = partial(run_first_pass, plan=plan, folder=make_folder(folder / "scenes"), progress=progress)
+        compared = orbits_to_compare(sources, plan, saved) if reference else set[int]()
+        searched, failures = search_all(sources, compared=compared)
         if reference:
-            searched |= run_second_pass(searched, plan, folder, saved=saved, progress=progress)
+            again = run_second_pass(searched, plan, folder, saved=saved, progress=progress)
+            left = [one.source for name, one in searched.items() if one.waits and name not in again]
+            alone, unreadable = search_all(left) if left else ({}, [])
+            found = searched | again | alone
+            searched = {name: found[name] for name in searched if not found[name].waits}
+            failures += unreadable
         results = replace(_results(searched, failures, plan), completeness=completeness)
         if observations is not None:
             results = replace(results, observations=observations)

@@ -21,6 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from sarship.texts import printable
 
@@ -91,12 +93,17 @@ def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
     b'PNG'
     """
     stream = io.BytesIO()
-    # `savefig` would lay the figure out and draw it twice
+    texts = PngInfo()
+    for name, text in provenance.items():
+        texts.add_text(name, text)
+    # `savefig` would lay the figure out and draw it twice, and write an opacity that is 1 everywhere
     canvas: Any = FigureCanvasAgg(figure)
     with rc_context({"text.usetex": False}):  # whoever sets it for their papers may have no TeX here
-        for text in figure.findobj(Text):
-            text.set_usetex(False)
-        canvas.print_png(stream, metadata=dict(provenance), pil_kwargs={"compress_level": 4})
+        for label in figure.findobj(Text):
+            label.set_usetex(False)
+        canvas.draw()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image.save(stream, "png", pnginfo=texts, dpi=(figure.dpi, figure.dpi), compress_level=2)
     return stream.getvalue()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, cast
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from shapely import transform
 
@@ -21,6 +20,7 @@ from sarship.sentinel1.calibration import Calibration, Noise, Quantity
 from sarship.sentinel1.image_coordinates import ImageCoordinates
 
 if TYPE_CHECKING:
+    import xarray as xr
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["RadarImage"]
@@ -212,6 +212,8 @@ class RadarImage(ABC):
         ProductError
             As `window` and `digital_numbers`.
         """
+        import xarray as xr
+
         if area is not None and window is not None:
             raise ValueError("give an area or a window, not both")
         window = self._checked(window) if area is None else self.window(area)

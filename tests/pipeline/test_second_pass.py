@@ -9,7 +9,9 @@ import zarr
 
 from sarship import survey
 from sarship.errors import ProductWarning, ReferenceImageError
+from sarship.pipeline.table_files import read_table
 from sarship.port.stack import add_scene, read_reference, read_scene, read_stack, write_reference
+from sarship.schema import VESSELS
 
 
 def _times(folder):
@@ -24,6 +26,8 @@ def test_four_dates_are_counted_against_the_empty_port(harbour, harbour_survey):
     assert set(results.vessels["evidence"]) <= {"ring", "reference", "both", "network"}
     assert (results.vessels["evidence"] != "ring").any()
     assert (results.counts["n_vessels"].sel(pier="Naval mole") == 0).sum() >= 3
+    first = [read_table(path, VESSELS)[0] for path in (folder / "scenes").glob("*/vessels.parquet")]
+    assert {kind for table in first for kind in table["evidence"]} == {"ring"}  # told apart once, in the second pass
     (path,) = (folder / "references").iterdir()
     reference = read_reference(path)
     assert reference["n_dates"].item() == 4
@@ -88,6 +92,8 @@ def test_damage_and_a_strange_date_are_survived(harbour, harbour_survey, tmp_pat
     with pytest.warns(ProductWarning, match="cannot be coregistered with the other dates .* by the image alone"):
         told = survey(harbour.products, port, out)
     assert told.counts["n_reference_dates"].to_numpy()[:, 0].tolist() == [4, 0, 4, 4]
+    alone = survey(harbour.passes[1].slices, port, tmp_path / "alone", reference=False)
+    np.testing.assert_array_equal(told.counts["n_vessels"][1], alone.counts["n_vessels"][0])
 
 
 def test_port_too_large_for_a_grid_is_said(harbour, harbour_survey, tmp_path, monkeypatch):
