@@ -18,7 +18,8 @@ from sarship.cli.common import Commands
 from sarship.cli.count import count
 from sarship.cli.doctor import doctor
 from sarship.cli.fetch import download, login, search
-from sarship.cli.products import check, demo, detect, grid, info, port
+from sarship.cli.ports import port
+from sarship.cli.products import check, demo, detect, grid, info
 from sarship.cli.report import report
 
 __all__ = ["main"]

@@ -1,8 +1,7 @@
-"""Commands on products that are on disk: `demo`, `info`, `check`, `grid`, `port new`, `detect`."""
+"""Commands on products that are on disk: `demo`, `info`, `check`, `grid`, `detect`."""
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -31,14 +30,14 @@ from sarship.cli.common import (
     tell,
 )
 from sarship.cli.progress import bars
-from sarship.errors import PortError, SarshipError
+from sarship.errors import SarshipError
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.port.map_facts import MapFacts
 
-__all__ = ["check", "demo", "detect", "grid", "info", "port"]
+__all__ = ["check", "demo", "detect", "grid", "info"]
 
 
 @click.command()
@@ -125,55 +124,6 @@ def grid(port_file: str, product: str, out: str, **options: Any) -> None:
     write_file(out, geotiff_bytes(image, opened))
     bands = " and ".join(image["polarization"].to_numpy().tolist())
     tell(f"{out}: {bands} of {opened.scene.id}, {image.sizes['y']} by {image.sizes['x']} cells of 10 m")
-
-
-@click.group()
-def port() -> None:
-    """Make and look at port files, which hold the piers to count at."""
-
-
-@port.command("new")
-@click.argument("name")
-@file_option("--out", help="File to write; by default the port's name in this folder.")
-def port_new(name: str, out: str | None) -> None:
-    """Start a port file. NAME is a port's name or number in the World Port Index.
-
-    The file is a template at the port's place; of a port whose piers ship with sarship (Tartus) it has those.
-    """
-    from sarship.files import safe_name, write_file
-    from sarship.port.index import new_port, only_port, shipped_port
-
-    entry = only_port(name)
-    path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
-    if path.exists():
-        raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
-    if shipped := shipped_port(str(entry.number)):
-        write_file(path, shipped.read_bytes())
-        to_do = "correct the piers that ship with sarship"
-    else:
-        write_file(path, (json.dumps(new_port(entry), indent=1, ensure_ascii=False) + "\n").encode())
-        to_do = "draw its piers"
-    tell(f"{path}: {entry}; {to_do} in any GIS, then: sarship count {path} PRODUCT... --out DIR")
-
-
-@port.command("preview")
-@port_argument
-@products_argument
-@file_option("--out", help="PNG to write; by default beside the port file, under its name.")
-@map_options
-def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **options: Any) -> None:
-    """Draw the piers of PORT, a port file, over the mean of some products, to correct them."""
-    from sarship.pipeline.pictures import write_preview
-    from sarship.port.port_file import read_port
-
-    harbour = read_port(port_file)
-    note_port(harbour)
-    path = Path(out or Path(port_file).with_suffix(".png"))
-    if path.suffix != ".png":
-        raise click.UsageError(f"--out must end in .png, got {out}")
-    with bars("preview") as (_, draw):
-        write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
-    tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
 
 
 @click.command()

@@ -6,6 +6,9 @@ from sarship.port.index import new_port as new_port
 from sarship.port.map_facts import MapFacts as MapFacts
 from sarship.port.map_image import MapImage as MapImage
 from sarship.port.map_image import open_map_image as open_map_image
+from sarship.port.map_piers import port_of_map as port_of_map
+from sarship.port.overpass import MapFeature as MapFeature
+from sarship.port.overpass import ask_overpass as ask_overpass
 from sarship.port.polygons import read_polygons as read_polygons
 from sarship.port.port_file import Port as Port
 from sarship.port.port_file import read_port as read_port

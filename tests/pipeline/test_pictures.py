@@ -1,4 +1,4 @@
-"""Pictures of a survey: of which passes there are pages, and none that an earlier run left. Pages are drawn in tests/plots."""
+"""Pictures of a survey: the passes that have pages, and none that an earlier run left. Pages themselves: tests/plots."""
 
 import shutil
 

@@ -1,0 +1,107 @@
+"""Commands that make and show port files: `port new`, `port preview`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sarship.cli.common import file_option, map_options, maps_of, note_port, port_argument, products_argument, tell
+from sarship.cli.progress import bars
+from sarship.errors import PortError
+
+if TYPE_CHECKING:
+    from sarship.port.index import PortEntry
+
+__all__ = ["port"]
+
+
+@click.group()
+def port() -> None:
+    """Make and look at port files, which hold the piers to count at."""
+
+
+@port.command("new")
+@click.argument("name")
+@file_option("--out", help="File to write; by default the port's name in this folder.")
+@click.option(
+    "--map/--no-map",
+    "ask_map",
+    default=True,
+    show_default=True,
+    help="Ask OpenStreetMap for its piers, in one request that names the port's place; else write a template.",
+)
+@click.option("--overpass", metavar="URL", help="Overpass server to ask instead of the public one.")
+def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) -> None:
+    """Start a port file. NAME is a port's name or number in the World Port Index.
+
+    The file has the piers, quays, breakwaters, anchorages and land that OpenStreetMap has there, to be corrected. Where
+    the map cannot be asked or has none, it is a template at the port's place. The piers of Tartus ship with sarship.
+    """
+    from sarship.files import safe_name, write_file
+    from sarship.port.index import new_port, only_port, shipped_port
+
+    entry = only_port(name)
+    path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
+    if path.exists():
+        raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
+    if shipped := shipped_port(str(entry.number)):
+        write_file(path, shipped.read_bytes())
+        to_do = "correct the piers that ship with sarship"
+    elif ask_map and (content := _of_map(entry, overpass)) is not None:
+        write_file(path, content)
+        to_do = "delete what no ship lies at, and correct the rest (© OpenStreetMap contributors, ODbL 1.0)"
+    else:
+        write_file(path, _port_bytes(new_port(entry)))
+        to_do = "draw its piers"
+    tell(f"{path}: {entry}; {to_do} in any GIS, then: sarship count {path} PRODUCT... --out DIR")
+
+
+def _of_map(entry: PortEntry, overpass: str | None) -> bytes | None:
+    """Return a port file of OpenStreetMap's piers; None, and a note that says why, where there is none."""
+    from tempfile import TemporaryDirectory
+
+    from sarship.errors import DownloadError
+    from sarship.port.index import port_area
+    from sarship.port.map_piers import port_of_map
+    from sarship.port.overpass import OVERPASS, ask_overpass
+    from sarship.port.port_file import read_port
+
+    try:
+        found = ask_overpass(port_area(entry), overpass or OVERPASS, say=lambda text: tell(f"note: {text}", err=True))
+        content = _port_bytes(port_of_map(entry, found))
+        with TemporaryDirectory() as folder:  # a file that a survey would refuse is no start
+            checked = Path(folder) / "port.geojson"
+            checked.write_bytes(content)
+            harbour = read_port(checked)
+    except (DownloadError, PortError) as error:
+        tell(f"note: {error}; the file is a template", err=True)
+        return None
+    tell(f"{len(harbour.piers)} piers on the map around {entry}")
+    return content
+
+
+def _port_bytes(port_file: dict[str, object]) -> bytes:
+    return (json.dumps(port_file, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+@port.command("preview")
+@port_argument
+@products_argument
+@file_option("--out", help="PNG to write; by default beside the port file, under its name.")
+@map_options
+def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **options: Any) -> None:
+    """Draw the piers of PORT, a port file, over the mean of some products, to correct them."""
+    from sarship.pipeline.pictures import write_preview
+    from sarship.port.port_file import read_port
+
+    harbour = read_port(port_file)
+    note_port(harbour)
+    path = Path(out or Path(port_file).with_suffix(".png"))
+    if path.suffix != ".png":
+        raise click.UsageError(f"--out must end in .png, got {out}")
+    with bars("preview") as (_, draw):
+        write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
+    tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
