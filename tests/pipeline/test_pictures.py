@@ -1,4 +1,4 @@
-"""Pictures of a survey: the passes that have pages, and none that an earlier run left. Pages themselves: tests/plots."""
+"""Pictures of a survey: the passes that have pages, and none left of an earlier run. What is on a page: tests/plots."""
 
 import shutil
 
