@@ -4,6 +4,11 @@ from sarship.catalog.fetch_many import fetch_scenes as fetch_scenes
 from sarship.catalog.gaps import Completeness as Completeness
 from sarship.catalog.gaps import MissingPass as MissingPass
 from sarship.catalog.gaps import completeness as completeness
+from sarship.catalog.plans import AcquisitionPlan as AcquisitionPlan
+from sarship.catalog.plans import DataTake as DataTake
+from sarship.catalog.plans import Pass as Pass
+from sarship.catalog.plans import list_passes as list_passes
+from sarship.catalog.plans import read_plans as read_plans
 from sarship.catalog.providers import CATALOGS as CATALOGS
 from sarship.catalog.providers import open_catalog as open_catalog
 from sarship.catalog.query import Catalog as Catalog

@@ -17,7 +17,7 @@ from sarship._package import __version__
 from sarship.cli.common import Commands
 from sarship.cli.count import count
 from sarship.cli.doctor import doctor
-from sarship.cli.fetch import download, login, search
+from sarship.cli.fetch import download, login, passes, search
 from sarship.cli.ports import port
 from sarship.cli.products import check, demo, detect, grid, info
 from sarship.cli.report import report
@@ -37,5 +37,5 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook names a backend that may not be installed beside the command
 
 
-for _command in (demo, info, check, grid, port, detect, search, download, count, report, login, doctor):
+for _command in (demo, info, check, grid, port, detect, search, passes, download, count, report, login, doctor):
     main.add_command(_command)

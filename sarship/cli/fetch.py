@@ -1,4 +1,4 @@
-"""Commands that find and download scenes: `search`, `download`, `login`."""
+"""Commands that find and download scenes: `search`, `passes`, `download`, `login`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sarship.catalog.query import Catalog
     from sarship.model import Scene
 
-__all__ = ["download", "login", "search"]
+__all__ = ["download", "login", "passes", "search"]
 
 
 @click.command()
@@ -56,6 +56,44 @@ def search(
         tell(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
     if not scenes:
         raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
+
+
+@click.command()
+@click.argument("port", metavar="PORT")
+@query_options
+@click.option(
+    "--plan",
+    "plans",
+    multiple=True,
+    type=click.Path(),
+    help="Acquisition plan, a KML file that ESA publishes, or a folder of them; may be repeated.",
+)
+@as_json_option
+def passes(*, port: str, plans: tuple[str, ...], as_json: bool, against: str | None, **options: Any) -> None:
+    """List the passes over PORT: those that are there, missing, were not planned, and are to come.
+
+    With --plan those to come, and with --from and --to those of a period that a catalogue has and lacks. Plans of that
+    period tell a pass that was not planned from one that is missing.
+    """
+    from sarship.catalog import list_passes, read_plans
+    from sarship.cli.tables import passes_text
+
+    place = find_place(port)
+    if not (plans or options["start"] or options["end"]):
+        raise click.UsageError("give acquisition plans with --plan, a period with --from and --to, or both")
+    plan = read_plans(plans)
+    asked: dict[str, Any] = {}
+    if options["start"] or options["end"]:
+        query = query_of(place, options)
+        scenes, gaps = found_and_missing(catalog_of(*options["catalog_names"]), query, against)
+        asked = {"scenes": scenes, "gaps": gaps, "period": query.period}
+    found = list_passes(place.area, plan, **asked)
+    if as_json:
+        print_json([one.as_dict() for one in found])
+    elif found:
+        tell(passes_text(found))
+    if not found:
+        raise Refusal(f"no pass over {place.name} is in the plans given or the period asked for")
 
 
 @click.command()

@@ -12,10 +12,11 @@ if TYPE_CHECKING:  # `sarship info` shows metadata, without waiting for these
     import pandas as pd
     import xarray as xr
 
+    from sarship.catalog import Pass
     from sarship.model import Scene
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["changes_text", "counts_text", "facts_text", "product_facts", "scenes_text", "vessels_text"]
+__all__ = ["changes_text", "counts_text", "facts_text", "passes_text", "product_facts", "scenes_text", "vessels_text"]
 
 DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
 """Numbers of the vessel table, with their digits."""
@@ -78,6 +79,26 @@ def scenes_text(scenes: Iterable[Scene]) -> str:
         for scene in scenes
     ]
     return str(pd.DataFrame(rows).to_string(index=False)) if rows else "no scenes"
+
+
+def passes_text(passes: Iterable[Pass]) -> str:
+    """Return passes over a place, a line each."""
+    head = ("time", "state", "satellite", "orbit", "mode", "channels", "scene or data take")
+    rows = [
+        (
+            f"{one.time:%Y-%m-%d %H:%M}",
+            one.state.replace("_", " "),
+            one.platform,
+            str(one.relative_orbit),
+            one.mode,
+            one.channels,
+            one.scene,
+        )
+        for one in passes
+    ]
+    wide = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = ("  ".join(f"{text:<{n}}" for text, n in zip(row, wide, strict=True)).rstrip() for row in (head, *rows))
+    return "\n".join(lines)
 
 
 def vessels_text(vessels: gpd.GeoDataFrame) -> str:

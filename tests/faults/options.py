@@ -71,6 +71,7 @@ def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list
         "port preview": [port, product, "--out", place / "port.png"],
         "port new": ["Tartus", "--no-map", "--out", place / "new.geojson"],
         "search": [port, "--from", "2024-12-01", "--to", "2024-12-31", "--catalog", f"local={product.parent}"],
+        "passes": ["Tartus", "--plan", product.parent],
         "report": [product.parent, "--out", place / "page.html"],
         "download": [port, "--from", "2024-12-01", "--to", "2024-12-31", "--catalog", f"local={product.parent}"],
     }

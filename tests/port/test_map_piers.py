@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import shapely
 from click.testing import CliRunner
+from servers.overpass import node, serve_overpass, way
 
 from sarship import read_port
 from sarship.cli import main
@@ -14,7 +15,6 @@ from sarship.geo.local_plane import Plane
 from sarship.port.index import only_port, port_area
 from sarship.port.map_piers import port_of_map
 from sarship.port.overpass import MapFeature, ask_overpass
-from tests.servers.overpass import node, serve_overpass, way
 
 LATAKIA = only_port("45010")
 SQUARE = port_area(LATAKIA)
