@@ -27,8 +27,8 @@ from sarship.pipeline.demo import DemoOutcome, run_demo
 
 SEEDS: Final = range(5)
 """The first is the demo's own."""
-PAGE: Final = "S1A*20260428*.png"
-"""The date that the README shows."""
+PAGE: Final = "S1A*20260505*.png"
+"""The newest date, which the README shows."""
 PAGE_PART: Final = 0.501
 """Part of that page that is shown: the maps, and the close-ups of two of its six piers."""
 PAGE_WIDTH: Final = 1400

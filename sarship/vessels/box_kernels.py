@@ -106,14 +106,21 @@ def _between(here: Reals, there: Reals, part: float) -> Reals:
 
 
 @compiled
+def _put(corner: Reals, k: int, point: Reals) -> None:
+    """Write a point in place of a corner."""
+    for i in range(point.size):
+        corner[k, i] = point[i]
+
+
+@compiled
 def fit_box(hits: WeightedHits, start: Reals, max_steps: int) -> tuple[Reals, float]:
     """Return the box of minimum cost near a start, and its cost: the simplex search of Nelder and Mead (1965)."""
-    # loops and few array expressions: the functions of numpy that would do here take seconds to compile
+    # loops, and no slices that are written to: what NumPy would do here takes seconds to compile
     n = start.size
     corner = np.empty((n + 1, n))
     cost = np.empty(n + 1)
     for k in range(n + 1):
-        corner[k] = start
+        _put(corner, k, start)
         if k > 0:
             corner[k, k - 1] += _STEP[k - 1]
         cost[k] = _cost(hits, corner[k])
@@ -130,15 +137,17 @@ def fit_box(hits: WeightedHits, start: Reals, max_steps: int) -> tuple[Reals, fl
                 expanded_cost = _cost(hits, expanded)
                 if expanded_cost < moved_cost:
                     moved, moved_cost = expanded, expanded_cost
-            corner[n], cost[n] = moved, moved_cost
+            _put(corner, n, moved)
+            cost[n] = moved_cost
             continue
         contracted = _between(centroid, moved if moved_cost < cost[n] else corner[n], 0.5)
         contracted_cost = _cost(hits, contracted)
         if contracted_cost < min(moved_cost, cost[n]):
-            corner[n], cost[n] = contracted, contracted_cost
+            _put(corner, n, contracted)
+            cost[n] = contracted_cost
             continue
         for k in range(1, n + 1):
-            corner[k] = _between(corner[0], corner[k], 0.5)
+            _put(corner, k, _between(corner[0], corner[k], 0.5))
             cost[k] = _cost(hits, corner[k])
     _sort_corners(corner, cost)
     return corner[0], cost[0]

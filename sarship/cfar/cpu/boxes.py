@@ -66,7 +66,9 @@ def _sum_boxes(out: np.ndarray, rows: np.ndarray, room: np.ndarray, box: tuple[i
     down, spare = laid_out(room[2], rows.shape), rows
     if not is_exact:
         spare = laid_out(room[3], rows.shape)
-        spare[:] = rows
+        for line in range(rows.shape[0]):
+            for i in range(rows.shape[1]):  # as in `grown`
+                spare[line, i] = rows[line, i]
     _sum_down(down, spare, box[0], is_exact)
     for line in range(out.shape[0]):
         _sum_across(out[line], down[line], box[1], is_exact)
