@@ -253,7 +253,12 @@ class PaintedProduct(GrdProduct):
     """Line and pixel at which the window begins."""
 
     def bands(
-        self, polarization: str, window: Window | None = None, n_lines: int = 2048, halo: int = 0
+        self,
+        polarization: str,
+        window: Window | None = None,
+        n_lines: int = 2048,
+        halo: int = 0,
+        within: BaseGeometry | None = None,
     ) -> Iterator[tuple[Window, Numbers, Window]]:
         """A window inside the painted one, in one band."""
         assert window is not None

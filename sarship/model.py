@@ -5,7 +5,7 @@ Nothing here computes on pixels, and nothing here imports more than NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -123,6 +123,16 @@ class Window:
     def shape(self) -> tuple[int, int]:
         """Numbers of lines and pixels."""
         return self.line_stop - self.line_start, self.pixel_stop - self.pixel_start
+
+    @classmethod
+    def around(cls, parts: Sequence[Window]) -> Window:
+        """Return the smallest window that holds some, one at least."""
+        return cls(
+            min(part.line_start for part in parts),
+            max(part.line_stop for part in parts),
+            min(part.pixel_start for part in parts),
+            max(part.pixel_stop for part in parts),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ from rasterio import features
 from sarship.cfar.params import CfarParams
 from sarship.model import Window
 from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
+from sarship.sentinel1.parts import parts_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -135,6 +136,10 @@ class Mask:
         )
         return cls(land_area, water_area)
 
+    def needed(self, *others: BaseGeometry) -> BaseGeometry | None:
+        """Return what must be read, in image coordinates: the water and other areas; None, for all, without water."""
+        return None if self.water is None else shapely.GeometryCollection([*self.water.parts, *others])
+
     def valid(self, window: Window) -> NDArray[np.bool_] | None:
         """Return True for each pixel of the window that may be searched; None where all may."""
         valid = None if self.water is None else self.water.covers(window)
@@ -144,7 +149,7 @@ class Mask:
         return valid
 
 
-def bands_of(product: RadarImage, core: Window, ring: CfarParams) -> Iterator[Band]:
+def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGeometry | None = None) -> Iterator[Band]:
     """Yield a window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
 
     Parameters
@@ -155,6 +160,8 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams) -> Iterator[Ba
         Window that the cores of the bands make up.
     ring
         Parameters that the halo is to suffice for.
+    within
+        Area in image coordinates that is needed, as for `GrdProduct.digital_numbers`; None for all.
 
     Yields
     ------
@@ -168,12 +175,13 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams) -> Iterator[Ba
     names = product.check_polarizations()
     reach = reach_of(product, core, ring)
     height = max(BAND_PIXELS // reach.shape[1], 1)
-    for parts in zip(*(product.bands(name, reach, height, _margin(ring)[0]) for name in names), strict=True):
+    halo = _margin(ring)[0]
+    for parts in zip(*(product.bands(name, reach, height, halo, within) for name in names), strict=True):
         lines, _, read = parts[0]
         start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
         if start < stop:
             images: dict[str, NDArray[np.uint16]] = dict(zip(names, (image for _, image, _ in parts), strict=True))
-            line, pixel = sample_of(read)
+            line, pixel = sample_of(Window.around(parts_of(read, within) or [read]))
             sample = {name: image[line - read.line_start, pixel - read.pixel_start] for name, image in images.items()}
             faults = channel_faults(product, sample, line, pixel)
             sound = {name: image for name, image in images.items() if name not in faults}

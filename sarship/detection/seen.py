@@ -165,7 +165,8 @@ def _look(product: RadarImage, area: BaseGeometry, ring: CfarParams, mask: Mask)
     window = _around(inside, product.shape)
     touched = not waters.covers(window).any()
     parts = [
-        _tally(product, band, ring, mask, waters.covers(band.core, touched)) for band in bands_of(product, window, ring)
+        _tally(product, band, ring, mask, waters.covers(band.core, touched))
+        for band in bands_of(product, window, ring, mask.needed(inside))
     ]
     imaged = area
     if not (frame.covers(whole) and all(part.is_complete for part in parts)):

@@ -23,6 +23,7 @@ from sarship.detection.params import DetectionParams
 from sarship.errors import FloodError, ProductWarning
 from sarship.model import Hits, Window
 from sarship.sentinel1.channels import MAX_CROSS_OVER_CO
+from sarship.sentinel1.parts import parts_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -103,12 +104,13 @@ def detect(
     params = params or DetectionParams()
     ring = replace(params.for_product(product), max_hits=MAX_HITS)
     mask = Mask.of(product, land, water)
+    needed = mask.needed()
     found: list[Hits] = []
-    has_data = False
+    has_data = needed is not None and not parts_of(core, needed)  # no water: nothing is looked at, and none is missed
     faults: list[Mapping[str, str]] = []
     ratios: list[float] = []
     try:
-        for band in bands_of(product, core, ring):
+        for band in bands_of(product, core, ring, needed):
             has_data = has_data or any(image.any() for image in band.images.values())
             faults.append(band.faults)
             ratios.append(band.cross_over_co)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Final
 
-from sarship.pipeline.one_scene import window_read
+from sarship.pipeline.one_scene import to_be_read
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Bytes, Source
 from sarship.sentinel1.doubts import doubt, doubts_held
@@ -71,11 +71,11 @@ def _open(source: Source, plan: Plan, stop: Event) -> Opened | None:
         with doubts_held() as doubts:
             product = source.open()
         is_remote = isinstance(product, GrdProduct) and isinstance(product.container, RemoteContainer)
-        window = window_read(product, plan) if is_remote else None
-        if window is not None and math.prod(window.shape) <= MAX_CACHED:  # larger ones are read band by band
+        needed = to_be_read(product, plan) if is_remote else None
+        if needed is not None and math.prod(needed[0].shape) <= MAX_CACHED:  # larger ones are read band by band
             for polarization in product.polarizations:
                 if not stop.is_set():
-                    product.digital_numbers(polarization, window)
+                    product.digital_numbers(polarization, *needed)
     except Exception:  # it comes up again in the scene's turn
         return None
     return product, doubts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import geopandas as gpd
 import numpy as np
@@ -28,9 +28,10 @@ from sarship.pipeline.checkpoints import Tables
 from sarship.pipeline.map_images import measured_on_water
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
-from sarship.port.grid import PortImage, to_port_grid
+from sarship.port.grid import PortImage, pixels_under, to_port_grid
 from sarship.port.map_image import MapImage
 from sarship.schema import SCENES
+from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.vessels.assign import assign_piers
 from sarship.vessels.at_piers import PortMaps, find_at_piers
@@ -38,7 +39,10 @@ from sarship.vessels.find import find_vessels
 from sarship.vessels.flags import flag_ambiguities
 from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 
-__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image", "window_read"]
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image", "to_be_read"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
@@ -200,8 +204,13 @@ def in_product(vessels: gpd.GeoDataFrame, image: PortImage) -> gpd.GeoDataFrame:
     return vessels.assign(line=line, pixel=pixel, time=time)
 
 
-def window_read(product: RadarImage, plan: Plan) -> Window | None:
-    """Return the window that `search_image` reads of each image, with all that its rings reach; None for nothing.
+def to_be_read(product: RadarImage, plan: Plan) -> tuple[Window, BaseGeometry] | None:
+    """Return the window of each image that both passes read, and the area (x = pixel, y = line) that they need of it.
+
+    Returns
+    -------
+    tuple or None
+        None for nothing. What is read later, by itself, lies within.
 
     Raises
     ------
@@ -209,7 +218,21 @@ def window_read(product: RadarImage, plan: Plan) -> Window | None:
         As `search_image`.
     """
     window = _window(product, plan)
-    return None if window is None else reach_of(product, window, plan.params.for_product(product))
+    if window is None:
+        return None
+    reach = reach_of(product, window, plan.params.for_product(product))
+    area: BaseGeometry
+    if plan.port.water is None:
+        area = shapely.box(reach.pixel_start, reach.line_start, reach.pixel_stop - 1, reach.line_stop - 1)
+    else:
+        area = product.geometry.to_image_polygon(plan.port.water)
+    if not is_fine(product.scene) or plan.alongside is None:
+        return reach, area
+    try:
+        cells = pixels_under(product, plan.grid)
+    except PortError:  # too large for a grid: it is counted without
+        return reach, area
+    return Window.around([reach, *parts_of(product.window(), cells)]), shapely.GeometryCollection([area, cells])
 
 
 def _window(product: RadarImage, plan: Plan) -> Window | None:

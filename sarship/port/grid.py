@@ -6,6 +6,7 @@ relative orbit then show the same pier in the same cell, to a fraction of a cell
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,13 +29,14 @@ from sarship.port.resample import interpolate_power
 from sarship.schema import PORT_SIGMA0, WGS84
 from sarship.sentinel1.channels import channel_faults, sample_of
 from sarship.sentinel1.image_coordinates import ImageCoordinates
+from sarship.sentinel1.parts import parts_of
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["PortGrid", "PortImage", "cells_within", "to_port_grid"]
+__all__ = ["PortGrid", "PortImage", "cells_within", "pixels_under", "to_port_grid"]
 
 Floats = NDArray[np.float64]
 
@@ -289,14 +291,17 @@ def to_port_grid(product: RadarImage, grid: PortGrid) -> xr.DataArray:
     """
     names = product.check_polarizations()
     seen = PortImage.of(product, grid)
-    line, pixel, borders = _image_coordinates(seen.source, grid)
-    window = _window(line, pixel, product.shape)
+    line, pixels, borders = _at_nodes(seen.source, grid)
+    within = _around(line, pixels)
+    parts = parts_of(product.window(), within)
+    window = Window.around(parts) if parts else None
     values = np.full((len(names), *grid.shape), np.nan, np.float32)
-    if window is not None:
-        image = product.sigma0(window=window, polarizations=names, denoise=False).to_numpy()
+    if window is not None and min(window.shape) > 1:
+        image = product.sigma0(window=window, within=within, polarizations=names, denoise=False).to_numpy()
         faults = _faults(product, dict(zip(names, image, strict=True)), window)
         image[[name in faults for name in names]] = np.nan
-        cells = line - window.line_start, pixel - window.pixel_start, borders - window.line_start
+        pixels = np.stack([_of_cells(each, grid) for each in pixels])
+        cells = _of_cells(line, grid) - window.line_start, pixels - window.pixel_start, borders - window.line_start
         with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
             values[:] = list(pool.map(lambda each: interpolate_power(each, *cells), image))
     scene = product.scene
@@ -323,17 +328,33 @@ def _faults(product: RadarImage, sigma0: Mapping[str, NDArray[np.float32]], wind
     return channel_faults(product, numbers, line, pixel)
 
 
-def _image_coordinates(geometry: ImageCoordinates, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
-    """Return line (n_y, n_x) and pixel (n, n_y, n_x) of cells, by each slant-range polynomial, and their borders."""
+def pixels_under(product: RadarImage, grid: PortGrid) -> BaseGeometry:
+    """Return the area of an image that the cells of a grid are interpolated from; x is the pixel, y the line."""
+    line, pixels, _ = _at_nodes(PortImage.of(product, grid).source, grid)
+    return _around(line, pixels)
+
+
+def _around(line: Floats, pixels: Floats) -> BaseGeometry:
+    places = np.stack(np.broadcast_arrays(pixels, line), axis=-1).reshape(-1, 2)
+    corner = math.sqrt(2) * TAPS
+    return shapely.MultiPoint(places[np.isfinite(places).all(axis=1)]).convex_hull.buffer(corner)
+
+
+def _at_nodes(geometry: ImageCoordinates, grid: PortGrid) -> tuple[Floats, Floats, Floats]:
+    """Return line (n_y, n_x) and pixel (n, n_y, n_x) of nodes, by each slant-range polynomial, and their borders."""
     rows, columns = (_nodes(size) for size in grid.shape)
     line, pixel = geometry.to_image(*grid.to_map(rows[:, None], columns[None]))
-    pixels, borders = geometry.branches(line, pixel, TAPS)
-    down, across = (_between(size, nodes) for size, nodes in zip(grid.shape, (rows, columns), strict=True))
-    return down @ line @ across.T, np.stack([down @ each @ across.T for each in pixels]), borders
+    return line, *geometry.branches(line, pixel, TAPS)
 
 
 def _nodes(size: int) -> Floats:
     return np.linspace(0, size - 1, 2 + size // NODE_STEP)
+
+
+def _of_cells(at_nodes: Floats, grid: PortGrid) -> Floats:
+    """Return what is known at nodes, (n_y, n_x), for each cell, linear in between."""
+    down, across = (_between(size, _nodes(size)) for size in grid.shape)
+    return np.asarray(down @ at_nodes @ across.T, np.float64)
 
 
 def _between(size: int, nodes: Floats) -> Floats:
@@ -344,17 +365,3 @@ def _between(size: int, nodes: Floats) -> Floats:
     weights[np.arange(size), left] = 1 - (position - left)
     weights[np.arange(size), left + 1] = position - left
     return weights
-
-
-def _window(line: Floats, pixel: Floats, shape: tuple[int, int]) -> Window | None:
-    """Return the window that the cells need; None if they are not in the image."""
-    bounds: list[int] = []
-    for position, size in zip((line, pixel), shape, strict=True):
-        if not np.isfinite(position).any():
-            return None
-        start = max(0, int(np.nanmin(position)) - TAPS)
-        stop = min(size, int(np.nanmax(position)) + TAPS + 1)
-        if start + 1 >= stop:
-            return None
-        bounds += [start, stop]
-    return Window(*bounds)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import xarray as xr
@@ -31,6 +31,9 @@ from sarship.port.map_units import amplitude_of, check_unit
 from sarship.sentinel1.calibration import Calibration, Noise
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.texts import name_fault
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 __all__ = ["MapImage", "is_map_file", "map_files", "open_map_image"]
 
@@ -105,8 +108,12 @@ class MapImage(RadarImage):
         """Return the image as it is: who laid it on the map has chosen its heights."""
         return self
 
-    def digital_numbers(self, polarization: str, window: Window | None = None) -> NDArray[np.uint16]:
+    def digital_numbers(
+        self, polarization: str, window: Window | None = None, within: BaseGeometry | None = None
+    ) -> NDArray[np.uint16]:
         """Return digital numbers, uint16 (lines, pixels): the gain times the root of the power; 0 = no data.
+
+        All of the window is read, whatever is needed of it (`within`).
 
         Raises
         ------
@@ -122,7 +129,12 @@ class MapImage(RadarImage):
         return np.where(amplitude > 0, np.nan_to_num(numbers), 0).astype(np.uint16)
 
     def bands(
-        self, polarization: str, window: Window | None = None, n_lines: int = 2048, halo: int = 0
+        self,
+        polarization: str,
+        window: Window | None = None,
+        n_lines: int = 2048,
+        halo: int = 0,
+        within: BaseGeometry | None = None,
     ) -> Iterator[tuple[Window, NDArray[np.uint16], Window]]:
         """Yield digital numbers by bands of lines: the band's own window, its pixels with a halo, and their window."""
         whole = self._checked(window)

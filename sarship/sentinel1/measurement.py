@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import rasterio
@@ -25,7 +26,11 @@ from sarship.download.certificates import unverified
 from sarship.errors import DownloadError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.gdal_options import READ_OPTIONS, plain
+from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 __all__ = ["MAX_CACHED", "Measurement", "clean_borders", "clean_window", "without_place"]
 
@@ -71,26 +76,52 @@ class Measurement:
         where = container.gdal_path(name), container.describe(name)
         return cls(*where, shape, level, container.access, container.window_cache(name))
 
-    def read(self, window: Window) -> Pixels:
+    def read(self, window: Window, within: BaseGeometry | None = None) -> Pixels:
         """Return the digital numbers of a window, uint16 (lines, pixels), 0 = no data.
+
+        Parameters
+        ----------
+        window
+            Part of the image.
+        within
+            Area that is needed; what lies outside its `parts_of` the window is 0. None for all.
 
         Raises
         ------
         ProductError
             If the file is not an image of the right size and type, or cannot be decoded.
         """
-        return self._read_window(window) if self.cache is None else self.cache(window, self._read_window)
+        if self.cache is None and within is None:
+            with self._open() as dataset:
+                return self._read(dataset, window)
+        parts = parts_of(window, within)
+        pieces = self._read_parts(parts) if self.cache is None else self.cache(parts, self._read_parts)
+        pixels = np.zeros(window.shape, np.uint16)
+        for part, piece in zip(parts, pieces, strict=True):
+            _cut(pixels, window, part)[:] = piece
+        return pixels
 
-    def _read_window(self, window: Window) -> Pixels:
+    def _read_parts(self, parts: Sequence[Window]) -> list[Pixels]:
         with self._open() as dataset:
-            return self._read(dataset, window)
+            return list(self._pieces(dataset, parts))
+
+    def _pieces(self, dataset: rasterio.DatasetReader, parts: Sequence[Window]) -> Iterator[Pixels]:
+        """Yield the digital numbers of each part; those in the same columns of blocks are asked for at once."""
+        width = dataset.block_shapes[0][1]
+        for _, group in groupby(parts, lambda part: (part.pixel_start // width, (part.pixel_stop - 1) // width)):
+            together = list(group)
+            around = Window.around(together)
+            pixels = self._read(dataset, around)
+            yield from (_cut(pixels, around, part) for part in together)
 
     def is_compressed(self) -> bool:
         """Return True if the image is stored compressed, as by mirrors; the producer's is not."""
         with self._open() as dataset:
             return dataset.compression is not None
 
-    def bands(self, window: Window, n_lines: int, halo: int = 0) -> Iterator[tuple[Window, Pixels, Window]]:
+    def bands(
+        self, window: Window, n_lines: int, halo: int = 0, within: BaseGeometry | None = None
+    ) -> Iterator[tuple[Window, Pixels, Window]]:
         """Yield the bands of a window from top to bottom; the next is read while the caller works on this one.
 
         Parameters
@@ -101,6 +132,8 @@ class Measurement:
             Lines of a band's core; the last may have fewer.
         halo
             Lines above and below the core that come with it, as far as the window reaches.
+        within
+            Area that is needed, as for `read`.
 
         Yields
         ------
@@ -111,12 +144,12 @@ class Measurement:
         if n_lines < 1 or halo < 0:
             raise ValueError(f"n_lines must be 1 at least and halo 0 at least, got {n_lines} and {halo}")
         if self.cache is not None and math.prod(window.shape) <= MAX_CACHED:
-            whole = self.read(window)
+            whole = self.read(window, within)
             for core, rows in _bands_of(window, n_lines, halo):
                 first = rows.line_start - window.line_start
                 yield core, whole[first : first + rows.shape[0]].copy(), rows
             return
-        bands = self._bands(window, n_lines, halo)
+        bands = self._bands(window, n_lines, halo, within)
         # GDAL's options and handles belong to a thread, so one thread does all of the reading.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sarship-read") as reader:
             try:
@@ -127,15 +160,23 @@ class Measurement:
             finally:
                 reader.submit(bands.close).result()
 
-    def _bands(self, window: Window, n_lines: int, halo: int) -> Generator[tuple[Window, Pixels, Window], None, None]:
+    def _bands(
+        self, window: Window, n_lines: int, halo: int, within: BaseGeometry | None
+    ) -> Generator[tuple[Window, Pixels, Window], None, None]:
         tail, tail_start = np.empty((0, window.shape[1]), np.uint16), window.line_start
         with self._open() as dataset:
             for core, rows in _bands_of(window, n_lines, halo):
-                pixels = np.empty(rows.shape, np.uint16)
+                pixels = np.zeros(rows.shape, np.uint16)
                 known = tail[rows.line_start - tail_start :]
                 pixels[: len(known)] = known
                 if len(known) < len(pixels):
-                    self._read(dataset, replace(rows, line_start=rows.line_start + len(known)), pixels[len(known) :])
+                    new = replace(rows, line_start=rows.line_start + len(known))
+                    if within is None:
+                        self._read(dataset, new, pixels[len(known) :])
+                    else:
+                        parts = parts_of(new, within)
+                        for part, piece in zip(parts, self._pieces(dataset, parts), strict=True):
+                            _cut(pixels, rows, part)[:] = piece
                 tail_start = max(core.line_stop - halo, window.line_start)
                 tail = pixels[tail_start - rows.line_start :].copy()
                 yield core, pixels, rows
@@ -208,6 +249,12 @@ def without_place() -> Iterator[None]:
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
+
+
+def _cut(pixels: Pixels, around: Window, part: Window) -> Pixels:
+    """Return the part of a window's pixels."""
+    top, left = part.line_start - around.line_start, part.pixel_start - around.pixel_start
+    return pixels[top : top + part.shape[0], left : left + part.shape[1]]
 
 
 def _bands_of(window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Window]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from sarship.sentinel1.geolocation import ImageGeometry
 from sarship.sentinel1.measurement import Measurement
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.safe import SafeContainer, open_safe
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
 
 __all__ = ["GrdProduct", "open_grd"]
 
@@ -98,20 +101,37 @@ class GrdProduct(RadarImage):
             scene=replace(self.scene, footprint=geometry.footprint()),
         )
 
-    def digital_numbers(self, polarization: str, window: Window | None = None) -> NDArray[np.uint16]:
+    def digital_numbers(
+        self, polarization: str, window: Window | None = None, within: BaseGeometry | None = None
+    ) -> NDArray[np.uint16]:
         """Return digital numbers (amplitude), uint16 (lines, pixels), 0 = no data and border noise.
+
+        Parameters
+        ----------
+        polarization
+            Channel to read.
+        window
+            Part of the image.
+        within
+            Area in image coordinates (x = pixel, y = line) that is needed. Of each row of 512 lines the pixels between
+            the first and the last of it are read; the others are 0. None for all.
 
         Raises
         ------
         ProductError
             If the polarisation cannot be read, the file is damaged, or the window reaches past the image.
         """
-        return self._measurement(polarization).read(self._checked(window))
+        return self._measurement(polarization).read(self._checked(window), within)
 
     def bands(
-        self, polarization: str, window: Window | None = None, n_lines: int = 2048, halo: int = 0
+        self,
+        polarization: str,
+        window: Window | None = None,
+        n_lines: int = 2048,
+        halo: int = 0,
+        within: BaseGeometry | None = None,
     ) -> Iterator[tuple[Window, NDArray[np.uint16], Window]]:
-        """Yield digital numbers by bands of lines; the next is read meanwhile.
+        """Yield digital numbers by bands of lines, `within` as for `digital_numbers`; the next is read meanwhile.
 
         Yields
         ------
@@ -124,7 +144,7 @@ class GrdProduct(RadarImage):
         ProductError
             As `digital_numbers`.
         """
-        return self._measurement(polarization).bands(self._checked(window), n_lines, halo)
+        return self._measurement(polarization).bands(self._checked(window), n_lines, halo, within)
 
     def calibration(self, polarization: str) -> Calibration:
         """Return the gains of one polarisation; read on first use."""

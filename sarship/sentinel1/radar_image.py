@@ -74,14 +74,27 @@ class RadarImage(ABC):
         """Return the image with its places, and its footprint, on water at a height over the geoid, metres."""
 
     @abstractmethod
-    def digital_numbers(self, polarization: str, window: Window | None = None) -> NDArray[np.uint16]:
-        """Return digital numbers (amplitude), uint16 (lines, pixels), 0 = no data."""
+    def digital_numbers(
+        self, polarization: str, window: Window | None = None, within: BaseGeometry | None = None
+    ) -> NDArray[np.uint16]:
+        """Return digital numbers (amplitude), uint16 (lines, pixels), 0 = no data.
+
+        What lies outside `within`, an area in image coordinates (x = pixel, y = line), may be left unread, and 0.
+        """
 
     @abstractmethod
     def bands(
-        self, polarization: str, window: Window | None = None, n_lines: int = 2048, halo: int = 0
+        self,
+        polarization: str,
+        window: Window | None = None,
+        n_lines: int = 2048,
+        halo: int = 0,
+        within: BaseGeometry | None = None,
     ) -> Iterator[tuple[Window, NDArray[np.uint16], Window]]:
-        """Yield digital numbers by bands of lines: the band's own window, its pixels with a halo, and their window."""
+        """Yield digital numbers by bands of lines: the band's own window, its pixels with a halo, and their window.
+
+        What lies outside `within` may be left unread, as by `digital_numbers`.
+        """
 
     @abstractmethod
     def calibration(self, polarization: str) -> Calibration:
@@ -185,6 +198,7 @@ class RadarImage(ABC):
         *,
         area: BaseGeometry | None = None,
         window: Window | None = None,
+        within: BaseGeometry | None = None,
         polarizations: Sequence[str] | None = None,
         quantity: Quantity = "sigma0",
         denoise: bool = True,
@@ -195,6 +209,9 @@ class RadarImage(ABC):
         ----------
         area, window
             Part of the image, one or the other; the whole image for neither.
+        within
+            Area in image coordinates (x = pixel, y = line) that is needed: what lies outside may be left unread, and
+            NaN. None for all.
         polarizations
             Channels to read; all that can be read for None.
         quantity
@@ -220,7 +237,7 @@ class RadarImage(ABC):
         names = self.check_polarizations(polarizations)
         values = np.empty((len(names), *window.shape), np.float32)
         for polarization, image in zip(names, values, strict=True):
-            for core, pixels, _ in self.bands(polarization, window, _BAND_LINES):
+            for core, pixels, _ in self.bands(polarization, window, _BAND_LINES, within=within):
                 rows = slice(core.line_start - window.line_start, core.line_stop - window.line_start)
                 image[rows] = self._calibrate(polarization, pixels, core, quantity, denoise)
         lines, columns = np.ogrid[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]

@@ -12,7 +12,7 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -180,17 +180,31 @@ def _names(files: RemoteFiles, path: Path) -> tuple[dict[str, str], dict[str, in
     return {}, sizes
 
 
-def _cached(folder: Path, probe: Callable[[], int | None], window: Window, read: Callable[[Window], Pixels]) -> Pixels:
-    """Return a window from the cache, cut out of a larger one where there is one, or read it into the cache."""
+def _cached(
+    folder: Path,
+    probe: Callable[[], int | None],
+    windows: Sequence[Window],
+    read: Callable[[Sequence[Window]], list[Pixels]],
+) -> list[Pixels]:
+    """Return windows from the cache, cut out of larger ones where there are such; read the others into the cache."""
+    found = {window: _kept(folder, window) for window in windows}
+    missing = [window for window, image in found.items() if image is None]
+    if missing:
+        for window, image in zip(missing, _read_patiently(probe, partial(read, missing)), strict=True):
+            with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
+                np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
+            found[window] = image
+    return [image for image in found.values() if image is not None]
+
+
+def _kept(folder: Path, window: Window) -> Pixels | None:
+    """Return a window that is in the cache, by itself or in a larger one; None where it is not."""
     for cached in _holding(folder, window):
         image = _load(_file_of(folder, cached), cached.shape)
         if image is not None:
             top, left = window.line_start - cached.line_start, window.pixel_start - cached.pixel_start
-            return image[top : top + window.shape[0], left : left + window.shape[1]].copy()
-    image = _read_patiently(probe, partial(read, window))
-    with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
-        np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
-    return image
+            return image[top : top + window.shape[0], left : left + window.shape[1]]
+    return None
 
 
 def _file_of(folder: Path, window: Window) -> Path:
@@ -223,7 +237,7 @@ def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:
     return image if image.shape == shape and image.dtype == np.uint16 else None
 
 
-def _read_patiently(probe: Callable[[], int | None], read: Callable[[], Pixels]) -> Pixels:
+def _read_patiently(probe: Callable[[], int | None], read: Callable[[], list[Pixels]]) -> list[Pixels]:
     """Read; where that fails wait until the server gives the file, and read again."""
     status = None
     for _ in range(_N_TRIES - 1):

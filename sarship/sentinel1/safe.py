@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -29,8 +29,8 @@ __all__ = ["Pixels", "SafeContainer", "WindowCache", "open_safe"]
 
 Pixels: TypeAlias = NDArray[np.uint16]
 """Digital numbers, (lines, pixels)."""
-WindowCache: TypeAlias = Callable[[Window, Callable[[Window], Pixels]], Pixels]
-"""Function that returns a window from a cache, or reads it with the function given and puts it there."""
+WindowCache: TypeAlias = Callable[[Sequence[Window], Callable[[Sequence[Window]], list[Pixels]]], list[Pixels]]
+"""Function that returns windows from a cache; those that are not there it reads with the function given."""
 
 MANIFEST: Final = "manifest.safe"
 PRODUCT_INFO: Final = "productInfo.json"

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from servers.stac import API, CONTAINER, STORE, TOKEN, TOKENS, StacServer, make_mirrored, serve_stac
 from shapely import box
+from shapely import envelope as box_around
 
 from sarship import open_grd
 from sarship.catalog import open_catalog
@@ -19,6 +20,7 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.tokens import shared_tokens
 from sarship.errors import CatalogError, DownloadError, ProductWarning, SarshipError
 from sarship.model import Window
+from sarship.port.grid import PortGrid, _around, to_port_grid
 from sarship.sentinel1.safe import PRODUCT_INFO
 from sarship.simulate import ProductParams, simulate_product
 
@@ -82,6 +84,22 @@ def test_bands_of_a_window_are_those_of_the_file(server, large):
     for ours, theirs in zip(product.bands("VH", WINDOW, 300, 20), truth.bands("VH", WINDOW, 300, 20), strict=True):
         assert (ours[0], ours[2]) == (theirs[0], theirs[2])
         np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+def test_port_aslant_costs_less_than_its_window_and_is_the_same(server, large, tmp_path, monkeypatch):
+    longitude, latitude = open_grd(large).geometry.to_map(800.0, 1024.0)  # where four blocks meet
+    grid = PortGrid.around(box(longitude - 0.0015, latitude - 0.06, longitude + 0.0015, latitude + 0.06), margin_m=0)
+    images = [to_port_grid(product, grid) for product in (open_grd(large), opened(server))]
+    n_bytes = sum(one.n_bytes for one in server.take() if one.path.endswith(".tiff"))
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "another"))
+    monkeypatch.setattr("sarship.port.grid._around", lambda *places: box_around(_around(*places)))
+    with serve_stac() as other:
+        other.add(large)
+        images.append(to_port_grid(opened(other), grid))
+        assert n_bytes < sum(one.n_bytes for one in other.take() if one.path.endswith(".tiff"))
+    for image in images[1:]:
+        np.testing.assert_array_equal(image, images[0])
+    assert np.isfinite(images[0]).all()
 
 
 def test_annotation_is_found_though_its_asset_leads_elsewhere(server):

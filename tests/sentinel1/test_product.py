@@ -20,13 +20,15 @@ import rasterio
 from builders.manifests import relist
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from shapely import Point, Polygon, box
+from shapely import GeometryCollection, MultiPoint, Point, Polygon, box, intersects_xy
 from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import ProductError, ProductWarning
 from sarship.model import Window
 from sarship.schema import SIGMA0
 from sarship.sentinel1.measurement import CELL, Measurement, clean_borders
+from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.simulate import ProductParams, simulate_product
 
@@ -149,6 +151,47 @@ def test_bands_tile_a_window(product: GrdProduct, window: Window, n_lines: int, 
         pixels[:] = 0  # the caller's to change, without harm to the next band
         at = core.line_stop
     assert at == window.line_stop
+
+
+corners = st.tuples(st.integers(-100, 800), st.integers(-100, 700))
+areas = st.lists(corners, min_size=3, max_size=5).map(lambda points: MultiPoint(points).convex_hull)
+
+
+@given(windows(), areas, st.integers(100, 700), st.integers(0, 60))
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_needed_of_a_window_is_read(
+    product: GrdProduct, window: Window, area: BaseGeometry, n_lines: int, halo: int
+) -> None:
+    parts = parts_of(window, area)
+    expected = np.zeros_like(raw(product, "VV"))
+    for part in parts:
+        here = slice(part.line_start, part.line_stop), slice(part.pixel_start, part.pixel_stop)
+        expected[here] = raw(product, "VV")[here]
+    line, pixel = np.mgrid[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]
+    expected = expected[line, pixel]
+    needed = intersects_xy(area, pixel, line)
+    pixels = product.digital_numbers("VV", window, area)
+    np.testing.assert_array_equal(pixels, expected)
+    np.testing.assert_array_equal(pixels[needed], raw(product, "VV")[line, pixel][needed])
+    for _, band, read in product.bands("VV", window, n_lines, halo, area):
+        top = read.line_start - window.line_start
+        np.testing.assert_array_equal(band, expected[top : top + len(band)])
+
+
+@given(windows(), areas, st.integers(0, 40), areas)
+def test_what_is_read_of_a_part_was_read_of_the_whole(
+    window: Window, area: BaseGeometry, less: int, more: object
+) -> None:
+    inner = Window(
+        min(window.line_start + less, window.line_stop - 1), window.line_stop, window.pixel_start, window.pixel_stop
+    )
+    whole = [box_of(part) for part in parts_of(window, GeometryCollection([area, more]))]
+    for part in parts_of(inner, area):
+        assert any(each.covers(box_of(part)) for each in whole)
+
+
+def box_of(window: Window) -> Polygon:
+    return box(window.pixel_start, window.line_start, window.pixel_stop, window.line_stop)
 
 
 def test_a_caller_may_stop_in_the_middle(product: GrdProduct) -> None:

@@ -84,15 +84,15 @@ def test_server_that_stays_down_is_one_sentence_with_its_answer(server, tmp_path
 def test_server_that_breaks_off_each_read_is_one_sentence_with_its_answer(tmp_path):
     answers = iter([None, 503, None, None])
 
-    def read(_window):
+    def read(_windows):
         raise ProductError(
             "https://example.org/a.tiff: lines 0 to 9 cannot be decoded", path="https://example.org/a.tiff"
         )
 
     with pytest.raises(DownloadError, match=r"^https://example.org/a.tiff: the server answered 503 .* 5 reads; run"):
-        _cached(tmp_path, lambda: next(answers), WINDOW, read)
+        _cached(tmp_path, lambda: next(answers), [WINDOW], read)
     with pytest.raises(ProductError, match="cannot be decoded"):
-        _cached(tmp_path, lambda: None, WINDOW, read)
+        _cached(tmp_path, lambda: None, [WINDOW], read)
 
 
 def test_image_that_is_gone_is_one_sentence(server):
@@ -127,9 +127,10 @@ def test_part_of_a_window_that_is_kept_costs_nothing(server):
 def test_damaged_window_is_read_again(server, tmp_path):
     remote = opened(server)
     image = remote.digital_numbers("VV", WINDOW)
-    (kept,) = tmp_path.rglob("*.npz")
-    for content in (b"", kept.read_bytes()[:-500], bytes(500)):
-        kept.write_bytes(content)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+    for spoil in (lambda _: b"", lambda content: content[:-500], lambda _: bytes(500)):
+        for path, content in kept.items():
+            path.write_bytes(spoil(content))
         server.take()
         np.testing.assert_array_equal(remote.digital_numbers("VV", WINDOW), image)
         assert server.take()
@@ -165,11 +166,12 @@ import numpy as np
 from sarship.model import Window
 from sarship.sentinel1.remote import _cached
 image = np.arange(900 * 900, dtype=np.uint32).astype(np.uint16).reshape(900, 900)
-def read(window):
-    return image[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]
+def read(windows):
+    return [image[one.line_start : one.line_stop, one.pixel_start : one.pixel_stop] for one in windows]
 for start in [*range(0, 600, 100), *range(0, 600, 50)]:
     window = Window(start, start + 300, start // 2, start // 2 + 300)
-    assert (_cached(Path(sys.argv[1]), None, window, read) == read(window)).all()
+    (found,), (expected,) = _cached(Path(sys.argv[1]), None, [window], read), read([window])
+    assert (found == expected).all()
 """
 
 
