@@ -111,7 +111,7 @@ def find_products(given: Iterable[str]) -> Iterator[str]:
     """
     for one in given:
         path, found = Path(one), list[str]()
-        if path.is_dir() and path.suffix.lower() != ".safe":
+        if path.is_dir() and not (path / MANIFEST).is_file():
             found = [str(product) for product in _products(path)]
         elif not path.exists():
             found = sorted(glob.glob(one, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
@@ -142,19 +142,27 @@ def _products(path: Path, seen: set[str] | None = None) -> Iterator[Path]:
     seen.add(real)
     if (path / MANIFEST).is_file() or (path.suffix.lower() == ".zip" and _may_be_product(path)):
         yield path
-    elif path.is_dir() and path.suffix.lower() != ".safe":
-        try:
-            inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-        except OSError as error:
-            _pass_over(path, f"cannot be read ({error.strerror})")
-            return
-        for each in inside:
-            yield from _products(each, seen)
+    elif path.is_dir():
+        yield from _in_folder(path, seen)
     elif path.is_symlink() and not path.exists():
         _pass_over(path, "is a link that leads nowhere")
     elif path.name.startswith("S1") and path.suffix.lower() in {".tar", ".gz", ".tgz", ".7z", ".rar"}:
         _pass_over(path, "is no zip; extract it")
-    elif path.suffix.lower() in {".safe", ".zip"}:
+    elif path.suffix.lower() == ".zip":
+        _pass_over(path, f"holds no {MANIFEST}")
+
+
+def _in_folder(path: Path, seen: set[str]) -> Iterator[Path]:
+    try:
+        inside = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+    except OSError as error:
+        _pass_over(path, f"cannot be read ({error.strerror})")
+        return
+    is_empty = True
+    for product in (product for each in inside for product in _products(each, seen)):
+        is_empty = False
+        yield product
+    if is_empty and path.suffix.lower() == ".safe":
         _pass_over(path, f"holds no {MANIFEST}")
 
 

@@ -239,12 +239,12 @@ def _check_compression(members: Mapping[str, zipfile.ZipInfo], path: Path) -> No
 
 def _product_prefix(names: Iterable[str], path: Path) -> str:
     """Return the folder of the one product in a zip, with its slash; `""` at the top."""
-    found = [n.removesuffix(MANIFEST) for n in names if PurePosixPath(n).name == MANIFEST]
-    found = [prefix for prefix in found if prefix.count("/") == min(p.count("/") for p in found)]
+    every = [n.removesuffix(MANIFEST) for n in names if PurePosixPath(n).name == MANIFEST]
+    found = [prefix for prefix in every if not any(prefix != p and prefix.startswith(p) for p in every)]
     if not found:
         raise ProductError(f"{path} holds no {MANIFEST}, so it is not a zip of a Sentinel-1 product", path=path)
     if len(found) > 1:
-        raise ProductError(f"{path} holds {len(found)} products; unpack it and give each .SAFE folder", path=path)
+        raise ProductError(f"{path} holds {len(found)} products; unpack it and give the folder of them", path=path)
     return found[0]
 
 

@@ -156,6 +156,34 @@ def test_links_and_renamed_zips_are_found_each_once(archive, tmp_path):
     assert [scene.id for scene in scenes] == [scene.id for scene in open_catalog("local", archive).search(query())]
 
 
+def test_products_in_folders_of_their_name_and_in_nested_zips_are_found(archive, tmp_path):
+    """Windows unpacks `X.zip` into a folder `X.SAFE` with the folder `X.SAFE` in it."""
+    folder, whole = tmp_path / "mine", next(archive.glob("deep/*_COG.SAFE"))
+    shutil.copytree(whole, folder / whole.name / whole.name)
+    with zipfile.ZipFile(folder / "delivery.zip", "w") as stream:
+        for file in whole.rglob("*"):
+            stream.write(file, f"2024/winter/{file.relative_to(whole.parent).as_posix()}")
+    assert list(find_products([str(folder)])) == [str(folder / whole.name / whole.name), str(folder / "delivery.zip")]
+    assert list(find_products([str(folder / whole.name)])) == [str(folder / whole.name / whole.name)]
+    assert len(list(open_catalog("local", folder).search(query()))) == 1
+
+
+def test_zip_of_several_products_is_named(archive, tmp_path):
+    folder, whole = tmp_path / "mine", next(archive.glob("deep/*_COG.SAFE"))
+    folder.mkdir()
+    for name, places in {"two": ("a.SAFE", "b.SAFE"), "depths": ("a.SAFE", "old/b.SAFE")}.items():
+        with zipfile.ZipFile(folder / f"{name}.zip", "w") as stream:
+            for place in places:
+                stream.write(whole / "manifest.safe", f"{place}/manifest.safe")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert list(open_catalog("local", folder).search(query())) == []
+    words = "holds 2 products; unpack it and give the folder of them"
+    assert [str(one.message) for one in told] == [
+        f"left out: {folder.resolve() / name} {words}" for name in ("depths.zip", "two.zip")
+    ]
+
+
 def test_what_is_passed_over_is_named(archive, tmp_path):
     folder = tmp_path / "mine"
     (folder / "S1A_unfinished.SAFE").mkdir(parents=True)
