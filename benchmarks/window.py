@@ -215,10 +215,11 @@ def measure(folder: Path, kind: str, n_dates: int, delay_s: float) -> list[Row]:
 def report(rows: Sequence[Row], load: float) -> str:
     """The table for the page; the load is that of the machine before."""
     lines = [
-        f"A port of {SIDE_KM:g} × {SIDE_KM:g} km (with its margins, and aslant in the image) in scenes of {SHAPE[0]:,} × "
-        f"{SHAPE[1]:,} pixels, VV and VH; a server on loopback that answers each request at once or late. From the "
-        f"search to the table of counts, each image by itself; comparing them takes nothing more from the server. "
-        f"{machine()}; load before it began: {load:.1f}. Seconds grow with the load, requests and bytes do not.",
+        f"A port of {SIDE_KM:g} × {SIDE_KM:g} km (with its margins, and aslant in the image) in scenes of "
+        f"{SHAPE[0]:,} × {SHAPE[1]:,} pixels, VV and VH; a server on loopback that answers each request at once or "
+        f"late. From the search to the table of counts, each image by itself; comparing them takes nothing more from "
+        f"the server. {machine()}; load before it began: {load:.1f}. Seconds grow with the load, requests and bytes "
+        f"do not.",
         "",
         "| | dates | seconds | a date | CPU, a date | requests an image | MB an image | other requests a date |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",

@@ -155,6 +155,7 @@ def detect(
     from sarship.files import write_file
     from sarship.geo.lakes import lake_at
     from sarship.pipeline import search
+    from sarship.pipeline.qgis_style import vessels_qml
     from sarship.pipeline.table_files import VESSEL_FORMATS, vessels_json
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
@@ -182,6 +183,8 @@ def detect(
         sys.exit(NOTHING_DONE)
     if out:
         write_file(out, VESSEL_FORMATS[ending](results.vessels, results.provenance))
+        if ending in {".geojson", ".gpkg"} and not (style := Path(out).with_suffix(".qml")).exists():
+            write_file(style, vessels_qml())
     if as_json:
         print_json(vessels_json(results.vessels, results.provenance))
     else:

@@ -1,7 +1,7 @@
 """Files of a survey's results: each written whole or not at all, all read back with one call.
 
 The version, the parameters and the scenes that results came from are in `results.json`, and in every other file but the
-CSV tables, which are plain.
+CSV tables, which are plain, and the style for QGIS.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sarship.catalog import Completeness
 from sarship.errors import OutputError
 from sarship.files import make_folder, reason, write_file
 from sarship.netcdf import netcdf_bytes
+from sarship.pipeline.qgis_style import vessels_qml
 from sarship.pipeline.results import KEY, SIMULATED, Failure, Provenance, Results
 from sarship.pipeline.table_files import (
     counts_csv,
@@ -45,7 +46,8 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
         `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv`,
-        `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too.
+        `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too; and where there
+        is none yet `vessels.qml`, a style for QGIS.
 
     Raises
     ------
@@ -80,6 +82,8 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         **_beside_ais(results),
         "results.json": json_bytes(summary),
     }
+    if not (folder / "vessels.qml").exists():  # it may be the user's own by now
+        contents["vessels.qml"] = vessels_qml()
     if results.ais is None:  # of an earlier run
         for name in _AIS_FILES:
             (folder / name).unlink(missing_ok=True)

@@ -27,7 +27,7 @@ from sarship.schema import COVERAGE, SCENES, VESSELS
 NAMES = {
     "vessels.geojson", "vessels.csv", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet",
     "observations.parquet", "counts.csv", "counts.nc", "visits.csv", "changes.csv", "alerts.csv", "agreement.csv",
-    "results.json",
+    "vessels.qml", "results.json",
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def provenance_of(path):
 
 def marked(paths):
     """The files that hold the provenance."""
-    return [path for path in paths if path.suffix != ".csv"]
+    return [path for path in paths if path.suffix not in {".csv", ".qml"}]
 
 
 def test_what_was_written_reads_back_equal(tmp_path):
