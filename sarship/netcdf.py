@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from sarship._package import __version__
 
-__all__ = ["netcdf_bytes", "read_netcdf"]
+__all__ = ["GRID_MAPPING", "netcdf_bytes", "read_netcdf"]
 
 CONVENTIONS: Final = "CF-1.11"
 GRID_MAPPING: Final = "spatial_ref"

@@ -20,10 +20,11 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
+from pyproj import CRS
 
 from sarship.errors import ReferenceImageError
 from sarship.files import atomic_folder, write_file
-from sarship.netcdf import netcdf_bytes, read_netcdf
+from sarship.netcdf import GRID_MAPPING, netcdf_bytes, read_netcdf
 from sarship.port.grid import PortGrid
 from sarship.schema import PORT_SIGMA0, REFERENCE
 from sarship.sentinel1.passes import number_passes
@@ -79,15 +80,37 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     attrs |= {key: str(image[key].to_numpy()) for key in TIMES if key in image.coords}
     channels = {str(name): image.sel(polarization=name).to_numpy() for name in image["polarization"].to_numpy()}
     attrs |= {"fingerprint": fingerprint, "polarizations": [*channels], "shape": list(image.shape[1:])}
+    of_cells: dict[str, Any] = {"coordinates": f"time {GRID_MAPPING}", "grid_mapping": GRID_MAPPING}
     attrs |= {"digests": [content_digest({name: values}) for name, values in channels.items()]}
     with atomic_folder(place, parents=True) as part:
         group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs | {DIGEST: content_digest({}, attrs)})
         for polarization, values in channels.items():
             array = group.create_array(
-                polarization, shape=values.shape, dtype="float32", fill_value=np.nan, dimension_names=("y", "x")
+                polarization,
+                shape=values.shape,
+                dtype="float32",
+                fill_value=np.nan,
+                dimension_names=("y", "x"),
+                attributes=PORT_SIGMA0.attrs | of_cells,
             )
             array[:] = values
+        _write_coordinates(group, image)
     return place
+
+
+def _write_coordinates(group: zarr.Group, image: xr.DataArray) -> None:
+    """Write axes, time and grid mapping after CF for xarray and others; sarship itself has them from the attributes."""
+    reference = CRS.from_user_input(image.attrs["crs"])
+    for axis, attrs in zip("xy", reference.cs_to_cf(), strict=True):
+        group.create_array(axis, data=image[axis].to_numpy(), dimension_names=(axis,), attributes=attrs)
+    start = image["time"].to_numpy().astype("datetime64[ns]").astype(np.int64)
+    units: dict[str, Any] = {
+        "standard_name": "time",
+        "units": "nanoseconds since 1970-01-01",
+        "calendar": "proleptic_gregorian",
+    }
+    group.create_array("time", data=np.asarray(start), attributes=units)
+    group.create_array(GRID_MAPPING, data=np.asarray(0), attributes=reference.to_cf())
 
 
 def has_scene(folder: str | Path, name: str, fingerprint: str) -> bool:

@@ -6,6 +6,7 @@ import xarray as xr
 from builders.array_dates import LAND, PIER, empty_port, stack_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from sarship.change.reference import fit_reference
 from sarship.errors import ReferenceImageError
@@ -46,6 +47,18 @@ def test_a_scene_is_read_as_it_was_added(tmp_path):
     assert not has_scene(tmp_path, "none", "mark")
 
 
+def test_a_scene_opens_in_xarray_with_its_coordinates(tmp_path):
+    image = _image()
+    with xr.open_zarr(add_scene(tmp_path, "one", image), consolidated=False) as found:
+        assert found["time"].to_numpy() == image["time"].to_numpy()
+        np.testing.assert_array_equal(found["x"], image["x"])
+        np.testing.assert_array_equal(found["y"], image["y"])
+        assert CRS.from_cf(found["spatial_ref"].attrs) == CRS(GRID.crs)
+        assert set(found.coords) == {"x", "y", "time", "spatial_ref"}
+        assert set(found.data_vars) == {"VV", "VH"}
+        np.testing.assert_array_equal(found["VH"], image.sel(polarization="VH"))
+
+
 @pytest.mark.parametrize("name", ["zarr.json", "VV/zarr.json", "VV/c/0/0", "VH/c/0/0", "VH"])
 def test_a_scene_that_lacks_a_file_is_not_there(tmp_path, name):
     place = add_scene(tmp_path, "one", _image(), "mark")
@@ -56,11 +69,11 @@ def test_a_scene_that_lacks_a_file_is_not_there(tmp_path, name):
 
 
 @OF_A_FOLDER
-@given(where=st.floats(0, 1), bit=st.integers(0, 7), number=st.integers(0, 4))
+@given(where=st.floats(0, 1), bit=st.integers(0, 7), number=st.integers(0, 11))
 def test_a_changed_bit_changes_no_pixel(tmp_path, where, bit, number):
     place = add_scene(tmp_path, "one", _image(), "mark")
     files = sorted(path for path in place.rglob("*") if path.is_file())
-    assert len(files) == 5
+    assert len(files) == 12
     content = bytearray(files[number].read_bytes())
     content[int(where * (len(content) - 1))] ^= 1 << bit
     files[number].write_bytes(content)
