@@ -26,6 +26,7 @@ __all__ = [
     "REFERENCE",
     "SCENES",
     "SIGMA0",
+    "TRAFFIC",
     "VESSELS",
     "VISITS",
     "WGS84",
@@ -234,14 +235,32 @@ VISITS: Final = Table(
     (
         Column("visit", "str", "name of the visit: that of its first row in `vessels`"),
         Column("time", TIME, "start of the pass"),
+        Column("from_time", TIME, "start of the last pass before that saw the pier: what happened lies between"),
         Column("pier", "str", "name of the pier"),
-        Column("status", "str", "first (no earlier pass saw the pier), arrived, stayed, or left (found gone)"),
-        Column("vessel", "str", "name of its row in `vessels`; missing where it left"),
-        Column("longitude", "float64", "degrees east; where it left, of the pass before"),
+        Column("status", "str", "first (no earlier pass saw the pier), arrived, stayed, missed, or left (found gone)"),
+        Column("probability", "float64", "chance that it is a vessel of which the status is true"),
+        Column("vessel", "str", "name of its row in `vessels`; missing where it was missed or left"),
+        Column("longitude", "float64", "degrees east; where it was missed or left, of the last pass that showed it"),
         Column("latitude", "float64", "degrees north; likewise"),
         Column("length_m", "float64", "length, metres; likewise"),
         Column("heading_deg", "float64", "direction of the long axis, degrees in [0, 180); likewise"),
         Column("mmsi", "Int64", "number that AIS gives it on most of its passes; missing where none is known"),
+    ),
+)
+
+TRAFFIC: Final = Table(
+    "traffic",
+    (
+        Column("time", TIME, "start of the pass"),
+        Column("from_time", TIME, "start of the last pass before that saw the pier"),
+        Column("pier", "str", "name of the pier"),
+        Column("arrived", "float64", "expected number that arrived between the two passes and are there on the second"),
+        Column("arrived_error", "float64", "one sigma of it"),
+        Column("left", "float64", "expected number that were there on the first and left between them"),
+        Column("left_error", "float64", "one sigma of it"),
+        Column("stayed", "float64", "expected number that were there on both"),
+        Column("stayed_error", "float64", "one sigma of it"),
+        Column("present", "float64", "expected number that are there on the second"),
     ),
 )
 

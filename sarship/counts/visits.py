@@ -1,56 +1,49 @@
-"""Visits of vessels: those of one pass matched with those of the pass before, by place and size.
+"""Visits of vessels, strung together from all passes of a pier at once: who stayed, arrived and left, and how sure.
 
-A radar image shows no names. Two vessels of successive passes are taken for one that stayed if they lie at the same
-pier, no further apart than `BERTH_M` (at an anchorage, where a vessel swings about its anchor, `SWING_M`), and their
-lengths agree within the errors of measuring. Where several could be meant, the assignment with the least total
-disagreement is taken. So a vessel that shifted along the quay has left and arrived, and one that was replaced by
-another of its size at its very berth has stayed: read stays as berths that did not change. Where AIS names both, it
-tells: the same number stayed, another replaced it.
+A radar image shows no names. Sightings of two passes may be one vessel if they lie close together at one pier and are
+of one size (`counts/links.py`); a vessel may be missed on a pass, or found where none is. Every way to string the
+sightings of a series into visits has a weight, and the chance of an arrival, a stay or a departure is its share in all
+of them (`counts/stays.py`, `counts/assignment.py`). So a vessel that shifted along the quay has left and arrived. Where
+AIS names both, it tells: the same number stayed, another replaced it.
 
-A candidate that is not counted is passed over, unless it fits a vessel of the pass before: that one is likelier still
-there than gone, and a chance of one in four is enough.
+A row says what is likeliest. Many rows that are each 0.8 sure are together no likeliest sum; their chances are, and
+those add up: `find_traffic`.
 
-The pass before is the last **that saw the pier**. On the first that did, the status is `first`.
+Only passes that saw the pier are looked at: an arrival or a departure lies between two of them, however far apart.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
-from scipy.optimize import linear_sum_assignment
 from shapely import Point
 
+from sarship.counts.assignment import best_links
+from sarship.counts.links import WATERS_M, Links, Sightings, find_links
 from sarship.counts.passes import MIN_SEEN, are_counted, group_passes, seen_by_pass, vessels_once
-from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, VESSELS, VISITS
+from sarship.counts.stays import Stays, stay_chances
+from sarship.geo.local_plane import Plane
+from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, TRAFFIC, VESSELS, VISITS
 
-__all__ = ["find_visits"]
+__all__ = ["find_traffic", "find_visits"]
 
-BERTH_M: Final = 35.0
-"""Furthest apart that two measured centres of one moored vessel lie: each is off by some 8 m along and across, and
-superstructures lean ten metres towards the radar, to another side from another orbit."""
-SWING_M: Final = 400.0
-"""The same at anchor: about the chain and the length of a large vessel."""
+Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
 MIN_CHANCE: Final = 0.25
-"""Minimum chance of a candidate that is taken for a vessel of the pass before."""
-LENGTH_M: Final = 22.0
-LENGTH_SHARE: Final = 0.1
-"""Largest difference of two measured lengths of one vessel, metres and a part of the longer one: twice what two lengths
-differ by that are each off by some 11 m."""
-
-
-@dataclass(slots=True)
-class _Berths:
-    """Vessels that were at a pier on the last pass that saw it: the name of each visit, and its row."""
-
-    visits: list[str] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
+"""Minimum chance of a candidate that may be a vessel of a visit."""
+WIDER: Final = 1.5
+"""Factor on the error of a sum: chances of a pier err together, on simulated ports so much."""
+SHORTEST_M: Final = 100.0
+ROADS_M2: Final = 1e6
+"""Smallest length of a pier and area of an anchorage that vessels are thought to spread over."""
 
 
 def find_visits(
@@ -62,7 +55,7 @@ def find_visits(
     min_seen: float = MIN_SEEN,
     mmsi: Mapping[str, int] | None = None,
 ) -> gpd.GeoDataFrame:
-    """Match the vessels at each pier with those of the pass before: they stayed, arrived or left.
+    """String the vessels at each pier into visits: on each pass they arrived, stayed, or were found gone.
 
     Parameters
     ----------
@@ -74,8 +67,10 @@ def find_visits(
     Returns
     -------
     GeoDataFrame
-        Table after `schema.VISITS`, in order of time and pier: one row a vessel at a pier and pass, and one row at the
-        pass on which it was found gone (`left`), with the place and size it had. The rows of one vessel share `visit`.
+        Table after `schema.VISITS`, in order of time and pier. Every counted vessel has one row; so has a candidate
+        that is not counted where it is likelier than not a vessel of a visit, a pass on which one was `missed`, and the
+        pass on which one was found gone (`left`), the last two with the place and size that it had. The rows of one
+        vessel share `visit`.
 
     Raises
     ------
@@ -96,59 +91,241 @@ def find_visits(
     >>> scenes = table(SCENES, scene=["a", "b"], start=start, stop=start)
     >>> coverage = table(COVERAGE, scene=["a", "b"], pier=["Quay", "Quay"], seen=[1.0, 1.0])
     >>> row = {"scene": ["a", "b"], "vessel": ["a/1", "b/1"], "pier": ["Quay", "Quay"], "length_m": [120.0, 112.0]}
-    >>> vessels = table(VESSELS, **row, flag=["", ""], n_vessels=[1, 1])
+    >>> row |= {"length_error_m": [18.0, 18.0], "longitude": [35.805, 35.805], "latitude": [34.9, 34.9]}
+    >>> vessels = table(VESSELS, **row, flag=["", ""], n_vessels=[1, 1], confidence=[1.0, 1.0])
     >>> visits = find_visits(vessels, piers, scenes, coverage)
     >>> list(zip(visits["visit"], visits["status"]))
     [('a/1', 'first'), ('a/1', 'stayed')]
     """
-    for table, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
-        table.check(frame)
-    is_counted = are_counted(vessels)
-    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
-    known = vessels["vessel"].map(dict(mmsi or {})).astype("Int64")
-    vessels = vessels.assign(is_counted=is_counted, mmsi=known)[vessels["pier"].notna() & may_be].drop_duplicates(
-        "vessel"
-    )
-    names, kinds = piers["name"].tolist(), piers["kind"].tolist()
-    before: dict[str, _Berths] = {}
-    rows: list[dict[str, Any]] = []
-    for frame in group_passes(scenes, coverage):
-        seen = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)[0]
-        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).sort_values("vessel")
-        time = frame["start"].iloc[0]
-        # rows of plain values: picked from tables pier by pier they would take most of the time
-        berthed = list(zip(here["pier"], zip(*(here[name].tolist() for name in _CARRIED), strict=True), strict=True))
-        for name, kind, part in zip(names, kinds, seen, strict=True):
-            if part >= min_seen and part > 0:
-                found = [dict(zip(_CARRIED, values, strict=True)) for pier, values in berthed if pier == name]
-                reach = SWING_M if kind == "anchorage" else BERTH_M
-                new, before[name] = _compare(before.get(name), found, reach)
-                rows += [row | {"time": time, "pier": name} for row in new]
+    series = _read(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi)
+    rows = _rows(series)
+    rows.sort(key=lambda row: (row["time"], row["rank"], row["status"] == "left", row["row"]))
     columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
     columns["mmsi"] = _by_most(columns["visit"], columns["mmsi"])
     return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
 
 
-def _compare(before: _Berths | None, now: list[dict[str, Any]], reach_m: float) -> tuple[list[dict[str, Any]], _Berths]:
-    """Return the rows of one pier and pass, and the vessels that are there now."""
-    old = before or _Berths()
-    pairs = dict(_matches(old.rows, now, reach_m))
-    there = _Berths()
-    rows = []
-    for k, row in enumerate(now):
-        if k not in pairs and not row["is_counted"]:
-            continue
-        status = "stayed" if k in pairs else "arrived" if before is not None else "first"
-        there.visits.append(old.visits[pairs[k]] if k in pairs else row["vessel"])
-        silent = k in pairs and row["mmsi"] is pd.NA  # it is still who it was
-        there.rows.append(row | {"mmsi": old.rows[pairs[k]]["mmsi"]} if silent else row)
-        rows.append(row | {"visit": there.visits[-1], "status": status})
-    gone = sorted(set(range(len(old.rows))) - set(pairs.values()))
-    rows += [old.rows[k] | {"visit": old.visits[k], "status": "left", "vessel": None} for k in gone]
-    return rows, there
+def find_traffic(
+    vessels: gpd.GeoDataFrame,
+    piers: gpd.GeoDataFrame,
+    scenes: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    *,
+    min_seen: float = MIN_SEEN,
+    mmsi: Mapping[str, int] | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the expected numbers of arrivals, departures and stays, to be added up over piers and passes.
+
+    Parameters
+    ----------
+    vessels, piers, scenes, coverage, min_seen, mmsi
+        As for `find_visits`.
+
+    Returns
+    -------
+    GeoDataFrame
+        Table after `schema.TRAFFIC`, one row a pier and a pass that saw it, but for the first that did. Each number is
+        a sum of chances over all sightings, counted or not, and so need not be whole; `present` on a pass is that of
+        the pass before, plus `arrived`, less `left`. Errors are one sigma, and add up in quadrature.
+
+    Raises
+    ------
+    ValueError
+        If a table breaks its contract.
+
+    Examples
+    --------
+    >>> nothing = [table.empty() for table in (VESSELS, SCENES, COVERAGE)]
+    >>> piers = gpd.GeoDataFrame({"name": [], "kind": []}, geometry=[], crs="EPSG:4326")
+    >>> len(find_traffic(nothing[0], piers, *nothing[1:]))
+    0
+    """
+    series = _read(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi)
+    seen, links, stays = series.seen, series.links, series.stays
+    rows: list[dict[str, Any]] = []
+    for pier, times in enumerate(series.times):
+        step = np.where(seen.pier == pier, seen.step, -2)
+        mine = np.flatnonzero(seen.pier[links.source] == pier)
+        first, last, same = seen.step[links.source[mine]], seen.step[links.target[mine]], stays.stayed[mine]
+        for k in range(1, len(times)):
+            chances = {
+                "arrived": stays.came[step == k],
+                "left": stays.went[step == k - 1],
+                "stayed": same[(first < k) & (last >= k)],
+            }
+            row = {"time": times[k], "from_time": times[k - 1], "pier": series.names[pier], "rank": pier}
+            row |= {name: float(chance.sum()) for name, chance in chances.items()}
+            row |= {f"{name}_error": WIDER * float(np.sqrt(chance @ (1 - chance))) for name, chance in chances.items()}
+            missed = same[(first < k) & (last > k)].sum()
+            rows.append(row | {"present": float(stays.is_vessel[step == k].sum() + missed)})
+    rows.sort(key=lambda row: (row["time"], row["rank"]))
+    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in TRAFFIC.columns}
+    places = piers.representative_point()
+    return TRAFFIC.make(columns, [places.iloc[row["rank"]] for row in rows])
 
 
-_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted", "mmsi")
+@dataclass(frozen=True, eq=False, slots=True)
+class _Series:
+    """Sightings of all piers and passes, and what becomes of them."""
+
+    table: pd.DataFrame
+    """Rows of the vessels, in the order of the sightings."""
+    seen: Sightings
+    times: Sequence[Sequence[pd.Timestamp]]
+    """Start of each pass that saw each pier."""
+    names: Sequence[str]
+    links: Links
+    stays: Stays
+    chosen: Flags
+    """True for the links of the likeliest visits."""
+
+
+def _read(
+    vessels: gpd.GeoDataFrame,
+    piers: gpd.GeoDataFrame,
+    scenes: gpd.GeoDataFrame,
+    coverage: gpd.GeoDataFrame,
+    *,
+    min_seen: float,
+    mmsi: Mapping[str, int] | None,
+) -> _Series:
+    """Return the sightings of a survey, strung together."""
+    for contract, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
+        contract.check(frame)
+    names = [str(name) for name in piers["name"]]
+    is_counted = are_counted(vessels)
+    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
+    vessels = vessels.assign(is_counted=is_counted)[vessels["pier"].isin(names) & may_be].drop_duplicates("vessel")
+    ranks = vessels["pier"].map({name: k for k, name in enumerate(names)}).astype(np.int64)
+    known = vessels["vessel"].map(dict(mmsi or {})).fillna(0).astype(np.int64)
+    vessels = vessels.assign(rank=ranks, mmsi=known)
+    times: list[list[pd.Timestamp]] = [[] for _ in names]
+    parts = []
+    for frame in group_passes(scenes, coverage):
+        part = seen_by_pass(coverage[coverage["scene"].isin(frame["scene"])], names)[0]
+        is_seen = (part >= min_seen) & (part > 0)
+        here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).sort_values("vessel")
+        here = here[is_seen[here["rank"].to_numpy()]]
+        steps = np.array([len(each) for each in times], np.int64)
+        parts.append(here.assign(step=steps[here["rank"].to_numpy()], orbit=frame["relative_orbit"].iloc[0]))
+        for k in np.flatnonzero(is_seen):
+            times[k].append(frame["start"].iloc[0])
+    table = pd.DataFrame(pd.concat(parts) if parts else vessels.assign(step=0, orbit=0)[:0]).reset_index(drop=True)
+    seen = _sightings(table, piers)
+    days = [np.array([time.timestamp() / 86_400 for time in each], np.float64) for each in times]
+    links = find_links(seen, _waters_m2(piers), np.array([len(each) for each in times], np.int64))
+    while True:
+        stays = stay_chances(seen, links, days)
+        chosen = _likeliest(table["is_counted"].to_numpy(bool), links, stays)
+        wrong = _between_numbers(seen.mmsi, links, stays, chosen)
+        if not wrong.any():
+            return _Series(table, seen, times, names, links, stays, chosen)
+        links = links.take(~wrong)
+
+
+def _sightings(table: pd.DataFrame, piers: gpd.GeoDataFrame) -> Sightings:
+    plane = Plane.around(piers.union_all()) if len(table) else None
+    x, y = plane.flatten(table["longitude"], table["latitude"]) if plane else (np.empty(0), np.empty(0))
+    rank = table["rank"].to_numpy(np.int64)
+    return Sightings(
+        pier=rank,
+        step=table["step"].to_numpy(np.int64),
+        orbit=table["orbit"].to_numpy(np.int64),
+        x=x,
+        y=y,
+        **{name: table[name].to_numpy(float) for name in ("length_m", "length_error_m", "heading_deg")},
+        chance=table["confidence"].to_numpy(float),
+        mmsi=table["mmsi"].to_numpy(np.int64),
+        is_anchored=(piers["kind"] == "anchorage").to_numpy(bool)[rank],
+    )
+
+
+def _waters_m2(piers: gpd.GeoDataFrame) -> Reals:
+    """Return the area that the middles of vessels at each pier lie in: a strip along it, or all of an anchorage."""
+    if not len(piers):
+        return np.empty(0)
+    plane = Plane.around(piers.union_all())
+    flat = [plane.flatten_geometry(shape) for shape in piers.geometry]
+    strip = WATERS_M * np.maximum(shapely.length(flat), SHORTEST_M)
+    return np.where(piers["kind"] == "anchorage", np.maximum(shapely.area(flat), ROADS_M2), strip)
+
+
+def _likeliest(is_counted: Flags, links: Links, stays: Stays) -> Flags:
+    """Return True for the links of the likeliest visits: of the ends that are likelier linked than open."""
+    n = len(is_counted)
+    even = stays.is_vessel / 2
+    may_be = is_counted | (stays.is_vessel > 0.5)
+    goes_on, was_there = may_be & (stays.went < even), may_be & (stays.came < even)
+    open_links = np.flatnonzero(goes_on[links.source] & was_there[links.target])
+    best = best_links(links.source[open_links], links.target[open_links], stays.stayed[open_links], n)
+    chosen = np.zeros(len(links.source), np.bool_)
+    chosen[open_links[best]] = True
+    return chosen
+
+
+def _between_numbers(mmsi: NDArray[np.int64], links: Links, stays: Stays, chosen: Flags) -> Flags:
+    """Return True for the least sure link between two sightings of one visit that AIS gives different numbers."""
+    wrong = np.zeros(len(chosen), np.bool_)
+    into = {int(links.target[k]): int(k) for k in np.flatnonzero(chosen)}
+    for end in np.flatnonzero(mmsi > 0).tolist():
+        path, at = [], end
+        while at in into:
+            path.append(into[at])
+            at = int(links.source[path[-1]])
+            if mmsi[at] > 0:
+                break
+        if path and mmsi[at] > 0 and mmsi[at] != mmsi[end]:
+            wrong[min(path, key=lambda k: stays.stayed[k])] = True
+    return wrong
+
+
+def _rows(series: _Series) -> list[dict[str, Any]]:
+    """Return the rows of all visits."""
+    seen, stays, links = series.seen, series.stays, series.links
+    onward = {int(links.source[k]): int(k) for k in np.flatnonzero(series.chosen)}
+    back = {int(links.target[k]) for k in onward.values()}
+    values = zip(*(series.table[name].tolist() for name in _CARRIED), strict=True)
+    records = [dict(zip(_CARRIED, row, strict=True)) for row in values]
+    starts = [k for k, row in enumerate(records) if k not in back and (row["is_counted"] or k in onward)]
+    rows: list[dict[str, Any]] = []
+    for start in starts:
+        visit: list[dict[str, Any]] = []
+        at = start
+        while True:
+            step = int(seen.step[at])
+            status = "stayed" if visit else "arrived" if step else "first"
+            chance = stays.is_vessel[at] - stays.came[at] if visit else stays.came[at] if step else stays.is_vessel[at]
+            visit.append(records[at] | {"status": status, "step": step, "probability": chance})
+            if at not in onward:
+                break
+            link = onward[at]
+            gone = {"vessel": None, "status": "missed", "probability": stays.stayed[link]}
+            at = int(links.target[link])
+            visit += [visit[-1] | gone | {"step": between} for between in range(step + 1, int(seen.step[at]))]
+        times = series.times[seen.pier[at]]
+        if step + 1 < len(times):
+            left = {"vessel": None, "status": "left", "step": step + 1, "probability": stays.went[at]}
+            visit.append(visit[-1] | left)
+        if any(row["is_counted"] for row in visit):
+            rows += [_placed(row, records[start]["vessel"], start, series) for row in visit]
+    return rows
+
+
+_CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted", "mmsi", "rank")
+
+
+def _placed(row: dict[str, Any], visit: str, number: int, series: _Series) -> dict[str, Any]:
+    """Return a row with its visit, its pier, and the two passes that it lies between."""
+    times, step = series.times[row["rank"]], row["step"]
+    return row | {
+        "visit": visit,
+        "row": number,
+        "pier": series.names[row["rank"]],
+        "time": times[step],
+        "from_time": times[step - 1] if step else pd.NaT,
+        "probability": float(np.clip(row["probability"], 0, 1)),
+        "mmsi": row["mmsi"] or pd.NA,
+    }
 
 
 def _by_most(visit: object, mmsi: object) -> pd.Series[Any]:
@@ -156,34 +333,3 @@ def _by_most(visit: object, mmsi: object) -> pd.Series[Any]:
     frame = pd.DataFrame({"visit": visit, "mmsi": pd.Series(mmsi, dtype="Int64")})
     most = frame.dropna().groupby("visit")["mmsi"].agg(lambda numbers: numbers.mode().iloc[0])
     return frame["visit"].map(most).astype("Int64")
-
-
-def _matches(old: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], reach_m: float) -> list[tuple[int, int]]:
-    """Return pairs of a vessel of now and the one of the pass before that it is, by number."""
-    if not old or not now:
-        return []
-    place = [[(row["longitude"], row["latitude"]) for row in rows] for rows in (now, old)]
-    length = [np.array([row["length_m"] for row in rows]) for rows in (now, old)]
-    apart = _distances_m(np.array(place[0]), np.array(place[1])) / reach_m
-    longer = np.maximum(length[0][:, None], length[1])
-    unlike = np.abs(length[0][:, None] - length[1]) / (LENGTH_M + LENGTH_SHARE * longer)
-    doubt = np.array([[0.0 if row["is_counted"] else _DOUBT] for row in now])
-    cost = np.where((apart <= 1) & (unlike <= 1), apart**2 + unlike**2 + doubt, _NEVER)
-    number = [np.array([0 if row["mmsi"] is pd.NA else row["mmsi"] for row in rows]) for rows in (now, old)]
-    both = (number[0][:, None] > 0) & (number[1] > 0)
-    cost = np.where(both & (number[0][:, None] != number[1]), _NEVER, cost)
-    chosen = zip(*linear_sum_assignment(cost), strict=True)
-    return [(int(k), int(was)) for k, was in chosen if cost[k, was] < _NEVER]
-
-
-_DOUBT: Final = 2.0
-"""Cost of a candidate that is not counted: where a counted vessel fits as well, that is taken."""
-_NEVER: Final = 1e6
-"""Cost of a pair that cannot be: more than any number of pairs that can."""
-
-
-def _distances_m(here: NDArray[np.float64], there: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return metres from each of some places (longitude, latitude) to each of others."""
-    one, other = np.repeat(here, len(there), axis=0), np.tile(there, (len(here), 1))
-    metres = Geod(ellps="WGS84").inv(one[:, 0], one[:, 1], other[:, 0], other[:, 1])[2]
-    return np.asarray(metres, np.float64).reshape(len(here), len(there))
