@@ -54,6 +54,8 @@ def _record(found: pd.Series | None, true: pd.Series | None) -> dict[str, object
     return {
         "is_found": found is not None,
         "is_true": true is not None,
+        "vessel": None if found is None else found["vessel"],
+        "vessel_id": None if true is None else true.get("vessel_id"),
         "found_at": None if found is None else _zone(found["pier"]),
         "true_at": None if true is None else _zone(true["pier"]),
         "length_m": np.nan if true is None else true["length_m"],

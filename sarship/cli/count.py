@@ -218,13 +218,14 @@ def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, 
 def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> None:
     """Print the counts, what changed, and the passes that are missing."""
     from sarship.analysis import Agreement
-    from sarship.cli.tables import changes_text, counts_text
+    from sarship.cli.tables import changes_text, counts_text, traffic_text
 
     agreement = Agreement.of(results.agreement)
     gaps = results.completeness
     if as_json:
         tables = {"counts": results.counts.to_dataframe().reset_index()}
-        tables |= {name: getattr(results, name).drop(columns="geometry") for name in ("changes", "alerts", "agreement")}
+        names = ("traffic", "changes", "alerts", "agreement")
+        tables |= {name: getattr(results, name).drop(columns="geometry") for name in names}
         records = {
             name: json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
             for name, rows in tables.items()
@@ -235,6 +236,8 @@ def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> N
         print_json({"folder": str(out), **records, **others})
         return
     tell(counts_text(results.counts))
+    if said := traffic_text(results.traffic, results.counts):
+        tell(f"\n{said}")
     if said := changes_text(results.changes, results.alerts):
         tell(f"\n{said}")
     if agreement.n_reports:

@@ -16,7 +16,16 @@ if TYPE_CHECKING:  # `sarship info` shows metadata, without waiting for these
     from sarship.model import Scene
     from sarship.sentinel1.product import GrdProduct
 
-__all__ = ["changes_text", "counts_text", "facts_text", "passes_text", "product_facts", "scenes_text", "vessels_text"]
+__all__ = [
+    "changes_text",
+    "counts_text",
+    "facts_text",
+    "passes_text",
+    "product_facts",
+    "scenes_text",
+    "traffic_text",
+    "vessels_text",
+]
 
 DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_deg": 0, "score": 1, "distance_m": 0}
 """Numbers of the vessel table, with their digits."""
@@ -129,6 +138,24 @@ def counts_text(counts: xr.Dataset) -> str:
     table.index.name = table.columns.name = None
     unseen = "; - is a pier that was not seen" if np.isnan(counts["n_vessels"]).any() else ""
     return f"vessels at each pier, times UTC{unseen}:\n\n{table.to_string()}"
+
+
+def traffic_text(traffic: gpd.GeoDataFrame, counts: xr.Dataset) -> str:
+    """Return the sums of the traffic (`schema.TRAFFIC`) of each pier beneath a heading; empty without any."""
+    from sarship.counts.places import traffic_at
+    from sarship.schema import WHOLE_PORT
+
+    sums = traffic_at(traffic, counts)
+    if not len(sums):
+        return ""
+    table = pd.DataFrame(
+        {
+            name: [f"{n:.0f} ± {error:.0f}" for n, error in zip(sums[name], sums[f"{name}_error"], strict=True)]
+            for name in ("arrived", "left", "stayed")
+        },
+        index=["all piers" if name == WHOLE_PORT else name for name in sums.index],
+    )
+    return f"vessels expected from pass to pass, ± one sigma:\n\n{table.to_string()}"
 
 
 def changes_text(changes: gpd.GeoDataFrame, alerts: gpd.GeoDataFrame) -> str:

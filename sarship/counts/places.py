@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -10,7 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from sarship.schema import WHOLE_PORT
 
-__all__ = ["counts_at", "places_of"]
+__all__ = ["counts_at", "places_of", "traffic_at"]
 
 
 def places_of(counts: xr.Dataset) -> dict[str, BaseGeometry]:
@@ -52,3 +53,22 @@ def counts_at(counts: xr.Dataset) -> dict[str, pd.DataFrame]:
         )
         frames[name] = frame[np.isfinite(n_vessels)].reset_index(drop=True)
     return frames
+
+
+def traffic_at(traffic: gpd.GeoDataFrame, counts: xr.Dataset) -> pd.DataFrame:
+    """Return the sums of the traffic (`schema.TRAFFIC`) over all passes, one row a place, with their errors.
+
+    The whole port comes first, if it has piers.
+    """
+    names = ["arrived", "left", "stayed"]
+    errors = [f"{name}_error" for name in names]
+    squares = pd.DataFrame(traffic[["pier", *names, *errors]])
+    squares[errors] **= 2
+    sums = squares.groupby("pier").sum()
+    kinds = dict(zip(map(str, counts["pier"].to_numpy()), counts["kind"].to_numpy(), strict=True))
+    sums = sums.reindex([name for name in kinds if name in sums.index])
+    at_piers = [name for name in sums.index if kinds[name] == "pier"]
+    if at_piers:
+        sums = pd.concat([sums.loc[at_piers].sum().to_frame(WHOLE_PORT).T, sums])
+    sums[errors] **= 0.5
+    return sums

@@ -166,6 +166,7 @@ _OWN: Final = frozenset(
         "ais_matches.parquet",
         "observations.csv",
         "report.html",
+        "traffic.csv",
         "visits.csv",
         "visits.png",
         "results.json",

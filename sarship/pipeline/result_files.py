@@ -45,9 +45,9 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
-        `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `changes.csv`, `alerts.csv`,
-        `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too; and where there
-        is none yet `vessels.qml`, a style for QGIS.
+        `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `traffic.csv`, `changes.csv`,
+        `alerts.csv`, `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too; and
+        where there is none yet `vessels.qml`, a style for QGIS.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         **{f"{name}.parquet": table_bytes(getattr(results, name), provenance.as_dict()) for name in _TABLES},
         "counts.csv": counts_csv(results.counts),
         "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
-        **{f"{name}.csv": table_csv(getattr(results, name)) for name in ("visits", "changes", "alerts", "agreement")},
+        **{f"{name}.csv": table_csv(getattr(results, name)) for name in _DERIVED},
         **_beside_ais(results),
         "results.json": json_bytes(summary),
     }
@@ -90,6 +90,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     return tuple(write_file(folder / name, content) for name, content in contents.items())
 
 
+_DERIVED = ("visits", "traffic", "changes", "alerts", "agreement")
 _AIS_FILES = ("ais_matches.csv", "ais_matches.parquet")
 
 

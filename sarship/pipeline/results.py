@@ -17,7 +17,7 @@ from sarship.analysis.agreement import compare_observations
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.changes import find_alerts, find_changes
-from sarship.counts.visits import find_visits
+from sarship.counts.visits import find_traffic, find_visits
 from sarship.detection.params import DetectionParams
 from sarship.schema import OBSERVATIONS
 
@@ -143,6 +143,12 @@ class Results:
         """Vessels that stayed, arrived and left (`schema.VISITS`)."""
         mmsi = None if self.ais is None else self.ais.mmsi()
         return find_visits(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
+
+    @cached_property
+    def traffic(self) -> gpd.GeoDataFrame:
+        """Expected numbers of arrivals, departures and stays, which add up (`schema.TRAFFIC`)."""
+        mmsi = None if self.ais is None else self.ais.mmsi()
+        return find_traffic(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from sarship.ais import AisMatches
 from sarship.counts.passes import are_counted, vessels_once
-from sarship.counts.places import counts_at
+from sarship.counts.places import counts_at, traffic_at
 from sarship.pipeline.results import Failure, Results
 from sarship.pipeline.table_files import counts_csv, footprints, table_csv, vessels_csv
 from sarship.port.grid import PortGrid
@@ -52,7 +52,9 @@ def as_uri(content: bytes, kind: str) -> str:
 def csv_links(results: Results) -> list[tuple[str, str]]:
     """Return the name of each table's file, and its address."""
     files = {"counts.csv": counts_csv(results.counts), "vessels.csv": vessels_csv(results.vessels)}
-    files |= {f"{name}.csv": table_csv(getattr(results, name)) for name in ("changes", "visits", "agreement")}
+    files |= {
+        f"{name}.csv": table_csv(getattr(results, name)) for name in ("changes", "visits", "traffic", "agreement")
+    }
     if results.ais is not None:
         files["ais_matches.csv"] = table_csv(results.ais.table)
     return [(name, as_uri(content, "text/csv")) for name, content in files.items()]
@@ -65,6 +67,7 @@ def tables(results: Results) -> dict[str, Any]:
         "piers": [str(name) for name in counts["pier"].to_numpy()],
         "counts": [_pass_row(counts.isel(time=k)) for k in range(counts.sizes["time"])],
         "changes": results.changes.drop(columns="geometry").to_dict("records"),
+        "traffic": traffic_at(results.traffic, counts).reset_index(names="where").to_dict("records"),
         "reports": _reports(results),
         "ais": _ais_rows(results),
         "ais_said": [] if results.ais is None else str(results.ais).splitlines(),

@@ -26,8 +26,8 @@ from sarship.schema import COVERAGE, SCENES, VESSELS
 
 NAMES = {
     "vessels.geojson", "vessels.csv", "vessels.parquet", "scenes.parquet", "coverage.parquet", "piers.parquet",
-    "observations.parquet", "counts.csv", "counts.nc", "visits.csv", "changes.csv", "alerts.csv", "agreement.csv",
-    "vessels.qml", "results.json",
+    "observations.parquet", "counts.csv", "counts.nc", "visits.csv", "traffic.csv", "changes.csv", "alerts.csv",
+    "agreement.csv", "vessels.qml", "results.json",
 }  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def test_counts_are_read_by_others(tmp_path):
 
 
 @pytest.mark.parametrize("n_vessels", [0, 2])
-@pytest.mark.parametrize("name", ["counts", "visits", "vessels", "alerts"])
+@pytest.mark.parametrize("name", ["counts", "visits", "traffic", "vessels", "alerts"])
 def test_csv_has_one_header_and_the_values_of_the_table(tmp_path, name, n_vessels):
     results = make_results(n_vessels=n_vessels)
     write_results(results, tmp_path)

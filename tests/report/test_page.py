@@ -159,7 +159,15 @@ def test_vessels_are_beside_ais(folder, page):
 
 def test_files_in_the_page_are_those_on_disk(folder, page):
     links = {attrs["download"]: attrs["href"] for tag, attrs in Parsed(page).elements if "download" in attrs}
-    assert set(links) == {"counts.csv", "vessels.csv", "changes.csv", "visits.csv", "agreement.csv", "ais_matches.csv"}
+    assert set(links) == {
+        "counts.csv",
+        "vessels.csv",
+        "changes.csv",
+        "visits.csv",
+        "traffic.csv",
+        "agreement.csv",
+        "ais_matches.csv",
+    }
     for name, address in links.items():
         assert base64.b64decode(address.partition(",")[2]) == (folder / name).read_bytes(), name
 
