@@ -136,16 +136,17 @@ def sums_text(sums: pd.DataFrame) -> str:
 
 def chances_text(events: pd.DataFrame) -> str:
     """The chances of the rows against how often they are true, as Markdown."""
-    lines = ["| chance | " + " | ".join(f"{e}: rows | mean chance | true" for e in EVENTS) + " |"]
+    lines = ["| port, chance | " + " | ".join(f"{e}: rows | mean chance | true" for e in EVENTS) + " |"]
     lines.append("|---|" + "--:|" * 9)
-    which = pd.cut(events["chance"], CLASSES, include_lowest=True)
-    for low, high, here in zip(CLASSES[:-1], CLASSES[1:], which.cat.categories, strict=True):
-        cells = []
-        for event in EVENTS:
-            mine = events[(which == here) & (events["status"] == event)]
-            few = f"{mine['chance'].mean():.2f} | {mine['is_so'].mean():.2f}" if len(mine) else "– | –"
-            cells.append(f"{len(mine)} | {few}")
-        lines.append(f"| {low:.2f} to {high:.2f} | " + " | ".join(cells) + " |")
+    for port, of_port in events.groupby("port", sort=False):
+        which = pd.cut(of_port["chance"], CLASSES, include_lowest=True)
+        for low, high, here in zip(CLASSES[:-1], CLASSES[1:], which.cat.categories, strict=True):
+            cells = []
+            for event in EVENTS:
+                mine = of_port[(which == here) & (of_port["status"] == event)]
+                few = f"{mine['chance'].mean():.2f} | {mine['is_so'].mean():.2f}" if len(mine) else "– | –"
+                cells.append(f"{len(mine)} | {few}")
+            lines.append(f"| {port}, {low:.2f} to {high:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -162,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 results, truth = surveyed(port, seed, (options.folder or Path(scratch)) / f"{port} {seed}")
                 true = true_stays(results, truth)
                 sums.append(sums_of(results, true).assign(port=port, seed=seed))
-                events.append(held(results, truth, true))
+                events.append(held(results, truth, true).assign(port=port))
     text = f"{sums_text(pd.concat(sums))}\n\n{chances_text(pd.concat(events))}"
     print(text)
     if options.write:

@@ -1,4 +1,4 @@
-"""Vessels to counts per pier and pass, to visits, and to changes over time."""
+"""Vessels to counts per pier and pass, to visits and traffic, and to changes over time."""
 
 from sarship._package import lazy_names
 
