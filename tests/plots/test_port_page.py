@@ -185,7 +185,7 @@ def test_arrivals_and_departures_are_told(date):
     here = vessels[vessels["pier"] == "Oil jetty"].iloc[:1]
     columns = {column.name: here[column.name].tolist() * 2 for column in VISITS.columns if column.name in here}
     columns |= {"visit": ["a", "b"], "status": ["arrived", "left"], "vessel": [here["vessel"].iloc[0], None]}
-    columns |= {"mmsi": [None] * 2}
+    columns |= {"mmsi": [None] * 2, "probability": [0.9, 0.8], "from_time": [pd.NaT, pd.NaT]}
     visits = VISITS.make(columns, here.geometry.tolist() * 2)
     figure = plot_port_page(image, port, Hits.empty(), vessels, visits=visits)
     (heading,) = [text.get_text() for text in figure.texts if text.get_text().startswith("Oil jetty: ")]
