@@ -54,6 +54,8 @@ BERTH_SHARE: Final = 0.3
 """Deviation of where the next one lies there, along and across, and of its length, as a part of the other's."""
 USUAL_LENGTH: Final = (100.0, 0.5, 5.0)
 """Middle of the lengths, deviation of their logarithm, and the number of vessels that this guess is worth."""
+PAIRS_AT_ONCE: Final = 500_000
+"""Pairs that are compared at a time, to keep the memory small."""
 SAME_NUMBER: Final = 1e3
 """Factor on the density where AIS gives both the same number."""
 MOST_GAIN: Final = 4.0
@@ -135,11 +137,16 @@ def find_links(seen: Sightings, waters_m2: Reals, n_steps: Numbers) -> Links:
     place = seen.pier * (np.max(n_steps, initial=0) + MOST_STEPS + 1) + seen.step  # rises in that order, gaps between
     begin = np.searchsorted(place[order], place[order] + 1)
     end = np.searchsorted(place[order], place[order] + MOST_STEPS, "right")
-    first, second = _joined(begin, end)
-    source, target = order[first], order[second]
+    block = np.cumsum(end - begin) // PAIRS_AT_ONCE  # hundreds at anchor, each with all of the next passes, are many
+    parts = [(order[:0], order[:0])]
+    for one in np.unique(block).tolist():
+        mine = np.flatnonzero(block == one)
+        first, second = _joined(begin[mine], end[mine])
+        pair = order[mine[first]], order[second]
+        could = _could_be(*map(seen.take, pair))
+        parts.append((pair[0][could], pair[1][could]))
+    source, target = (np.concatenate(side) for side in zip(*parts, strict=True))
     was, now = seen.take(source), seen.take(target)
-    could = _could_be(was, now)
-    source, target, was, now = source[could], target[could], was.take(could), now.take(could)
     number = np.maximum(np.bincount(seen.pier, seen.chance, len(waters_m2)), 1.0)
     usual = (number / np.maximum(n_steps, 1) / waters_m2)[was.pier] * _usual_length(seen, now)
     is_known = (was.mmsi > 0) & (now.mmsi > 0)

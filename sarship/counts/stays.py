@@ -32,6 +32,8 @@ port for a pier."""
 MISSED: Final = 0.04
 SIGHTINGS: Final = 30.0
 """Chance of a miss where nothing is known, and the passes that this guess is worth."""
+APART_DAYS: Final = 1e-3
+"""Least time between two passes; two satellites may be there at once."""
 ROUNDS: Final = 10
 
 
@@ -64,7 +66,9 @@ def stay_chances(seen: Sightings, links: Links, days: Sequence[Reals]) -> Stays:
     n, n_piers = len(seen.pier), len(days)
     chance = np.clip(seen.chance, 1 - CERTAIN, CERTAIN)
     source, target = (np.concatenate([side, np.arange(n)]) for side in (links.source, links.target))
-    clocks = [np.append(0.0, np.cumsum(np.sqrt(np.diff(times))))[: len(times)] for times in days]
+    clocks = [
+        np.append(0.0, np.cumsum(np.sqrt(np.maximum(np.diff(times), APART_DAYS))))[: len(times)] for times in days
+    ]
     time = np.concatenate([np.empty(0), *clocks])
     size = np.array([len(times) for times in days], np.int64)
     here = (np.cumsum(size) - size)[seen.pier] + seen.step

@@ -41,6 +41,9 @@ MIN_CHANCE: Final = 0.25
 """Minimum chance of a candidate that may be a vessel of a visit."""
 WIDER: Final = 1.5
 """Factor on the error of a sum: chances of a pier err together, on simulated ports so much."""
+SMALLEST_M: Final = 5.0
+LENGTH_ERROR: Final = 0.2
+"""Length of a vessel at least, and one sigma of a length where none is given, as a part of it."""
 SHORTEST_M: Final = 100.0
 ROADS_M2: Final = 1e6
 """Smallest length of a pier and area of an anchorage that vessels are thought to spread over."""
@@ -223,18 +226,25 @@ def _read(
         links = links.take(~wrong)
 
 
+_MEASURED: Final = ("length_m", "length_error_m", "heading_deg", "confidence")
+
+
 def _sightings(table: pd.DataFrame, piers: gpd.GeoDataFrame) -> Sightings:
     plane = Plane.around(piers.union_all()) if len(table) else None
     x, y = plane.flatten(table["longitude"], table["latitude"]) if plane else (np.empty(0), np.empty(0))
     rank = table["rank"].to_numpy(np.int64)
+    length, error, heading, chance = (table[name].to_numpy(float) for name in _MEASURED)
+    length = np.maximum(np.nan_to_num(length), SMALLEST_M)  # a table that others made may lack some of them
     return Sightings(
         pier=rank,
         step=table["step"].to_numpy(np.int64),
         orbit=table["orbit"].to_numpy(np.int64),
         x=x,
         y=y,
-        **{name: table[name].to_numpy(float) for name in ("length_m", "length_error_m", "heading_deg")},
-        chance=table["confidence"].to_numpy(float),
+        length_m=length,
+        length_error_m=np.where(error > 0, error, LENGTH_ERROR * length),
+        heading_deg=np.nan_to_num(heading),
+        chance=np.nan_to_num(chance, nan=1.0),
         mmsi=table["mmsi"].to_numpy(np.int64),
         is_anchored=(piers["kind"] == "anchorage").to_numpy(bool)[rank],
     )

@@ -199,3 +199,27 @@ def test_numbers_of_ais_part_a_visit_also_across_a_pass_on_which_it_is_silent():
     parted = visits(*rows, mmsi={"d1/0": 211_000_001, "d3/2": 211_000_002})
     assert sorted(parted["status"]) == ["arrived", "first", "left", "stayed"]
     assert parted.groupby("visit")["mmsi"].nunique().max() == 1
+
+
+@pytest.mark.parametrize("name", ["length_m", "length_error_m", "heading_deg", "confidence"])
+def test_what_was_not_measured_leaves_the_others_with_numbers(name):
+    rows = [("d1", "A", at(0, **{name: np.nan})), ("d2", "A", at(0)), ("d1", "A", at(900)), ("d2", "A", at(905))]
+    table = visits(*rows)
+    assert table.loc[table["visit"] == "d1/2", "status"].tolist() == ["first", "stayed", "left"]
+    assert table["probability"].between(0, 1).all()
+    assert traffic(*rows).select_dtypes("number").notna().all(axis=None)
+
+
+def test_two_satellites_at_once_are_two_passes_of_which_each_shows_the_vessel():
+    scenes = make_scenes(("d1", "2024-12-01"), ("d2", "2024-12-01", {"platform": "S1C"}), ("d3", "2024-12-03"))
+    table = visits(("d1", "A", at(0)), ("d2", "A", at(4)), ("d3", "A", at(2)), scenes=scenes)
+    assert table["status"].tolist() == ["first", "stayed", "stayed"]
+    assert table["probability"].between(0.5, 1).all()
+
+
+def test_links_are_the_same_whatever_the_pairs_compared_at_a_time(monkeypatch):
+    rows = [(day, "A", at(60.0 * i + k, length_m=60.0 + i)) for k, day in enumerate(DAYS) for i in range(6)]
+    whole = visits(*rows)
+    monkeypatch.setattr("sarship.counts.links.PAIRS_AT_ONCE", 5)
+    assert_alike(visits(*rows), whole)
+    assert whole["visit"].nunique() == 6
