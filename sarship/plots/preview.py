@@ -36,14 +36,14 @@ __all__ = ["plot_preview"]
 
 
 def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -> Figure:
-    """Plot piers with their waters, land and anchorages over the mean brightness of some dates, north up.
+    """Plot piers with their waters, aprons, land and anchorages over the mean brightness of some dates, north up.
 
     Parameters
     ----------
     stack
         `sigma0(time, polarization, y, x)` on the port's grid, from `read_stack`; the first polarization is drawn.
     port
-        Piers, land and water.
+        Piers, aprons, land and water.
     is_simulated
         True to mark the figure SIMULATED.
 
@@ -80,8 +80,9 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     colour_bar(figure, image, ax, f"mean sigma0 {polarization} (dB)")
     draw_land(ax, local, [port.land, port.exclude])
     draw_reach(ax, local, list(port.pier_waters().values()))
-    draw_piers(ax, local, port.piers)
-    label_piers(ax, local, port.piers, vessels=VESSELS.empty(), texts={}, inches=8.0)
+    places = pd.concat([port.piers, port.aprons])
+    draw_piers(ax, local, places)
+    label_piers(ax, local, places, vessels=VESSELS.empty(), texts={}, inches=8.0)
     draw_frame(ax, local)
     times = pd.DatetimeIndex(stack["time"].to_numpy())
     dates = f"{len(times)} dates, {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}" if len(times) > 1 else "1 date"
@@ -89,7 +90,7 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     heading = titled(f"{port.name}: piers over the mean of {dates}", is_simulated)
     ax.set_title(f"{heading}\nrelative orbit {orbits}", loc="left", fontsize=11)
     handles = [
-        Line2D([], [], color=PIER, lw=2, label="pier, anchorage"),
+        Line2D([], [], color=PIER, lw=2, label="pier, anchorage, apron"),
         Line2D([], [], color=PIER, lw=1, ls=":", label="waters counted there"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),

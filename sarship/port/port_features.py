@@ -24,14 +24,16 @@ from sarship.port.index import SHIPPED, shipped_port
 from sarship.port.polygons import NO_CRS, error_at
 from sarship.schema import WGS84
 
-__all__ = ["COUNTED", "KINDS", "MASKS", "ToDegrees", "WrittenFeature", "find_port_file", "read_features"]
+__all__ = ["APRON", "COUNTED", "KINDS", "MASKS", "ToDegrees", "WrittenFeature", "find_port_file", "read_features"]
 
 COUNTED: Final = ("pier", "anchorage")
 """Kinds of the features that vessels are counted at."""
 MASKS: Final = ("water", "land", "exclude")
 """Kinds of the others, which may be without a name."""
-KINDS: Final = (*COUNTED, *MASKS)
-COLUMNS: Final = ("name", "kind", "max_distance_m", "water_level_m")
+APRON: Final = "apron"
+"""Kind of the yards ashore that fill and empty."""
+KINDS: Final = (*COUNTED, APRON, *MASKS)
+COLUMNS: Final = ("name", "kind", "max_distance_m", "surface", "water_level_m")
 """Columns of a layer that are read, in any case; a Shapefile has the first ten letters of them."""
 FORMS: Final = "a port file is GeoJSON, a GeoPackage or another vector file"
 _OTHER_JSON: Final = frozenset({".topojson", ".geojsonl", ".geojsons", ".ndjson"})
@@ -217,7 +219,7 @@ def _is_missing(value: object) -> bool:
 
 def _plain(name: str, value: object) -> object:
     """Return a value of a table as GeoJSON would have it: names may be numbers there, and numbers text."""
-    if name in {"name", "kind"}:
+    if name in {"name", "kind", "surface"}:
         return str(int(value) if isinstance(value, float) and value.is_integer() else value)
     if isinstance(value, str):
         with suppress(ValueError):

@@ -7,6 +7,7 @@ masks may lack:
 |---|---|---|
 | `pier` | polygon, line or point | counts the vessels alongside: their axis within `max_distance_m` |
 | `anchorage` | polygon | counts the vessels whose centre is inside (or within `max_distance_m`) |
+| `apron` | polygon ashore | a yard that is looked at for vehicles and cargo; no vessels are counted there |
 | `water` | polygon | if there are any, nothing outside them is searched |
 | `land`, `exclude` | polygon | not searched, and not part of any pier's waters |
 
@@ -20,7 +21,7 @@ they hold at any latitude and across the antimeridian.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,7 +36,7 @@ from sarship.errors import PortError
 from sarship.geo.lakes import Lake, lake_at
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
 from sarship.port.polygons import POLYGONS, check_coordinates, error_at
-from sarship.port.port_features import COUNTED, KINDS, MASKS, ToDegrees, WrittenFeature, read_features
+from sarship.port.port_features import APRON, COUNTED, KINDS, MASKS, ToDegrees, WrittenFeature, read_features
 from sarship.schema import WGS84
 from sarship.texts import name_fault, printable
 
@@ -62,6 +63,10 @@ LOWEST_M: Final = -450.0
 """Lowest water level of a port file: below the Dead Sea, the lowest water that floats a vessel."""
 HIGHEST_M: Final = 6_000.0
 """Highest water level of a port file: above every lake."""
+MIN_APRON_M2: Final = 2_500.0
+"""Area of the smallest apron, 25 cells: on fewer, speckle hides what stands there."""
+MAX_SURFACE: Final = 60
+"""Characters of the longest `surface`."""
 
 
 class _Feature(NamedTuple):
@@ -71,6 +76,7 @@ class _Feature(NamedTuple):
     kind: str
     max_distance_m: float
     geometry: BaseGeometry
+    surface: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +104,8 @@ class Port:
     """Union of the `exclude` polygons."""
     given_level_m: float | None = None
     """The file's `water_level_m`; None where it says nothing."""
+    aprons: gpd.GeoDataFrame = field(default_factory=lambda: _table_of([], "name", "surface"))
+    """Table of yards ashore in the file's order: `name`, `surface` (empty if not said), geometry."""
     attribution: str = ""
     """The file's `attribution`: whom to name wherever its content is shown."""
 
@@ -121,11 +129,11 @@ class Port:
 
     @cached_property
     def area(self) -> BaseGeometry:
-        """Area to search: the piers, their waters, and the water polygons.
+        """Area to search: the piers, their waters, the water polygons, and the aprons.
 
         Land and exclude polygons are left out: they only mask, and may cover a whole country.
         """
-        parts = [*self.piers.geometry, *self.pier_waters().values()]
+        parts = [*self.piers.geometry, *self.pier_waters().values(), *self.aprons.geometry]
         return shapely.union_all(parts if self.water is None else [*parts, self.water])
 
     def pier_waters(self) -> dict[str, BaseGeometry]:
@@ -161,14 +169,14 @@ def read_port(path: str | Path) -> Port:
     Returns
     -------
     Port
-        Piers, anchorages and masks.
+        Piers, anchorages, aprons and masks.
 
     Raises
     ------
     PortError
         If the file is missing, cannot be read, or holds a feature that cannot be used: unnamed, of a name already
-        taken, of an unknown kind, with an invalid geometry, off the world, or on another pier; or a water level that
-        is no height.
+        taken, of an unknown kind, with an invalid geometry, off the world, or on another pier; an apron that is too
+        small or lies on the water; or a water level that is no height.
 
     Warns
     -----
@@ -200,7 +208,8 @@ def read_port(path: str | Path) -> Port:
         raise error_at(path)("has no feature of kind 'pier' or 'anchorage', so there is nothing to count at")
     port = Port(
         name=_read_name(written.name, path),
-        piers=_table_of(counted),
+        piers=_table_of(counted, "name", "kind", "max_distance_m"),
+        aprons=_table_of([feature for feature in features if feature.kind == APRON], "name", "surface"),
         **{kind: _union_of(features, kind) for kind in ("land", "water", "exclude")},
         given_level_m=_read_level(written.water_level_m, error_at(path)),
         attribution=written.attribution if isinstance(written.attribution, str) else "",
@@ -212,6 +221,7 @@ def read_port(path: str | Path) -> Port:
                 "has no water left around it: land, exclude or water polygons take all of it; "
                 "move it to the water's edge, or raise its max_distance_m"
             )
+    _refuse_afloat(port, path)
     return port
 
 
@@ -256,9 +266,24 @@ def _read_feature(written: WrittenFeature, path: Path, number: int) -> _Feature:
     if properties.get("water_level_m") is not None:
         raise error("has a water_level_m, which is the whole port's: move it beside the member 'features'")
     geometry = _read_geometry(item.get("geometry"), kind, error, written.to_degrees)
-    if kind in COUNTED:
+    if kind in COUNTED or kind == APRON:
         _refuse_vast(geometry, error)
-    return _Feature(name, kind, _read_distance(properties.get("max_distance_m"), kind, geometry, error), geometry)
+    distance_m = _read_distance(properties.get("max_distance_m"), kind, geometry, error)
+    surface = "" if kind != APRON else _read_surface(properties.get("surface"), error)
+    if kind == APRON and (area_m2 := Plane.around(geometry).flatten_geometry(geometry).area) < MIN_APRON_M2:
+        raise error(
+            f"has {area_m2 / 1e4:.2f} ha; an apron has {MIN_APRON_M2 / 1e4:g} ha or more, or speckle hides what stands "
+            "there: draw the whole yard"
+        )
+    return _Feature(name, kind, distance_m, geometry, surface)
+
+
+def _read_surface(value: object, error: Callable[[str], PortError]) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > MAX_SURFACE or (value.strip() and name_fault(value.strip())):
+        raise error(f"has the surface {str(value)[:40]!r}; it is a word or two, such as asphalt or gravel")
+    return value.strip()
 
 
 def _refuse_vast(geometry: BaseGeometry, error: Callable[[str], PortError]) -> None:
@@ -268,7 +293,7 @@ def _refuse_vast(geometry: BaseGeometry, error: Callable[[str], PortError]) -> N
         raise error(f"reaches beyond {NORTHERNMOST_DEG:g} degrees of latitude, where no image of Sentinel-1 lies")
     size_m = max(map(np.ptp, Plane.around(geometry).flatten(*shapely.get_coordinates(geometry).T)))
     if not size_m <= LARGEST_PIER_M:
-        raise error(f"is {size_m / 1000:.0f} km wide; a pier or anchorage has {LARGEST_PIER_M / 1000:g} km at most")
+        raise error(f"is {size_m / 1000:.0f} km wide; no place of a port has more than {LARGEST_PIER_M / 1000:g} km")
 
 
 def _read_geometry(
@@ -333,9 +358,24 @@ def _refuse_overlaps(piers: Sequence[_Feature], path: Path) -> None:
             raise error_at(path, one.name, f": {one.name!r}")(f"lies on {other.name!r}, {doubt}")
 
 
-def _table_of(counted: Sequence[_Feature]) -> gpd.GeoDataFrame:
-    table = gpd.GeoDataFrame(counted, columns=_Feature._fields, crs=WGS84)
-    return table.astype({"name": "str", "kind": "str", "max_distance_m": "float64"})
+def _refuse_afloat(port: Port, path: Path) -> None:
+    """Refuse an apron most of which lies on the water, whose brightness is the wind's and the vessels'."""
+    waters = port.pier_waters()
+    if port.water is not None:
+        waters["the port's water"] = port.water if port.land is None else shapely.difference(port.water, port.land)
+    for apron in port.aprons.itertuples():
+        for name, water in waters.items():
+            if shapely.intersection(apron.geometry, water).area > MAX_OVERLAP * apron.geometry.area:
+                where = name if name not in set(port.piers["name"]) else f"the waters of {name!r}"
+                raise error_at(path, str(apron.name), f": {apron.name!r}")(
+                    f"lies on {where}, and an apron lies ashore; move it, or draw the land it lies on"
+                )
+
+
+def _table_of(features: Sequence[_Feature], *columns: str) -> gpd.GeoDataFrame:
+    table = gpd.GeoDataFrame(features, columns=_Feature._fields, crs=WGS84)
+    dtypes = {"name": "str", "kind": "str", "max_distance_m": "float64", "surface": "str"}
+    return table.astype(dtypes)[[*columns, "geometry"]]
 
 
 def _union_of(features: Sequence[_Feature], kind: str) -> BaseGeometry | None:
