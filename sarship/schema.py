@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # loaded by what makes tables: metadata of a product need non
 __all__ = [
     "AGREEMENT",
     "ALERTS",
+    "APRONS",
     "CHANGES",
     "COUNTS",
     "COVERAGE",
@@ -266,23 +267,23 @@ TRAFFIC: Final = Table(
 
 WHOLE_PORT: Final = "port"
 """Name of all piers together, without anchorages, where a table names a place."""
-_PLACE: Final = Column("where", "str", "name of the pier, or `port` for all piers together")
+_PLACE: Final = Column("where", "str", "name of the pier or apron, or `port` for all piers together")
 
 CHANGES: Final = Table(
     "changes",
     (
         _PLACE,
-        Column("quantity", "str", "variable of the counts that changed"),
-        Column("direction", "str", "rose, fell, or method: the reference came or went, which is no change of vessels"),
+        Column("quantity", "str", "variable that changed: n_vessels of the counts, or added_m2 of an apron"),
+        Column("direction", "str", "rose, fell, or method (the reference came or went); filled, emptied or changed"),
         Column("from_time", TIME, "last pass of the old level, if the change lies in the likeliest gap"),
         Column("to_time", TIME, "first pass of the new level, likewise"),
         Column("window_from", TIME, "pass after which the change lies, with a chance of 90 % if there is one"),
         Column("window_to", TIME, "pass before which it lies, likewise"),
         Column("probability", "float64", "chance that there is a change in the window, 0.5 … 1"),
-        Column("before", "float64", "mean of the counts before"),
+        Column("before", "float64", "mean of the counts before; of an apron, level of what was added to it, m²"),
         Column("before_low", "float64", "lower end of the 90 % interval of the level before"),
         Column("before_high", "float64", "upper end of the same"),
-        Column("after", "float64", "mean of the counts after"),
+        Column("after", "float64", "the same after"),
         Column("after_low", "float64", "lower end of the 90 % interval of the level after"),
         Column("after_high", "float64", "upper end of the same"),
         Column("n_before", "int64", "passes of the level before"),
@@ -293,6 +294,34 @@ CHANGES: Final = Table(
     ),
 )
 """The geometry of a row is the middle of its pier, or of each."""
+
+APRONS: Final = Table(
+    "aprons",
+    (
+        Column("apron", "str", "name of the apron"),
+        Column("surface", "str", "its surface, as the port file says; empty if it does not"),
+        Column("time", TIME, "start of the pass"),
+        Column("scene", "str", "ids of the scenes of the pass, space-separated"),
+        Column("relative_orbit", "int64", "track number, which the level is of"),
+        Column("state", "str", "filled, emptied, changed or same, since the pass before; unknown where none can tell"),
+        Column("level_db", "float64", "brightness in VV or HH over that of the empty apron, dB; missing if not seen"),
+        Column("level_error_db", "float64", "one sigma of it, by pieces of steady land, dB"),
+        Column("level_cross_db", "float64", "brightness in VH or HV over that of the empty apron, dB; likewise"),
+        Column("level_cross_error_db", "float64", "one sigma of it, dB"),
+        Column("added_m2", "float64", "scattering that is added to the empty apron, in VV or HH, m²"),
+        Column("added_error_m2", "float64", "one sigma of it, m²"),
+        Column("detectable_added_m2", "float64", "least scattering that this pass would show against the others, m²"),
+        Column("empty_m2", "float64", "scattering of the empty apron in VV or HH, m²"),
+        Column("bright_share", "float64", "share of its cells that stand out of the others, 0 … 1"),
+        Column("bright_error", "float64", "one sigma of that share where speckle alone makes it"),
+        Column("may_be_wet", "bool", "True if it is brighter and none of its cells stand out"),
+        Column("n_cells", "int64", "number of its cells that were measured"),
+        Column("n_reference_dates", "int64", "dates that the empty apron was learned from"),
+        Column("note", "str", "reason why there is no level; empty if there is one"),
+    ),
+)
+"""The geometry of a row is the apron's. Levels are over the least that the apron had: where it was full on every date,
+over the full one's."""
 
 ALERTS: Final = Table(
     "alerts",

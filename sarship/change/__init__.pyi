@@ -1,3 +1,4 @@
+from sarship.change.apron_levels import measure_aprons as measure_aprons
 from sarship.change.coregistration import measure_shifts as measure_shifts
 from sarship.change.detection import PortMasks as PortMasks
 from sarship.change.detection import detect_change as detect_change

@@ -142,6 +142,8 @@ def counts_text(counts: xr.Dataset) -> str:
 
 def traffic_text(traffic: gpd.GeoDataFrame, counts: xr.Dataset) -> str:
     """Return the sums of the traffic (`schema.TRAFFIC`) of each pier beneath a heading; empty without any."""
+    import pandas as pd
+
     from sarship.counts.places import traffic_at
     from sarship.schema import WHOLE_PORT
 

@@ -26,7 +26,7 @@ from sarship.pipeline.table_files import (
     vessels_csv,
     vessels_geojson,
 )
-from sarship.schema import COVERAGE, OBSERVATIONS, SCENES, VESSELS, WGS84, Table
+from sarship.schema import APRONS, COVERAGE, OBSERVATIONS, SCENES, VESSELS, WGS84, Table
 
 __all__ = ["read_results", "write_results"]
 
@@ -46,8 +46,9 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
     tuple of Path
         The files written: `vessels.geojson`, `vessels.csv`, `vessels.parquet`, `scenes.parquet`, `coverage.parquet`,
         `piers.parquet`, `observations.parquet`, `counts.csv`, `counts.nc`, `visits.csv`, `traffic.csv`, `changes.csv`,
-        `alerts.csv`, `agreement.csv` and `results.json`; beside AIS `ais_matches.csv` and `ais_matches.parquet` too; and
-        where there is none yet `vessels.qml`, a style for QGIS.
+        `alerts.csv`, `agreement.csv` and `results.json`. Beside AIS also `ais_matches.csv` and `ais_matches.parquet`;
+        of a port with aprons `aprons.csv` and `aprons.parquet`; where there is none yet `vessels.qml`, a style for
+        QGIS.
 
     Raises
     ------
@@ -71,7 +72,10 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "sources": dict(results.sources),
         "completeness": results.completeness and results.completeness.as_dict(),
         "ais": None if results.ais is None else dict(results.ais.summary),
+        "aprons": len(results.aprons) > 0,
     }
+    given = {} if results.ais is None else {"ais_matches": results.ais.table}
+    given |= {"aprons": results.aprons} if len(results.aprons) else {}
     contents = {
         "vessels.geojson": vessels_geojson(results.vessels, provenance),
         "vessels.csv": vessels_csv(results.vessels),
@@ -79,27 +83,19 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "counts.csv": counts_csv(results.counts),
         "counts.nc": netcdf_bytes(results.counts, WGS84, title=f"{mark}vessels at the piers of {provenance.port}"),
         **{f"{name}.csv": table_csv(getattr(results, name)) for name in _DERIVED},
-        **_beside_ais(results),
+        **{f"{name}.csv": table_csv(table) for name, table in given.items()},
+        **{f"{name}.parquet": table_bytes(table, provenance.as_dict()) for name, table in given.items()},
         "results.json": json_bytes(summary),
     }
     if not (folder / "vessels.qml").exists():  # it may be the user's own by now
         contents["vessels.qml"] = vessels_qml()
-    if results.ais is None:  # of an earlier run
-        for name in _AIS_FILES:
-            (folder / name).unlink(missing_ok=True)
+    for name in _GIVEN.keys() - given.keys():  # of an earlier run
+        for ending in ("csv", "parquet"):
+            (folder / f"{name}.{ending}").unlink(missing_ok=True)
     return tuple(write_file(folder / name, content) for name, content in contents.items())
 
 
 _DERIVED = ("visits", "traffic", "changes", "alerts", "agreement")
-_AIS_FILES = ("ais_matches.csv", "ais_matches.parquet")
-
-
-def _beside_ais(results: Results) -> dict[str, bytes]:
-    """Return the files of the matches with AIS; none where no files of it were given."""
-    if results.ais is None:
-        return {}
-    table = results.ais.table
-    return dict(zip(_AIS_FILES, (table_csv(table), table_bytes(table, results.provenance.as_dict())), strict=True))
 
 
 def read_results(folder: str | Path) -> Results:
@@ -140,8 +136,8 @@ def read_results(folder: str | Path) -> Results:
         message = f"{folder}: no results of sarship here ({reason(error)}); give the folder that a survey wrote"
         raise OutputError(message) from error
     frames = {}
-    beside = {"ais_matches": AIS_MATCHES} if summary.get("ais") else {}
-    for name, contract in {**_TABLES, **beside}.items():
+    given = {name: _GIVEN[name] for name, mark in _MARKS.items() if summary.get(mark)}
+    for name, contract in {**_TABLES, **given}.items():
         frames[name], written = read_table(folder / f"{name}.parquet", contract)
         if written != summary[KEY]:
             raise OutputError(f"{folder}: {name}.parquet and results.json are of different runs; run the survey again")
@@ -159,3 +155,7 @@ _TABLES: dict[str, Table | None] = {
     "piers": None,
     "observations": OBSERVATIONS,
 }
+_GIVEN: dict[str, Table] = {"ais_matches": AIS_MATCHES, "aprons": APRONS}
+"""Tables that are there if there is anything to say."""
+_MARKS = {"ais_matches": "ais", "aprons": "aprons"}
+"""Member of `results.json` that tells of each; older results have none of aprons."""

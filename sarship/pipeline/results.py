@@ -14,12 +14,13 @@ import xarray as xr
 
 from sarship.ais import AisMatches, count_ais
 from sarship.analysis.agreement import compare_observations
+from sarship.analysis.aprons import find_apron_changes
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.changes import find_alerts, find_changes
 from sarship.counts.visits import find_traffic, find_visits
 from sarship.detection.params import DetectionParams
-from sarship.schema import OBSERVATIONS
+from sarship.schema import APRONS, CHANGES, OBSERVATIONS
 
 __all__ = ["KEY", "SIMULATED", "Failure", "Provenance", "Results"]
 
@@ -124,6 +125,8 @@ class Results:
     """Passes of the period that are missing, if a catalogue was asked."""
     observations: gpd.GeoDataFrame = field(default_factory=OBSERVATIONS.empty)
     """Dated reports by others (`schema.OBSERVATIONS`)."""
+    aprons: gpd.GeoDataFrame = field(default_factory=APRONS.empty)
+    """Yards ashore on each pass (`schema.APRONS`), if the port has any."""
     ais: AisMatches | None = None
     """The vessels beside those of AIS, if files of it were given."""
 
@@ -152,8 +155,9 @@ class Results:
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:
-        """Times between which the number of vessels changed, with their chance (`schema.CHANGES`)."""
-        return find_changes(self.counts)
+        """Times between which the number of vessels, or an apron, changed, with their chance (`schema.CHANGES`)."""
+        both = CHANGES.concat([find_changes(self.counts), find_apron_changes(self.aprons)])
+        return both.sort_values(["window_from", "where"], kind="stable", ignore_index=True)
 
     @cached_property
     def alerts(self) -> gpd.GeoDataFrame:

@@ -28,6 +28,7 @@ from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
 from sarship.pipeline.sources import PRODUCTS, Given, sources_of
+from sarship.pipeline.with_aprons import find_aprons
 from sarship.port.index import refuse_template
 from sarship.port.map_facts import MapFacts
 from sarship.port.map_image import MapImage
@@ -104,7 +105,7 @@ def survey(
     -----
     ProductWarning
         Nothing was seen: every product failed, or none shows a pier. Some scenes are images on a map, in which no
-        ambiguities are looked for.
+        ambiguities are looked for. Nothing can be said of an apron.
 
     Raises
     ------
@@ -148,14 +149,13 @@ def survey(
         search_all = partial(run_first_pass, plan=plan, folder=make_folder(folder / "scenes"), progress=progress)
         compared = orbits_to_compare(sources, plan, saved) if reference else set[int]()
         searched, failures = search_all(sources, compared=compared)
-        if reference:
-            again = run_second_pass(searched, plan, folder, saved=saved, progress=progress)
-            left = [one.source for name, one in searched.items() if one.waits and name not in again]
-            alone, unreadable = search_all(left) if left else ({}, [])
-            found = searched | again | alone
-            searched = {name: found[name] for name in searched if not found[name].waits}
-            failures += unreadable
-        results = replace(_results(searched, failures, plan), completeness=completeness)
+        again = run_second_pass(searched, plan, folder, saved=saved, progress=progress) if reference else {}
+        left = [one.source for name, one in searched.items() if one.waits and name not in again]
+        alone, unreadable = search_all(left) if left else ({}, [])
+        found = searched | again | alone
+        searched = {name: found[name] for name in searched if not found[name].waits}
+        results = replace(_results(searched, [*failures, *unreadable], plan), completeness=completeness)
+        results = replace(results, aprons=find_aprons(again, results, plan, folder))
         if observations is not None:
             results = replace(results, observations=observations)
         write_results(results, folder)

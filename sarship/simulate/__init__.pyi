@@ -2,8 +2,10 @@ from sarship.simulate.ais import SimulatedAis as SimulatedAis
 from sarship.simulate.ais import simulate_ais as simulate_ais
 from sarship.simulate.example_ports import LARGE_PORT as LARGE_PORT
 from sarship.simulate.example_ports import SMALL_PORT as SMALL_PORT
+from sarship.simulate.example_ports import YARD_PORT as YARD_PORT
 from sarship.simulate.fill import fill_product as fill_product
 from sarship.simulate.params import ProductParams as ProductParams
+from sarship.simulate.port_plan import Yard as Yard
 from sarship.simulate.port_series import PortSeries as PortSeries
 from sarship.simulate.port_series import simulate_port_series as simulate_port_series
 from sarship.simulate.product import simulate_product as simulate_product

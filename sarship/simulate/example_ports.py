@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from shapely.geometry import LineString, Point, Polygon, box
 
-from sarship.simulate.port_plan import Face, Pier, Plan, jetty, quay
+from sarship.simulate.port_plan import Face, Pier, Plan, Yard, jetty, quay
 
-__all__ = ["LARGE_PORT", "SMALL_PORT"]
+__all__ = ["LARGE_PORT", "SMALL_PORT", "YARD_PORT"]
 
 
 def _small() -> Plan:
@@ -109,6 +110,16 @@ def _land(shore: Polygon, piers: tuple[Pier, ...]) -> dict[str, Polygon]:
 
 SMALL_PORT: Final = _small()
 """Seven kilometres by seven with five piers; the light tower is left out by its port file."""
+
+YARD_PORT: Final = replace(
+    SMALL_PORT,
+    yards=(
+        Yard(
+            name="Container yard", polygon=box(760.0, 2_640.0, 890.0, 2_770.0), base_db=-14.0, vehicles=(20,) * 5 + (0,)
+        ),
+    ),
+)
+"""The same with a yard behind the Container quay, whose twenty vehicles are gone from the sixth date on."""
 
 LARGE_PORT: Final = _large()
 """Twelve piers: some with rafted vessels, some busy four dates in five, one always empty, a warship laid up."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, Polygon
 from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Face", "Pier", "Place", "Plan", "jetty", "quay"]
+__all__ = ["Face", "Pier", "Place", "Plan", "Yard", "jetty", "quay"]
 
 Reals = NDArray[np.float64]
 
@@ -108,6 +108,32 @@ class Pier:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class Yard:
+    """A yard ashore that vehicles are put on."""
+
+    name: str
+    """Its name as an apron of the port file."""
+    polygon: Polygon
+    """Its outline, metres east and north."""
+    base_db: float
+    """Sigma nought of its empty ground in co-polarisation."""
+    vehicles: tuple[int, ...]
+    """Number of vehicles on each date; the last holds for all later ones."""
+    rcs_m2: float = 50.0
+    """Mean co-polarised cross-section of a vehicle; that of each differs from date to date (Swerling 1)."""
+
+    def vehicles_on(self, date: int, rng: np.random.Generator) -> tuple[Reals, Reals]:
+        """Return the places of the vehicles of a date, metres east and north, (n, 2), and their cross-sections."""
+        n = self.vehicles[min(date, len(self.vehicles) - 1)]
+        places = np.empty((0, 2))
+        west, south, east, north = self.polygon.bounds
+        while len(places) < n:
+            drawn = rng.uniform((west, south), (east, north), (2 * n, 2))
+            places = np.concatenate([places, drawn[shapely.contains_xy(self.polygon, drawn)]])
+        return places[:n], rng.exponential(self.rcs_m2, n)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class Plan:
     """A port: what stands there, and how much traffic it has. Metres east and north of its middle."""
 
@@ -131,6 +157,8 @@ class Plan:
     """Water that the port file leaves out."""
     warehouses: tuple[tuple[float, float, float, float], ...] = ()
     """Big buildings: west, south, east, north."""
+    yards: tuple[Yard, ...] = ()
+    """Yards ashore."""
     land_margin_m: float = 25.0
     """Margin of the port file's land over the water's edge; with 25 m, as an analyst draws it, quays are masked."""
     shape: tuple[int, int] = (700, 700)

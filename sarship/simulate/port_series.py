@@ -21,7 +21,7 @@ from sarship.simulate.params import ProductParams
 from sarship.simulate.passes import FIRST_PASS, irregular_passes, plain_passes
 from sarship.simulate.port_plan import Place, Plan
 from sarship.simulate.product import simulate_product
-from sarship.simulate.quay_clutter import structure
+from sarship.simulate.quay_clutter import parked, structure
 from sarship.simulate.traffic import ANCHORAGE_NAME, schedule
 
 __all__ = ["PortSeries", "SimulatedPass", "simulate_port_series"]
@@ -63,7 +63,7 @@ class PortSeries:
     """
 
     port_file: Path
-    """`port.geojson`: piers, anchorage, land, and an excluded light tower."""
+    """`port.geojson`: piers, anchorage, aprons, land, and an excluded light tower."""
     passes: tuple[SimulatedPass, ...]
     """Products of every pass, in order of time."""
     truth: gpd.GeoDataFrame
@@ -177,12 +177,15 @@ def simulate_port_series(
         paths = []
         for chosen in (*one.slices, *one.twins):
             here = replace(chosen, wind_m_s=wind)
+            radar = make_grid(here)
+            things = structure(plan, place, radar, here, date=date, seed=seed, louder_db=structure_db)
             path, truth = simulate_product(
                 folder,
                 here,
                 vessels=vessels,
                 land=ground,
-                targets=structure(plan, place, make_grid(here), here, date=date, seed=seed, louder_db=structure_db),
+                paved=[(place.degrees(yard.polygon), 10 ** (yard.base_db / 10)) for yard in plan.yards],
+                targets=[*things, *parked(plan, place, radar, here, date=date, seed=seed)],
                 seed=1_000 * seed + date,
                 structure_seed=seed,
                 date=date,
@@ -206,6 +209,7 @@ def _scene(path: Path) -> str:
 def _port(plan: Plan, place: Place) -> dict[str, object]:
     """The port file: GeoJSON in longitude and latitude."""
     features = [_feature(p.name, "pier", place.degrees(p.geometry), {"max_distance_m": _REACH_M}) for p in plan.piers]
+    features += [_feature(yard.name, "apron", place.degrees(yard.polygon)) for yard in plan.yards]
     features.append(_feature(ANCHORAGE_NAME, "anchorage", place.degrees(plan.anchorage)))
     land = shapely.union_all(list(plan.land.values())).buffer(plan.land_margin_m, join_style="mitre")
     features.append(_feature("Land", "land", place.degrees(land)))

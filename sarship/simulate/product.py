@@ -50,6 +50,7 @@ def simulate_product(
     vessels: Sequence[Vessel] | None = None,
     n_vessels: int = 8,
     land: BaseGeometry | None = None,
+    paved: Sequence[tuple[BaseGeometry, float]] = (),
     targets: Sequence[Patch] = (),
     seed: int = 0,
     structure_seed: int = 0,
@@ -70,6 +71,8 @@ def simulate_product(
         How many when `vessels` is not given.
     land
         Longitude-latitude polygons of ground; it looks the same for the same `structure_seed` and relative orbit.
+    paved
+        Parts of the ground that are bare, and the plain sigma0 of each in co-polarisation.
     targets
         More targets to add, in image coordinates (a port's quays).
     seed
@@ -128,6 +131,7 @@ def simulate_product(
     relief = None
     if ground is not None:
         relief = Land.make(ground, params.specification, [structure_seed, orbit, _LAND], date, params.origin)
+        relief = replace(relief, paved=[(_image_polygon(grid, area), sigma0) for area, sigma0 in paved])
     ambiguities = find_ambiguities(params, grid) if has_ambiguities else []
     shown = [*patches, *targets]
     canvas = replace(

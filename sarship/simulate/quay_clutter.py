@@ -21,11 +21,11 @@ from sarship.simulate.params import ProductParams, relative_orbit
 from sarship.simulate.port_plan import Face, Place, Plan
 from sarship.simulate.ships import MARGIN, Patch, splat
 
-__all__ = ["Scatterers", "structure"]
+__all__ = ["Scatterers", "parked", "structure"]
 
 Reals = NDArray[np.float64]
 
-_FIXED, _CRANES, _CARGO, _DATE = 21, 23, 24, 25
+_FIXED, _CRANES, _CARGO, _DATE, _YARDS = 21, 23, 24, 25, 27
 _CROSS: Final = 0.126
 """Cross-polarisation of built structure, 9 dB weaker."""
 _MOVES: Final = 0.4
@@ -79,6 +79,18 @@ def structure(
         patches.append(_patch(group, (place, grid, params), gain, steady, fresh=today, margin=margin))
     movers = [g for number, face in enumerate(plan.faces) for g in _movers(face, number, date, seed, today)]
     return patches + [_patch(group, (place, grid, params), gain, today, margin=margin) for group in movers]
+
+
+def parked(plan: Plan, place: Place, grid: RadarGrid, params: ProductParams, *, date: int, seed: int) -> list[Patch]:
+    """The vehicles on the yards of one date as patches of the image; on every date they stand elsewhere."""
+    patches = []
+    for number, yard in enumerate(plan.yards):
+        rng = np.random.default_rng([seed, _YARDS, number, date])
+        xy, rcs_m2 = yard.vehicles_on(date, rng)
+        if len(xy):
+            group = Scatterers(xy, rcs_m2, np.full(len(xy), 2.0))
+            patches.append(_patch(group, (place, grid, params), 1.0, rng, margin=MARGIN))
+    return patches
 
 
 def _patch(

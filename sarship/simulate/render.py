@@ -45,6 +45,8 @@ class Land:
     """Periodic sigma0 of buildings, which do not speckle."""
     origin: tuple[int, int] = (0, 0)
     """Line and pixel of the fields at the first of the image."""
+    paved: Sequence[tuple[BaseGeometry, float]] = ()
+    """Ground without buildings, likewise, and its plain sigma0."""
 
     @classmethod
     def make(
@@ -69,12 +71,7 @@ class Land:
 
     def mask(self, window: Window, shift: tuple[int, int] = (0, 0)) -> NDArray[np.bool_]:
         """Pixels whose centre is on land, the land moved by lines and pixels."""
-        top, left = window.line_start - shift[0], window.pixel_start - shift[1]
-        offset = Affine(1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
-        if self.area.is_empty:
-            return np.zeros(window.shape, np.bool_)
-        burnt = features.rasterize([self.area], out_shape=window.shape, transform=offset, dtype=np.uint8)
-        return np.asarray(burnt, np.bool_)
+        return _burnt(self.area, window, shift)
 
     def cover(self, window: Window) -> Field:
         """Part of each pixel's resolution cell that is land: a coast is no sharper than all else in the image."""
@@ -97,7 +94,21 @@ class Land:
         """Both fields in a window, moved likewise."""
         rows = (np.arange(window.line_start, window.line_stop) - shift[0] + self.origin[0]) % _BLOCK
         columns = (np.arange(window.pixel_start, window.pixel_stop) - shift[1] + self.origin[1]) % _BLOCK
-        return self.plain[np.ix_(rows, columns)], self.strong[np.ix_(rows, columns)]
+        plain, strong = self.plain[np.ix_(rows, columns)], self.strong[np.ix_(rows, columns)]
+        for area, sigma0 in self.paved:
+            inside = _burnt(area, window, shift)
+            plain[inside], strong[inside] = sigma0, 0.0
+        return plain, strong
+
+
+def _burnt(area: BaseGeometry, window: Window, shift: tuple[int, int]) -> NDArray[np.bool_]:
+    """Pixels whose centre is in an area that is moved by lines and pixels."""
+    top, left = window.line_start - shift[0], window.pixel_start - shift[1]
+    offset = Affine(1.0, 0.0, left - 0.5, 0.0, 1.0, top - 0.5)
+    if area.is_empty:
+        return np.zeros(window.shape, np.bool_)
+    burnt = features.rasterize([area], out_shape=window.shape, transform=offset, dtype=np.uint8)
+    return np.asarray(burnt, np.bool_)
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,220 @@
+"""How surely yards that fill or empty are found and dated, and how often one is said to that did not.
+
+`python -m benchmarks.aprons` simulates yards of a hectare straight on a port's grid, a year of dates each: correlated
+speckle, buildings that flicker, damp ground, vehicles that stand elsewhere on every date. It prints the tables and
+writes them into docs/howto/aprons.md; `--quick` takes a third of the yards and writes nothing. The whole takes about ten
+minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from benchmarks.pages import ROOT, write_between
+from sarship.analysis import find_apron_changes, judge_aprons
+from sarship.change import fit_reference, measure_aprons
+from sarship.schema import APRONS
+from sarship.simulate.port_plan import Yard
+from sarship.simulate.yard_dates import simulate_yard_dates
+
+N_ROWS: Final = 10
+N_COLUMNS: Final = 10
+N_DATES: Final = 30
+AT: Final = 15
+"""First date of the new level."""
+N_WORLDS: Final = 3
+"""Ports of a case, each of a hundred yards."""
+STEP_DB: Final = 0.9
+"""Step of the calibration, at another date than that of the yards."""
+WET: Final = 0.2
+"""Share of the dates that are wet."""
+LEAST: Final = 0.8
+SAID: Final = (0.5, 0.8, 0.9, 0.95, 1.0)
+
+
+class Case(NamedTuple):
+    """Yards with some vehicles, and some others from a date on."""
+
+    before: int
+    after: int
+    base_db: float = -14.0
+    rcs_m2: float = 50.0
+    has_step: bool = False
+    is_rainy: bool = False
+    n_orbits: int = 1
+
+    @property
+    def is_steady(self) -> bool:
+        """True if nothing changes."""
+        return self.before == self.after
+
+    def __str__(self) -> str:
+        weather = ["calibration steps"] * self.has_step + ["a fifth of the dates wet"] * self.is_rainy
+        weather += [f"{self.n_orbits} orbits"] * (self.n_orbits > 1)
+        number = f"{self.before}" if self.is_steady else f"{self.before} → {self.after}"
+        return ", ".join([f"{number} vehicles of {self.rcs_m2:g} m² on {self.base_db:g} dB", *weather])
+
+
+STEADY: Final = tuple(
+    Case(n, n, has_step=step, is_rainy=rain) for step, rain in ((0, 0), (1, 0), (0, 1), (1, 1)) for n in (0, 15)
+)
+STEPS: Final = (
+    Case(15, 0),
+    Case(0, 15),
+    Case(15, 0, has_step=True, is_rainy=True),
+    Case(15, 0, n_orbits=2),
+    Case(5, 0),
+    Case(15, 0, rcs_m2=15.0),
+    Case(15, 0, base_db=-10.0),
+)
+
+
+class Outcome(NamedTuple):
+    """Changes of the yards of a case, and what was measured on every date."""
+
+    changes: gpd.GeoDataFrame
+    table: gpd.GeoDataFrame
+    n_yards: int
+
+
+def run(case: Case, n_worlds: int) -> Outcome:
+    """Simulate the yards of a case and look for changes."""
+    tables = [_world(case, number) for number in range(n_worlds)]
+    table = APRONS.concat(tables)
+    return Outcome(find_apron_changes(table), table, table["apron"].nunique())
+
+
+def _world(case: Case, number: int) -> gpd.GeoDataFrame:
+    """Return what is measured on the yards of one port."""
+    rng = np.random.default_rng([number, *str(case).encode()])
+    yards = [
+        Yard(
+            name=f"{number}/{row}/{column}",
+            polygon=shapely.box(x, y, x + 100, y + 100),
+            base_db=case.base_db,
+            vehicles=(case.before,) * AT + (case.after,),
+            rcs_m2=case.rcs_m2,
+        )
+        for row in range(N_ROWS)
+        for column in range(N_COLUMNS)
+        for x, y in [(705 + 160 * column, 65 + 160 * row)]
+    ]
+    tables = []
+    for orbit in range(case.n_orbits):
+        here = np.arange(orbit, N_DATES, case.n_orbits)
+        mine = [replace(yard, vehicles=tuple(yard.vehicles[min(k, AT)] for k in here)) for yard in yards]
+        seed = int(rng.integers(1 << 30))
+        one = simulate_yard_dates(
+            mine,
+            12.0 * here,
+            shape=(16 * N_ROWS + 20, 16 * N_COLUMNS + 170),
+            seed=seed,
+            relative_orbit=14 + orbit,
+            is_wet=(rng.random(len(here)) < WET).tolist() if case.is_rainy else (),
+            gain_db=np.where(here > N_DATES // 3, STEP_DB, 0.0).tolist() if case.has_step else (),
+        )
+        reference = fit_reference(one.stack, land=one.land).isel(relative_orbit=0)
+        tables.append(measure_aprons(one.stack, reference, one.aprons, land=one.land))
+    return judge_aprons(APRONS.concat(tables))
+
+
+def _date_of(times: pd.Series) -> np.ndarray:
+    return np.rint((times - pd.Timestamp("2024-01-01T15:42Z")) / pd.Timedelta(12, "D")).to_numpy(int)
+
+
+def steady_table(outcomes: dict[Case, Outcome]) -> Iterator[str]:
+    """Rows of the yards in which nothing changes."""
+    head = "falsely filled or emptied, P ≥ 0.8 | P ≥ 0.5 | any change, P ≥ 0.8 | noise said, dB | true, dB"
+    yield f"| nothing changes | yard-years | {head} |"
+    yield "|---|--:|--:|--:|--:|--:|--:|"
+    for case, outcome in outcomes.items():
+        if not case.is_steady:
+            continue
+        changes, surely = outcome.changes, outcome.changes[outcome.changes["probability"] >= LEAST]
+        shares = [
+            each["where"].nunique() / outcome.n_yards
+            for each in (surely[surely["direction"] != "changed"], changes[changes["direction"] != "changed"], surely)
+        ]
+        scatter = outcome.table.groupby("apron")["level_db"].std().median()
+        noise = [f"{outcome.table['level_error_db'].median():.2f}", f"{scatter:.2f}"]
+        yield f"| {case} | {outcome.n_yards} | {' | '.join([*(f'{100 * share:.1f} %' for share in shares), *noise])} |"
+
+
+def step_table(outcomes: dict[Case, Outcome]) -> Iterator[str]:
+    """Rows of the yards that fill or empty."""
+    yield (
+        "| filled or emptied after half a year | yard-years | found, P ≥ 0.8 | named right | right gap | within one | "
+        "window, passes | window holds it | other changes | m² detectable | m² there |"
+    )
+    yield f"|---|{'--:|' * 10}"
+    for case, outcome in outcomes.items():
+        if case.is_steady:
+            continue
+        found = nearest(outcome.changes)
+        surely = found[found["probability"] >= LEAST]
+        error = np.abs(_date_of(surely["to_time"]) - AT)
+        first, last = _date_of(surely["window_from"]) + 1, _date_of(surely["window_to"])
+        name = "emptied" if case.before > case.after else "filled"
+        others = outcome.changes.drop(found.index)
+        shares = [
+            len(surely) / outcome.n_yards,
+            (surely["direction"] == name).sum() / outcome.n_yards,
+            (error == 0).sum() / outcome.n_yards,
+            (error <= 1).sum() / outcome.n_yards,
+            float(((first <= AT) & (last >= AT)).mean()),
+            others[others["probability"] >= LEAST]["where"].nunique() / outcome.n_yards,
+        ]
+        texts = [f"{100 * share:.0f} %" for share in shares]
+        texts.insert(4, f"{np.median(last - first + 1):.0f}")
+        cells = outcome.table["n_cells"].median() / 100
+        detectable = [outcome.table["detectable_added_m2"].median(), max(case.before, case.after) * case.rcs_m2 * cells]
+        yield f"| {case} | {outcome.n_yards} | {' | '.join([*texts, *(f'{each:.0f}' for each in detectable)])} |"
+
+
+def nearest(changes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return of each yard the change nearest to the true one."""
+    ordered = changes.assign(off=np.abs(_date_of(changes["to_time"]) - AT)).sort_values("off", kind="stable")
+    return ordered.drop_duplicates("where")
+
+
+def said_table(outcomes: dict[Case, Outcome]) -> Iterator[str]:
+    """Rows of how often a change is in its window, by the chance that is said."""
+    yield "| said | true | changes |"
+    yield "|---|--:|--:|"
+    rows = []
+    for case, outcome in outcomes.items():
+        first, last = _date_of(outcome.changes["window_from"]) + 1, _date_of(outcome.changes["window_to"])
+        is_true = (first <= AT) & (last >= AT) & (not case.is_steady)
+        rows += list(zip(outcome.changes["probability"], is_true, strict=True))
+    said, true = np.array(rows, float).T
+    for low, high in pairwise(SAID):
+        here = (said >= low) & (said <= high if high == 1 else said < high)
+        share = f"{true[here].mean():.0%}" if here.any() else ""
+        yield f"| {low:g} … {high:g} | {share} | {here.sum():,} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a third of the yards, nothing written")
+    quick = parser.parse_args().quick
+    outcomes = {}
+    for case in (*STEADY, *STEPS):
+        outcomes[case] = run(case, 1 if quick else N_WORLDS)
+        print(*(steady_table if case.is_steady else step_table)({case: outcomes[case]}), sep="\n", flush=True)
+    text = "\n".join([*steady_table(outcomes), "", *step_table(outcomes), "", *said_table(outcomes)])
+    print(text)
+    if not quick:
+        write_between(ROOT / "docs" / "howto" / "aprons.md", "aprons", text)
+
+
+if __name__ == "__main__":
+    main()
