@@ -247,9 +247,8 @@ def _channel(
     # a cell over the median of the others: the odds of speckle alone, wherever their level lies
     brightest = special.gammaincinv(looks, 1 - STANDS_OUT) / special.gammaincinv(looks, 0.5)
     for k, date in enumerate(dates):
-        seen = yard & np.isfinite(date)
-        if shown[k] is not None:
-            seen &= shown[k]
+        mask = shown[k]
+        seen = yard & np.isfinite(date) & (True if mask is None else mask)
         n_cells[k] = seen.sum()
         if n_cells[k] >= max(MIN_CELLS, MIN_SEEN * yard.sum()):
             ratio = date[seen] / level[seen]
@@ -275,7 +274,7 @@ def _nothing(n_dates: int) -> _Channel:
 
 def _side(yard: Mask) -> int:
     """Return the side of square pieces of land of as many cells as a yard."""
-    return min(round(math.sqrt(yard.sum())), LARGEST_PIECE, *yard.shape)
+    return min(round(math.sqrt(int(yard.sum()))), LARGEST_PIECE, *yard.shape)
 
 
 def _scatter(dates: Sequence[Power], level: Power, steady: Mask, side: int) -> tuple[float, float]:

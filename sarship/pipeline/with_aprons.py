@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely import affinity
 
 from sarship.analysis import judge_aprons
 from sarship.change import measure_aprons
@@ -92,10 +93,7 @@ def _beside(vessels: gpd.GeoDataFrame, grid: PortGrid) -> NDArray[np.bool_]:
             continue
         east, north = np.sin(np.radians(flight_deg)), np.cos(np.radians(flight_deg))
         for column, row in ((east, -north), (north, east)):  # along the flight, and across it
-            ends = [
-                shapely.transform(placed, lambda xy, by=by, to=(column, row): xy + by * np.array(to))
-                for by in (-reach, reach)
-            ]
+            ends = [affinity.translate(placed, by * column, by * row) for by in (-reach, reach)]
             hidden |= cells_within(shapely.union_all(ends).convex_hull, grid.shape)
     return hidden
 

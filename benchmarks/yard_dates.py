@@ -12,6 +12,7 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage
+from shapely.geometry.base import BaseGeometry
 
 from sarship.geo.antimeridian import recentred
 from sarship.port.grid import PortGrid, cells_within
@@ -56,7 +57,7 @@ class YardDates:
     """As `read_stack` gives it."""
     aprons: gpd.GeoDataFrame
     """As `Port.aprons`."""
-    land: shapely.Polygon
+    land: BaseGeometry
     """Longitude and latitude, degrees."""
 
 
@@ -168,7 +169,7 @@ def _cells_of(metres: shapely.Polygon, shape: tuple[int, int]) -> shapely.Polygo
     return shapely.transform(metres, lambda xy: np.column_stack([xy[:, 0] / 10 - 0.5, shape[0] - xy[:, 1] / 10 - 0.5]))
 
 
-def _degrees(metres: shapely.Polygon, grid: PortGrid) -> shapely.Polygon:
+def _degrees(metres: shapely.Polygon, grid: PortGrid) -> BaseGeometry:
     """Return a polygon in longitude and latitude."""
     placed = _cells_of(shapely.segmentize(metres, 500.0), grid.shape)
     return recentred(shapely.transform(placed, lambda xy: np.column_stack(grid.to_map(xy[:, 1], xy[:, 0]))))
