@@ -33,6 +33,8 @@ MIN_PROBABILITY: Final = 0.5
 """Chance of a change that is listed: it is there rather than not."""
 SIGMAS: Final = 2.0
 """Deviations by which a channel has to differ, once a change is there, to have changed too."""
+CERTAIN: Final = 0.99
+"""Chance above which none is named: the model is not so good."""
 INTERVAL: Final = 0.9
 """Probability of the interval of a level."""
 DECIBEL: Final = 10 / np.log(10)
@@ -238,8 +240,11 @@ def _added(name: str, rows: pd.DataFrame) -> dict[str, float | int]:
 def _words(row: dict[str, Any]) -> str:
     """Return a change as a sentence. It lies between two passes, so two dates are named, never one."""
     before, after = (
-        f"{row[name]:.0f} ({row[f'{name}_low']:.0f} to {row[f'{name}_high']:.0f})" for name in ("before", "after")
+        f"{row[name]:.0f} m² ({row[f'{name}_low']:.0f} to {row[f'{name}_high']:.0f})" for name in ("before", "after")
     )
-    when = f"between {row['window_from']:%Y-%m-%d} and {row['window_to']:%Y-%m-%d}; {100 * row['probability']:.0f} %"
-    doubt = "" if row["direction"] != "changed" else " (wet ground, works or cargo put up differently look like that)"
-    return f"apron {row['where']} {row['direction']}{doubt}: from {before} to {after} m² of added scattering {when}"
+    when = f"between {row['window_from']:%Y-%m-%d} and {row['window_to']:%Y-%m-%d}"
+    doubt = ", which wet ground, works or cargo put up differently look like too" * (row["direction"] == "changed")
+    chance = "over 99" if row["probability"] > CERTAIN else f"{100 * row['probability']:.0f}"
+    return (
+        f"apron {row['where']} {row['direction']} {when}{doubt}: added scattering from {before} to {after}; {chance} %"
+    )

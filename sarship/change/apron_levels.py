@@ -274,7 +274,7 @@ def _nothing(n_dates: int) -> _Channel:
 
 def _side(yard: Mask) -> int:
     """Return the side of square pieces of land of as many cells as a yard."""
-    return min(round(math.sqrt(int(yard.sum()))), LARGEST_PIECE, *yard.shape)
+    return int(min(round(math.sqrt(int(yard.sum()))), LARGEST_PIECE, *yard.shape))
 
 
 def _scatter(dates: Sequence[Power], level: Power, steady: Mask, side: int) -> tuple[float, float]:

@@ -55,6 +55,8 @@ def csv_links(results: Results) -> list[tuple[str, str]]:
     files |= {
         f"{name}.csv": table_csv(getattr(results, name)) for name in ("changes", "visits", "traffic", "agreement")
     }
+    if len(results.aprons):
+        files["aprons.csv"] = table_csv(results.aprons)
     if results.ais is not None:
         files["ais_matches.csv"] = table_csv(results.ais.table)
     return [(name, as_uri(content, "text/csv")) for name, content in files.items()]
@@ -186,12 +188,17 @@ def drawn(results: Results, frames: Frames | None) -> dict[str, Any]:
         for vessel in data["vessels"]:
             vessel["ring"] = _rings(grid, outlines[vessel["name"]])[0]
         rings = [_rings(grid, shape) for shape in results.piers.geometry]
+        yards = results.aprons.drop_duplicates("apron")
         data["map"] = {
             "rows": grid.shape[0] // frames.step * frames.step,
             "columns": grid.shape[1] // frames.step * frames.step,
             "step": frames.step,
             "metres": grid.spacing_m,
             "piers": [{"name": str(n), "rings": r} for n, r in zip(results.piers["name"], rings, strict=True)],
+            "aprons": [
+                {"name": str(name), "rings": _rings(grid, shape)}
+                for name, shape in zip(yards["apron"], yards.geometry, strict=True)
+            ],
             "radar": [None if one is None else as_uri(one.radar, "image/webp") for one in frames.by_pass],
             "over": [
                 None if one is None or one.over is None else as_uri(one.over, "image/webp") for one in frames.by_pass
@@ -213,7 +220,8 @@ def _places(results: Results) -> list[dict[str, Any]]:
     places = []
     for name in names:
         frame = frames[name].set_index("time").reindex(times)
-        changes = results.changes[(results.changes["where"] == name) & (results.changes["direction"] != "method")]
+        changes = results.changes[(results.changes["where"] == name) & (results.changes["quantity"] == "n_vessels")]
+        changes = changes[changes["direction"] != "method"]
         reports = results.agreement[
             (results.agreement["where"] == name) & (results.agreement["state"] != "not_compared")
         ]

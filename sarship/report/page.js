@@ -166,8 +166,9 @@
     over = L.imageOverlay(blank, bounds, { alt: "brighter or darker than the empty port" });
     piers = L.layerGroup().addTo(map);
     vessels = L.layerGroup().addTo(map);
-    for (const pier of place.piers) {
-      const line = L.polyline(pier.rings.map((ring) => ring.map(at)), { color: "#56B4E9", weight: 2 }).addTo(piers);
+    const places = [[place.piers, { color: "#56B4E9", weight: 2 }], [place.aprons, { color: "#F0E442", weight: 2 }]];
+    for (const [pier, style] of places.flatMap(([some, style]) => some.map((one) => [one, style]))) {
+      const line = L.polyline(pier.rings.map((ring) => ring.map(at)), style).addTo(piers);
       line.bindTooltip(make("span", pier.name), { permanent: true, direction: "right", className: "pier", opacity: 1 });
     }
     const around = L.latLngBounds([]);

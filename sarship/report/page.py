@@ -20,6 +20,7 @@ from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results
 from sarship.plots.style import BAND, BLUE, GREY
 from sarship.plots.visits import CLASSES
+from sarship.report.aprons import draw_aprons
 from sarship.report.content import csv_links, drawn, redacted, tables
 from sarship.report.lanes import draw_lanes
 from sarship.report.pictures import Frames, read_frames
@@ -116,6 +117,7 @@ def _page(results: Results, frames: Frames | None, left_out: str) -> bytes:
             mark="SIMULATED" if provenance.is_simulated else "",
             answer=answer(results),
             lanes=draw_lanes(results),
+            aprons=draw_aprons(results),
             classes=CLASSES,
             links=csv_links(results),
             has_map=frames is not None,

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_t
 
 from benchmarks.changes import STAYS, STEADY, STEPS
-from sarship.counts.segments import find_segments
+from sarship.counts.segments import LEVEL_SPREAD, NOISE_PASSES, find_segments, find_steps
 
 DAYS = 12.0 * np.arange(30)
 NONE_FOUND = {
@@ -109,3 +110,40 @@ def test_a_long_gap_makes_a_change_likelier():
     counts = np.array([[1, 2, 1, 1, 2, 1, 3, 2, 3, 3, 2, 3]])
     short, long = 12.0 * np.arange(12), 12.0 * np.arange(12) + 700 * (np.arange(12) > 5)
     assert find_segments(counts, long).by_gap[5] > 2 * find_segments(counts, short).by_gap[5]
+
+
+def normal_twin(series, noise, days):
+    """Chance of each set of cuts of ln power: in each channel a segment is a multivariate t."""
+    n, ways = series.shape[1], {}
+    for size in range(n):
+        for cuts in itertools.combinations(range(1, n), size):
+            ends = [0, *cuts, n]
+            if any(b - a < (2 if b == n else 3) for a, b in itertools.pairwise(ends)):
+                continue
+            log = 0.0
+            for a, b in itertools.pairwise(ends):
+                for channel, sigma in zip(series, noise, strict=True):
+                    here = (channel - np.nanmedian(channel))[a:b]
+                    here = here[np.isfinite(here)]
+                    if here.size:
+                        shape = sigma**2 * np.eye(here.size) + LEVEL_SPREAD**2
+                        log += multivariate_t.logpdf(here, np.zeros(here.size), shape, NOISE_PASSES)
+            for k in range(1, n):
+                quiet = math.exp(-(days[k] - days[k - 1]) / 1000)
+                log += math.log(1 - quiet if k in cuts else quiet)
+            ways[cuts] = log
+    total = np.logaddexp.reduce(list(ways.values()))
+    return {cuts: math.exp(log - total) for cuts, log in ways.items()}
+
+
+def test_plain_twin_of_steps():
+    """Two orbits in turn, one with a polarisation that is missing on two passes."""
+    rng = np.random.default_rng(3)
+    level = np.where(np.arange(11) < 6, 0.5, 0.0) + rng.normal(0, 0.15, (3, 11))
+    level[0, 1::2] = level[1:, ::2] = level[2, [3, 5]] = np.nan
+    noise, days = np.array([0.15, 0.1, 0.2]), np.cumsum([0, 5, 7, 5, 7, 17, 7, 5, 7, 5, 31]).astype(float)
+    found, ways = find_steps(level, noise, days), normal_twin(level, noise, days)
+    assert found.any_change == pytest.approx(1 - ways[()], abs=1e-9)
+    by_gap = [sum(chance for cuts, chance in ways.items() if k in cuts) for k in range(1, 11)]
+    np.testing.assert_allclose(found.by_gap, by_gap, atol=1e-9)
+    assert tuple(cut.at for cut in found.cuts) == max(ways, key=ways.get) != ()

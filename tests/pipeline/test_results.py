@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from contextlib import suppress
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -12,9 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 import xarray as xr
+from builders.aprons import make_aprons
 from builders.results import SCENE, make_results
 
 from sarship import __version__
+from sarship.analysis import judge_aprons
 from sarship.errors import OutputError
 from sarship.files import write_file
 from sarship.pipeline import result_files, search
@@ -202,3 +205,30 @@ def test_whom_the_port_is_owed_to_stays_with_the_results(tmp_path):
     write_results(search([], port=read_port("tartus")), tmp_path)
     assert provenance_of(tmp_path / "results.json")["port_attribution"] == "© OpenStreetMap contributors, ODbL 1.0"
     assert read_results(tmp_path).provenance.port_attribution.startswith("©")
+
+
+def test_yards_are_read_back_and_their_changes_with_them(tmp_path):
+    level = np.where(np.arange(12) < 6, 4.0, 0.0)
+    results = replace(make_results(), aprons=judge_aprons(make_aprons(level, surface="=gravel()")))
+    names = {path.name for path in write_results(results, tmp_path)}
+    assert names == NAMES | {"aprons.csv", "aprons.parquet"}
+    back = read_results(tmp_path)
+    assert back.aprons.drop(columns="geometry").equals(results.aprons.drop(columns="geometry"))
+    assert back.changes["direction"].tolist() == ["emptied"]
+    changes = pd.read_csv(tmp_path / "changes.csv")
+    assert changes[["where", "quantity", "direction"]].to_numpy().tolist() == [["Yard", "added_m2", "emptied"]]
+    table = pd.read_csv(tmp_path / "aprons.csv", keep_default_na=False)
+    assert table["state"].tolist() == results.aprons["state"].tolist()
+    assert table["surface"][0] == "'=gravel()", "no formula for a spreadsheet"
+    write_results(make_results(), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == NAMES
+    assert len(read_results(tmp_path).aprons) == 0
+
+
+def test_results_from_before_there_were_yards_are_read(tmp_path):
+    write_results(make_results(), tmp_path)
+    path = tmp_path / "results.json"
+    summary = json.loads(path.read_text("utf-8"))
+    del summary["aprons"]
+    path.write_text(json.dumps(summary))
+    assert len(read_results(tmp_path).aprons) == 0

@@ -1,0 +1,134 @@
+"""Yards ashore as drawings: what was added to each on every pass, an orbit a symbol, and the windows of its changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from sarship.pipeline.results import Results
+from sarship.report.words import on
+
+__all__ = ["Yard", "draw_aprons"]
+
+LEFT, RIGHT, TOP, BOTTOM = 70.0, 985.0, 16.0, 150.0
+"""Edges of the axes, in the drawing's units; it is 1,000 wide."""
+N_TICKS: Final = 6
+N_LEVELS: Final = 3
+"""Lines across, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Yard:
+    """Places of what is drawn of a yard, and the rows of its table."""
+
+    name: str
+    surface: str
+    said: str
+    """The drawing in words."""
+    changes: list[str]
+    """Sentences."""
+    orbits: list[int]
+    """Orbits, in the order of their symbols."""
+    points: list[dict[str, Any]]
+    unknown: list[dict[str, Any]]
+    """Passes that tell nothing."""
+    bands: list[dict[str, Any]]
+    ticks: list[dict[str, Any]]
+    levels: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
+
+
+def draw_aprons(results: Results) -> list[Yard]:
+    """Return the yards of a survey, in the order of the port file."""
+    times = results.aprons["time"]
+    if not len(times):
+        return []
+    first, span = times.min(), max(times.max() - times.min(), pd.Timedelta(1, "D"))
+
+    def across(time: pd.Timestamp) -> float:
+        return round(LEFT + (RIGHT - LEFT) * float((time - first) / span), 1)
+
+    ticks = [first + span * share for share in np.linspace(0, 1, N_TICKS)]
+    labels = [{"x": across(tick), "label": f"{tick:%Y-%m-%d}"} for tick in ticks]
+    yards = results.aprons.groupby("apron", sort=False)
+    return [_yard(str(name), rows.sort_values("time"), results.changes, across, labels) for name, rows in yards]
+
+
+def _yard(
+    name: str,
+    rows: gpd.GeoDataFrame,
+    changes: gpd.GeoDataFrame,
+    across: Callable[[pd.Timestamp], float],
+    ticks: list[dict[str, Any]],
+) -> Yard:
+    mine = changes[(changes["where"] == name) & (changes["quantity"] == "added_m2")]
+    seen = rows[rows["added_m2"].notna()]
+    ends = [seen["added_m2"] + sign * seen["added_error_m2"] for sign in (-1, 1)]
+    low, high = (min(0.0, ends[0].min()), max(1.0, ends[1].max())) if len(seen) else (0.0, 1.0)
+    step = _step((high - low) / N_LEVELS)
+    low, high = np.floor(low / step) * step, np.ceil(high / step) * step
+
+    def down(value: float) -> float:
+        return round(BOTTOM - (BOTTOM - TOP) * float((value - low) / (high - low)), 1)
+
+    orbits = sorted({int(orbit) for orbit in rows["relative_orbit"]})
+    points = [
+        {
+            "x": across(row["time"]),
+            "y": down(row["added_m2"]),
+            "low": down(row["added_m2"] - row["added_error_m2"]),
+            "high": down(row["added_m2"] + row["added_error_m2"]),
+            "symbol": orbits.index(row["relative_orbit"]) % 3,
+            "title": f"{on(row['time'])}, orbit {row['relative_orbit']}: {row['added_m2']:.0f} ± "
+            f"{row['added_error_m2']:.0f} m², {row['state']}",
+        }
+        for row in seen.to_dict("records")
+    ]
+    missing = rows[rows["added_m2"].isna()].to_dict("records")
+    counted = f"measured on {len(seen)} of {len(rows)} passes, {len(mine)} changes"
+    return Yard(
+        name=name,
+        surface=str(rows["surface"].iloc[0]),
+        said=f"{name}: {counted}. The numbers are in a table.",
+        changes=[f"{words[:1].upper()}{words[1:]} sure." for words in mine["words"]],
+        orbits=orbits,
+        points=points,
+        unknown=[{"x": across(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],
+        bands=[
+            {
+                "x": across(row.window_from),
+                "width": max(2.0, round(across(row.window_to) - across(row.window_from), 1)),
+                "label": row.direction,
+            }
+            for row in mine.itertuples()
+        ],
+        ticks=ticks,
+        levels=[{"y": down(value), "label": f"{value:.0f}"} for value in np.arange(low, high + step / 2, step)],
+        rows=[_row(row) for row in rows.to_dict("records")],
+    )
+
+
+def _step(rough: float) -> float:
+    """Return the next of 1, 2, 5, 10, 20, … from a number on."""
+    power = 10 ** np.floor(np.log10(max(rough, 1e-9)))
+    return float(next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= rough * (1 - 1e-9)))
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the table; empty texts where there is no level."""
+    is_seen = bool(np.isfinite(row["added_m2"]))
+    detectable = row["detectable_added_m2"]
+    return {
+        "time": on(row["time"]),
+        "orbit": row["relative_orbit"],
+        "state": row["state"],
+        "added": f"{row['added_m2']:.0f} ± {row['added_error_m2']:.0f}" if is_seen else "",
+        "value": round(row["added_m2"], 1) if is_seen else -1e9,
+        "detectable": f"{detectable:.0f}" if np.isfinite(detectable) else "",
+        "note": row["note"] or ("may be wet" if row["may_be_wet"] else ""),
+    }
