@@ -1,4 +1,4 @@
-"""Whether yards filled or emptied, between which two passes, and how sure that is.
+"""Yards ashore: filled or emptied, between which two passes, and how sure that is.
 
 All orbits and polarisations are cut at the same passes (`counts/segments.py`), each with levels of its own: each sees
 the yard differently. A step that both polarisations show is `filled` or `emptied`, if the share of cells that stand out

@@ -58,6 +58,8 @@ MIN_PIECES: Final = 20
 """Minimum number of pieces of land for a noise."""
 LARGEST_PIECE: Final = 20
 """Side, in cells, of the largest pieces: a larger yard has less noise, which is not made use of."""
+MIN_NOISE: Final = 0.02
+"""Minimum deviation of ln power, 0.1 dB: calibration alone leaves as much between two places."""
 STANDS_OUT: Final = 0.01
 """Chance that speckle makes a cell stand out."""
 DETECTABLE_SIGMAS: Final = 5.0
@@ -221,8 +223,8 @@ def _coregistered(stack: xr.Dataset, reference: xr.Dataset, steady: Mask) -> tup
 
 def _without_gain(power: Power, level: Power, steady: Mask) -> Power:
     """Return power over the gain of its date; all NaN where too little land is imaged to tell."""
+    steady = steady & (level > 0) & (power > 0)
     on_land = power[steady] / level[steady]
-    on_land = on_land[on_land > 0]
     if on_land.size < MIN_LAND:
         return np.full_like(power, np.nan)
     return np.asarray(power / np.median(on_land), np.float32)
@@ -248,7 +250,7 @@ def _channel(
     brightest = special.gammaincinv(looks, 1 - STANDS_OUT) / special.gammaincinv(looks, 0.5)
     for k, date in enumerate(dates):
         mask = shown[k]
-        seen = yard & np.isfinite(date) & (True if mask is None else mask)
+        seen = yard & (date > 0) & (True if mask is None else mask)
         n_cells[k] = seen.sum()
         if n_cells[k] >= max(MIN_CELLS, MIN_SEEN * yard.sum()):
             ratio = date[seen] / level[seen]
@@ -292,14 +294,15 @@ def _scatter(dates: Sequence[Power], level: Power, steady: Mask, side: int) -> t
     down, across = np.divmod(np.arange(side**2), side)
     cells = (rows[:, None] + down) * steady.shape[1] + columns[:, None] + across
     means = np.stack([values.ravel()[cells].mean(axis=1, dtype=np.float64) for values in (level, *dates)])
-    imaged = means[1:][np.isfinite(means[1:]).any(axis=1)]
-    everywhere = np.isfinite(imaged).all(axis=0)
+    imaged = means[1:][(means[1:] > 0).any(axis=1)]
+    everywhere = (imaged > 0).all(axis=0)
     levels = np.log(imaged[:, everywhere] / means[0, everywhere])
     n_dates, n_pieces = levels.shape
     if n_dates < 2 or n_pieces < MIN_PIECES:
         return np.nan, np.nan
     apart = np.abs(levels - np.median(levels, axis=0))
-    return float(np.median(levels)), float(NORMAL_MAD * np.median(apart) * np.sqrt(n_dates / (n_dates - 1)))
+    noise = NORMAL_MAD * np.median(apart) * np.sqrt(n_dates / (n_dates - 1))
+    return float(np.median(levels)), max(float(noise), MIN_NOISE)
 
 
 def _columns(co: _Channel, cross: _Channel) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from sarship.pipeline.results import SIMULATED
 from sarship.pipeline.surveys import survey
 from sarship.pipeline.with_ais import add_ais
 from sarship.port.port_file import read_port
-from sarship.simulate import PortSeries, simulate_ais, simulate_port_series
+from sarship.simulate import YARD_PORT, PortSeries, simulate_ais, simulate_port_series
 
 __all__ = ["DemoOutcome", "run_demo"]
 
@@ -96,6 +96,8 @@ def run_demo(
 ) -> DemoOutcome:
     """Simulate a small port over eight passes of two orbits, count its vessels beside AIS, write tables and pictures.
 
+    A yard ashore empties after the fifth pass.
+
     Parameters
     ----------
     folder
@@ -135,7 +137,7 @@ def run_demo(
     if strangers:
         raise OutputError(f"{folder} holds {strangers[0]!r}, which no demo wrote; choose an empty or a new folder")
     shutil.rmtree(products, ignore_errors=True)
-    harbour = simulate_port_series(products, seed=seed, n_dates=N_DATES, n_orbits=N_ORBITS)
+    harbour = simulate_port_series(products, seed=seed, n_dates=N_DATES, n_orbits=N_ORBITS, plan=YARD_PORT)
     port = read_port(harbour.port_file)
     path = write_file(folder / "observations.csv", _reports(harbour).encode())
     reports = read_observations(path, port.piers)
@@ -162,6 +164,7 @@ _OWN: Final = frozenset(
         "changes.csv",
         "alerts.csv",
         "agreement.csv",
+        "aprons.csv",
         "ais_matches.csv",
         "ais_matches.parquet",
         "observations.csv",
@@ -174,7 +177,7 @@ _OWN: Final = frozenset(
         "vessels.geojson",
         LOCK,
     ]
-    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations")]
+    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations", "aprons")]
 )
 """Files and folders that a demo writes."""
 
