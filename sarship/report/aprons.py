@@ -32,6 +32,8 @@ class Yard:
     """The drawing in words."""
     changes: list[str]
     """Sentences."""
+    detectable: str
+    """Least scattering that most passes would have shown, m²; empty if none was measured."""
     orbits: list[int]
     """Orbits, in the order of their symbols."""
     points: list[dict[str, Any]]
@@ -96,6 +98,7 @@ def _yard(
         surface=str(rows["surface"].iloc[0]),
         said=f"{name}: {counted}. The numbers are in a table.",
         changes=[f"{words[:1].upper()}{words[1:]} sure." for words in mine["words"]],
+        detectable=f"{seen['detectable_added_m2'].median():.0f}" if len(seen) > 1 else "",
         orbits=orbits,
         points=points,
         unknown=[{"x": across(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],

@@ -8,9 +8,12 @@ from sarship.schema import APRONS
 
 NOISE_DB = 0.5
 EMPTY_M2 = 200.0
+PLACE = box(35.81, 34.92, 35.811, 34.921)
 
 
-def make_aprons(level_db, cross_db=None, bright=None, *, orbits=(87,), name="Yard", surface="", noise_db=NOISE_DB):
+def make_aprons(
+    level_db, cross_db=None, bright=None, *, orbits=(87,), name="Yard", surface="", noise_db=NOISE_DB, place=PLACE
+):
     """Levels over the reference, twelve days a cycle; by default VH as VV, and cells stand out with the level."""
     level = np.asarray(level_db, float)
     cross = level if cross_db is None else np.asarray(cross_db, float)
@@ -41,4 +44,4 @@ def make_aprons(level_db, cross_db=None, bright=None, *, orbits=(87,), name="Yar
         "n_reference_dates": [n] * n,
         "note": np.where(np.isfinite(level), "", "not imaged"),
     }
-    return APRONS.make(columns, [box(35.81, 34.92, 35.811, 34.921)] * n)
+    return APRONS.make(columns, [place] * n)

@@ -9,9 +9,11 @@ import shutil
 from dataclasses import replace
 
 import pytest
+import shapely
+from builders.aprons import make_aprons
 
 from benchmarks.report_page import make_survey
-from sarship.analysis import read_observations
+from sarship.analysis import judge_aprons, read_observations
 from sarship.pipeline import write_results
 from sarship.report import write_report
 
@@ -38,12 +40,14 @@ def browser():
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A page with a map, a change, reports, and a port whose name is an attack."""
+    """A page with a map, a change, reports, a yard, and a port and a yard whose names are an attack."""
     place = tmp_path_factory.mktemp("survey")
     results = make_survey(place, name=NAME)
     path = place / "reports.csv"
     path.write_text("id,time,where,value,kind,source\n1,2024-03-01,Quay 1,9,radar,<script>alert(1)</script>\n")
-    write_results(replace(results, observations=read_observations(path, results.piers)), place)
+    yard = shapely.box(35.862, 34.902, 35.863, 34.903)
+    aprons = judge_aprons(make_aprons([4.0, 4.2, 3.8] * 4 + [0.1, -0.1] * 4, orbits=(87, 14), name=NAME, place=yard))
+    write_results(replace(results, observations=read_observations(path, results.piers), aprons=aprons), place)
     return write_report(place).as_uri()
 
 
@@ -79,8 +83,8 @@ def test_it_draws_everything_without_an_error_or_a_request(open_page):
     assert page.title() == f"SIMULATED: Vessels at {NAME}"
     assert page.locator("#charts canvas").count() == 3
     assert page.locator("#map .leaflet-image-layer").evaluate("(image) => image.naturalWidth") > 50
-    assert page.locator("#map .leaflet-tooltip.pier").all_inner_texts() == ["Quay 1", "Quay 2"]
-    assert page.locator("#map .leaflet-overlay-pane path").count() == 2 + page.locator("#cards li").count()
+    assert page.locator("#map .leaflet-tooltip.pier").all_inner_texts() == ["Quay 1", "Quay 2", NAME]
+    assert page.locator("#map .leaflet-overlay-pane path").count() == 3 + page.locator("#cards li").count()
     inked = (
         "(canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((v) => v > 60)"
     )
@@ -116,9 +120,9 @@ def test_layers_and_tables_answer(open_page):
     page.get_by_label("over the empty port").check()
     assert page.locator("#map .leaflet-image-layer").count() == 2
     page.get_by_label("vessels", exact=True).uncheck()
-    assert page.locator("#map .leaflet-overlay-pane path").count() == 2
+    assert page.locator("#map .leaflet-overlay-pane path").count() == 3  # two piers and a yard
     page.get_by_text("The numbers, and the files").click()
-    table = page.locator("details table")
+    table = page.locator("details table").first
     heading = table.locator("th", has_text="Quay 1")
     for expected in ("ascending", "descending"):
         heading.get_by_role("button").click()
