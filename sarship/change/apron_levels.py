@@ -294,15 +294,15 @@ def _scatter(dates: Sequence[Power], level: Power, steady: Mask, side: int) -> t
     down, across = np.divmod(np.arange(side**2), side)
     cells = (rows[:, None] + down) * steady.shape[1] + columns[:, None] + across
     means = np.stack([values.ravel()[cells].mean(axis=1, dtype=np.float64) for values in (level, *dates)])
-    imaged = means[1:][(means[1:] > 0).any(axis=1)]
-    everywhere = (imaged > 0).all(axis=0)
-    levels = np.log(imaged[:, everywhere] / means[0, everywhere])
-    n_dates, n_pieces = levels.shape
-    if n_dates < 2 or n_pieces < MIN_PIECES:
+    levels = np.log(np.where(means > 0, means, np.nan))
+    levels = levels[1:][np.isfinite(levels[1:]).any(axis=1)] - levels[0]
+    n_dates = len(levels)
+    levels = levels[:, 2 * np.isfinite(levels).sum(axis=0) > n_dates]  # imaged on most dates
+    if n_dates < 2 or levels.shape[1] < MIN_PIECES:
         return np.nan, np.nan
-    apart = np.abs(levels - np.median(levels, axis=0))
-    noise = NORMAL_MAD * np.median(apart) * np.sqrt(n_dates / (n_dates - 1))
-    return float(np.median(levels)), max(float(noise), MIN_NOISE)
+    apart = np.abs(levels - np.nanmedian(levels, axis=0))
+    noise = NORMAL_MAD * np.nanmedian(apart) * np.sqrt(n_dates / (n_dates - 1))
+    return float(np.nanmedian(levels)), max(float(noise), MIN_NOISE)
 
 
 def _columns(co: _Channel, cross: _Channel) -> dict[str, Any]:

@@ -104,6 +104,15 @@ def test_a_date_that_does_not_show_the_yard_or_cannot_be_placed_has_no_level(dat
     assert np.flatnonzero(tables["Emptied"]["level_db"].isna()).tolist() == [4]
 
 
+def test_a_date_that_shows_half_of_the_port_tells_of_that_half(dates, reference):
+    stack = dates.stack.copy(deep=True)
+    stack["sigma0"].to_numpy()[7, :, :38] = np.nan
+    tables, whole = (measured(dates, reference, stack=each) for each in (stack, dates.stack))
+    assert np.flatnonzero(tables["Empty"]["level_db"].isna()).tolist() == [7]
+    assert abs(tables["Emptied"]["level_db"][7] - whole["Emptied"]["level_db"][7]) < 0.5
+    assert tables["Emptied"]["level_error_db"][0] == pytest.approx(whole["Emptied"]["level_error_db"][0], rel=0.2)
+
+
 def test_of_one_polarisation_the_other_is_missing(dates, reference):
     alone = dates.stack.copy(deep=True)
     alone["sigma0"][3, 1] = np.nan
