@@ -224,7 +224,7 @@ def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> N
     gaps = results.completeness
     if as_json:
         tables = {"counts": results.counts.to_dataframe().reset_index()}
-        names = ("traffic", "changes", "alerts", "agreement")
+        names = ("traffic", "changes", "alerts", "agreement", "aprons")
         tables |= {name: getattr(results, name).drop(columns="geometry") for name in names}
         records = {
             name: json.loads(rows.to_json(orient="records", date_format="iso", date_unit="s"))
