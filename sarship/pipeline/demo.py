@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from sarship.errors import OutputError
 from sarship.files import LOCK, make_folder, write_file
 from sarship.pipeline.first_pass import Progress
 from sarship.pipeline.pictures import write_pictures
-from sarship.pipeline.results import SIMULATED
+from sarship.pipeline.results import SIMULATED, Results
 from sarship.pipeline.surveys import survey
 from sarship.pipeline.with_ais import add_ais
 from sarship.port.port_file import read_port
@@ -50,6 +51,8 @@ class DemoOutcome:
     """`schema.COUNTS`."""
     truth: xr.DataArray
     """Number of vessels that were there, over `(time, pier)`."""
+    yards: tuple[str, ...] = ()
+    """What was found of each yard ashore, and what is true, as a sentence."""
 
     @property
     def error(self) -> xr.DataArray:
@@ -70,6 +73,7 @@ class DemoOutcome:
                 "",
                 f"counted {np.nansum(self.counts['n_vessels']):.0f}, true {self.truth.sum().item():.0f}; "
                 f"mean absolute error {np.nanmean(np.abs(error)):.2f} a pier and date, bias {np.nanmean(error):+.2f}",
+                *self.yards,
                 f"tables and pictures are in {self.folder}; look at counts.png, visits.png and pages/",
             ]
         )
@@ -83,6 +87,7 @@ class DemoOutcome:
             "simulated": True,
             "folder": str(self.folder),
             "counts": records.to_dict(orient="records"),
+            "yards": list(self.yards),
             "mean_absolute_error": float(np.nanmean(np.abs(self.error))),
         }
 
@@ -145,7 +150,8 @@ def run_demo(
     ais = simulate_ais(harbour, folder / "ais", seed=seed, forms=["csv2"])
     results = add_ais(results, port, ais.files.values(), folder)
     write_pictures(results, port, folder, progress=picture_progress)
-    return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts))
+    yards = tuple(_yards(harbour, results))
+    return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts), yards=yards)
 
 
 _OWN: Final = frozenset(
@@ -196,6 +202,20 @@ def _reports(harbour: PortSeries) -> str:
             rows.append(f"blog,{seen:%Y-%m-%d},{pier},{number + 5},,press,20,a blog")
     rows.append(f"between,{start + timedelta(days=4):%Y-%m-%d},{pier},{number},{number},ground,20,a pilot")
     return "\n".join(rows)
+
+
+def _yards(harbour: PortSeries, results: Results) -> Iterator[str]:
+    """Yield what was found of each yard, and what is true."""
+    passes = pd.DatetimeIndex(results.counts["time"].to_numpy()).sort_values().strftime("%Y-%m-%d %H:%M")
+    for yard in harbour.plan.yards:
+        numbers = [yard.vehicles[min(k, len(yard.vehicles) - 1)] for k in range(len(passes))]
+        true = [
+            f"{before} vehicles became {after} between {passes[k]} and {passes[k + 1]}"
+            for k, (before, after) in enumerate(pairwise(numbers))
+            if before != after
+        ]
+        found = "; ".join(results.changes["words"][results.changes["where"] == yard.name]) or "no change was found"
+        yield f"{yard.name}: {found}; true: {'; '.join(true) or 'nothing changed'}"
 
 
 def _digits(numbers: xr.DataArray) -> NDArray[np.str_]:

@@ -51,6 +51,7 @@ def test_text_and_json_say_simulated(outcome):
     assert f"mean absolute error {np.abs(error).mean():.2f} a pier and date, bias {error.mean():+.2f}" in text
     counted, true = (int(numbers.sum()) for numbers in (outcome.counts["n_vessels"], outcome.truth))
     assert f"counted {counted}, true {true};" in text
+    assert "Container yard: no change was found; true: nothing changed" in text, "in four passes none is looked for"
     told = json.loads(json.dumps(outcome.as_dict()))
     assert told["simulated"] is True
     assert len(told["counts"]) == 6 * N_DATES
