@@ -1,5 +1,8 @@
 """A port file drawn over its port."""
 
+from dataclasses import replace
+
+import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
@@ -45,6 +48,19 @@ def test_piers_lie_on_the_quays_that_the_radar_saw(harbour, stack):
     words = [text.get_text() for text in ax.texts]
     assert set(port.piers["name"]) <= set(words)
     assert "2 dates" in ax.get_title(loc="left")
+
+
+def test_aprons_are_drawn_and_named(harbour, stack):
+    port = read_port(harbour.port_file)
+    *_, east, north = port.area.bounds
+    yard = shapely.box(east - 0.004, north - 0.004, east - 0.001, north - 0.002)
+    aprons = gpd.GeoDataFrame({"name": ["Yard"], "surface": [""]}, geometry=[yard], crs=4326)
+    outlines = [
+        sum(line.get_color() == "#56B4E9" and line.get_linestyle() == "-" for line in ax.lines)
+        for ax in (plot_preview(stack, each).axes[0] for each in (port, replace(port, aprons=aprons)))
+    ]
+    assert outlines[1] == outlines[0] + 1
+    assert "Yard" in [text.get_text() for text in plot_preview(stack, replace(port, aprons=aprons)).axes[0].texts]
 
 
 def test_preview_is_written_whole_and_says_what_it_cannot_do(harbour, tmp_path):
