@@ -249,8 +249,8 @@ def _in_a_port(folder: Path, seed: int) -> pd.DataFrame:
             add_scene(folder / "stack", path.name, to_port_grid(open_grd(path), grid))
     stack, piers = read_stack(folder / "stack"), shapely.union_all(list(port.piers.geometry))
     reference = fit_reference(stack, land=port.land, piers=piers).isel(relative_orbit=0)
-    areas = {"land": port.land, "piers": piers, "exclude": port.exclude}
-    changes = find_apron_changes(judge_aprons(measure_aprons(stack, reference, port.aprons, **areas)))
+    table = measure_aprons(stack, reference, port.aprons, land=port.land, piers=piers, exclude=port.exclude)
+    changes = find_apron_changes(judge_aprons(table))
     surely = changes[changes["probability"] >= LEAST]
     rows = []
     for name, number in IN_PORT.items():

@@ -70,9 +70,8 @@ def find_aprons(again: Mapping[str, SearchedScene], results: Results, plan: Plan
             str(date): _beside(alongside[alongside["scene"].isin(str(date).split())], plan.grid)
             for date in stack["scene"].to_numpy()
         }
-        port = plan.port
-        places = {"land": plan.ground, "piers": plan.berths, "exclude": port.exclude}
-        tables.append(measure_aprons(stack, reference, aprons, hidden=hidden, **places))
+        land, piers, exclude = plan.ground, plan.berths, plan.port.exclude
+        tables.append(measure_aprons(stack, reference, aprons, land=land, piers=piers, exclude=exclude, hidden=hidden))
     table = APRONS.concat(tables)
     table = judge_aprons(APRONS.concat([table, _not_compared(results, table, aprons)]))
     for name, rows in table.groupby("apron", sort=False):
