@@ -17,10 +17,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.session import DummySession
 
 from sarship.download.certificates import unverified
 from sarship.errors import DownloadError, ProductError
@@ -29,7 +26,8 @@ from sarship.sentinel1.gdal_options import READ_OPTIONS, plain
 from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # metadata of a product are read without GDAL
+    import rasterio
     from shapely.geometry.base import BaseGeometry
 
 __all__ = ["MAX_CACHED", "Measurement", "clean_borders", "clean_window", "without_place"]
@@ -41,8 +39,6 @@ Level = Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]
 
 _OPENING: Final = threading.Lock()
 """Warning filters belong to the process, so only one thread at a time may change them."""
-_IGNORED: Final = ("ignore", None, NotGeoreferencedWarning, None, 0)
-"""The filter that `without_place` sets, as the process lists it."""
 _WITNESS: Final = 64
 """Pixels read on either side of a window of an old image, to see there that the image has begun."""
 CELL: Final = 32
@@ -200,6 +196,8 @@ class Measurement:
 
     def _decode(self, dataset: rasterio.DatasetReader, window: Window, out: Pixels | None = None) -> Pixels:
         """Read a window as it is stored."""
+        from rasterio.errors import RasterioError
+
         pixels = np.empty(window.shape, np.uint16) if out is None else out
         columns = window.pixel_start, window.pixel_stop
         try:
@@ -211,6 +209,10 @@ class Measurement:
 
     @contextmanager
     def _open(self) -> Iterator[rasterio.DatasetReader]:
+        import rasterio
+        from rasterio.errors import RasterioError
+        from rasterio.session import DummySession
+
         only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": self.gdal_path}  # takes precedence over a list of extensions
         session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
         with self.access() as options, rasterio.Env(**plain({**READ_OPTIONS, **only, **session, **(options or {})})):
@@ -243,7 +245,9 @@ def without_place() -> Iterator[None]:
     Whoever opens images in several threads enters this first: the threads then change no filter, and do not wait for
     each other.
     """
-    if _IGNORED in warnings.filters:
+    from rasterio.errors import NotGeoreferencedWarning
+
+    if ("ignore", None, NotGeoreferencedWarning, None, 0) in warnings.filters:  # as the process lists it
         yield
         return
     with _OPENING, warnings.catch_warnings():
