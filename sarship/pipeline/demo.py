@@ -181,6 +181,7 @@ _OWN: Final = frozenset(
         "results.json",
         "vessels.csv",
         "vessels.geojson",
+        "vessels.qml",
         LOCK,
     ]
     + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations", "aprons")]
