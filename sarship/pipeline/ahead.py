@@ -51,7 +51,9 @@ def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Sou
             jobs[one.name] = pool.submit(_open, one, plan, stop)
         opened = jobs.pop(source.name).result() if source.name in jobs else None
         if opened is None:
-            return source.open(progress)
+            product = source.open(progress)
+            _read_windows(product, plan, stop)
+            return product
         product, doubts = opened
         for each in doubts:
             doubt(each)
@@ -70,12 +72,17 @@ def _open(source: Source, plan: Plan, stop: Event) -> Opened | None:
     try:
         with doubts_held() as doubts:
             product = source.open()
-        is_remote = isinstance(product, GrdProduct) and isinstance(product.container, RemoteContainer)
-        needed = to_be_read(product, plan) if is_remote else None
-        if needed is not None and math.prod(needed[0].shape) <= MAX_CACHED:  # larger ones are read band by band
-            for polarization in product.polarizations:
-                if not stop.is_set():
-                    product.digital_numbers(polarization, *needed)
+        _read_windows(product, plan, stop)
     except Exception:  # it comes up again in the scene's turn
         return None
     return product, doubts
+
+
+def _read_windows(product: RadarImage, plan: Plan, stop: Event) -> None:
+    """Read all that the search needs of a product on a server at once: step by step, blocks would come twice."""
+    is_remote = isinstance(product, GrdProduct) and isinstance(product.container, RemoteContainer)
+    needed = to_be_read(product, plan) if is_remote else None
+    if needed is not None and math.prod(needed[0].shape) <= MAX_CACHED:  # larger ones are read band by band
+        for polarization in product.polarizations:
+            if not stop.is_set():
+                product.digital_numbers(polarization, *needed)
