@@ -133,9 +133,7 @@ class Table:
 
 
 SIGMA0: Final = Variable("sigma0", "1", "sigma nought, linear power", ("polarization", "line", "pixel"))
-PORT_SIGMA0: Final = Variable(
-    "sigma0", "1", "sigma nought with thermal noise, linear power", ("polarization", "y", "x")
-)
+PORT_SIGMA0: Final = Variable("sigma0", "1", "sigma nought with noise, linear power", ("polarization", "y", "x"))
 
 _CELLS: Final = ("relative_orbit", "polarization", "y", "x")
 REFERENCE: Final = {
@@ -183,9 +181,7 @@ VESSELS: Final = Table(
         Column("score", "float64", "largest brightness over its own threshold; missing without hits"),
         Column("sigma0_co", "float64", "brightest denoised sigma0 in VV or HH, linear; missing if not recorded"),
         Column("sigma0_cross", "float64", "brightest denoised sigma0 in VH or HV, linear; missing if not recorded"),
-        Column(
-            "evidence", "str", "evidence: ring (the sea around), reference (the empty pier), both, or network alone"
-        ),
+        Column("evidence", "str", "ring (the sea around), reference (the empty pier), both, or network alone"),
         Column("flag", "str", "ambiguity, fixture, always_there, or empty for a plain vessel"),
         Column("flag_source", "str", "the vessel that an ambiguity comes from; missing elsewhere"),
         Column("is_edge", "bool", "True if it touches the edge of the image, a mask or missing data"),
@@ -351,21 +347,16 @@ OBSERVATIONS: Final = Table(
         Column("high", "float64", "maximum number of vessels; likewise"),
         Column("fullness", "str", "empty, some or full, of an apron; empty text elsewhere"),
         Column("least_length_m", "float64", "length from which on vessels were counted, metres; missing if not known"),
-        *(
-            Column(name, "str", meaning)
-            for name, meaning in (
-                ("source", "who reports it"),
-                ("kind", "optical, radar, ais, ground or press; empty if not known"),
-                ("url", "where it was read"),
-                ("sha256", "digest of what was read"),
-                ("archived", "address of a copy"),
-                ("collected_by", "who read it"),
-                ("collected_at", "when it was read"),
-                ("confidence", "A1 … F6, or 0 … 1"),
-                ("contradicts", "reports that it is marked to contradict, space-separated"),
-                ("note", "anything else"),
-            )
-        ),
+        Column("source", "str", "who reports it"),
+        Column("kind", "str", "optical, radar, ais, ground or press; empty if not known"),
+        Column("url", "str", "where it was read"),
+        Column("sha256", "str", "digest of what was read"),
+        Column("archived", "str", "address of a copy"),
+        Column("collected_by", "str", "who read it"),
+        Column("collected_at", "str", "when it was read"),
+        Column("confidence", "str", "A1 … F6, or 0 … 1"),
+        Column("contradicts", "str", "reports that it is marked to contradict, space-separated"),
+        Column("note", "str", "anything else"),
     ),
 )
 """Dated reports by others. The geometry of a row is the middle of its pier, or of each."""

@@ -52,7 +52,7 @@ class DemoOutcome:
     truth: xr.DataArray
     """Number of vessels that were there, over `(time, pier)`."""
     yards: tuple[str, ...] = ()
-    """What was found of each yard ashore, and what is true, as a sentence."""
+    """Sentences on each yard ashore: what was found, and what is true."""
 
     @property
     def error(self) -> xr.DataArray:
