@@ -31,6 +31,9 @@ MIN_PASSES: Final = 8
 """Minimum number of passes, all orbits together, that a change is looked for in."""
 MIN_PROBABILITY: Final = 0.5
 """Chance of a change that is listed: it is there rather than not."""
+TOGETHER: Final = 0.7
+"""Power of the likelihood of two polarisations: they see the same vehicles and the same weather, so they are less than
+two witnesses. Chosen so that chances are right on simulated yards; `benchmarks/aprons.py` has others."""
 SIGMAS: Final = 2.0
 """Deviations by which a channel has to differ, once a change is there, to have changed too."""
 CERTAIN: Final = 0.99
@@ -61,7 +64,8 @@ class _Yard:
             [rows[_ERRORS[level]].where(rows["relative_orbit"] == orbit).max() / DECIBEL for level, orbit in channels]
         )
         known = np.isfinite(series).any(axis=1)
-        return cls(rows, find_steps(series[known], noise[known], days).cuts)
+        weight = TOGETHER if rows["level_cross_db"].notna().any() else 1.0
+        return cls(rows, find_steps(series[known], noise[known], days, weight).cuts)
 
     def segments(self) -> list[pd.DataFrame]:
         """Return the passes of each level."""

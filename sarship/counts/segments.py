@@ -97,7 +97,7 @@ def find_segments(series: Integers, days: Reals) -> Segments:
     return _cut(_log_counts(series), days)
 
 
-def find_steps(series: Reals, noise: Reals, days: Reals) -> Segments:
+def find_steps(series: Reals, noise: Reals, days: Reals, weight: float = 1.0) -> Segments:
     """Cut the ln power of a place into segments of constant level, in all channels at the same passes.
 
     Parameters
@@ -109,6 +109,8 @@ def find_steps(series: Reals, noise: Reals, days: Reals) -> Segments:
         Deviation of each channel from pass to pass while nothing changes, (n_channels,).
     days
         Time of each pass, ascending, days.
+    weight
+        Power of the likelihood: under 1 where the channels are not independent of each other.
 
     Returns
     -------
@@ -125,7 +127,7 @@ def find_steps(series: Reals, noise: Reals, days: Reals) -> Segments:
     >>> [(cut.at, cut.first, cut.last, round(cut.probability, 2)) for cut in found.cuts]
     [(6, 6, 6, 1.0)]
     """
-    return _cut(_log_levels(series, noise), days)
+    return _cut(weight * _log_levels(series, noise), days)
 
 
 def _cut(levels: Reals, days: Reals) -> Segments:
