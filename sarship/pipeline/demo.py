@@ -52,7 +52,7 @@ class DemoOutcome:
     truth: xr.DataArray
     """Number of vessels that were there, over `(time, pier)`."""
     yards: tuple[str, ...] = ()
-    """Sentences on each yard ashore: what was found, and what is true."""
+    """Sentence on each yard ashore: the changes that were found, and the true ones."""
 
     @property
     def error(self) -> xr.DataArray:
