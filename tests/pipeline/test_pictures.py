@@ -1,6 +1,7 @@
 """Pictures of a survey: the passes that have pages, and none left of an earlier run. What is on a page: tests/plots."""
 
 import shutil
+from unittest import mock
 
 import pytest
 
@@ -10,10 +11,12 @@ from sarship.plots.style import new_figure
 
 @pytest.fixture
 def pages_of(harbour_survey, tmp_path, monkeypatch):
-    """Draw a copy of the survey with blank pages, and return the names of those that are there."""
+    """Write pictures of a copy of the survey, all of them blank, and return the names of the pages that are there."""
     original, port, results = harbour_survey
     folder = shutil.copytree(original, tmp_path / "out")
-    monkeypatch.setattr("sarship.pipeline.pictures.plot_port_page", lambda *_, **__: new_figure((1, 1)))
+    for name in ("counts", "visits", "port_page"):
+        monkeypatch.setattr(f"sarship.pipeline.pictures.plot_{name}", lambda *_, **__: new_figure((1, 1)))
+    monkeypatch.setattr("sarship.pipeline.pictures.look_again", mock.MagicMock())
 
     def draw(pages):
         written = write_pictures(results, port, folder, pages=pages)
