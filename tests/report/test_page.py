@@ -241,8 +241,11 @@ def plain(tmp_path_factory):
     return results, Parsed(_page(results, None, "").decode())
 
 
+TEXT = st.text(st.characters(exclude_characters="\0"), max_size=30)  # NumPy's texts end there, and no port file holds it
+
+
 @settings(max_examples=8, deadline=None)
-@given(st.sampled_from([HOSTILE, "]]><!--", "\ud800", "javascript:alert(1)", "http://[", "'--"]) | st.text(max_size=30))
+@given(st.sampled_from([HOSTILE, "]]><!--", "\ud800", "javascript:alert(1)", "http://[", "'--"]) | TEXT)
 def test_no_text_becomes_an_element(plain, text):
     """Texts of ports, piers, vessels, reports and failures, as anybody may have written them."""
     results, before = plain
