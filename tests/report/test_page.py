@@ -241,7 +241,8 @@ def plain(tmp_path_factory):
     return results, Parsed(_page(results, None, "").decode())
 
 
-TEXT = st.text(st.characters(exclude_characters="\0"), max_size=30)  # NumPy's texts end there, and no port file holds it
+TEXT = st.text(st.characters(exclude_characters="\0"), max_size=30)
+"""NUL is in no port file, and NumPy ends a text there."""
 
 
 @settings(max_examples=8, deadline=None)

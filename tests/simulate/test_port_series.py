@@ -310,9 +310,8 @@ def test_packed_statistics_are_those_of_the_chips(measured: dict[str, Any]) -> N
 def _table(spots: list[tuple[float, float, str | None]], **columns: list[Any]) -> gpd.GeoDataFrame:
     """Vessels at metres north and east of a place, at piers."""
     points = [shapely.Point(PLACE.points(np.array([spot[:2]]))[0]) for spot in spots]
-    return gpd.GeoDataFrame(
-        {"pier": [s[2] for s in spots], "heading_deg": 10.0, "wind_m_s": 5.0, **columns}, geometry=points, crs=4326
-    )
+    names = {"vessel": [f"S/{k}" for k in range(len(spots))], "pier": [spot[2] for spot in spots]}
+    return gpd.GeoDataFrame({**names, "heading_deg": 10.0, "wind_m_s": 5.0, **columns}, geometry=points, crs=4326)
 
 
 def test_matching_is_one_to_one_within_reach() -> None:
