@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Final
-from xml.sax.saxutils import quoteattr
 
 __all__ = ["vessels_qml"]
 
+_PLAIN: Final = "coalesce(\"flag\", '') = '' AND \"n_vessels\" > 0"
 _RULES: Final = (
-    ("at a pier", "coalesce(\"flag\", '') = '' AND \"pier\" IS NOT NULL", "255,122,51", "solid"),
-    ("elsewhere", "coalesce(\"flag\", '') = '' AND \"pier\" IS NULL", "0,114,178", "solid"),
-    ("no plain vessel: see flag", "\"flag\" <> ''", "110,110,110", "dash"),
+    ("at a pier", f'{_PLAIN} AND "pier" IS NOT NULL', "255,122,51", "solid"),
+    ("elsewhere", f'{_PLAIN} AND "pier" IS NULL', "0,114,178", "solid"),
+    ("flagged, or a candidate that is not counted", f"NOT ({_PLAIN})", "110,110,110", "dash"),
 )
 """Name of the rule, its condition, and colour and line of the footprints: those of the pictures."""
 _LABELED_TO: Final = 25_000
@@ -24,7 +25,7 @@ def vessels_qml() -> bytes:
     4
     """
     rules = "".join(
-        f'<rule key={quoteattr(f"rule{k}")} symbol="{k}" label={quoteattr(label)} filter={quoteattr(condition)}/>'
+        f'<rule key="rule{k}" symbol="{k}" label="{escape(label)}" filter="{escape(condition)}"/>'
         for k, (label, condition, _, _) in enumerate(_RULES)
     )
     symbols = "".join(_symbol(k, colour, line) for k, (_, _, colour, line) in enumerate(_RULES))
