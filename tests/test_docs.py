@@ -110,8 +110,11 @@ SLOW = {
     "tutorial.md",
     "watch_a_port.md",
     "keep_a_reference.md",
+    "detect_on_an_array.md",
+    "change_detection.md",
+    "aprons.md",
 }
-"""Pages that survey a port anew."""
+"""Pages that survey a port anew, or compile most kernels."""
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def rows_of(places):
     ]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(places=ROWS, data=st.data())
 def test_books_balance_and_neither_the_order_of_rows_nor_a_blind_pass_changes_them(places, data):
     """Whoever is there on a day was there or arrived; whoever was there and is not any more has left."""
