@@ -32,6 +32,7 @@ PAGE: Final = "S1A*20260505*.png"
 PAGE_PART: Final = 0.501
 """Part of that page that is shown: the maps, and the close-ups of two of its six piers."""
 PAGE_WIDTH: Final = 1400
+REPORT_SIZE: Final = {"width": 1180, "height": 1010}
 
 
 def dates_of(outcome: DemoOutcome) -> str:
@@ -77,12 +78,20 @@ def times_text(told: list[tuple[float, float]], load: float) -> str:
 
 
 def write_pictures(demo: Path) -> None:
-    """Put the pictures of a demo where the README shows them; of a page the top, in JPEG."""
+    """Put the pictures of a demo where the README shows them; of a page and the report the top, in JPEG."""
     from PIL import Image
+    from playwright.sync_api import sync_playwright
 
     images = ROOT / "docs" / "img"
     for name in ("counts.png", "visits.png"):
         shutil.copy(demo / name, images / name)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        report = browser.new_page(viewport=REPORT_SIZE)
+        report.goto((demo / "report.html").as_uri())
+        report.wait_for_timeout(1000)  # its series are drawn
+        report.screenshot(path=images / "report.jpg", quality=82)
+        browser.close()
     with Image.open(next((demo / "pages").glob(PAGE))) as page:
         width, height = page.size
         top = page.convert("RGB").crop((0, 0, width, round(PAGE_PART * height)))
