@@ -32,7 +32,7 @@ PAGE: Final = "S1A*20260505*.png"
 PAGE_PART: Final = 0.501
 """Part of that page that is shown: the maps, and the close-ups of two of its six piers."""
 PAGE_WIDTH: Final = 1400
-REPORT_SIZE: Final = {"width": 1180, "height": 1010}
+REPORT_WIDTH, REPORT_HEIGHT = 1180, 1010
 
 
 def dates_of(outcome: DemoOutcome) -> str:
@@ -87,7 +87,7 @@ def write_pictures(demo: Path) -> None:
         shutil.copy(demo / name, images / name)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        report = browser.new_page(viewport=REPORT_SIZE)
+        report = browser.new_page(viewport={"width": REPORT_WIDTH, "height": REPORT_HEIGHT})
         report.goto((demo / "report.html").as_uri())
         report.wait_for_timeout(1000)  # its series are drawn
         report.screenshot(path=images / "report.jpg", quality=82)
