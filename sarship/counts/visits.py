@@ -32,7 +32,7 @@ from sarship.counts.stays import Stays, stay_chances
 from sarship.geo.local_plane import Plane
 from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, TRAFFIC, VESSELS, VISITS
 
-__all__ = ["find_traffic", "find_visits"]
+__all__ = ["StrungVisits", "find_traffic", "find_visits", "string_visits"]
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -100,12 +100,7 @@ def find_visits(
     >>> list(zip(visits["visit"], visits["status"]))
     [('a/1', 'first'), ('a/1', 'stayed')]
     """
-    series = _read(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi)
-    rows = _rows(series)
-    rows.sort(key=lambda row: (row["time"], row["rank"], row["status"] == "left", row["row"]))
-    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
-    columns["mmsi"] = _by_most(columns["visit"], columns["mmsi"])
-    return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
+    return string_visits(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi).visits()
 
 
 def find_traffic(
@@ -143,33 +138,12 @@ def find_traffic(
     >>> len(find_traffic(nothing[0], piers, *nothing[1:]))
     0
     """
-    series = _read(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi)
-    seen, links, stays = series.seen, series.links, series.stays
-    rows: list[dict[str, Any]] = []
-    for pier, times in enumerate(series.times):
-        step = np.where(seen.pier == pier, seen.step, -2)
-        mine = np.flatnonzero(seen.pier[links.source] == pier)
-        first, last, same = seen.step[links.source[mine]], seen.step[links.target[mine]], stays.stayed[mine]
-        for k in range(1, len(times)):
-            chances = {
-                "arrived": stays.came[step == k],
-                "left": stays.went[step == k - 1],
-                "stayed": same[(first < k) & (last >= k)],
-            }
-            row = {"time": times[k], "from_time": times[k - 1], "pier": series.names[pier], "rank": pier}
-            row |= {name: float(chance.sum()) for name, chance in chances.items()}
-            row |= {f"{name}_error": WIDER * float(np.sqrt(chance @ (1 - chance))) for name, chance in chances.items()}
-            missed = same[(first < k) & (last > k)].sum()
-            rows.append(row | {"present": float(stays.is_vessel[step == k].sum() + missed)})
-    rows.sort(key=lambda row: (row["time"], row["rank"]))
-    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in TRAFFIC.columns}
-    places = piers.representative_point()
-    return TRAFFIC.make(columns, [places.iloc[row["rank"]] for row in rows])
+    return string_visits(vessels, piers, scenes, coverage, min_seen=min_seen, mmsi=mmsi).traffic()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Series:
-    """Sightings of all piers and passes, and what becomes of them."""
+class StrungVisits:
+    """Sightings of all piers and passes, and what becomes of them: visits and traffic are read off it."""
 
     table: pd.DataFrame
     """Rows of the vessels, in the order of the sightings."""
@@ -177,22 +151,57 @@ class _Series:
     times: Sequence[Sequence[pd.Timestamp]]
     """Start of each pass that saw each pier."""
     names: Sequence[str]
+    places: Sequence[Point]
+    """Middle of each pier, longitude and latitude in degrees."""
     links: Links
     stays: Stays
     chosen: Flags
     """True for the links of the likeliest visits."""
 
+    def visits(self) -> gpd.GeoDataFrame:
+        """Return the table of `find_visits`."""
+        rows = _rows(self)
+        rows.sort(key=lambda row: (row["time"], row["rank"], row["status"] == "left", row["row"]))
+        columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
+        columns["mmsi"] = _by_most(columns["visit"], columns["mmsi"])
+        return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
 
-def _read(
+    def traffic(self) -> gpd.GeoDataFrame:
+        """Return the table of `find_traffic`."""
+        seen, links, stays = self.seen, self.links, self.stays
+        rows: list[dict[str, Any]] = []
+        for pier, times in enumerate(self.times):
+            step = np.where(seen.pier == pier, seen.step, -2)
+            mine = np.flatnonzero(seen.pier[links.source] == pier)
+            first, last, same = seen.step[links.source[mine]], seen.step[links.target[mine]], stays.stayed[mine]
+            for k in range(1, len(times)):
+                chances = {
+                    "arrived": stays.came[step == k],
+                    "left": stays.went[step == k - 1],
+                    "stayed": same[(first < k) & (last >= k)],
+                }
+                row = {"time": times[k], "from_time": times[k - 1], "pier": self.names[pier], "rank": pier}
+                row |= {name: float(chance.sum()) for name, chance in chances.items()}
+                row |= {
+                    f"{name}_error": WIDER * float(np.sqrt(chance @ (1 - chance))) for name, chance in chances.items()
+                }
+                missed = same[(first < k) & (last > k)].sum()
+                rows.append(row | {"present": float(stays.is_vessel[step == k].sum() + missed)})
+        rows.sort(key=lambda row: (row["time"], row["rank"]))
+        columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in TRAFFIC.columns}
+        return TRAFFIC.make(columns, [self.places[row["rank"]] for row in rows])
+
+
+def string_visits(
     vessels: gpd.GeoDataFrame,
     piers: gpd.GeoDataFrame,
     scenes: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
     *,
-    min_seen: float,
-    mmsi: Mapping[str, int] | None,
-) -> _Series:
-    """Return the sightings of a survey, strung together."""
+    min_seen: float = MIN_SEEN,
+    mmsi: Mapping[str, int] | None = None,
+) -> StrungVisits:
+    """Return the sightings of a survey, strung together once for visits and traffic; arguments as for `find_visits`."""
     for contract, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         contract.check(frame)
     names = [str(name) for name in piers["name"]]
@@ -216,13 +225,14 @@ def _read(
     table = pd.DataFrame(pd.concat(parts) if parts else vessels.assign(step=0, orbit=0)[:0]).reset_index(drop=True)
     seen = _sightings(table, piers)
     days = [np.array([time.timestamp() / 86_400 for time in each], np.float64) for each in times]
+    places = list(piers.representative_point())
     links = find_links(seen, _waters_m2(piers), np.array([len(each) for each in times], np.int64))
     while True:
         stays = stay_chances(seen, links, days)
         chosen = _likeliest(table["is_counted"].to_numpy(bool), links, stays)
         wrong = _between_numbers(seen.mmsi, links, stays, chosen)
         if not wrong.any():
-            return _Series(table, seen, times, names, links, stays, chosen)
+            return StrungVisits(table, seen, times, names, places, links, stays, chosen)
         links = links.take(~wrong)
 
 
@@ -289,7 +299,7 @@ def _between_numbers(mmsi: NDArray[np.int64], links: Links, stays: Stays, chosen
     return wrong
 
 
-def _rows(series: _Series) -> list[dict[str, Any]]:
+def _rows(series: StrungVisits) -> list[dict[str, Any]]:
     """Return the rows of all visits."""
     seen, stays, links = series.seen, series.stays, series.links
     onward = {int(links.source[k]): int(k) for k in np.flatnonzero(series.chosen)}
@@ -324,7 +334,7 @@ def _rows(series: _Series) -> list[dict[str, Any]]:
 _CARRIED: Final = ("vessel", "longitude", "latitude", "length_m", "heading_deg", "is_counted", "mmsi", "rank")
 
 
-def _placed(row: dict[str, Any], visit: str, number: int, series: _Series) -> dict[str, Any]:
+def _placed(row: dict[str, Any], visit: str, number: int, series: StrungVisits) -> dict[str, Any]:
     """Return a row with its visit, its pier, and the two passes that it lies between."""
     times, step = series.times[row["rank"]], row["step"]
     return row | {

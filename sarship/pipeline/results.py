@@ -18,7 +18,7 @@ from sarship.analysis.aprons import find_apron_changes
 from sarship.catalog import Completeness
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.changes import find_alerts, find_changes
-from sarship.counts.visits import find_traffic, find_visits
+from sarship.counts.visits import StrungVisits, string_visits
 from sarship.detection.params import DetectionParams
 from sarship.schema import APRONS, CHANGES, OBSERVATIONS
 
@@ -142,16 +142,19 @@ class Results:
         return counts.assign_attrs({KEY: json.dumps(self.provenance.as_dict())})
 
     @cached_property
+    def _strung(self) -> StrungVisits:
+        mmsi = None if self.ais is None else self.ais.mmsi()
+        return string_visits(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
+
+    @cached_property
     def visits(self) -> gpd.GeoDataFrame:
         """Vessels that stayed, arrived and left (`schema.VISITS`)."""
-        mmsi = None if self.ais is None else self.ais.mmsi()
-        return find_visits(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
+        return self._strung.visits()
 
     @cached_property
     def traffic(self) -> gpd.GeoDataFrame:
         """Expected numbers of arrivals, departures and stays, which add up (`schema.TRAFFIC`)."""
-        mmsi = None if self.ais is None else self.ais.mmsi()
-        return find_traffic(self.vessels, self.piers, self.scenes, self.coverage, mmsi=mmsi)
+        return self._strung.traffic()
 
     @cached_property
     def changes(self) -> gpd.GeoDataFrame:
