@@ -21,7 +21,7 @@ from sarship.files import safe_name
 from sarship.model import Scene
 from sarship.pipeline.ahead import opened_ahead
 from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
-from sarship.pipeline.one_scene import SearchedScene, search_image
+from sarship.pipeline.one_scene import SearchedScene, is_fine, search_image
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
 from sarship.pipeline.sources import Bytes, Source
@@ -131,7 +131,7 @@ class _Task:
         mark = source.mark(opened)
         place = None if self.folder is None else self.folder / safe_name(scene.id)
         told_apart, boxed = (digest([self.plan.fingerprint, scene.id, mark, *note]) for note in ([], ["boxed"]))
-        is_left = source.scene is None and scene.relative_orbit in self.compared
+        is_left = source.scene is None and is_fine(scene) and scene.relative_orbit in self.compared
         if is_left and not (place and has_checkpoint(place, told_apart)):
             return _Checkpoint(place, boxed, mark, is_told_apart=False)
         return _Checkpoint(place, told_apart, mark, is_told_apart=True)

@@ -20,7 +20,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship._package import __version__
-from sarship.catalog.scenes import group_passes
 from sarship.change.detection import detect_change
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
@@ -35,6 +34,8 @@ from sarship.pipeline.sources import Source
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
 from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
+from sarship.sentinel1.manifest import Manifest
+from sarship.sentinel1.passes import number_passes
 from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = [
@@ -52,16 +53,14 @@ _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 
 
 def orbits_to_compare(sources: Iterable[Source], plan: Plan, saved: Sequence[xr.Dataset] = ()) -> set[int]:
-    """Return the relative orbits that will have a reference, as far as the products' metadata tell."""
-    scenes = list[Scene]()
+    """Return the relative orbits that will have a reference, as far as catalogues and manifests tell."""
+    takes = list[Scene | Manifest]()
     with contextlib.suppress(PortError):
         plan.grid  # noqa: B018  (none of a port that is too large)
         for source in sources:
             with contextlib.suppress(Exception):  # the first pass says what is wrong with it
-                scene = source.scene or replace(source, is_checked=False).open().scene
-                if is_fine(scene) and scene.footprint.intersects(plan.area):
-                    scenes.append(scene)
-    return _with_reference(scenes, _orbits_of(saved))
+                takes.append(source.take())
+    return _with_reference(takes, _orbits_of(saved))
 
 
 def run_second_pass(
@@ -150,12 +149,17 @@ def _by_orbit(searched: Iterable[SearchedScene], known: Collection[int]) -> dict
     return {orbit: scenes for orbit, scenes in orbits.items() if orbit in enough}
 
 
-def _with_reference(scenes: Iterable[Scene], known: Collection[int]) -> set[int]:
+def _with_reference(takes: Iterable[Scene | Manifest], known: Collection[int]) -> set[int]:
     """Return the relative orbits of scenes that have a reference: a saved one, or enough dates to fit one."""
-    orbits: dict[int, list[Scene]] = {}
-    for scene in scenes:
-        orbits.setdefault(scene.relative_orbit, []).append(scene)
-    return {orbit for orbit, of in orbits.items() if orbit in known or len(group_passes(of)) >= MIN_DATES}
+    orbits: dict[int, list[Scene | Manifest]] = {}
+    for take in takes:
+        orbits.setdefault(take.relative_orbit, []).append(take)
+    return {orbit for orbit, of in orbits.items() if orbit in known or _n_passes(of) >= MIN_DATES}
+
+
+def _n_passes(takes: Sequence[Scene | Manifest]) -> int:
+    start, stop = ([getattr(take, name).replace(tzinfo=None) for take in takes] for name in ("start", "stop"))
+    return int(number_passes([take.platform for take in takes], start, stop).max()) + 1
 
 
 def _orbits_of(saved: Sequence[xr.Dataset]) -> list[int]:

@@ -14,8 +14,10 @@ from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
 from sarship.port.map_facts import MapFacts
 from sarship.port.map_image import MapImage, is_map_file, map_files, open_map_image
+from sarship.sentinel1.manifest import Manifest
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.radar_image import RadarImage
+from sarship.sentinel1.safe import open_safe
 from sarship.sentinel1.verify import refuse_damage
 
 __all__ = ["PRODUCTS", "Bytes", "Given", "Source", "sources_of"]
@@ -77,6 +79,20 @@ class Source:
         path = product.path
         files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
         return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+
+    def take(self) -> Scene | Manifest:
+        """Return the satellite, orbit and times: of a product on disk its manifest, the rest of which is not read.
+
+        Raises
+        ------
+        ProductError
+            If it cannot be read.
+        """
+        if self.scene is not None:
+            return self.scene
+        if self.image is not None or is_map_file(self.name):
+            return self.open().scene
+        return open_safe(self.name).manifest
 
     def open(self, progress: Bytes | None = None) -> RadarImage:
         """Open the product at its water level: in place where its catalogue allows, else fetched whole first.
