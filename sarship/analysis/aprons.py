@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from sarship.change.apron_levels import STANDS_OUT
+from sarship.change.apron_levels import DECIBEL, STANDS_OUT
 from sarship.counts.segments import NOISE_PASSES, Cut, find_steps
 from sarship.schema import APRONS, CHANGES
 
@@ -40,7 +40,6 @@ CERTAIN: Final = 0.99
 """Chance above which none is named: the model is not so good."""
 INTERVAL: Final = 0.9
 """Probability of the interval of a level."""
-DECIBEL: Final = 10 / np.log(10)
 _ERRORS: Final = {"level_db": "level_error_db", "level_cross_db": "level_cross_error_db"}
 
 

@@ -35,7 +35,7 @@ from sarship.schema import APRONS
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["STANDS_OUT", "measure_aprons"]
+__all__ = ["DECIBEL", "STANDS_OUT", "measure_aprons"]
 
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -65,6 +65,7 @@ STANDS_OUT: Final = 0.01
 DETECTABLE_SIGMAS: Final = 5.0
 """Deviations by which one date differs from the others where that is surely seen."""
 DECIBEL: Final = 10 / np.log(10)
+"""Decibel of a ln power of 1."""
 NORMAL_MAD: Final = 1.4826
 """Deviation of a normal distribution over its median absolute deviation."""
 

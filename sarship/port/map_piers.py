@@ -155,14 +155,13 @@ def _piers(
     built: Sequence[tuple[Any, BaseGeometry]], ashore: BaseGeometry, ground: BaseGeometry, frame: BaseGeometry
 ) -> list[tuple[str, BaseGeometry]]:
     """Return the lines of piers with their names, or the kind of those without, no piece of shore twice."""
-    inland = ashore.buffer(-BESIDE_M)
+    inland, dry, covered = ashore.buffer(-BESIDE_M), ashore.buffer(BESIDE_M), ground.buffer(-1.0)
     found: list[tuple[str, BaseGeometry]] = []
     taken: BaseGeometry = shapely.Polygon()
     for tags, shape in sorted(built, key=lambda each: KINDS.index(each[0]["man_made"])):
         outline = _outline(shape)
-        line = shape if outline is None else outline.boundary.difference(ashore.buffer(BESIDE_M))
-        if outline is not None:  # where two outlines meet there is no water
-            line = line.difference(ground.buffer(-1.0))
+        # where two outlines meet there is no water
+        line = shape if outline is None else outline.boundary.difference(dry).difference(covered)
         line = line.difference(inland).difference(taken).intersection(frame)
         title = tags.get("name") or tags.get("ref") or tags["man_made"].capitalize()
         for part in shapely.get_parts(shapely.line_merge(line)):
