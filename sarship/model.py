@@ -49,7 +49,7 @@ class Scene:
     ...     start=datetime(2022, 10, 2, 20, 51, 26, tzinfo=UTC),
     ...     stop=datetime(2022, 10, 2, 20, 51, 56, tzinfo=UTC),
     ...     absolute_orbit=45268,
-    ...     relative_orbit=171,
+    ...     relative_orbit=46,
     ...     orbit_pass="descending",
     ...     footprint=box(132.8, 6.5, 135.4, 8.6),
     ... )
