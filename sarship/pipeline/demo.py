@@ -209,7 +209,7 @@ def _yards(harbour: PortSeries, results: Results) -> Iterator[str]:
     """Yield what was found of each yard, and what is true."""
     passes = pd.DatetimeIndex(results.counts["time"].to_numpy()).sort_values().strftime("%Y-%m-%d %H:%M")
     for yard in harbour.plan.yards:
-        numbers = [yard.vehicles[min(k, len(yard.vehicles) - 1)] for k in range(len(passes))]
+        numbers = map(yard.number_on, range(len(passes)))
         true = [
             f"{before} vehicles became {after} between {passes[k]} and {passes[k + 1]}"
             for k, (before, after) in enumerate(pairwise(numbers))

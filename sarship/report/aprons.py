@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from sarship.pipeline.results import Results
+from sarship.report.axis import TimeAxis
 from sarship.report.words import on
 
 __all__ = ["Yard", "draw_aprons"]
 
-LEFT, RIGHT, TOP, BOTTOM = 70.0, 985.0, 16.0, 150.0
-"""Edges of the axes, in the drawing's units; it is 1,000 wide."""
-N_TICKS: Final = 6
+LEFT, TOP, BOTTOM = 70.0, 16.0, 150.0
+"""Edges of the axes, in the drawing's units."""
 N_LEVELS: Final = 3
 """Lines across, about."""
 
@@ -47,27 +46,14 @@ class Yard:
 
 def draw_aprons(results: Results) -> list[Yard]:
     """Return the yards of a survey, in the order of the port file."""
-    times = results.aprons["time"]
-    if not len(times):
+    if not len(results.aprons):
         return []
-    first, span = times.min(), max(times.max() - times.min(), pd.Timedelta(1, "D"))
-
-    def across(time: pd.Timestamp) -> float:
-        return round(LEFT + (RIGHT - LEFT) * float((time - first) / span), 1)
-
-    ticks = [first + span * share for share in np.linspace(0, 1, N_TICKS)]
-    labels = [{"x": across(tick), "label": f"{tick:%Y-%m-%d}"} for tick in ticks]
+    axis = TimeAxis.of(pd.DatetimeIndex(results.aprons["time"]), LEFT)
     yards = results.aprons.groupby("apron", sort=False)
-    return [_yard(str(name), rows.sort_values("time"), results.changes, across, labels) for name, rows in yards]
+    return [_yard(str(name), rows.sort_values("time"), results.changes, axis) for name, rows in yards]
 
 
-def _yard(
-    name: str,
-    rows: gpd.GeoDataFrame,
-    changes: gpd.GeoDataFrame,
-    across: Callable[[pd.Timestamp], float],
-    ticks: list[dict[str, Any]],
-) -> Yard:
+def _yard(name: str, rows: gpd.GeoDataFrame, changes: gpd.GeoDataFrame, axis: TimeAxis) -> Yard:
     mine = changes[(changes["where"] == name) & (changes["quantity"] == "added_m2")]
     seen = rows[rows["added_m2"].notna()]
     ends = [seen["added_m2"] + sign * seen["added_error_m2"] for sign in (-1, 1)]
@@ -81,7 +67,7 @@ def _yard(
     orbits = sorted({int(orbit) for orbit in rows["relative_orbit"]})
     points = [
         {
-            "x": across(row["time"]),
+            "x": axis.place(row["time"]),
             "y": down(row["added_m2"]),
             "low": down(row["added_m2"] - row["added_error_m2"]),
             "high": down(row["added_m2"] + row["added_error_m2"]),
@@ -101,16 +87,16 @@ def _yard(
         detectable=f"{seen['detectable_added_m2'].median():.0f}" if len(seen) > 1 else "",
         orbits=orbits,
         points=points,
-        unknown=[{"x": across(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],
+        unknown=[{"x": axis.place(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],
         bands=[
             {
-                "x": across(row.window_from),
-                "width": max(2.0, round(across(row.window_to) - across(row.window_from), 1)),
+                "x": axis.place(row.window_from),
+                "width": max(2.0, round(axis.place(row.window_to) - axis.place(row.window_from), 1)),
                 "label": row.direction,
             }
             for row in mine.itertuples()
         ],
-        ticks=ticks,
+        ticks=axis.ticks(),
         levels=[{"y": down(value), "label": f"{value:.0f}"} for value in np.arange(low, high + step / 2, step)],
         rows=[_row(row) for row in rows.to_dict("records")],
     )

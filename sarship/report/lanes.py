@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sarship.pipeline.results import Results
 from sarship.plots.visits import CLASSES, lanes_of, stays_of
+from sarship.report.axis import TimeAxis
 from sarship.report.words import on
 
 __all__ = ["Lanes", "draw_lanes"]
 
-LEFT, RIGHT, LANE, GAP = 150.0, 985.0, 13.0, 12.0
-"""Ends of the time axis, height of a lane and gap between piers, in the drawing's units; it is 1,000 wide."""
-N_TICKS: Final = 6
+LEFT, LANE, GAP = 150.0, 13.0, 12.0
+"""Left end of the time axis, height of a lane and gap between piers, in the drawing's units."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +37,26 @@ def draw_lanes(results: Results) -> Lanes | None:
     times = pd.DatetimeIndex(results.counts["time"].to_numpy())
     if not len(results.visits):
         return None
-    first, span = times.min(), max(times.max() - times.min(), pd.Timedelta(1, "D"))
-
-    def place(time: pd.Timestamp) -> float:
-        return round(LEFT + (RIGHT - LEFT) * float((time - first) / span), 1)
-
+    axis = TimeAxis.of(times, LEFT)
     bands, stays, top = [], [], GAP
     for name in map(str, results.counts["pier"].to_numpy()):
         frame = lanes_of(stays_of(results.visits[results.visits["pier"] == name]))
         n_lanes = int(frame["lane"].max()) + 1 if len(frame) else 1
         bands.append({"name": name, "y": top + n_lanes * LANE / 2, "line": top - GAP / 2})
-        stays += [_bar(row, place, top) for row in frame.to_dict("records")]
+        stays += [_bar(row, axis, top) for row in frame.to_dict("records")]
         top += n_lanes * LANE + GAP
-    ticks = [first + span * share for share in np.linspace(0, 1, N_TICKS)]
-    return Lanes(top + 20, bands, stays, [{"x": place(tick), "label": f"{tick:%Y-%m-%d}"} for tick in ticks])
+    return Lanes(top + 20, bands, stays, axis.ticks())
 
 
-def _bar(row: Mapping[Any, Any], place: Any, top: float) -> dict[str, Any]:
+def _bar(row: Mapping[Any, Any], axis: TimeAxis, top: float) -> dict[str, Any]:
     has_left = not pd.isna(row["gone"])
     begin = "arrived before" if row["has_arrived"] else "there on the first pass,"
     end = f"gone on {on(row['gone'])}" if has_left else "not seen to leave"
     tops = [limit for limit, _, _ in CLASSES]
     return {
-        "x": place(row["start"]),
-        "width": max(3.0, round(place(row["stop"]) - place(row["start"]), 1)),
-        "gone": place(row["gone"]) if has_left else None,
+        "x": axis.place(row["start"]),
+        "width": max(3.0, round(axis.place(row["stop"]) - axis.place(row["start"]), 1)),
+        "gone": axis.place(row["gone"]) if has_left else None,
         "y": top + row["lane"] * LANE,
         "class": int(np.searchsorted(tops, row["length_m"], side="right")),
         "has_arrived": bool(row["has_arrived"]),

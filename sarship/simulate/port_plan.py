@@ -122,9 +122,13 @@ class Yard:
     rcs_m2: float = 50.0
     """Mean co-polarised cross-section of a vehicle; that of each differs from date to date (Swerling 1)."""
 
+    def number_on(self, date: int) -> int:
+        """Return the number of vehicles on a date."""
+        return self.vehicles[min(date, len(self.vehicles) - 1)]
+
     def vehicles_on(self, date: int, rng: np.random.Generator) -> tuple[Reals, Reals]:
         """Return the places of the vehicles of a date, metres east and north, (n, 2), and their cross-sections."""
-        n = self.vehicles[min(date, len(self.vehicles) - 1)]
+        n = self.number_on(date)
         places = np.empty((0, 2))
         west, south, east, north = self.polygon.bounds
         while len(places) < n:
