@@ -124,6 +124,19 @@ class Window:
         """Numbers of lines and pixels."""
         return self.line_stop - self.line_start, self.pixel_stop - self.pixel_start
 
+    def rows_columns(self, part: Window) -> tuple[slice, slice]:
+        """Return the rows and columns of a part of the window in an array of its pixels."""
+        return (
+            slice(part.line_start - self.line_start, part.line_stop - self.line_start),
+            slice(part.pixel_start - self.pixel_start, part.pixel_stop - self.pixel_start),
+        )
+
+    def common(self, other: Window) -> Window | None:
+        """Return the pixels that two windows share; None if they share none."""
+        top, bottom = max(self.line_start, other.line_start), min(self.line_stop, other.line_stop)
+        left, right = max(self.pixel_start, other.pixel_start), min(self.pixel_stop, other.pixel_stop)
+        return Window(top, bottom, left, right) if top < bottom and left < right else None
+
     @classmethod
     def around(cls, parts: Sequence[Window]) -> Window:
         """Return the smallest window that holds some, one at least."""

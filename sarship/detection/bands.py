@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["Area", "Band", "Mask", "bands_of", "reach_of"]
+__all__ = ["Area", "Band", "Mask", "bands_of", "rasterized", "reach_of"]
 
 BAND_PIXELS: Final = 32_000_000
 """Pixels of one band and polarisation; one band is held while the next is read."""
@@ -52,11 +52,15 @@ class Band(NamedTuple):
     @property
     def inner(self) -> tuple[slice, slice]:
         """Lines and pixels of the core, counted in `images`."""
-        top, left = self.read.line_start, self.read.pixel_start
-        return (
-            slice(self.core.line_start - top, self.core.line_stop - top),
-            slice(self.core.pixel_start - left, self.core.pixel_stop - left),
-        )
+        return self.read.rows_columns(self.core)
+
+    def cut(self, core: Window, reach: Window) -> Band | None:
+        """Return the part of the band in a window, with the halo around it out to a reach; None if it has none."""
+        own, read = self.core.common(core), self.read.common(reach)
+        if own is None or read is None:
+            return None
+        images = {name: image[self.read.rows_columns(read)] for name, image in self.images.items()}
+        return self._replace(core=own, read=read, images=images)
 
     def has_data(self, line: slice | NDArray[np.int64], pixel: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return True where any polarisation has data; indices are those of `images`."""
@@ -78,46 +82,33 @@ class Area:
         parts = shapely.get_parts(geometry)
         return cls(parts, shapely.STRtree(parts), n_pixels)
 
-    def covers(self, window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
-        """Return True for each pixel of the window whose centre (or any part, if asked) lies in the area."""
+    def covers(self, window: Window) -> NDArray[np.bool_]:
+        """Return True for each pixel of the window whose centre lies in the area."""
         inside = np.zeros(window.shape, dtype=np.bool_)
         height, width = BLOCK
         for top in range(window.line_start // height * height, window.line_stop, height):
-            rows = slice(max(top, window.line_start), min(top + height, window.line_stop))
             for left in range(window.pixel_start // width * width, window.pixel_stop, width):
-                block = self._block(top, left, all_touched)
-                if block is not None:
-                    columns = slice(max(left, window.pixel_start), min(left + width, window.pixel_stop))
-                    inside[_less(rows, window.line_start), _less(columns, window.pixel_start)] = block[
-                        _less(rows, top), _less(columns, left)
-                    ]
+                block = Window(top, top + height, left, left + min(width, self.n_pixels - left))
+                pieces, part = self._pieces(block), block.common(window)
+                if part is not None and pieces.size:
+                    inside[window.rows_columns(part)] = rasterized(pieces, block)[block.rows_columns(part)]
         return inside
 
-    def _block(self, top: int, left: int, all_touched: bool) -> NDArray[np.bool_] | None:
-        """Mask of the block that begins at a line and pixel; None where the area does not reach it.
-
-        Polygons are clipped to the block first, since to rasterize one costs its vertices times the lines.
-        """
-        height, width = BLOCK[0], min(BLOCK[1], self.n_pixels - left)
-        frame = (left - 2.0, top - 2.0, left + width + 1.0, top + height + 1.0)
+    def _pieces(self, block: Window) -> NDArray[np.object_]:
+        """Polygons clipped to the block, since to rasterize one costs its vertices times the lines."""
+        frame = (block.pixel_start - 2.0, block.line_start - 2.0, block.pixel_stop + 1.0, block.line_stop + 1.0)
         near = self.parts[self.tree.query(shapely.box(*frame))]
         pieces = shapely.get_parts(shapely.clip_by_rect(near, *frame))
-        pieces = pieces[shapely.area(pieces) > 0]
-        if not pieces.size:
-            return None
-        inside: NDArray[np.uint8] = features.rasterize(
-            pieces,
-            out_shape=(height, width),
-            transform=Affine.translation(left - 0.5, top - 0.5),
-            all_touched=all_touched,
-            dtype="uint8",
-        )
-        return inside.view(np.bool_)
+        return np.asarray(pieces[shapely.area(pieces) > 0])
 
 
-def _less(span: slice, start: int) -> slice:
-    """Slice counted from a start."""
-    return slice(span.start - start, span.stop - start)
+def rasterized(polygons: NDArray[np.object_], window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
+    """Return True for each pixel of a window whose centre (or any part, if asked) lies in one of some polygons."""
+    corner = Affine.translation(window.pixel_start - 0.5, window.line_start - 0.5)
+    inside: NDArray[np.uint8] = features.rasterize(
+        polygons, out_shape=window.shape, transform=corner, all_touched=all_touched, dtype="uint8"
+    )
+    return inside.view(np.bool_)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from shapely import affinity
 
 from sarship import cfar, schema
 from sarship.cfar.params import CfarParams
-from sarship.detection.bands import Area, Band, Mask, bands_of
+from sarship.detection.bands import Band, Mask, bands_of, rasterized, reach_of
 from sarship.detection.params import DetectionParams
 from sarship.model import Window
 
@@ -80,9 +80,8 @@ def coverage(
     ('North quay', 1.0)
     """
     params = params or DetectionParams()
-    ring = params.for_product(product)
-    mask = Mask.of(product, land, water)
-    rows = [_look(product, area, ring, mask) for area in waters.values()]
+    looks = _looks(product, waters, params.for_product(product), Mask.of(product, land, water))
+    rows = [looks.get(pier, UNSEEN) for pier in waters]
     columns = {
         "scene": [product.scene.id] * len(rows),
         "pier": list(waters),
@@ -153,28 +152,66 @@ class _Look(NamedTuple):
 UNSEEN: Final = _Look(0.0, math.nan, math.nan, shapely.Polygon())
 
 
-def _look(product: RadarImage, area: BaseGeometry, ring: CfarParams, mask: Mask) -> _Look:
-    """Coverage of one pier's waters."""
-    n_lines, n_pixels = product.shape
-    frame = shapely.box(-0.5, -0.5, n_pixels - 0.5, n_lines - 0.5)
-    whole = product.geometry.to_image_polygon(area)
-    inside = shapely.intersection(whole, frame)
-    if not inside.area > 0:
-        return UNSEEN
-    waters = Area.of(inside, n_pixels)
-    window = _around(inside, product.shape)
-    touched = not waters.covers(window).any()
-    parts = [
-        _tally(product, band, ring, mask, waters.covers(band.core, touched))
-        for band in bands_of(product, window, ring, mask.needed(inside))
+class _Waters(NamedTuple):
+    """A pier's waters in a product that shows them, at least in part."""
+
+    area: BaseGeometry
+    """Longitude and latitude."""
+    inside: BaseGeometry
+    """Part within the image, in image coordinates."""
+    is_whole: bool
+    """True if nothing of them lies outside the image."""
+    window: Window
+    """Pixels that they touch."""
+    pixels: NDArray[np.bool_]
+    """True for those of the window that are theirs: their centre is in them, or, if none is, any part."""
+
+    @classmethod
+    def of(cls, product: RadarImage, area: BaseGeometry) -> _Waters | None:
+        """Return them for an area; None if it lies outside the image."""
+        n_lines, n_pixels = product.shape
+        frame = shapely.box(-0.5, -0.5, n_pixels - 0.5, n_lines - 0.5)
+        whole = product.geometry.to_image_polygon(area)
+        inside = shapely.intersection(whole, frame)
+        if not inside.area > 0:
+            return None
+        window, parts = _around(inside, product.shape), shapely.get_parts(inside)
+        polygons = parts[shapely.area(parts) > 0]
+        pixels = rasterized(polygons, window)
+        if not pixels.any():
+            pixels = rasterized(polygons, window, all_touched=True)
+        return cls(area, inside, bool(frame.covers(whole)), window, pixels)
+
+
+def _looks(product: RadarImage, waters: Mapping[str, BaseGeometry], ring: CfarParams, mask: Mask) -> dict[str, _Look]:
+    """Coverage of the piers whose waters the product shows; what they need of the image is read once for all."""
+    shown = {pier: found for pier, area in waters.items() if (found := _Waters.of(product, area)) is not None}
+    if not shown:
+        return {}
+    reaches = {pier: reach_of(product, each.window, ring) for pier, each in shown.items()}
+    around = [
+        shapely.box(at.pixel_start, at.line_start, at.pixel_stop - 1, at.line_stop - 1) for at in reaches.values()
     ]
-    imaged = area
-    if not (frame.covers(whole) and all(part.is_complete for part in parts)):
+    needed = mask.needed(*[each.inside for each in shown.values()]) or shapely.MultiPolygon(around)
+    parts: dict[str, list[_Tally]] = {pier: [] for pier in shown}
+    for band in bands_of(product, Window.around([each.window for each in shown.values()]), ring, needed):
+        valid = mask.valid(band.read)
+        for pier, each in shown.items():
+            if (own := band.cut(each.window, reaches[pier])) is not None:
+                sea = None if valid is None else valid[band.read.rows_columns(own.read)]
+                parts[pier].append(_tally(product, own, ring, sea, each.pixels[each.window.rows_columns(own.core)]))
+    return {pier: _look(product, each, parts[pier]) for pier, each in shown.items()}
+
+
+def _look(product: RadarImage, waters: _Waters, parts: Sequence[_Tally]) -> _Look:
+    """Coverage of one pier's waters by its parts."""
+    area = imaged = waters.area
+    if not (waters.is_whole and all(part.is_complete for part in parts)):
         imaged = _imaged(product, area, shapely.union_all([part.imaged for part in parts]))
     seen = min(_flat_area(imaged) / _flat_area(area), 1.0)
     if not seen > 0:
         return UNSEEN
-    point = inside.representative_point()
+    point = waters.inside.representative_point()
     incidence = float(product.geometry.incidence_deg(point.y, point.x))
     return _Look(seen, _detectable_m(product, parts, incidence), incidence, imaged)
 
@@ -197,11 +234,12 @@ class _Tally(NamedTuple):
     """Part of the band that has data, in image coordinates."""
 
 
-def _tally(product: RadarImage, band: Band, ring: CfarParams, mask: Mask, waters: NDArray[np.bool_]) -> _Tally:
+def _tally(
+    product: RadarImage, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, waters: NDArray[np.bool_]
+) -> _Tally:
     """Missing data and thresholds in a band's part of the waters."""
     data = band.has_data(*band.inner)
     rows, columns = band.inner
-    valid = mask.valid(band.read)
     share = replace(ring, pfa=ring.pfa / len(band.images))
     levels = {}
     for name, image in band.images.items():

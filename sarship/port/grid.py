@@ -353,15 +353,9 @@ def _nodes(size: int) -> Floats:
 
 def _of_cells(at_nodes: Floats, grid: PortGrid) -> Floats:
     """Return what is known at nodes, (n_y, n_x), for each cell, linear in between."""
-    down, across = (_between(size, _nodes(size)) for size in grid.shape)
-    return np.asarray(down @ at_nodes @ across.T, np.float64)
-
-
-def _between(size: int, nodes: Floats) -> Floats:
-    """Return the weights of nodes in each cell of an axis, linear, (size, nodes)."""
-    position = np.arange(size) / (nodes[1] - nodes[0])
-    left = np.minimum(position.astype(int), nodes.size - 2)
-    weights = np.zeros((size, nodes.size))
-    weights[np.arange(size), left] = 1 - (position - left)
-    weights[np.arange(size), left + 1] = position - left
-    return weights
+    for axis, size in enumerate(grid.shape):
+        position = np.expand_dims(np.arange(size) / (_nodes(size)[1] - _nodes(size)[0]), 1 - axis)
+        left = np.minimum(position.astype(int), at_nodes.shape[axis] - 2)
+        share, left = position - left, left.ravel()
+        at_nodes = at_nodes.take(left, axis) * (1 - share) + at_nodes.take(left + 1, axis) * share
+    return at_nodes

@@ -94,7 +94,7 @@ class Measurement:
         pieces = self._read_parts(parts) if self.cache is None else self.cache(parts, self._read_parts)
         pixels = np.zeros(window.shape, np.uint16)
         for part, piece in zip(parts, pieces, strict=True):
-            _cut(pixels, window, part)[:] = piece
+            pixels[window.rows_columns(part)] = piece
         return pixels
 
     def _read_parts(self, parts: Sequence[Window]) -> list[Pixels]:
@@ -108,7 +108,7 @@ class Measurement:
             together = list(group)
             around = Window.around(together)
             pixels = self._read(dataset, around)
-            yield from (_cut(pixels, around, part) for part in together)
+            yield from (pixels[around.rows_columns(part)] for part in together)
 
     def is_compressed(self) -> bool:
         """Return True if the image is stored compressed, as by mirrors; the producer's is not."""
@@ -172,7 +172,7 @@ class Measurement:
                     else:
                         parts = parts_of(new, within)
                         for part, piece in zip(parts, self._pieces(dataset, parts), strict=True):
-                            _cut(pixels, rows, part)[:] = piece
+                            pixels[rows.rows_columns(part)] = piece
                 tail_start = max(core.line_stop - halo, window.line_start)
                 tail = pixels[tail_start - rows.line_start :].copy()
                 yield core, pixels, rows
@@ -253,12 +253,6 @@ def without_place() -> Iterator[None]:
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
-
-
-def _cut(pixels: Pixels, around: Window, part: Window) -> Pixels:
-    """Return the part of a window's pixels."""
-    top, left = part.line_start - around.line_start, part.pixel_start - around.pixel_start
-    return pixels[top : top + part.shape[0], left : left + part.shape[1]]
 
 
 def _bands_of(window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Window]]:

@@ -11,13 +11,16 @@ The number at a pier is a sum of chances: it has a distribution, whose quantiles
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+import numba
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
+from threadpoolctl import threadpool_limits
 
 from sarship.vessels.candidates import CELL_M, agreed, chances, features, find_peaks
 from sarship.vessels.frames import SUB, Frame, Maps, cut_frames, nearest_cells, own_cells
@@ -137,7 +140,11 @@ def find_at_piers(
     0
     """
     network = network or load_network()
-    found = [_find_in_frame(maps, berth, network) for berth in lay_berths(tuple(piers), tuple(map(float, reach_m)))]
+    berths = lay_berths(tuple(piers), tuple(map(float, reach_m)))
+    # A frame's products of matrices are too small to be shared out: on two threads BLAS took four times the processor
+    # time that it takes on one. So each frame has one thread.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(numba.get_num_threads()) as pool:
+        found = list(pool.map(lambda berth: _find_in_frame(maps, berth, network), berths))
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)] if found else [np.empty(0)] * 7
     order = np.lexsort((-columns[6], columns[0]))
     return PierVessels._make(columns).take(order)

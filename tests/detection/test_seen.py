@@ -43,6 +43,27 @@ def test_seen_half_seen_and_unseen(product):
     np.testing.assert_allclose(table["incidence_deg"][:3], incidence, atol=0.05)
 
 
+@pytest.mark.parametrize("sea", [None, (0, 0, 500, 600)], ids=["no water", "water"])
+def test_piers_that_are_read_together_are_covered_as_each_by_itself(product, sea):
+    """Far apart and in each other's rings, over the edge, and smaller than a pixel."""
+    places = [
+        (100, 100, 200, 180),
+        (195, 150, 260, 300),
+        (-40, 300, 60, 330),
+        (640, 540, 740, 640),
+        (300.6, 40, 300.9, 41),
+    ]
+    waters = {str(place): box_on_map(product, *place) for place in places}
+    water = None if sea is None else box_on_map(product, *sea)
+    together = coverage(product, waters, water=water)
+    alone = [coverage(product, {name: area}, water=water) for name, area in waters.items()]
+    columns = [name for name in together.columns if name != "geometry"]
+    for row, one in enumerate(alone):
+        assert together.loc[row, columns].equals(one.loc[0, columns])
+        assert together.geometry[row].equals(one.geometry[0])
+    assert together["seen"].gt(0).sum() == len(places)
+
+
 def test_imaged_parts_of_two_slices_make_up_the_waters(product):
     """What lies left of an image's edge and what lies right of it tile the waters."""
     waters = box_on_map(product, -100.5, 200, 99.5, 300)
