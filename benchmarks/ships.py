@@ -103,9 +103,14 @@ def curves(draw: Draw, ideal: float, ways: dict[str, Way], size: tuple[int, int]
             image[np.ix_(places + line, places + pixel)] += (ship * level * 10 ** (contrast / 10)).astype(np.float32)
         rates["ideal"].append(part_found(image, lambda seen: seen > ideal, size))
         for name, way in ways.items():
-            search = partial(cfar.mask, params=CfarParams(pfa=PFA, enl=ENL, **way))
-            rates[name].append(part_found(image, search, size))
+            params = CfarParams(pfa=PFA, enl=ENL, **way)
+            rates[name].append(part_found(image, searching(params), size))
     return rates
+
+
+def searching(params: CfarParams) -> Callable[[NDArray[np.float32]], NDArray[np.bool_]]:
+    """The search of an image with some parameters."""
+    return lambda image: cfar.mask(image, params)
 
 
 def needed_db(rates: list[float], part: float = 0.5) -> float:

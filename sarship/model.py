@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    import pandas as pd
     from shapely.geometry.base import BaseGeometry
 
 __all__ = [
@@ -137,6 +138,15 @@ class Window:
         left, right = max(self.pixel_start, other.pixel_start), min(self.pixel_stop, other.pixel_stop)
         return Window(top, bottom, left, right) if top < bottom and left < right else None
 
+    def grown(self, lines: int, pixels: int, shape: tuple[int, int]) -> Window:
+        """Return the window with so much more on each side, cut at the edge of an image of such a shape."""
+        return Window(
+            max(self.line_start - lines, 0),
+            max(min(self.line_stop + lines, shape[0]), self.line_stop),
+            max(self.pixel_start - pixels, 0),
+            max(min(self.pixel_stop + pixels, shape[1]), self.pixel_stop),
+        )
+
     @classmethod
     def around(cls, parts: Sequence[Window]) -> Window:
         """Return the smallest window that holds some, one at least."""
@@ -192,6 +202,32 @@ class Hits:
             is_edge=None if self.is_edge is None else self.is_edge[which],
             evidence=None if self.evidence is None else self.evidence[which],
         )
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return a table with one row a hit, and a column a field; `sigma0_VV` and so on of each polarisation.
+
+        Examples
+        --------
+        >>> Hits.empty(("VV",)).to_dataframe().columns.tolist()
+        ['line', 'pixel', 'value', 'clutter', 'score', 'sigma0_VV', 'is_edge']
+        """
+        import pandas as pd  # noqa: PLC0415  (kernels need none)
+
+        columns = {name: getattr(self, name) for name in ("line", "pixel", "value", "clutter", "score")}
+        columns |= {f"sigma0_{name}": values for name, values in self.sigma0.items()}
+        columns |= {"is_edge": self.is_edge, "evidence": self.evidence}
+        return pd.DataFrame({name: values for name, values in columns.items() if values is not None})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Hits]) -> Hits:
+        """Return the hits of one part or more, one after the other, with the fields that all parts have."""
+        columns: dict[str, Any] = {}
+        for name in ("line", "pixel", "value", "clutter", "score", "is_edge", "evidence"):
+            values = [getattr(part, name) for part in parts]
+            if all(value is not None for value in values):
+                columns[name] = np.concatenate(values)
+        shared = [name for name in parts[0].sigma0 if all(name in part.sigma0 for part in parts)]
+        return cls(**columns, sigma0={name: np.concatenate([part.sigma0[name] for part in parts]) for name in shared})
 
     @classmethod
     def empty(cls, polarizations: tuple[str, ...] = ()) -> Hits:

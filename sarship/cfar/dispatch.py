@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import TypeVar, get_args
+from typing import TYPE_CHECKING, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from sarship.cfar.cpu import search as cpu
 from sarship.cfar.device import is_on_device
 from sarship.cfar.inputs import Inputs, check_image, check_inputs
+from sarship.cfar.labelled import is_labelled, labelled_hits, labelled_image
 from sarship.cfar.params import CfarParams, ClutterModel, RingAverage
 from sarship.model import Hits
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["detect", "detect_dual", "mask", "score", "warm_up"]
 
@@ -32,7 +36,8 @@ def detect(
     Parameters
     ----------
     image
-        (lines, pixels) uint16 digital numbers, or float32 or float64 linear power.
+        (lines, pixels) uint16 digital numbers, or float32 or float64 linear power. One of xarray's in chunks is
+        searched chunk by chunk, as many at once as dask has threads.
     params
         Detector and its parameters; the defaults of `CfarParams` for None.
     valid
@@ -69,17 +74,35 @@ def detect(
     >>> hits.line.tolist(), hits.pixel.tolist(), hits.value.tolist()
     ([20], [30], [810000.0])
     """
+    if is_labelled(image):
+        return labelled_hits(detect, image, params, valid, lines)
     inputs = check_inputs(image, params, valid, lines)
     return _search(inputs, inputs.params.max_hits)
 
 
+@overload
+def score(
+    image: xr.DataArray,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> xr.DataArray: ...
+@overload
 def score(
     image: ArrayLike,
     params: CfarParams | None = None,
     valid: ArrayLike | None = None,
     *,
     lines: tuple[int, int] | None = None,
-) -> NDArray[np.float32]:
+) -> NDArray[np.float32]: ...
+def score(
+    image: ArrayLike | xr.DataArray,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> NDArray[np.float32] | xr.DataArray:
     """Return the power of every pixel over its own threshold: above 1 exactly where `detect` finds a hit.
 
     Parameters
@@ -89,8 +112,9 @@ def score(
 
     Returns
     -------
-    ndarray
-        (lines, pixels) float32, a line for each of `lines`; NaN where no decision is possible. On the image's device.
+    ndarray or xarray.DataArray
+        (lines, pixels) float32, a line for each of `lines`; NaN where no decision is possible. On the image's device;
+        with its labels and, not computed yet, in its chunks, if it has such.
 
     Raises
     ------
@@ -105,19 +129,38 @@ def score(
     >>> np.argwhere(ratio > 1).tolist()
     [[20, 30]]
     """
+    if is_labelled(image):
+        meaning = "power over threshold"
+        return labelled_image(score, image, params, valid, lines, dtype=np.float32, meaning=meaning)
     inputs = check_inputs(image, params, valid, lines)
     scores = _new_image(inputs, np.float32)
     _search(inputs, inputs.image.size, scores)
     return scores
 
 
+@overload
+def mask(
+    image: xr.DataArray,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> xr.DataArray: ...
+@overload
 def mask(
     image: ArrayLike,
     params: CfarParams | None = None,
     valid: ArrayLike | None = None,
     *,
     lines: tuple[int, int] | None = None,
-) -> NDArray[np.bool_]:
+) -> NDArray[np.bool_]: ...
+def mask(
+    image: ArrayLike | xr.DataArray,
+    params: CfarParams | None = None,
+    valid: ArrayLike | None = None,
+    *,
+    lines: tuple[int, int] | None = None,
+) -> NDArray[np.bool_] | xr.DataArray:
     """Return the hits of `detect` as an image of booleans.
 
     Parameters
@@ -127,8 +170,8 @@ def mask(
 
     Returns
     -------
-    ndarray
-        (lines, pixels) bool, a line for each of `lines`. On the image's device.
+    ndarray or xarray.DataArray
+        (lines, pixels) bool, a line for each of `lines`. On the image's device; with its labels, as of `score`.
 
     Raises
     ------
@@ -142,6 +185,8 @@ def mask(
     >>> int(mask(sea, CfarParams(guard=5, training=5)).sum())
     3
     """
+    if is_labelled(image):
+        return labelled_image(mask, image, params, valid, lines, dtype=np.bool_, meaning="power above threshold")
     inputs = check_inputs(image, params, valid, lines)
     if is_on_device(inputs.image):
         found = _new_image(inputs, np.bool_)
@@ -191,20 +236,15 @@ def detect_dual(
     [810000.0, 90000.0]
     """
     params = CfarParams() if params is None else params
-    arrays = check_image(first), check_image(second)
+    arrays = [each if is_labelled(each) else check_image(each) for each in (first, second)]
     if arrays[0].shape != arrays[1].shape:
         raise ValueError(f"the two images must have one shape, got {arrays[0].shape} and {arrays[1].shape}")
     half = replace(params, pfa=params.pfa / 2)
-    found = [detect(array, half, valid, lines=lines) for array in arrays]
-    line, pixel, value, clutter, scores = (
-        np.concatenate([getattr(hits, name) for hits in found])
-        for name in ("line", "pixel", "value", "clutter", "score")
-    )
-    order = np.lexsort((-scores, pixel, line))
+    found = Hits.joined([detect(array, half, valid, lines=lines) for array in arrays])
+    order = np.lexsort((-found.score, found.pixel, found.line))
     is_first = np.ones(order.size, np.bool_)
-    is_first[1:] = (np.diff(line[order]) != 0) | (np.diff(pixel[order]) != 0)
-    best = order[is_first]
-    return Hits(line=line[best], pixel=pixel[best], value=value[best], clutter=clutter[best], score=scores[best])
+    is_first[1:] = (np.diff(found.line[order]) != 0) | (np.diff(found.pixel[order]) != 0)
+    return found.take(order[is_first])
 
 
 def warm_up(*, every_kernel: bool = False) -> None:

@@ -158,6 +158,15 @@ class CfarParams:
         return self.clutter_model == "gamma" or (self.clutter_model == "k" and self.clutter_shape is not None)
 
     @property
+    def halo_shape(self) -> tuple[int, int]:
+        """Lines and pixels that a part of an image needs around it to be decided as in the whole.
+
+        Hits grow by one an iteration.
+        """
+        lines, pixels = (back + (self.iterations - 1) * (back + 1) for back in self.outer_shape)
+        return lines, pixels
+
+    @property
     def halo(self) -> int:
-        """Lines that a band needs on either side to be decided as in the whole image; hits grow by one an iteration."""
-        return self.outer_shape[0] + (self.iterations - 1) * (self.outer_shape[0] + 1)
+        """Lines of `halo_shape`, which a band needs on either side."""
+        return self.halo_shape[0]

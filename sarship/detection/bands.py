@@ -166,8 +166,7 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
     names = product.check_polarizations()
     reach = reach_of(product, core, ring)
     height = max(BAND_PIXELS // reach.shape[1], 1)
-    halo = _margin(ring)[0]
-    for parts in zip(*(product.bands(name, reach, height, halo, within) for name in names), strict=True):
+    for parts in zip(*(product.bands(name, reach, height, ring.halo_shape[0], within) for name in names), strict=True):
         lines, _, read = parts[0]
         start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
         if start < stop:
@@ -183,16 +182,4 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
 
 def reach_of(product: RadarImage, core: Window, ring: CfarParams) -> Window:
     """Return the window that `bands_of` reads: the core and a halo, cut at the image's edge."""
-    (lines, pixels), (n_lines, n_pixels) = _margin(ring), product.shape
-    return Window(
-        max(core.line_start - lines, 0),
-        max(min(core.line_stop + lines, n_lines), core.line_stop),
-        max(core.pixel_start - pixels, 0),
-        max(min(core.pixel_stop + pixels, n_pixels), core.pixel_stop),
-    )
-
-
-def _margin(ring: CfarParams) -> tuple[int, int]:
-    """Lines and pixels that the ring needs on each side, as `CfarParams.halo`."""
-    lines, pixels = (back + (ring.iterations - 1) * (back + 1) for back in ring.outer_shape)
-    return lines, pixels
+    return core.grown(*ring.halo_shape, product.shape)

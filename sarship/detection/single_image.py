@@ -11,7 +11,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,8 @@ def detect(
     ):
         warnings.warn(f"{product.scene.id}: where it was searched, {message}", ProductWarning, stacklevel=2)
     searched = [name for name in product.polarizations if not all(name in each for each in faults)]
-    return _joined(found, searched or product.polarizations)
+    hits = Hits.joined(found)
+    return replace(hits, sigma0={name: hits.sigma0[name] for name in searched or product.polarizations})
 
 
 def _warnings(
@@ -194,14 +195,3 @@ def _is_edge(
         if valid is not None:
             edge |= ~valid[near_row, near_column]
     return edge
-
-
-def _joined(parts: Sequence[Hits], polarizations: Sequence[str]) -> Hits:
-    """Hits of consecutive bands as one."""
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("line", "pixel", "value", "clutter", "score", "is_edge")
-    }
-    return Hits(
-        **columns, sigma0={name: np.concatenate([part.sigma0[name] for part in parts]) for name in polarizations}
-    )

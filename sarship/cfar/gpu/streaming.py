@@ -159,13 +159,7 @@ def detect_streamed(
         finally:
             for future in futures:
                 future.cancel()
-    return Hits(
-        line=np.concatenate([hits.line for hits in found]),
-        pixel=np.concatenate([hits.pixel for hits in found]),
-        value=np.concatenate([hits.value for hits in found]),
-        clutter=np.concatenate([hits.clutter for hits in found]),
-        score=np.concatenate([hits.score for hits in found]),
-    )
+    return Hits.joined(found)
 
 
 def _plain(array: NDArray[Scalar]) -> NDArray[Scalar]:
