@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cached_property
+from html import escape
 from typing import Any, Final
 
 import geopandas as gpd
@@ -26,6 +27,8 @@ __all__ = ["KEY", "SIMULATED", "Failure", "Provenance", "Results"]
 
 KEY: Final = "sarship"
 """Name under which the provenance travels in every file."""
+N_SHOWN: Final = 10
+"""Newest passes in the table that notebooks show."""
 SIMULATED: Final = "SIMULATED"
 """Mark on everything that comes from simulated scenes."""
 
@@ -105,6 +108,8 @@ class Results:
     >>> results = search([])
     >>> len(results.vessels), results.counts.sizes["time"]
     (0, 0)
+    >>> results
+    <Results: 0 passes, 0 vessels, 0 piers>
     """
 
     vessels: gpd.GeoDataFrame
@@ -129,6 +134,22 @@ class Results:
     """Yards ashore on each pass (`schema.APRONS`), if the port has any."""
     ais: AisMatches | None = None
     """The vessels beside those of AIS, if files of it were given."""
+
+    def __repr__(self) -> str:
+        name = " ".join(word for word in ("Results", SIMULATED if self.provenance.is_simulated else "") if word)
+        port = f" of {self.provenance.port}" if self.provenance.port else ""
+        times = self.counts["time"].dt.strftime("%Y-%m-%d").to_numpy()
+        period = f" from {times[0]} to {times[-1]}" if times.size else ""
+        missed = f", {len(self.failures)} products not counted" if self.failures else ""
+        numbers = f"{times.size} passes{period}, {len(self.vessels)} vessels, {len(self.piers)} piers"
+        return f"<{name}{port}: {numbers}{missed}>"
+
+    def _repr_html_(self) -> str:
+        """Return the counts of the newest passes as notebooks show them; a dash where a pier was not seen."""
+        table = self.counts["n_vessels"].isel(time=slice(-N_SHOWN, None)).to_pandas().rename_axis(columns=None)
+        table.index = table.index.strftime("%Y-%m-%d %H:%M")
+        shown = table.to_html(na_rep="–", float_format="{:.0f}".format) if table.size else ""
+        return f"<p>{escape(repr(self))}</p>{shown}"
 
     @cached_property
     def counts(self) -> xr.Dataset:

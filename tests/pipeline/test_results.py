@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import replace
 
@@ -103,6 +104,24 @@ def test_csv_has_one_header_and_the_values_of_the_table(tmp_path, name, n_vessel
         np.testing.assert_allclose(
             frame[column].astype(float), expected[column].astype(float), rtol=1e-5, err_msg=column
         )
+
+
+def test_results_show_themselves_in_a_line_and_in_a_notebook():
+    """What was not seen is a dash, never 0, and names from a port file are text."""
+    results = make_results()
+    assert repr(results).startswith("<Results SIMULATED of ")
+    assert f" {len(results.vessels)} vessels" in repr(results)
+    assert set(re.findall(r"<td>(.*?)</td>", results._repr_html_())) == {"2", "–"}
+    names = results.piers["name"].map({results.piers["name"][0]: "<b>North</b>"}).fillna("West")
+    renamed = dict(zip(results.piers["name"], names, strict=True))
+    hostile = replace(
+        results,
+        provenance=replace(results.provenance, port="<script>alert(1)</script>"),
+        piers=results.piers.assign(name=names),
+        **{table: getattr(results, table).replace({"pier": renamed}) for table in ("vessels", "coverage")},
+    )
+    assert "<script>" not in hostile._repr_html_()
+    assert "<b>" not in hostile._repr_html_()
 
 
 def test_real_scenes_are_not_marked_simulated(tmp_path):
