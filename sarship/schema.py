@@ -334,18 +334,22 @@ ALERTS: Final = Table(
 )
 """The geometry of a row is the middle of its pier, or of each."""
 
+_REPORT: Final = (
+    Column("observation", "str", "name of the report: its id in the file, else the number of its row"),
+    Column("time_from", TIME, "start of the time of the report; of a date alone, of the day"),
+    Column("time_to", TIME, "end of the same"),
+    _PLACE,
+    Column("what", "str", "vessels, arrived, left, ais or apron"),
+    Column("vessel", "str", "vessel, or group of vessels, that the report is about; empty: all vessels"),
+    Column("low", "float64", "minimum number of vessels; missing if the report has none"),
+    Column("high", "float64", "maximum number of vessels; likewise"),
+    Column("fullness", "str", "empty, some or full, of an apron; empty text elsewhere"),
+)
+
 OBSERVATIONS: Final = Table(
     "observations",
     (
-        Column("observation", "str", "name of the report: its id in the file, else the number of its row"),
-        Column("time_from", TIME, "start of the time of the report; of a date alone, of the day"),
-        Column("time_to", TIME, "end of the same"),
-        _PLACE,
-        Column("what", "str", "vessels, arrived, left, ais or apron"),
-        Column("vessel", "str", "vessel, or group of vessels, that the report is about; empty: all vessels"),
-        Column("low", "float64", "minimum number of vessels; missing if the report has none"),
-        Column("high", "float64", "maximum number of vessels; likewise"),
-        Column("fullness", "str", "empty, some or full, of an apron; empty text elsewhere"),
+        *_REPORT,
         Column("least_length_m", "float64", "length from which on vessels were counted, metres; missing if not known"),
         Column("source", "str", "who reports it"),
         Column("kind", "str", "optical, radar, ais, ground or press; empty if not known"),
@@ -364,19 +368,15 @@ OBSERVATIONS: Final = Table(
 AGREEMENT: Final = Table(
     "agreement",
     (
-        Column("observation", "str", "name of the report"),
-        _PLACE,
-        Column("what", "str", "what it reports"),
-        Column("time_from", TIME, "start of the time of the report"),
-        Column("time_to", TIME, "end of the same"),
-        Column("vessel", "str", "vessel, or group of vessels, that it is about; empty: all vessels"),
-        Column("low", "float64", "minimum number of vessels reported; missing if there is none"),
-        Column("high", "float64", "maximum number of vessels reported; likewise"),
+        *_REPORT,
         Column("time", TIME, "pass that it is held against; missing if there is none"),
         Column("hours", "float64", "hours from the middle of the report to the pass"),
         Column("n_vessels", "float64", "vessels counted on that pass"),
         Column("n_low", "float64", "lower end of the interval of the count"),
         Column("n_high", "float64", "upper end of the same"),
+        Column("fill", "float64", "the apron on that pass: 0 at its least level that lasted, 1 at its greatest"),
+        Column("fill_low", "float64", "lower end of the interval of the same; all of both levels within a change"),
+        Column("fill_high", "float64", "upper end of the same"),
         Column("state", "str", "agrees, disagrees, between (no pass near; not scored), not_seen, or not_compared"),
         Column("error", "float64", "counted less reported, 0 within its range; missing if open at one end"),
         Column("contradicts", "str", "reports that cannot be right if this one is, found or marked, space-separated"),

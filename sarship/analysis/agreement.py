@@ -1,13 +1,16 @@
-"""Dated reports held against the counts of the passes before and after.
+"""Dated reports held against the counts, and the yards ashore, of the passes before and after.
 
 A report is scored on the nearest pass within its time or some hours of it; farther passes are shown and not scored, as
 vessels come and go. The radar does not see what others do: it misses boats that are short, and counts vessels that a
 report on one of them, or on the long ones, leaves out. So a bound that the radar need not keep is not held against it.
+
+A yard is as full as its level lies between the least and the greatest one that lasted: a scale of the radar's own, so
+that no report is held against what another report, or itself, has said.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -16,10 +19,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sarship.analysis.aprons import find_fill
 from sarship.analysis.contradictions import find_contradictions, marked_contradictions
 from sarship.counts.by_pier import count_by_pier
 from sarship.counts.places import counts_at
-from sarship.schema import AGREEMENT
+from sarship.schema import AGREEMENT, APRONS
 
 __all__ = ["Agreement", "compare_observations"]
 
@@ -28,6 +32,8 @@ MAX_HOURS: Final = 12.0
 N_RESAMPLED: Final = 2_000
 """Samples of the bootstrap."""
 SCORED: Final = ("agrees", "disagrees")
+FULLNESS: Final = {"empty": (0.0, 1 / 3), "some": (1 / 3, 2 / 3), "full": (2 / 3, 1.0)}
+"""Words for an apron as parts of the way from its least to its greatest level: a third each."""
 
 
 def compare_observations(
@@ -37,14 +43,16 @@ def compare_observations(
     scenes: gpd.GeoDataFrame,
     coverage: gpd.GeoDataFrame,
     *,
+    aprons: gpd.GeoDataFrame | None = None,
     max_hours: float = MAX_HOURS,
 ) -> gpd.GeoDataFrame:
-    """Hold dated reports against the counts.
+    """Hold dated reports against the counts, and those on aprons against the radar's levels of these.
 
     A report of a number agrees if its range meets the interval of the count. Its lower end counts only where all of its
     vessels would show: it comes from a radar, or `least_length_m` is not under `detectable_length_m`; else it is 0. Its
     upper end counts only if it is on all vessels, not on named ones. Of a report with `least_length_m` the vessels of
-    that length are counted.
+    that length are counted. A report on an apron agrees if its third (`FULLNESS`) meets the interval of `find_fill`; an
+    apron that never filled nor emptied is not compared, as it may have been full throughout, or empty.
 
     Parameters
     ----------
@@ -52,6 +60,8 @@ def compare_observations(
         `schema.OBSERVATIONS`, from `read_observations`.
     vessels, piers, scenes, coverage
         As for `count_by_pier`.
+    aprons
+        `schema.APRONS`, from `judge_aprons`; None if the port has none.
     max_hours
         Hours outside the time of a report within which a pass is scored.
 
@@ -75,12 +85,15 @@ def compare_observations(
         others[other].add(one)
     passes = pd.DatetimeIndex(scenes["start"]).sort_values()
     counted: dict[float, Mapping[str, pd.DataFrame]] = {}
+    filled = find_fill(APRONS.empty() if aprons is None else aprons)
+    yards = {str(name): frame for name, frame in filled.groupby("apron")}
     rows: list[dict[str, Any]] = []
     for report in observations.to_dict("records"):
         length = 0.0 if np.isnan(report["least_length_m"]) else float(report["least_length_m"])
         if length not in counted:
             counted[length] = counts_at(count_by_pier(_long(vessels, length), piers, scenes, coverage))
-        held = _held(report, counted[length].get(report["where"]), passes, pd.Timedelta(max_hours, "h"))
+        frames = {"vessels": counted[length], "apron": yards}.get(report["what"], {})
+        held = _held(report, frames.get(report["where"]), passes, pd.Timedelta(max_hours, "h"))
         rows.extend(report | each | {"contradicts": " ".join(sorted(others[report["observation"]]))} for each in held)
     columns: dict[str, object] = {c.name: [row[c.name] for row in rows] for c in AGREEMENT.columns}
     return AGREEMENT.make(columns, [row["geometry"] for row in rows])
@@ -88,12 +101,12 @@ def compare_observations(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Agreement:
-    """Summary of reports held against counts.
+    """Summary of reports held against counts and aprons.
 
     Examples
     --------
     >>> print(Agreement.of(AGREEMENT.empty()))
-    no report could be held against a count
+    no report could be held against a pass
     """
 
     n_reports: int
@@ -114,6 +127,13 @@ class Agreement:
     """Lower end of the 95 % interval of the bias, by bootstrap over the reports."""
     bias_high: float
     """Upper end of the same."""
+    n_aprons: int
+    """Reports on an apron with a pass near enough."""
+    n_aprons_agree: int
+    """Those whose third meets the interval of the apron's fill."""
+    kappa: float
+    """Cohen's kappa of these reports and the thirds that the fills lie in, weighted by how many thirds they are apart;
+    NaN where all say the same."""
     n_contradictions: int
     """Pairs of reports that cannot both be right."""
 
@@ -121,6 +141,7 @@ class Agreement:
     def of(cls, agreement: gpd.GeoDataFrame) -> Agreement:
         """Return the summary of a table after `schema.AGREEMENT`."""
         scored = agreement[agreement["state"].isin(SCORED)]
+        yards, scored = (scored[scored["fullness"].ne("") == is_apron] for is_apron in (True, False))
         errors = scored["error"].dropna().to_numpy(float)
         low, high = _interval(errors)
         others = agreement.drop_duplicates("observation")["contradicts"].str.split()
@@ -134,6 +155,9 @@ class Agreement:
             bias=float(errors.mean()) if len(errors) else np.nan,
             bias_low=low,
             bias_high=high,
+            n_aprons=len(yards),
+            n_aprons_agree=int((yards["state"] == "agrees").sum()),
+            kappa=_kappa(yards),
             n_contradictions=sum(map(len, others)) // 2,
         )
 
@@ -142,17 +166,30 @@ class Agreement:
         return {name: None if np.isnan(value) else value for name, value in asdict(self).items()}
 
     def __str__(self) -> str:
-        said = "no report could be held against a count"
+        parts = []
         if self.n_scored:
-            said = f"{self.n_agree} of {self.n_scored} reports agree with the count of a pass near them"
+            parts.append(f"{self.n_agree} of {self.n_scored} reports agree with the count of a pass near them")
         if self.n_exact:
             interval = f"{self.bias_low:+.2f} to {self.bias_high:+.2f}"
-            said += f"; {self.n_hold} of {self.n_exact} ranges hold the count itself"
-            said += f", mean error {self.mean_absolute_error:.2f} vessels, bias {self.bias:+.2f} ({interval})"
+            errors = f"mean error {self.mean_absolute_error:.2f} vessels, bias {self.bias:+.2f} ({interval})"
+            parts.append(f"{self.n_hold} of {self.n_exact} ranges hold the count itself, {errors}")
+        if self.n_aprons:
+            kappa = "" if np.isnan(self.kappa) else f", weighted kappa {self.kappa:.2f}"
+            share = f"{self.n_aprons_agree} of {self.n_aprons} reports on yards agree"
+            parts.append(f"{share} with the level of a pass near them{kappa}")
+        parts = parts or ["no report could be held against a pass"]
         if self.n_contradictions:
             pairs = "pair contradicts" if self.n_contradictions == 1 else "pairs contradict"
-            said += f"; {self.n_contradictions} {pairs} each other"
-        return said
+            parts.append(f"{self.n_contradictions} {pairs} each other")
+        return "; ".join(parts)
+
+
+def _kappa(yards: gpd.GeoDataFrame) -> float:
+    """Return the linearly weighted kappa of reported words and measured fills."""
+    reported = yards["fullness"].map(list(FULLNESS).index).to_numpy(int)
+    measured = np.searchsorted([high for _, high in FULLNESS.values()][:-1], yards["fill"])
+    by_chance = np.abs(np.subtract.outer(reported, measured)).mean() if len(yards) else 0.0
+    return float(1 - np.abs(reported - measured).mean() / by_chance) if by_chance else np.nan
 
 
 def _interval(errors: NDArray[np.float64]) -> tuple[float, float]:
@@ -175,41 +212,55 @@ def _long(vessels: gpd.GeoDataFrame, least_m: float) -> gpd.GeoDataFrame:
 
 
 def _held(
-    report: Mapping[str, Any], counts: pd.DataFrame | None, passes: pd.DatetimeIndex, margin: pd.Timedelta
+    report: Mapping[str, Any], seen: pd.DataFrame | None, passes: pd.DatetimeIndex, margin: pd.Timedelta
 ) -> Iterator[dict[str, Any]]:
     """Yield what each pass says of a report: the nearest one, or those before and after."""
-    blank = dict.fromkeys(("n_vessels", "n_low", "n_high", "hours", "error"), np.nan) | {"time": pd.NaT}
-    if report["what"] != "vessels" or counts is None:
+    numbers = ("n_vessels", "n_low", "n_high", "hours", "error", "fill", "fill_low", "fill_high")
+    blank = dict.fromkeys(numbers, np.nan) | {"time": pd.NaT}
+    if seen is None:
         yield blank | {"state": "not_compared"}
         return
+    against: Callable[[Mapping[str, Any], pd.Series[Any]], dict[str, Any]]
+    against = _against_fill if report["what"] == "apron" else _against_count
     start, stop = report["time_from"], report["time_to"]
     middle = start + (stop - start) / 2
-    near = counts[counts["time"].between(start - margin, stop + margin)]
+
+    def held(row: pd.Series[Any]) -> dict[str, Any]:
+        hours = (row["time"] - middle) / pd.Timedelta(1, "h")
+        return blank | {"time": row["time"], "hours": hours} | against(report, row)
+
+    near = seen[seen["time"].between(start - margin, stop + margin)]
     if len(near):
-        yield _against(report, near.loc[(near["time"] - middle).abs().idxmin()], middle)
+        yield held(near.loc[(near["time"] - middle).abs().idxmin()])
         return
     unseen = passes[(passes >= start - margin) & (passes <= stop + margin)]
     if len(unseen):
         when = unseen[np.abs(unseen - middle).argmin()]
         yield blank | {"state": "not_seen", "time": when, "hours": (when - middle) / pd.Timedelta(1, "h")}
         return
-    sides = [counts[counts["time"] < start].tail(1), counts[counts["time"] > stop].head(1)]
+    sides = [seen[seen["time"] < start].tail(1), seen[seen["time"] > stop].head(1)]
     for _, row in pd.concat(sides).iterrows():
-        yield _against(report, row, middle) | {"state": "between"}
+        yield held(row) | {"state": "between"}
     if all(side.empty for side in sides):
         yield blank | {"state": "not_compared"}
 
 
-def _against(report: Mapping[str, Any], row: pd.Series[Any], middle: pd.Timestamp) -> dict[str, Any]:
-    """Return a pass beside a report."""
+def _against_fill(report: Mapping[str, Any], row: pd.Series[Any]) -> dict[str, Any]:
+    """Return an apron on a pass beside a report."""
+    low, high = FULLNESS[report["fullness"]]
+    agrees = row["fill_low"] <= high and low <= row["fill_high"]
+    fill = {name: float(row[name]) for name in ("fill", "fill_low", "fill_high")}
+    return fill | {"state": "agrees" if agrees else "disagrees"}
+
+
+def _against_count(report: Mapping[str, Any], row: pd.Series[Any]) -> dict[str, Any]:
+    """Return the count of a pass beside a report."""
     shows_all = report["kind"] == "radar" or report["least_length_m"] >= row["detectable_length_m"]
     low = float(np.nan_to_num(report["low"])) if shows_all else 0.0
     high = np.inf if report["vessel"] or np.isnan(report["high"]) else float(report["high"])
     n_vessels = float(row["n_vessels"])
     is_bounded = np.isfinite(high) and (low > 0 or report["low"] == 0)
     return {
-        "time": row["time"],
-        "hours": (row["time"] - middle) / pd.Timedelta(1, "h"),
         "n_vessels": n_vessels,
         "n_low": float(row["n_low"]),
         "n_high": float(row["n_high"]),

@@ -23,7 +23,7 @@ from sarship.change.apron_levels import DECIBEL, STANDS_OUT
 from sarship.counts.segments import NOISE_PASSES, Cut, find_steps
 from sarship.schema import APRONS, CHANGES
 
-__all__ = ["find_apron_changes", "judge_aprons"]
+__all__ = ["find_apron_changes", "find_fill", "judge_aprons"]
 
 Reals = NDArray[np.float64]
 
@@ -180,6 +180,51 @@ def find_apron_changes(aprons: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     found.sort(key=lambda each: (each[0]["window_from"], each[0]["where"]))
     columns: dict[str, object] = {column.name: [row[column.name] for row, _ in found] for column in CHANGES.columns}
     return CHANGES.make(columns, [place for _, place in found])
+
+
+def find_fill(aprons: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Tell how full each apron was on each pass, between the levels that it had before and after it filled or emptied.
+
+    Parameters
+    ----------
+    aprons
+        `schema.APRONS`, from `judge_aprons`.
+
+    Returns
+    -------
+    DataFrame
+        A row an apron and pass, in order of time: `apron`, `time`, and `fill` with the ends of its interval. 0 is the
+        least level that lasted before or after the apron filled or emptied, as the pass's orbit sees it, and 1 the
+        greatest. A pass within the window of a change has an interval that holds both levels. Passes without a level
+        are left out, and aprons that never filled nor emptied.
+
+    Examples
+    --------
+    >>> list(find_fill(APRONS.empty()))
+    ['apron', 'time', 'fill', 'fill_low', 'fill_high']
+    """
+    names = ["fill", "fill_low", "fill_high"]
+    rows: list[tuple[Any, ...]] = []
+    for apron, passes in aprons.groupby("apron"):
+        yard = _Yard.of(pd.DataFrame(passes))
+        named = [yard.cuts.index(cut) for cut, *sides in yard.steps() if _judged(*sides)[0] != "changed"]
+        if not named:
+            continue
+        parts = yard.segments()
+        scale = [number + side for number in named for side in (0, 1)]
+        levels: dict[int, pd.DataFrame] = {}
+        for orbit in yard.rows["relative_orbit"].unique():
+            added = pd.DataFrame([_added("fill", part[part["relative_orbit"] == orbit]) for part in parts])[names]
+            least, most = added["fill"].iloc[scale].min(), added["fill"].iloc[scale].max()
+            width = most - least if most > least else np.nan
+            levels[orbit] = ((added - least) / width).clip(0.0, 1.0)
+        for number, part in enumerate(parts):
+            for row, time, orbit in zip(part.index, part["time"], part["relative_orbit"], strict=True):
+                near = [k for k, cut in enumerate(yard.cuts) if cut.first <= row < cut.last]
+                could = levels[orbit].iloc[[number, *near, *(k + 1 for k in near)]]
+                rows.append((apron, time, could["fill"].iloc[0], could["fill_low"].min(), could["fill_high"].max()))
+    found = pd.DataFrame(rows, columns=["apron", "time", *names])
+    return found.dropna(subset=names).sort_values(["time", "apron"], ignore_index=True)
 
 
 def _judged(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, int, list[int]]:

@@ -190,18 +190,22 @@ _OWN: Final = frozenset(
 
 
 def _reports(harbour: PortSeries) -> str:
-    """Return a sheet of what others would report: the truth as a range, and two who contradict each other."""
-    rows = ["id,time,where,low,high,kind,least_length_m,source"]
+    """Return a sheet of what others would report: the truth, and two who contradict each other."""
+    rows = ["id,time,where,what,low,high,value,kind,least_length_m,source"]
     counts = harbour.counts()
     for k, (scenes, truth) in enumerate(counts.iterrows()):
         start = datetime.strptime(str(scenes).split("_")[4], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         pier = counts.columns[k % 3]
         number = int(truth[pier])
         seen = start - timedelta(hours=5)
-        rows.append(f"image-{k + 1},{seen:%Y-%m-%dT%H:%MZ},{pier},{number},{number + k % 2},optical,20,an image")
+        rows.append(f"image-{k + 1},{seen:%Y-%m-%dT%H:%MZ},{pier},,{number},{number + k % 2},,optical,20,an image")
+        yards = {yard.name: yard.number_on(k) for yard in harbour.plan.yards if k in {0, len(counts) - 1}}
+        for name, parked in yards.items():
+            word = "full" if parked else "empty"
+            rows.append(f"yard-{k + 1},{seen:%Y-%m-%dT%H:%MZ},{name},apron,,,{word},optical,,an image")
         if k == 1:
-            rows.append(f"blog,{seen:%Y-%m-%d},{pier},{number + 5},,press,20,a blog")
-    rows.append(f"between,{start + timedelta(days=4):%Y-%m-%d},{pier},{number},{number},ground,20,a pilot")
+            rows.append(f"blog,{seen:%Y-%m-%d},{pier},,{number + 5},,,press,20,a blog")
+    rows.append(f"between,{start + timedelta(days=4):%Y-%m-%d},{pier},,{number},{number},,ground,20,a pilot")
     return "\n".join(rows)
 
 

@@ -190,5 +190,6 @@ class Results:
 
     @cached_property
     def agreement(self) -> gpd.GeoDataFrame:
-        """Dated reports held against the counts (`schema.AGREEMENT`)."""
-        return compare_observations(self.observations, self.vessels, self.piers, self.scenes, self.coverage)
+        """Dated reports held against the counts and the aprons (`schema.AGREEMENT`)."""
+        tables = self.vessels, self.piers, self.scenes, self.coverage
+        return compare_observations(self.observations, *tables, aprons=self.aprons)

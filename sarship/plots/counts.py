@@ -63,7 +63,8 @@ def plot_counts(
     changes
         `schema.CHANGES`, from `find_changes`; those of the way of counting are not drawn.
     agreement
-        `schema.AGREEMENT`, from `compare_observations`; where a report is on the whole port, that has a panel.
+        `schema.AGREEMENT`, from `compare_observations`, without those on aprons; where a report is on the whole port,
+        that has a panel.
     title
         Heading, such as the name of the port.
     is_simulated
@@ -87,7 +88,8 @@ def plot_counts(
     >>> [ax.get_title(loc="left") for ax in figure.axes]
     ['All piers, where all were seen', 'North quay', 'Mole']
     """
-    reports = AGREEMENT.empty() if agreement is None else agreement[agreement["state"] != "not_compared"]
+    reports = AGREEMENT.empty() if agreement is None else agreement
+    reports = reports[reports["state"].ne("not_compared") & reports["fullness"].eq("")]
     piers = [str(name) for name in counts["pier"].to_numpy()]
     is_pier = counts["kind"].to_numpy() == "pier" if "kind" in counts.coords else np.ones(len(piers), np.bool_)
     n_columns = 1 if len(piers) <= 5 else 2 if len(piers) <= 16 else 3

@@ -100,15 +100,23 @@ def _ends(values: xr.DataArray) -> str:
 
 
 def _reports(results: Results) -> list[dict[str, Any]]:
-    evidence = results.observations.set_index("observation")[["kind", "url", "note", "confidence", "fullness"]]
+    evidence = results.observations.set_index("observation")[["kind", "url", "note", "confidence"]]
     rows = []
     for held in results.agreement.drop(columns="geometry").to_dict("records"):
         row = held | evidence.loc[held["observation"]].to_dict()
         is_address = _scheme(row["url"]) in {"http", "https"}
         hours = row["hours"]
         near = f"{abs(hours):.0f} h {'after' if hours > 0 else 'before'}" if abs(hours) >= 0.5 else "at that hour"
-        rows.append(row | {"distance": near, "said": _said(row), "when": _when(row), "is_address": is_address})
+        seen = {"distance": near, "found": _found(row), "said": _said(row), "when": _when(row)}
+        rows.append(row | seen | {"is_address": is_address})
     return rows
+
+
+def _found(row: dict[str, Any]) -> str:
+    """Return what the pass says: a count, or how full an apron is; empty where it says nothing."""
+    if np.isfinite(row["fill"]):
+        return f"{100 * row['fill']:.0f} % full ({100 * row['fill_low']:.0f}–{100 * row['fill_high']:.0f})"
+    return "" if np.isnan(row["n_vessels"]) else f"{row['n_vessels']:.0f} ({row['n_low']:.0f}–{row['n_high']:.0f})"
 
 
 def _ais_rows(results: Results) -> list[dict[str, Any]]:
@@ -217,14 +225,13 @@ def _places(results: Results) -> list[dict[str, Any]]:
     names = [str(name) for name in counts["pier"].to_numpy()]
     if (counts["kind"] == "pier").sum() > 1:
         names.append(WHOLE_PORT)
+    counted = results.agreement[results.agreement["state"].ne("not_compared") & results.agreement["fullness"].eq("")]
     places = []
     for name in names:
         frame = frames[name].set_index("time").reindex(times)
         changes = results.changes[(results.changes["where"] == name) & (results.changes["quantity"] == "n_vessels")]
         changes = changes[changes["direction"] != "method"]
-        reports = results.agreement[
-            (results.agreement["where"] == name) & (results.agreement["state"] != "not_compared")
-        ]
+        reports = counted[counted["where"] == name]
         places.append(
             {
                 "name": "All piers" if name == WHOLE_PORT else name,

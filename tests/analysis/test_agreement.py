@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from builders.aprons import make_aprons
 from builders.tables import PIERS, make_coverage, make_scenes, make_vessels
 
-from sarship.analysis import Agreement, compare_observations, read_observations
-from sarship.schema import AGREEMENT
+from sarship.analysis import Agreement, compare_observations, judge_aprons, read_observations
+from sarship.schema import AGREEMENT, APRONS
 
 PASSES = {"S1": "2025-01-10T15:42", "S2": "2025-01-22T15:42", "S3": "2025-02-03T15:42"}
 LENGTHS = {"S1": [120, 80], "S2": [120, 120, 80, 30], "S3": []}
@@ -85,6 +86,55 @@ def test_whoever_came_or_went_is_not_compared(tmp_path):
     columns = "time,where,what,vessel,value"
     rows = ("2025-01-22,A,arrived,Sparta,", "2025-01-22,A,left,,2", "2025-01-22,yard,apron,,full")
     assert states(tmp_path, *rows, columns=columns) == ["not_compared"] * 3
+
+
+def test_reports_on_a_yard_are_held_against_its_levels(tmp_path):
+    """Emptied after the twelfth of 24 passes, beside one that never changed; one pass does not show it."""
+    wobble = np.tile([0.3, -0.4, 0.1, 0.4, -0.2, -0.2], 4)
+    level = np.where(np.arange(24) < 12, 4.0, 0.0) + wobble
+    level[20] = np.nan
+    aprons = judge_aprons(APRONS.concat([make_aprons(level, name="Yard"), make_aprons(wobble, name="Park")]))
+    times = sorted(aprons["time"].unique())
+    cases = [
+        (0, "Yard", "full", "agrees", 1),
+        (11, "Yard", "some", "disagrees", 1),
+        (12, "Yard", "empty", "agrees", 0),
+        (13, "Yard", "full", "disagrees", 0),
+        (20, "Yard", "empty", "not_seen", None),
+        (3, "Park", "full", "not_compared", None),
+        (3, "Elsewhere", "full", "not_compared", None),
+    ]
+    rows = [f"{times[k].isoformat()},{where},apron,{word}" for k, where, word, _, _ in cases]
+    rows.append(f"{(times[11] + pd.Timedelta(6, 'D')).isoformat()},Yard,apron,some")
+    path = tmp_path / "reports.csv"
+    path.write_text("\n".join(["time,where,what,value", *rows]))
+    reports = read_observations(path, PIERS)
+    scenes = make_scenes(*[(f"S{k}", when.strftime("%Y-%m-%dT%H:%M")) for k, when in enumerate(times)])
+    found = AGREEMENT.check(compare_observations(reports, VESSELS[:0], PIERS, scenes, COVERAGE[:0], aprons=aprons))
+    assert found["state"].tolist() == [case[3] for case in cases] + ["between"] * 2
+    np.testing.assert_allclose(found["fill"], [np.nan if case[4] is None else case[4] for case in cases] + [1, 0])
+    assert (found["fill_low"].dropna() <= found["fill"].dropna()).all()
+    summary = Agreement.of(found)
+    assert (summary.n_scored, summary.n_aprons, summary.n_aprons_agree) == (0, 4, 2)
+    # apart by 0, 1, 0 and 2 thirds; by chance by one
+    assert summary.kappa == pytest.approx(1 - 3 / 4)
+    assert str(summary).startswith(
+        "2 of 4 reports on yards agree with the level of a pass near them, weighted kappa 0.25"
+    )
+
+
+def test_within_the_window_of_a_change_a_yard_may_be_full_or_empty(tmp_path):
+    level = np.where(np.arange(24) < 12, 1.0, 0.0) + np.tile([0.6, -0.8, 0.2, 0.8, -0.4, -0.4], 4)
+    aprons = judge_aprons(make_aprons(level, noise_db=0.6, bright=np.where(np.arange(24) < 12, 0.2, 0.0)))
+    when = aprons["time"][aprons["state"].eq("unknown")].iloc[1]
+    path = tmp_path / "reports.csv"
+    path.write_text(f"time,where,what,value\n{when.isoformat()},Yard,apron,full\n{when.isoformat()},Yard,apron,empty")
+    scenes = make_scenes(("S1", f"{when:%Y-%m-%dT%H:%M}"))
+    found = compare_observations(
+        read_observations(path, PIERS), VESSELS[:0], PIERS, scenes, COVERAGE[:0], aprons=aprons
+    )
+    assert found["state"].tolist() == ["agrees"] * 2
+    assert found["contradicts"].tolist() == ["3", "2"]
 
 
 def test_the_whole_port_is_its_piers_without_anchorages(tmp_path):

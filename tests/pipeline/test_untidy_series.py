@@ -7,8 +7,9 @@ import pytest
 import xarray as xr
 from builders.cf import complaints_of
 
-from sarship import read_port, survey
-from sarship.simulate import simulate_port_series
+from sarship import read_observations, read_port, survey
+from sarship.pipeline.with_ais import add_ais
+from sarship.simulate import simulate_ais, simulate_port_series
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,13 @@ def series(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def surveyed(series, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("survey")
-    return folder, survey(series.products, read_port(series.port_file), folder)
+    folder, port = tmp_path_factory.mktemp("survey"), read_port(series.port_file)
+    sheet = folder.with_suffix(".csv")
+    rows = [f"{one.scene.split('_')[4]}Z,port,{k},=1+1" for k, one in enumerate(series.passes)]
+    sheet.write_text("\n".join(["time,where,value,source", *rows]))
+    results = survey(series.products, port, folder, observations=read_observations(sheet, port.piers))
+    ais = simulate_ais(series, folder.with_suffix(".ais"), forms=["csv2"])
+    return folder, add_ais(results, port, ais.files.values(), folder)
 
 
 def test_every_pass_counts_once_at_its_own_microsecond(series, surveyed):
@@ -51,10 +57,15 @@ def test_files_open_in_the_tools_of_their_users(surveyed):
     table = pd.read_csv(folder / "counts.csv", parse_dates=["time"])
     assert len(table) == results.counts["n_vessels"].size
     assert table["n_vessels"].sum() == results.counts["n_vessels"].sum()
-    for name in ("vessels", "visits", "changes", "alerts"):
+    matches = results.ais.table
+    tables = {name: getattr(results, name) for name in ("vessels", "visits", "changes", "alerts", "agreement")}
+    for name, written in (tables | {"ais_matches": matches}).items():
         table = pd.read_csv(folder / f"{name}.csv")
-        assert len(table) == len(getattr(results, name))
+        assert len(table) == len(written)
         assert not [column for column in table if str(column).startswith("Unnamed")]
     assert len(gpd.read_file(folder / "vessels.geojson")) == len(results.vessels) > 0
-    for name in ("vessels", "scenes", "coverage", "piers"):
+    for name in ("vessels", "scenes", "coverage", "piers", "observations"):
         assert len(gpd.read_parquet(folder / f"{name}.parquet")) == len(getattr(results, name)) > 0
+    found = gpd.read_parquet(folder / "ais_matches.parquet")
+    assert found["state"].value_counts().to_dict() == matches["state"].value_counts().to_dict()
+    assert {"matched", "dark"} <= set(found["state"])
