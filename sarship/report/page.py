@@ -75,15 +75,16 @@ def write_report(
     results = read_results(folder)
     if redact:
         results = redacted(results)
-    room = max_mb * MEGABYTE - len(_page(results, None, ""))
-    return write_file(path or folder / "report.html", _page(results, *_fitting(folder, results, room)))
-
-
-def _fitting(folder: Path, results: Results, room: float) -> tuple[Frames | None, str]:
-    """Return the map that takes no more than so many bytes, and what was left out for that."""
     frames = read_frames(folder, results.counts)
-    if frames is None or frames.n_bytes * BASE64 <= room:
-        return frames, ""
+    page = _page(results, frames, "")
+    if frames is not None and len(page) > max_mb * MEGABYTE:
+        room = max_mb * MEGABYTE - len(page) + frames.n_bytes * BASE64
+        page = _page(results, *_smaller(folder, results, frames, room))
+    return write_file(path or folder / "report.html", page)
+
+
+def _smaller(folder: Path, results: Results, frames: Frames, room: float) -> tuple[Frames | None, str]:
+    """Return the map that takes no more than so many bytes, and what was left out for that."""
     for step in STEPS:
         frames = read_frames(folder, results.counts, step) or frames
         left_out = f"To keep the page small, the map has pixels of {frames.grid.spacing_m * step:g} m"
