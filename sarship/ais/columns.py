@@ -7,7 +7,7 @@ Kystverket, exactEarth and Spire, MarineTraffic, VesselFinder, AISHub, Digitraff
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -146,7 +146,12 @@ def parse_times(texts: pd.Series[Any], file: str, *, is_day_first: bool | None =
     """
     if isinstance(texts.dtype, pd.DatetimeTZDtype) or texts.dtype.kind == "M":
         return pd.to_datetime(texts, utc=True).astype("datetime64[ns, UTC]")
-    text = texts.astype("str").str.strip().str.replace(r"\s*(UTC|GMT)$", "", regex=True)
+    return _each_once(texts, lambda distinct: _times(distinct, file, is_day_first))
+
+
+def _times(texts: pd.Series[Any], file: str, is_day_first: bool | None) -> pd.Series[Any]:
+    """Return the times of texts."""
+    text = texts.str.strip().str.replace(r"\s*(UTC|GMT)$", "", regex=True)
     times = pd.Series(pd.NaT, index=texts.index, dtype="datetime64[ns, UTC]")
     forms = {
         "number": r"\d{9,10}(\.\d+)?|\d{12,13}",
@@ -223,26 +228,40 @@ def tidy(frame: pd.DataFrame, header: Mapping[str, str], file: str) -> tuple[pd.
         out[field] = out[field].where(out[field] > 0)
     out["nav_status"] = _statuses(frame["nav_status"]) if "nav_status" in frame else np.nan
     for field in TEXTS:
-        text = frame[field].astype("str") if field in frame else pd.Series("", index=frame.index, dtype="str")
-        plain = text.fillna("").str.replace(_OBEYED, " ", regex=True)
-        # a spreadsheet takes a text that begins so for a formula
-        out[field] = plain.str.lstrip("=+-@ ").str.rstrip().str.slice(0, LONGEST_TEXT)
+        text = frame[field] if field in frame else pd.Series("", index=frame.index, dtype="str")
+        out[field] = _each_once(text, _plain).astype("str").fillna("")
     return _with_class(_with_sizes(out)), notes
+
+
+def _each_once(column: pd.Series, change: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """Return what a function makes of the texts of a column: of millions of reports few texts are distinct."""
+    texts = column.astype("str")
+    distinct = texts.dropna().drop_duplicates()
+    return texts.map(change(distinct).set_axis(distinct))
+
+
+def _plain(text: pd.Series) -> pd.Series:
+    """Return texts that no terminal, page or spreadsheet obeys; the last takes one for a formula by its first sign."""
+    plain = text.str.replace(_OBEYED, " ", regex=True)
+    return plain.str.lstrip("=+-@ ").str.rstrip().str.slice(0, LONGEST_TEXT)
 
 
 def _numbers(column: pd.Series) -> pd.Series:
     """Return numbers of a column, also with decimal commas; missing where there is none."""
     if column.dtype.kind in "iuf":
         return column.astype(float)
-    return pd.to_numeric(column.astype("str").str.replace(",", ".", regex=False), errors="coerce").astype(float)
+    return _each_once(column, _parsed)
+
+
+def _parsed(text: pd.Series) -> pd.Series:
+    return pd.to_numeric(text.str.replace(",", ".", regex=False), errors="coerce").astype(float)
 
 
 def _statuses(column: pd.Series) -> pd.Series:
     """Return the navigational status as its number, also of its words."""
-    number = _numbers(column)
-    words = column.astype("str").str.lower().str.strip()
-    named = words.map({text: float(code) for text, code in _STATUS.items()}).astype(float)
-    return number.fillna(named).where(lambda code: code.between(0, 14))  # 15 is the default of a set left alone
+    codes = {text: float(code) for text, code in _STATUS.items()}
+    named = _each_once(column, lambda text: text.str.lower().str.strip().map(codes).astype(float))
+    return _numbers(column).fillna(named).where(lambda code: code.between(0, 14))  # 15 is a set's that was left alone
 
 
 def _with_sizes(out: pd.DataFrame) -> pd.DataFrame:

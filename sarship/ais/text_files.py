@@ -1,6 +1,6 @@
 """Tables of reports in text and Parquet files: opened whatever they are packed in, cut to the area as they are read.
 
-One path serves all: a stream, batches of a few megabytes, the columns that are needed, the rows in the area. So a day
+One path serves all: a stream, batches of two megabytes, the columns that are needed, the rows in the area. So a day
 of a country's reports, gigabytes of text, needs the memory of what is kept.
 """
 
@@ -33,7 +33,7 @@ from sarship.texts import printable
 __all__ = ["DAMAGED", "Part", "Read", "damaged", "form_of", "is_nmea", "parts_of", "read_csv", "read_parquet"]
 
 DAMAGED: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, pa.ArrowException)
-BLOCK: Final = 8 << 20
+BLOCK: Final = 2 << 20
 """Bytes of a batch."""
 MAX_MALFORMED: Final = 0.1
 """Largest share of lines that have not the header's columns."""
