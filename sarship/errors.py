@@ -205,6 +205,8 @@ def explain(error: Exception) -> str:
     told = printable(" ".join(str(error).split()))
     if isinstance(error, SarshipError | OSError):
         return told
+    if isinstance(error, UnicodeEncodeError):  # a path with half a letter
+        return f"'{printable(error.object[:60])}' has letters that no name can have here; give another"
     if isinstance(error, MemoryError):
         return "there is not enough memory; end other programs, or search a smaller area"
     return f"unexpected {type(error).__name__}: {told}; please report this as a fault of sarship"

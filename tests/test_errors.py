@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from sarship.errors import OutputError, PortError, ProductError, ReferenceImageError, SarshipError
+from sarship.errors import OutputError, PortError, ProductError, ReferenceImageError, SarshipError, explain
 
 
 @pytest.mark.parametrize("kind", [OutputError, PortError, ProductError, ReferenceImageError])
@@ -25,3 +25,9 @@ def test_a_port_error_carries_the_feature(feature):
 
 def test_an_output_error_is_an_error_of_the_system():
     assert issubclass(OutputError, OSError)
+
+
+def test_a_path_with_half_a_letter_is_explained():
+    with pytest.raises(UnicodeEncodeError) as caught:
+        "a\ud800.SAFE".encode()
+    assert explain(caught.value) == r"'a\ud800.SAFE' has letters that no name can have here; give another"

@@ -348,7 +348,8 @@ def _refuse_overlaps(piers: Sequence[_Feature], path: Path) -> None:
     pairs = shapely.STRtree(shapes).query(shapes, predicate="dwithin", distance=1e-3).T
     for one, other in ((piers[first], piers[second]) for first, second in pairs if first != second):
         plane = Plane.around(one.geometry)
-        mine, theirs = (plane.flatten_geometry(pier.geometry) for pier in (one, other))
+        flat = [plane.flatten_geometry(pier.geometry) for pier in (one, other)]
+        mine, theirs = (shapely.simplify(each, 1e-3) for each in flat)  # of knots of points a buffer takes minutes
         if not mine.dwithin(theirs, SAME_PIER_M + 1.0):  # buffers take long
             continue
         whole = mine.buffer(1.0)

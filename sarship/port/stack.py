@@ -33,8 +33,9 @@ __all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack
 
 TIMES: Final = ("time", "stop")
 DIGEST: Final = "digest"
-OF_THE_FILE: Final = (DIGEST, "Conventions", "title", "history")
-"""Attributes that a reference gets by being written."""
+SEAL_BYTES: Final = 16
+"""Of the digest with which the file of a reference ends, beyond what HDF5 reads. In a damaged file HDF5 may search for
+ever, so it sees none before the digest was found right."""
 SCALARS: Final = ("scene", "platform", "relative_orbit", "orbit_pass", "incidence")
 
 
@@ -234,8 +235,8 @@ def write_reference(reference: xr.Dataset, path: str | Path) -> Path:
     ...     write_reference(reference, f"{folder}/empty_port.nc").name
     'empty_port.nc'
     """
-    whole = reference.assign_attrs({DIGEST: _digest_of(reference)})
-    return write_file(path, netcdf_bytes(whole, str(reference.attrs["crs"]), title="empty port"))
+    content = netcdf_bytes(reference, str(reference.attrs["crs"]), title="empty port")
+    return write_file(path, content + _seal(content))
 
 
 def read_reference(path: str | Path) -> xr.Dataset:
@@ -263,20 +264,21 @@ def read_reference(path: str | Path) -> xr.Dataset:
     sarship.errors.ReferenceImageError: nowhere.nc cannot be read as a reference (...); fit it again
     """
     try:
-        reference = read_netcdf(Path(path).read_bytes())
-    except Exception as error:  # HDF5 raises whatever it meets in a damaged file
-        message = f"{path} cannot be read as a reference ({error}); fit it again"
+        written = Path(path).read_bytes()
+    except OSError as error:
+        message = f"{path} cannot be read as a reference ({error.strerror}); fit it again"
         raise ReferenceImageError(message, path=path) from error
+    content = written[:-SEAL_BYTES]
+    if written[-SEAL_BYTES:] != _seal(content):
+        message = f"{path} is not as sarship wrote it: it is damaged, or was changed by hand; fit it again"
+        raise ReferenceImageError(message, path=path)
+    reference = read_netcdf(content)
     missing = [name for name in REFERENCE if name not in reference]
     if missing or "crs" not in reference.attrs:
         message = f"{path} is no reference: it lacks {missing[0] if missing else 'crs'}; fit one"
         raise ReferenceImageError(message, path=path)
     flags = {name: reference[name].astype(bool) for name in ("is_coregistered", "is_borrowed", "is_permanent")}
-    reference = reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
-    if reference.attrs.pop(DIGEST, None) != _digest_of(reference):
-        message = f"{path} is not as it was written: it is damaged, or was changed by hand; fit it again"
-        raise ReferenceImageError(message, path=path)
-    return reference
+    return reference.assign(flags).assign_coords(polarization=reference["polarization"].astype(str))
 
 
 def content_digest(arrays: Mapping[str, NDArray[Any]], attrs: Mapping[str, Any] | None = None) -> str:
@@ -289,14 +291,8 @@ def content_digest(arrays: Mapping[str, NDArray[Any]], attrs: Mapping[str, Any] 
     return digest.hexdigest()
 
 
-def _digest_of(reference: xr.Dataset) -> str:
-    """Return the digest of a reference; what a file adds to it (conventions, a title) does not count."""
-    arrays = {str(name): each.transpose(*sorted(each.dims, key=str)) for name, each in reference.items()}
-    arrays |= {str(name): each for name, each in reference.coords.items()}
-    numbers = {name: values.to_numpy() for name, values in arrays.items() if values.dtype.kind in "bif"}
-    words = {name: values.astype(str).to_numpy().tolist() for name, values in arrays.items() if name not in numbers}
-    attrs = {name: np.asarray(each).tolist() for name, each in reference.attrs.items() if name not in OF_THE_FILE}
-    return content_digest(numbers, {"words": words, "attrs": attrs})
+def _seal(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=SEAL_BYTES).digest()
 
 
 def _open(place: Path) -> zarr.Group:

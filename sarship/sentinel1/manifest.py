@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Manifest:
     """Time of processing, UTC."""
     is_simulated: bool = False
     """True if `sarship.simulate` wrote the product."""
+    crc: str = ""
+    """CRC-16 of the document in hexadecimal (CCITT, from FFFF), with which the name of a product ends."""
 
 
 def read_manifest(data: bytes, source: str) -> Manifest:
@@ -80,6 +83,11 @@ def read_manifest(data: bytes, source: str) -> Manifest:
         raise root.error(f"is of a {family} product; sarship reads Sentinel-1 GRD products")
     mode, swath = (root.text(f".//instrumentMode/{name}", "") for name in ("mode", "swath"))
     stops = (node.get("stop") for node in root.find(".//processing"))
+    start, stop = (root.time(f".//acquisitionPeriod/{end}Time") for end in ("start", "stop"))
+    if stop < start:
+        raise root.error(
+            f"has an acquisition that ends at {stop}, before it starts at {start}; fetch the product again"
+        )
     return Manifest(
         platform="S1" + root.text(".//platform/number"),
         product_type=root.text(".//productType", ""),
@@ -89,12 +97,13 @@ def read_manifest(data: bytes, source: str) -> Manifest:
         absolute_orbit=root.whole(".//orbitReference/orbitNumber"),
         relative_orbit=root.whole(".//orbitReference/relativeOrbitNumber"),
         orbit_pass=_orbit_pass(root),
-        start=root.time(".//acquisitionPeriod/startTime"),
-        stop=root.time(".//acquisitionPeriod/stopTime"),
+        start=start,
+        stop=stop,
         corners=_corners(root),
         files=tuple(_files(root)),
         processed=max((root.as_time(stop, "processing stop") for stop in stops if stop), default=None),
         is_simulated=root.text(".//productClassDescription", "").startswith("SIMULATED"),
+        crc=f"{binascii.crc_hqx(data, 0xFFFF):04X}",
     )
 
 

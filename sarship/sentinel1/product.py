@@ -6,6 +6,7 @@ pickled, and read from several threads.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["GrdProduct", "open_grd"]
 
+_NAMED: Final = re.compile(r"S1[A-Z]_\w{2}_GRD\w_1S\w{2}(_\d{8}T\d{6}){2}_\d{6}_[0-9A-F]{6}_(?P<crc>[0-9A-F]{4})")
+"""The agency's name of a product, whose last part is the CRC-16 of the manifest (Sentinel-1 Product Specification,
+S1-RS-MDA-52-7441; so it is in products of 2015 to 2025). Mirrors that convert the images add to the name."""
 _BORDERS_CLEAN_SINCE: Final = (2, 90)
 """First IPF version whose images are zero outside the swath."""
 
@@ -184,7 +188,8 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
     Warns
     -----
     ProductWarning
-        For each polarisation with a file that is absent or empty, and where the thermal noise is absent or all zero.
+        Where the manifest is not that of the product's name, for each polarisation with a file that is absent or
+        empty, and where the thermal noise is absent or all zero.
 
     Raises
     ------
@@ -207,6 +212,8 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
         kind = manifest.product_type or "raw-data"
         message = f"{container.path} is of type {kind}; sarship reads GRD only: get the same scene as GRD"
         raise ProductError(message, path=container.path)
+    if not isinstance(path, SafeContainer):
+        _doubt_manifest(container)
     problems = {p: reason for p in manifest.polarizations if (reason := unreadable(container, p))}
     readable = tuple(p for p in manifest.polarizations if p not in problems)
     for polarization, reason in problems.items():
@@ -228,6 +235,18 @@ def open_grd(path: str | Path | SafeContainer) -> GrdProduct:
         container=container,
         _noises=noises,
     )
+
+
+def _doubt_manifest(container: SafeContainer) -> None:
+    """Warn of a manifest that is not the one that the product's name was made from; nothing else has its checksum.
+
+    A folder of another name tells nothing, nor does one of sarship's own products, named by what they were made from.
+    """
+    own, found = _NAMED.fullmatch(container.id), container.manifest.crc
+    if own and own["crc"] != found and not container.manifest.is_simulated:
+        why = f"its CRC-16 is {found}, and the product's name ends with {own['crc']}"
+        consequence = "what it says of times, orbit and files may be wrong; fetch the product again"
+        doubt(f"{container.id}: manifest.safe was changed: {why}; {consequence}")
 
 
 def _has_border_noise(ipf_version: str) -> bool:

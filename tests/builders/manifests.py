@@ -1,5 +1,6 @@
 """Manifests of products, by the files that they list."""
 
+import binascii
 import hashlib
 import json
 import re
@@ -65,3 +66,11 @@ def relist(product: Path) -> None:
             digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
             text = text.replace(item, re.sub(r'(checksumName="MD5"[^>]*>)[0-9a-fA-F]*', rf"\g<1>{digest}", new))
     path.write_text(text, encoding="utf-8")
+
+
+def as_from_the_archive(product: Path) -> Path:
+    """Rename a simulated product as the agency names its own: after its manifest, which calls it simulated no more."""
+    path = product / "manifest.safe"
+    content = path.read_bytes().replace(b"SIMULATED by sarship; not a radar image of anything", b"SAR L1 Product")
+    path.write_bytes(content)
+    return product.rename(product.with_name(f"{product.stem[:-4]}{binascii.crc_hqx(content, 0xFFFF):04X}.SAFE"))

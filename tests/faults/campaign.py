@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 
-from faults import downloads, kept, options, ports, products, stops
+from faults import commands, downloads, kept, options, ports, products, stops
 from faults.outcomes import Outcome
 
 Attempt = Callable[[random.Random], Outcome]
@@ -23,6 +23,7 @@ CLASSES: dict[str, Callable[[], AbstractContextManager[Attempt]]] = {
     "kept references": kept.references,
     "downloads without a known MD5": downloads.downloads,
     "runs killed and run again": partial(stops.stops, "kill"),
+    "commands stopped by signals": commands.commands,
     "disk, memory, products gone": partial(stops.stops, "disk", "interrupt", "memory", "vanish"),
 }
 

@@ -32,8 +32,8 @@ TEXTS = (
     "nan",
 )
 VALUES = (None, True, False, 0, -1, 1, 1e308, float("nan"), float("inf"), 10**400, [], {}, [[]], [None], *TEXTS)
-_LEAF = re.compile(rb"<(\w+)([^<>]*)>([^<>]+)</\1>")
-_ELEMENT = re.compile(rb"<(\w+)[^<>/]*>[^<>]*(?:<(\w+)[^<>]*>[^<>]*</\2>[^<>]*)*</\1>")
+_LEAF = re.compile(rb"<([\w:]+)([^<>]*)>([^<>]+)</\1>")
+_ELEMENT = re.compile(rb"<([\w:]+)[^<>/]*>[^<>]*(?:<([\w:]+)[^<>]*>[^<>]*</\2>[^<>]*)*</\1>")
 
 
 def damage_bytes(data: bytes, chance: random.Random) -> bytes:
@@ -107,12 +107,14 @@ def damage_json(data: bytes, chance: random.Random) -> bytes:
         return data.replace(b"[", b"[" * chance.choice((10, 100_000)), 1)
     tree = json.loads(data)
     for _ in range(chance.choice((1, 1, 1, 3))):
-        parent, key = chance.choice([*_places(tree)])
+        if not (places := [*_places(tree)]):
+            break
+        parent, key = chance.choice(places)
         old = parent[key]
         put = chance.choice(VALUES)
         if isinstance(old, str):
             put = chance.choice((put, chance.choice(TEXTS)))
-        elif isinstance(old, (int, float)):
+        elif isinstance(old, (int, float)) and abs(old) < 1e300:
             put = chance.choice((put, -old, old * 10, old + chance.gauss(0, 1), 1e9, 90.0, 180.0, -180.0))
         elif isinstance(old, list):
             put = chance.choice((put, old[::-1], old[:1], old * 3, [*old, chance.choice(VALUES)]))

@@ -13,10 +13,11 @@ from click.testing import CliRunner
 from sarship.cli import main
 from sarship.errors import ProductWarning, SarshipError
 
-SAME, SENTENCE, WARNED, SILENT, RAW, HANG = OUTCOMES = (
+SAME, SENTENCE, WARNED, CHECKED, SILENT, RAW, HANG = OUTCOMES = (
     "same",
     "a sentence",
     "differs with a warning",
+    "only `--check` tells",
     "silently different",
     "raw exception",
     "hang",

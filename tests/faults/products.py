@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import shutil
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from builders.manifests import as_from_the_archive
 
 from faults.mutations import damage_bytes, damage_json, damage_xml
-from faults.outcomes import SAME, SENTENCE, SILENT, Answer, Outcome, judge, listening, run
-from sarship.pipeline import search
-from sarship.port.port_file import Port, read_port
+from faults.outcomes import CHECKED, RAW, SAME, SENTENCE, SILENT, WARNED, Answer, Outcome, judge, listening, run
+from sarship.detection import detect
+from sarship.pipeline import read_results
+from sarship.sentinel1 import open_grd
+from sarship.sentinel1.verify import refuse_damage
 from sarship.simulate import ProductParams, simulate_product
 
 Damage = Callable[[Path, random.Random], Path]
 """Damages the product at a path, and returns the path to give."""
+COUNTED_ANYWAY = 0.02
+"""Part of the products that are counted whatever came of reading them, so that the reading is tried as well."""
 
 
 def tiny_port(folder: Path, n_piers: int = 3) -> tuple[Path, Path]:
@@ -43,23 +50,42 @@ def tiny_port(folder: Path, n_piers: int = 3) -> tuple[Path, Path]:
 
 @contextmanager
 def products(damage: Damage) -> Iterator[Callable[[random.Random], Outcome]]:
-    """Give the function that tries a damaged product: searched, and now and then described and checked."""
+    """Give the function that tries a damaged product.
+
+    What is counted follows from what is read: metadata, tables and digital numbers. So a product that is refused when
+    it is read has its sentence, one that reads as the sound one is the same, and one that warns has said so. Where
+    reading is silent ships are looked for in all of the image; where that is silent too, either `--check` tells, or
+    the piers are counted. Now and then the whole command runs whatever came of that.
+    """
     with TemporaryDirectory() as folder:
-        port_file, product = tiny_port(Path(folder))
-        port = read_port(port_file)
-        truth = _look(product, port)
+        port, simulated = tiny_port(Path(folder), n_piers=1)
+        product = as_from_the_archive(simulated)
+        place = Path(folder, "case")
+        case, out = place / product.name, place / "out"
+        shutil.copytree(product, case)
+        read, found, counted = _read(case), _detected(case), _counted(case, port, out)
+        shutil.rmtree(place)
+
+        def look(path: Path) -> Outcome:
+            outcome = judge(lambda: _read(path), read)
+            if outcome.kind != SILENT:
+                return outcome
+            told = judge(lambda: _detected(path), found)
+            if told.kind not in {SAME, SILENT}:
+                return told
+            is_told = judge(lambda: Answer(refuse_damage(path) is None)).kind == SENTENCE
+            return Outcome(CHECKED) if is_told else judge(lambda: _counted(path, port, out), counted)
 
         def attempt(chance: random.Random) -> Outcome:
-            place = Path(folder, "case")
-            shutil.copytree(product, place / product.name)
+            shutil.copytree(product, case)
             try:
-                path = damage(place / product.name, chance)
-                outcome = judge(lambda: _look(path, port), truth)
-                if outcome.kind in {SAME, SENTENCE} and chance.random() < 0.3:
+                path = damage(case, chance)
+                outcome = look(path)
+                if chance.random() < COUNTED_ANYWAY:
+                    outcome = _agreed(outcome, judge(lambda: _counted(path, port, out), counted))
+                if outcome.kind in {SAME, SENTENCE} and chance.random() < 0.1:
                     other = judge(lambda: run(chance.choice(("info", "check")), path))
                     outcome = outcome if other.kind in {SAME, SENTENCE} else other
-                if outcome.kind == SILENT and judge(lambda: run("check", path)).kind == SENTENCE:
-                    return Outcome(SILENT, "only `check` tells")
                 return outcome
             finally:
                 shutil.rmtree(place, ignore_errors=True)
@@ -67,19 +93,49 @@ def products(damage: Damage) -> Iterator[Callable[[random.Random], Outcome]]:
         yield attempt
 
 
-def _look(path: Path, port: Port) -> Answer:
-    """Return what a survey would count of a product, to the metre."""
+def _agreed(looked: Outcome, counted: Outcome) -> Outcome:
+    """Return what came of looking at a product, if the command does not gainsay it."""
+    expected = {CHECKED: {SILENT, SAME}, WARNED: {WARNED, SAME, SENTENCE}}.get(looked.kind, {looked.kind})
+    return looked if counted.kind in expected else Outcome(RAW, f"looked: {looked}; counted: {counted}")
+
+
+def _read(path: Path) -> Answer:
+    """Return all that a count reads of a product, wherever it lies."""
     with listening() as said:
-        results = search([path], port=port)
-    said |= {failure.message for failure in results.failures}
-    if results.failures:
-        return Answer(None, frozenset(said))
+        product = open_grd(path)
+        product.check_polarizations()
+        geometry = product.geometry
+        pixels = [product.digital_numbers(name).tobytes() for name in product.polarizations]
+    scene = replace(product.scene, assets={})
+    facts = [scene, product.enl, product.resolution_m, product.ipf_version, geometry.shape, geometry.first_line]
+    facts += [geometry.line_interval_s, geometry.line_spacing_m, geometry.ground_range.spacing_m]
+    arrays = [geometry.orbit.coefficients, geometry.ground_range.lines, geometry.ground_range.coefficients]
+    arrays += [geometry.ground_range.origins_m]
+    tables = [(product.calibration(name), product.noise(name)) for name in product.polarizations]
+    prf = product.annotation.prf_hz, product.annotation.radar_frequency_hz
+    told = pickle.dumps((arrays, tables)), pixels, str(facts), prf
+    return Answer((told, product.polarizations, product.has_noise, product.is_simulated), frozenset(said))
+
+
+def _detected(path: Path) -> Answer:
+    """Return what stands out in all of a product."""
+    with listening() as said:
+        hits = detect(open_grd(path))
+    return Answer((hits.line.tolist(), hits.pixel.tolist(), hits.value.tolist()), frozenset(said))
+
+
+def _counted(path: Path, port: Path, out: Path) -> Answer:
+    """Return what the command counts in a product, to the metre."""
+    answer = run("count", port, path, "--no-pictures", "--out", out)
+    if answer.values is None:
+        return answer
+    results = read_results(out)
     digits = {"longitude": 5, "latitude": 5, "length_m": 0, "sigma0_co": 2, "sigma0_cross": 3}
     numbers = results.vessels[[*digits]].round(digits)
     seen = results.coverage[["pier", "seen", "detectable_length_m"]].round(1)
     when = results.scenes[["platform", "relative_orbit", "start"]].astype(str)
     tables = numbers, seen, when, results.counts["n_vessels"]
-    return Answer([str(each.to_numpy().tolist()) for each in tables], frozenset(said))
+    return Answer([str(each.to_numpy().tolist()) for each in tables], answer.said)
 
 
 def xml(product: Path, chance: random.Random) -> Path:

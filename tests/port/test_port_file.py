@@ -1,7 +1,9 @@
 """Port files, good and bad."""
 
 import math
+import random
 import re
+import time
 
 import pytest
 import shapely
@@ -244,3 +246,15 @@ def test_heights_and_a_byte_order_mark_are_harmless(tmp_path):
     path = write(tmp_path, [feature("Q", "pier", {"type": "Point", "coordinates": [*CORNER, 3.0]})])
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert not read_port(path).piers.geometry[0].has_z
+
+
+def test_a_knot_of_points_closer_than_rounding_is_refused_at_once(tmp_path):
+    """A buffer of it, a nanometre wide and some metres from the middle of the plane, took half a minute."""
+    chance, (lon, lat) = random.Random(0), (35.80367078005717, 34.89953385677189)
+    turns = [2 * math.pi * k / 300 * chance.choice((1, 1, 2)) for k in range(300)]
+    knot = LineString([(lon + 1e-12 * math.cos(turn), lat + 1e-12 * math.sin(turn)) for turn in turns])
+    quay = LineString([(lon, lat), (lon, lat + 0.0016)])
+    began = time.process_time()
+    with pytest.raises(PortError, match=r"'Mole' lies on 'Quay'"):
+        read_port(write(tmp_path, [feature("Quay", "pier", quay), feature("Mole", "pier", knot)]))
+    assert time.process_time() - began < 4

@@ -26,6 +26,7 @@ def test_manifest_is_read() -> None:
         (b">45268<", b"><", "lacks orbitReference/orbitNumber"),
         (b">45268<", b">many<", "orbitNumber as 'many', which is not a number"),
         (b"2022-10-02T20:51:26.995649", b"yesterday", "startTime as 'yesterday', which is not a time"),
+        (b"2022-10-02T20:51:26.995649", b"2022-10-03T20:51:26", "acquisition that ends at .* before it starts"),
         (b">DESCENDING<", b">SIDEWAYS<", "neither ascending nor descending"),
         (b">VH<", b">RH<", "polarisations .'RH'."),
         (b"6.55,134.94", b"6.55", "footprint"),

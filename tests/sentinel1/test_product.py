@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from builders.manifests import relist
+from builders.manifests import as_from_the_archive, relist
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shapely import GeometryCollection, MultiPoint, Point, Polygon, box, intersects_xy
@@ -109,6 +109,19 @@ def test_a_renamed_product_opens(own: Path) -> None:
         for file in moved.rglob("*"):
             archive.write(file, file.relative_to(own.parent))
     assert open_grd(own.parent / "a {b} c.zip").digital_numbers("VV").shape == (600, 720)
+
+
+def test_a_manifest_that_is_not_the_one_of_the_name_is_doubted(own: Path) -> None:
+    """The last part of the agency's name is the manifest's CRC-16; nothing else has a checksum of it."""
+    product = as_from_the_archive(own)
+    opened = open_grd(product)  # a warning is an error here
+    path = product / "manifest.safe"
+    number = str(opened.scene.relative_orbit)
+    changed = path.read_text(encoding="utf-8").replace(f">{number}<", f">{int(number) - 1}<")
+    path.write_text(changed, encoding="utf-8")
+    with pytest.warns(ProductWarning, match=rf"manifest.safe was changed: .* name ends with {product.stem[-4:]}; "):
+        open_grd(product)
+    open_grd(product.rename(product.with_name("renamed.SAFE")))  # which has no checksum in its name
 
 
 def test_a_product_may_be_pickled_and_read_from_threads(product: GrdProduct) -> None:
