@@ -1,16 +1,24 @@
 """A channel without an image is left out and said: it is not an empty sea."""
 
 import shutil
+import struct
 import warnings
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import rasterio
 from builders.manifests import relist
+from builders.port_files import feature, write
+from click.testing import CliRunner
+from shapely import LineString
 
+from sarship.cli import main
 from sarship.detection.seen import coverage
 from sarship.detection.single_image import detect
 from sarship.errors import ProductError, ProductWarning
+from sarship.pipeline.result_files import read_results
 from sarship.pipeline.surveys import survey
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import read_port
@@ -122,6 +130,59 @@ def test_a_date_with_a_blank_channel_is_counted_by_the_other_against_the_referen
     assert float(counts["seen"].min()) > 0.95
     assert float(counts["n_vessels"].sum()) == pytest.approx(truth.sum(), abs=0.3 * truth.sum())
     assert float(counts["n_vessels"].sel(pier="Naval mole")) == 0
+
+
+def _forget_strips(path):
+    """Clear a TIFF's tags of where its strips lie and how long they are, which makes all of its pixels 0."""
+    content = bytearray(path.read_bytes())
+    (directory,) = struct.unpack_from("<I", content, 4)
+    (n_tags,) = struct.unpack_from("<H", content, directory)
+    for entry in range(directory + 2, directory + 2 + 12 * n_tags, 12):
+        tag, kind, number, place = struct.unpack_from("<HHII", content, entry)
+        if tag in {273, 279}:
+            size = number * {3: 2, 4: 4}[kind]
+            content[place : place + size] = bytes(size)
+    path.write_bytes(content)
+
+
+def test_the_command_counts_by_the_other_channel_whatever_the_form(tmp_path):
+    """Single image and against the reference: blank, by a tag, darker than noise, and a copy, a date of each."""
+    first = ProductParams(longitude=35.8, latitude=34.9, shape=(100, 120))
+    ship = Vessel(longitude=35.8, latitude=34.9, length_m=200.0, rcs_m2=100_000.0)
+    dates = [
+        replace(first, time=first.time + timedelta(days=12 * k), absolute_orbit=first.absolute_orbit + 175 * k)
+        for k in range(8)
+    ]
+    empty = [simulate_product(tmp_path, date, vessels=[], seed=k)[0] for k, date in enumerate(dates[:4])]
+    faulty = [simulate_product(tmp_path, date, vessels=[ship], seed=k)[0] for k, date in enumerate(dates[4:])]
+    blank, tagged, dark, copied = faulty
+    _write(blank, "VV", np.zeros_like)
+    _forget_strips(next(tagged.glob("measurement/*-vv-*")))
+    _write(dark, "VV", np.ones_like)
+    _write(copied, "VV", lambda _: _pixels(copied, "VH"))
+    quay = feature("Quay", "pier", LineString([(35.7995, 34.8985), (35.7995, 34.9015)]))
+    port = write(tmp_path, [quay])
+
+    def count(products, name, *options):
+        out = tmp_path / name
+        arguments = ["count", port, *products, "--out", out, "--no-pictures", *options]
+        ended = CliRunner().invoke(main, [str(each) for each in arguments])
+        assert ended.exit_code == 0, ended.output
+        return read_results(out).counts.isel(pier=0), ended.stderr
+
+    counts, said = count(empty, "empty")
+    assert counts["n_vessels"].to_numpy().tolist() == [0] * 4
+    assert "left out" not in said
+    (reference,) = tmp_path.glob("empty/references/*.nc")
+    for options in (["--no-reference"], ["--reference", reference]):
+        counts, said = count(faulty, options[0], *options)
+        for product, what in zip(
+            faulty, ("holds no data", "holds no data", "is darker", "VH is the same"), strict=True
+        ):
+            assert any(product.stem in line and what in line and "left out" in line for line in said.splitlines())
+        assert counts["n_vessels"].to_numpy().tolist() == [1] * 4
+        assert counts["seen"].to_numpy() == pytest.approx(1, abs=0.01)
+        assert (counts["n_reference_dates"] > 0).all() == ("--reference" in options)
 
 
 def _exchange(product):
