@@ -67,6 +67,8 @@ def chunks(scene: Path, chance: random.Random) -> None:
     """Damage, remove or exchange chunks of pixels."""
     every = sorted(path for path in scene.rglob("*") if path.is_file() and path.name != "zarr.json")
     one, other = chance.sample(every, 2)
+    if chance.random() < 0.7:  # the axes are there for other readers
+        one, other = chance.sample([path for path in every if path.parts[-4] in {"VV", "VH"}], 2)
     kind = chance.choice(("bytes", "bytes", "remove", "exchange"))
     if kind == "remove":
         one.unlink()
