@@ -144,6 +144,14 @@ def test_everything_that_is_used_has_a_name(open_page):
     )
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_rule_of_accessibility_is_broken_seriously(open_page, width):
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415
+
+    found = Axe().run(open_page(width=width)).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in {"serious", "critical"}] == []
+
+
 def test_a_phone_shows_it_without_scrolling_sideways(open_page):
     page = open_page(width=390, height=800)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
