@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 from urllib.parse import urlsplit
 
@@ -11,30 +10,20 @@ import click
 
 from sarship.catalog.query import PLATFORMS, Catalog, SceneQuery
 from sarship.cli.common import Command, Refusal, tell
+from sarship.cli.places import Place
 from sarship.errors import CatalogError, SarshipError
 from sarship.model import OrbitPass, Polarization, Scene
 
 if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
-
     from sarship.catalog import Completeness
     from sarship.port.map_facts import MapFacts
 
-__all__ = ["Place", "catalog_of", "chosen_products", "find_place", "found_and_missing", "query_of", "query_options"]
+__all__ = ["catalog_of", "chosen_products", "found_and_missing", "period_of", "query_of", "query_options"]
 
 FIRST_DAY: Final = "2014-04-03"
 """Start of a period that is open to the past: the launch of Sentinel-1A."""
 LAST_DAY: Final = "2099-12-31"
 """End of a period that is open to the future."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A place to search around."""
-
-    name: str
-    area: BaseGeometry
-    """Longitude and latitude in degrees."""
 
 
 def query_options(command: Command) -> Command:
@@ -126,6 +115,13 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: M
     return tuple(chosen)
 
 
+def period_of(interval: str) -> dict[str, str]:
+    """Return the options that an interval of STAC stands for: two times, either of them open as `..`, or a day."""
+    start, slash, end = interval.partition("/")
+    end = end if slash else start
+    return {"start": start if start.strip(". ") else FIRST_DAY, "end": end if end.strip(". ") else LAST_DAY}
+
+
 def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:
     """Return the query that the options make."""
     if not (options["start"] and options["end"]):
@@ -134,20 +130,6 @@ def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:
 
 
 _FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "platform")
-
-
-def find_place(text: str) -> Place:
-    """Return the place of a port file, or of a port of the packaged index by its name or number."""
-    from sarship.port.index import only_port, port_area
-    from sarship.port.port_features import find_port_file
-    from sarship.port.port_file import read_port
-
-    if find_port_file(text) is not None:
-        port = read_port(text)
-        return Place(port.name, port.area)
-
-    entry = only_port(text)
-    return Place(str(entry), port_area(entry))
 
 
 def found_and_missing(catalog: Catalog, query: SceneQuery, against: str | None) -> tuple[list[Scene], Completeness]:

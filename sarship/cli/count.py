@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.cli.ais_options import ais_options, beside_ais, refuse_bad_ais
-from sarship.cli.catalog_options import Place, catalog_of, chosen_products, found_and_missing, query_of, query_options
+from sarship.cli.catalog_options import catalog_of, chosen_products, found_and_missing, query_of, query_options
 from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
@@ -30,6 +30,7 @@ from sarship.cli.common import (
     say_failures,
     tell,
 )
+from sarship.cli.places import Place
 from sarship.cli.progress import bars
 from sarship.errors import explain
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.cli.catalog_options import catalog_of, find_place, found_and_missing, query_of, query_options
+from sarship.cli.catalog_options import catalog_of, found_and_missing, period_of, query_of, query_options
 from sarship.cli.common import Refusal, as_json_option, file_option, leave, print_json, tell
+from sarship.cli.places import bbox_option, find_place, find_port
 from sarship.cli.progress import bar_of_bytes
 from sarship.errors import CatalogError
 
@@ -24,21 +25,40 @@ __all__ = ["download", "login", "passes", "search"]
 
 
 @click.command()
-@click.argument("port", metavar="PORT")
+@click.argument("port", metavar="[PORT]", required=False)
+@bbox_option
+@click.option("--intersects", type=click.Path(), help="Vector file of polygons to search, in any format of GDAL.")
 @query_options
+@click.option("--datetime", "interval", help="Period in one, such as 2024-12-01/2025-02-15; .. is an end that is open.")
 @file_option("--geojson", help="GeoJSON file to write the scenes to, as STAC items.")
 @file_option("--map", "picture", help="PNG file to draw the footprints and the port in.")
 @as_json_option
 def search(
-    *, port: str, geojson: str | None, picture: str | None, as_json: bool, against: str | None, **options: Any
+    *,
+    port: str | None,
+    bbox: str | None,
+    intersects: str | None,
+    interval: str | None,
+    geojson: str | None,
+    picture: str | None,
+    as_json: bool,
+    against: str | None,
+    **options: Any,
 ) -> None:
-    """List the scenes that show PORT, a port file or the name of a port, and the passes that are missing."""
+    """List the scenes that show PORT, a port file or the name of a port, and the passes that are missing.
+
+    In place of PORT --bbox or --intersects names an area of 20 degrees at most.
+    """
     from sarship.catalog.items import as_items
     from sarship.catalog.suggestions import what_would_help
     from sarship.cli.tables import scenes_text
     from sarship.files import write_file
 
-    place = find_place(port)
+    place = find_place(port, bbox, intersects)
+    if interval:
+        if options["start"] or options["end"]:
+            raise click.UsageError("give the period with --datetime, or with --from and --to")
+        options |= period_of(interval)
     query = query_of(place, options)
     catalog = catalog_of(*options["catalog_names"])
     scenes, gaps = found_and_missing(catalog, query, against)
@@ -78,7 +98,7 @@ def passes(*, port: str, plans: tuple[str, ...], as_json: bool, against: str | N
     from sarship.catalog import list_passes, read_plans
     from sarship.cli.tables import passes_text
 
-    place = find_place(port)
+    place = find_port(port)
     if not (plans or options["start"] or options["end"]):
         raise click.UsageError("give acquisition plans with --plan, a period with --from and --to, or both")
     plan = read_plans(plans)
@@ -113,7 +133,7 @@ def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str
         if is_name(target):
             found = [_by_name(catalog, target)]
         else:
-            place = find_place(target)
+            place = find_port(target)
             query = query_of(place, options)
             found, gaps = found_and_missing(catalog, query, against)
             if not found:

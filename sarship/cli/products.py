@@ -29,6 +29,7 @@ from sarship.cli.common import (
     say_failures,
     tell,
 )
+from sarship.cli.places import bbox_option, box_of
 from sarship.cli.progress import bars
 from sarship.errors import SarshipError
 
@@ -131,7 +132,7 @@ def grid(port_file: str, product: str, out: str, **options: Any) -> None:
 @click.option(
     "--port", "port_file", type=click.Path(), help="Port file or name: search around the piers, with its masks."
 )
-@click.option("--area", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian.")
+@bbox_option
 @land_option
 @file_option("--out", help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
 @map_options
@@ -141,7 +142,7 @@ def detect(
     *,
     products: tuple[str, ...],
     port_file: str | None,
-    area: str | None,
+    bbox: str | None,
     land: str | None,
     out: str | None,
     as_json: bool,
@@ -160,14 +161,14 @@ def detect(
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
-    if port_file and area:
-        raise click.UsageError("give --port or --area, not both")
+    if port_file and bbox:
+        raise click.UsageError("give --port or --bbox, not both")
     ending = Path(out or "").suffix.lower()
     if out and ending not in VESSEL_FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(VESSEL_FORMATS)}, got {out}")
     params, maps = params_of(options), maps_of(options)
     harbour = read_port(port_file) if port_file else None
-    shape = _area(area) if area else None
+    shape = box_of(bbox) if bbox else None
     if harbour:
         note_port(harbour)
     else:
@@ -206,18 +207,3 @@ def _footprints(products: tuple[str, ...], maps: MapFacts) -> BaseGeometry:
         with suppress(SarshipError, OSError):
             footprints.append(Source(name=path, maps=maps).open().scene.footprint)
     return shapely.union_all(footprints)
-
-
-def _area(text: str) -> BaseGeometry:
-    """Return the rectangle that `--area` names."""
-    import shapely
-
-    try:
-        west, south, east, north = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise click.UsageError(f"--area takes WEST,SOUTH,EAST,NORTH in degrees, got {text!r}") from error
-    if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90 and west != east):
-        raise click.UsageError(f"--area must be degrees in the world, longitude first, south below north; got {text!r}")
-    if west < east:
-        return shapely.box(west, south, east, north)
-    return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])

@@ -66,7 +66,7 @@ def read_polygons(path: str | Path, near: BaseGeometry | None = None) -> BaseGeo
     """
     error = error_at(path)
     if not Path(path).exists():
-        raise error("does not exist; a vector file with polygons of the land is needed")
+        raise error("does not exist; a vector file with polygons is needed")
     try:
         frame = gpd.read_file(Path(path)) if near is None else _read_near(path, near)
     except PortError:

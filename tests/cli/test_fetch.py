@@ -8,7 +8,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import geopandas as gpd
 import pytest
+import shapely
 from click.testing import CliRunner, Result
 from servers.stac import STORE, TOKEN, StacServer, serve_stac
 
@@ -156,10 +158,34 @@ def test_search_that_finds_nothing_says_what_would(server, port, options, words)
         (("Xyzzyx", *MONTH), "no port is called"),
         (("Georgetown", *MONTH), "give the number"),
         (("missing.geojson", *MONTH), "missing.geojson"),
+        (MONTH, "give one of PORT, --bbox, --intersects"),
+        (("Tartus", "--bbox", "35,34,36,35", *MONTH), "give one of PORT, --bbox, --intersects"),
+        (("--bbox", "35,34,36", *MONTH), "WEST,SOUTH,EAST,NORTH"),
+        (("--bbox", "35,34,36,nan", *MONTH), "in the world"),
+        (("--bbox", "0,0,40,40", *MONTH), "40 degrees wide"),
+        (("--intersects", "missing.geojson", *MONTH), "missing.geojson does not exist"),
+        (("Tartus", "--datetime", "2024-12-01/..", *MONTH), "with --datetime, or with --from and --to"),
+        (("Tartus", "--datetime", "2024-12-01/2024-12-02/2024-12-03"), "is not a date"),
     ],
 )
 def test_question_that_cannot_be_asked_is_one_sentence(arguments, words):
     assert words in refused(run("search", *arguments))
+
+
+def test_a_box_a_file_and_a_port_find_the_same(server, port, tmp_path):
+    """Periods as STAC clients write them, open at either end."""
+    area = shapely.box(35.7, 34.8, 35.9, 35.0)
+    polygons = gpd.GeoSeries([area], crs="EPSG:4326").to_crs("EPSG:32636")
+    polygons.to_file(tmp_path / "areas.gpkg")
+    expected = run("search", port, *PERIOD, "--json", server=server)
+    names = [feature["id"] for feature in json.loads(expected.stdout)["features"]]
+    assert len(names) == 3
+    for place in (("--bbox", ",".join(map(str, area.bounds))), ("--intersects", tmp_path / "areas.gpkg")):
+        for interval in ("2024-12-01/2025-01-10", "2024-12-01/..", "../2025-01-10", "2024-12-01T00:00:00Z/"):
+            found = run("search", *place, "--datetime", interval, "--json", server=server)
+            assert [feature["id"] for feature in json.loads(found.stdout)["features"]] == names, interval
+    day = json.loads(run("search", port, "--datetime", "2024-12-15", "--json", server=server).stdout)
+    assert [feature["properties"]["datetime"][:10] for feature in day["features"]] == ["2024-12-15"]
 
 
 def test_name_that_no_catalogue_knows(server, tmp_path):

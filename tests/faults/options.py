@@ -98,8 +98,10 @@ def _commands(group: click.Group, above: str = "") -> dict[str, click.Command]:
 
 
 def _value(option: click.Option, chance: random.Random) -> object:  # noqa: PLR0911  (a table)
-    if option.name == "area":
+    if option.name == "bbox":
         return chance.choice(AREAS)
+    if option.name == "interval":
+        return "/".join(chance.choices((*DAYS, "..", ""), k=chance.choice((1, 2, 2, 3))))
     if option.name in {"catalog_names", "against"}:
         return chance.choice(CATALOGS)
     if option.name in {"start", "end"}:
