@@ -11,6 +11,7 @@ from html import escape
 from typing import Any, Final
 
 import geopandas as gpd
+import pandas as pd
 import xarray as xr
 
 from sarship.ais import AisMatches, count_ais
@@ -146,8 +147,9 @@ class Results:
 
     def _repr_html_(self) -> str:
         """Return the counts of the newest passes as notebooks show them; a dash where a pier was not seen."""
-        table = self.counts["n_vessels"].isel(time=slice(-N_SHOWN, None)).to_pandas().rename_axis(columns=None)
-        table.index = table.index.strftime("%Y-%m-%d %H:%M")
+        newest = self.counts["n_vessels"].isel(time=slice(-N_SHOWN, None))
+        times = newest["time"].dt.strftime("%Y-%m-%d %H:%M").to_numpy()
+        table = pd.DataFrame(newest.to_numpy(), times, newest["pier"].to_numpy())
         shown = table.to_html(na_rep="–", float_format="{:.0f}".format) if table.size else ""
         return f"<p>{escape(repr(self))}</p>{shown}"
 
