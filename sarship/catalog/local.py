@@ -101,10 +101,11 @@ class LocalCatalog:
         return [scene_from_dict(entry["scene"]) for entry in found.values()]
 
 
-def find_products(given: Iterable[str]) -> Iterator[str]:
+def find_products(given: Iterable[str], map_suffixes: tuple[str, ...] = ()) -> Iterator[str]:
     """Yield the products of paths, of patterns such as `products/*.SAFE`, and of folders with products in them.
 
-    What is none of these comes back as it is, to be refused by name where it is opened.
+    Of a folder without any product the files whose names end in `map_suffixes` are taken, for images on a map. What is
+    none of these comes back as it is, to be refused by name where it is opened.
 
     >>> list(find_products(["S1A_none.SAFE", "nowhere/*.zip"]))
     ['S1A_none.SAFE', 'nowhere/*.zip']
@@ -112,7 +113,8 @@ def find_products(given: Iterable[str]) -> Iterator[str]:
     for one in given:
         path, found = Path(one), list[str]()
         if path.is_dir() and not (path / MANIFEST).is_file():
-            found = [str(product) for product in _products(path)]
+            images = (file for file in path.iterdir() if file.suffix.lower() in map_suffixes)
+            found = [str(product) for product in _products(path)] or sorted(map(str, images))
         elif not path.exists():
             found = sorted(glob.glob(one, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
         yield from found or [one]

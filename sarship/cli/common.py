@@ -115,8 +115,9 @@ Command = Callable[..., Any]
 
 def _found_products(_context: click.Context, _argument: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     from sarship.catalog.local import find_products
+    from sarship.port.map_facts import MAP_SUFFIXES
 
-    return tuple(find_products(given))
+    return tuple(find_products(given, MAP_SUFFIXES))
 
 
 def products_argument(command: Command, *, required: bool = True) -> Command:

@@ -61,13 +61,24 @@ def demo(out: str, seed: int, as_json: bool) -> None:
 
 @click.command()
 @products_argument
+@map_options
 @as_json_option
-def info(products: tuple[str, ...], as_json: bool) -> None:
-    """Describe products: platform, time, orbit, size, ENL, noise, footprint. No pixels are read."""
+def info(*, products: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Describe products: platform, time, orbit, size, ENL, noise, footprint. No pixels of a product are read."""
     from sarship.cli.tables import facts_text, product_facts
+    from sarship.port.map_facts import is_map_file
     from sarship.sentinel1.product import open_grd
 
-    found = [facts for _, facts in each(products, lambda path: product_facts(open_grd(path)))]
+    maps = maps_of(options)
+
+    def facts_at(path: str) -> dict[str, object]:
+        if not is_map_file(path):
+            return product_facts(open_grd(path))
+        from sarship.port.map_image import open_map_image
+
+        return product_facts(open_map_image(path, maps))
+
+    found = [facts for _, facts in each(products, facts_at)]
     if as_json:
         print_json(found)
     elif found:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # `sarship info` shows metadata, without waiting for these
 
     from sarship.catalog import Pass
     from sarship.model import Scene
+    from sarship.port.map_image import MapImage
     from sarship.sentinel1.product import GrdProduct
 
 __all__ = [
@@ -31,11 +32,17 @@ DIGITS = {"longitude": 5, "latitude": 5, "length_m": 0, "width_m": 0, "heading_d
 """Numbers of the vessel table, with their digits."""
 
 
-def product_facts(product: GrdProduct) -> dict[str, object]:
-    """Return facts of a product as plain JSON values, from its metadata alone."""
+def product_facts(product: GrdProduct | MapImage) -> dict[str, object]:
+    """Return facts of a product, or of an image on a map, as plain JSON values, from metadata alone."""
     scene = product.scene
     west, south, east, north = (round(value, 4) for value in scene.footprint.bounds)
     n_lines, n_pixels = product.shape
+    own: dict[str, object]
+    if product.annotation is None:  # an image on a map
+        said = product.facts
+        own = {"quantity": said.quantity, "scale": said.scale, "noise_subtracted": said.noise_subtracted}
+    else:
+        own = {"ipf_version": product.ipf_version}
     return {
         "scene": scene.id,
         "path": str(product.path),
@@ -56,7 +63,7 @@ def product_facts(product: GrdProduct) -> dict[str, object]:
         "resolution_m": [round(value, 1) for value in product.resolution_m],
         "enl": product.enl,
         "has_noise": product.has_noise,
-        "ipf_version": product.ipf_version,
+        **own,
         "simulated": product.is_simulated,
         "bounds": [west, south, east, north],
     }

@@ -12,8 +12,8 @@ import xarray as xr
 from sarship.catalog.query import Catalog
 from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
-from sarship.port.map_facts import MapFacts
-from sarship.port.map_image import MapImage, is_map_file, map_files, open_map_image
+from sarship.port.map_facts import MapFacts, is_map_file
+from sarship.port.map_image import MapImage, map_files, open_map_image
 from sarship.sentinel1.manifest import Manifest
 from sarship.sentinel1.product import GrdProduct, open_grd
 from sarship.sentinel1.radar_image import RadarImage

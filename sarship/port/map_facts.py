@@ -22,11 +22,24 @@ from sarship.errors import ProductError
 from sarship.model import OrbitPass, Polarization
 from sarship.sentinel1.passes import relative_orbit_of
 
-__all__ = ["TAG", "MapFacts", "MapQuantity", "MapScale", "facts_of_name", "facts_of_table", "facts_of_tags", "gathered"]
+__all__ = [
+    "MAP_SUFFIXES",
+    "TAG",
+    "MapFacts",
+    "MapQuantity",
+    "MapScale",
+    "facts_of_name",
+    "facts_of_table",
+    "facts_of_tags",
+    "gathered",
+    "is_map_file",
+]
 
 MapQuantity = Literal["sigma0", "gamma0"]
 MapScale = Literal["linear", "decibel", "amplitude"]
 
+MAP_SUFFIXES: Final = (".tif", ".tiff", ".vrt")
+"""Ends of the names of GeoTIFFs, and of virtual rasters."""
 TAG: Final = "SARSHIP_"
 """Beginning of the tags that sarship writes."""
 _CHOICES: Final = {
@@ -65,6 +78,15 @@ _ALIASES: Final[Mapping[str, str]] = {
     "instrumentmode": "mode",
 }
 """Names of facts in STAC items, in Earth Engine's properties and in tables, in small letters."""
+
+
+def is_map_file(path: str | Path) -> bool:
+    """Return True for the name or address of a file that may be an image on a map.
+
+    >>> is_map_file("S1A_VV.tif"), is_map_file("S1A.SAFE")
+    (True, False)
+    """
+    return str(path).split("?", maxsplit=1)[0].lower().endswith(MAP_SUFFIXES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -35,7 +35,7 @@ from sarship.texts import name_fault
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["MapImage", "is_map_file", "map_files", "open_map_image"]
+__all__ = ["MapImage", "map_files", "open_map_image"]
 
 Floats = NDArray[np.float64]
 
@@ -247,15 +247,6 @@ def open_map_image(given: str | Path | Sequence[str | Path] | xr.DataArray, said
     bands = _channels([band for raster in rasters for band in raster.bands], facts, first.name)
     check_unit(bands, facts, first.shape, first.name)
     return _image(first, bands, facts)
-
-
-def is_map_file(path: str | Path) -> bool:
-    """Return True for the name of a GeoTIFF, or of a virtual raster.
-
-    >>> is_map_file("S1A_VV.tif"), is_map_file("S1A.SAFE")
-    (True, False)
-    """
-    return str(path).split("?", maxsplit=1)[0].lower().endswith((".tif", ".tiff", ".vrt"))
 
 
 def map_files(name: str) -> list[str]:

@@ -1,5 +1,7 @@
 """Images on a map beside products: equal counts, arrays in a survey, doubts about what was filtered, the commands."""
 
+import json
+import shutil
 import warnings
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import rasterio
 import xarray as xr
 from click.testing import CliRunner
+from PIL import Image
 from rasterio.io import MemoryFile
 
 from sarship.cfar.params import CfarParams
@@ -97,6 +100,25 @@ def test_a_port_outside_is_a_failure_of_one_sentence(gridded, tmp_path):
     assert ran.exit_code == 2
     assert "does not touch S1A_IW" in ran.output
     assert "Traceback" not in ran.output
+
+
+def test_info_tells_of_an_image_and_of_a_folder_of_them(harbour, gridded, tmp_path):
+    """Beside other files; a picture without facts is refused by its name, and beside products none is taken for one."""
+    product = open_grd(harbour.products[0]).scene
+    shutil.copy(gridded, tmp_path / "one.TIF")
+    (tmp_path / "notes.txt").write_text("nothing")
+    for given in (gridded, tmp_path):
+        (facts,) = json.loads(CliRunner().invoke(main, ["info", str(given), "--json"]).output)
+        assert facts["scene"] == product.id
+        assert facts["start"] == product.start.isoformat()
+        assert (facts["quantity"], facts["scale"], facts["noise_subtracted"]) == ("sigma0", "linear", False)
+    Image.new("L", (9, 9)).save(tmp_path / "plain.tif")
+    ran = CliRunner().invoke(main, ["info", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "plain.tif has no reference system" in ran.output
+    shutil.copytree(harbour.products[0], tmp_path / harbour.products[0].name)
+    (facts,) = json.loads(CliRunner().invoke(main, ["info", str(tmp_path), "--json"]).output)
+    assert facts["type"] == "GRDH"
 
 
 def test_a_command_refuses_what_it_cannot_know(harbour, gridded, tmp_path):
