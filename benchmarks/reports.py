@@ -43,7 +43,8 @@ def draw_reports(truth: xr.DataArray, skill: float, rng: np.random.Generator) ->
 def table(results: Results, truth: xr.DataArray) -> str:
     """Return a line for each skill: reports that are right, and those that are said to agree."""
     rng = np.random.default_rng(0)
-    lines = ["| reports that are right | said to agree | hold the count itself | bias |", "|--:|--:|--:|--:|"]
+    lines = ["| reports that are right | said to agree | points off | hold the count itself | points off | bias |"]
+    lines.append("|--:|--:|--:|--:|--:|--:|")
     with TemporaryDirectory() as folder:
         for skill in SKILLS:
             reports = draw_reports(truth, skill, rng)
@@ -52,8 +53,10 @@ def table(results: Results, truth: xr.DataArray) -> str:
             tables = results.vessels, results.piers, results.scenes, results.coverage
             found = Agreement.of(compare_observations(read_observations(path, results.piers), *tables))
             bias = f"{found.bias:+.2f} ({found.bias_low:+.2f} to {found.bias_high:+.2f})"
-            shares = reports["is_right"].mean(), found.n_agree / found.n_scored, found.n_hold / found.n_exact
-            lines.append(f"| {' | '.join(f'{share:.1%}' for share in shares)} | {bias} |")
+            right = reports["is_right"].mean()
+            shares = found.n_agree / found.n_scored, found.n_hold / found.n_exact
+            texts = [f"{share:.1%} | {100 * (share - right):+.1f}" for share in shares]
+            lines.append(f"| {right:.1%} | {' | '.join(texts)} | {bias} |")
     return "\n".join(lines)
 
 
