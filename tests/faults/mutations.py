@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import re
@@ -123,7 +124,7 @@ def damage_json(data: bytes, chance: random.Random) -> bytes:
         if isinstance(parent, dict) and chance.random() < 0.1:
             del parent[key]
         else:
-            parent[key] = put
+            parent[key] = copy.deepcopy(put)  # the next turn, or seed, may change it
     return json.dumps(tree).encode("utf-8", "surrogatepass")
 
 
