@@ -12,7 +12,7 @@ import click
 from sarship.catalog.accounts import ACCOUNTS
 from sarship.cli.catalog_options import catalog_of, found_and_missing, period_of, query_of, query_options
 from sarship.cli.common import Refusal, as_json_option, file_option, leave, print_json, tell
-from sarship.cli.places import bbox_option, find_place, find_port
+from sarship.cli.places import box_option, find_place, find_port
 from sarship.cli.progress import bar_of_bytes
 from sarship.errors import CatalogError
 
@@ -26,7 +26,7 @@ __all__ = ["download", "login", "passes", "search"]
 
 @click.command()
 @click.argument("port", metavar="[PORT]", required=False)
-@bbox_option
+@box_option("--bbox")
 @click.option("--intersects", type=click.Path(), help="Vector file of polygons to search, in any format of GDAL.")
 @query_options
 @click.option("--datetime", "interval", help="Period in one, such as 2024-12-01/2025-02-15; .. is an end that is open.")

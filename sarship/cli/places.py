@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sarship.cli.common import Command
+
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Place", "bbox_option", "box_of", "find_place", "find_port"]
-
-bbox_option = click.option(
-    "--bbox", help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian."
-)
+__all__ = ["Place", "box_of", "box_option", "find_place", "find_port"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,13 @@ class Place:
     """Longitude and latitude in degrees."""
 
 
+def box_option(flag: str) -> Callable[[Command], Command]:
+    """Return the option of this name for a box."""
+    return click.option(
+        flag, help="WEST,SOUTH,EAST,NORTH in degrees; west is larger than east across the antimeridian."
+    )
+
+
 def find_place(port: str | None, bbox: str | None, intersects: str | None) -> Place:
     """Return the place that a command was given, in one of three ways."""
     from sarship.port.polygons import read_polygons
@@ -35,7 +41,7 @@ def find_place(port: str | None, bbox: str | None, intersects: str | None) -> Pl
     if sum(value is not None for value in ways.values()) != 1:
         raise click.UsageError(f"give one of {', '.join(ways)}: the place to search around")
     if bbox is not None:
-        return Place(f"the box {bbox}", box_of(bbox))
+        return Place(f"the box {bbox}", box_of(bbox, "--bbox"))
     if intersects is not None:
         return Place(Path(intersects).name, read_polygons(intersects))
     return find_port(str(port))
@@ -54,16 +60,16 @@ def find_port(text: str) -> Place:
     return Place(str(entry), port_area(entry))
 
 
-def box_of(text: str) -> BaseGeometry:
-    """Return the rectangle that `--bbox` names."""
+def box_of(text: str, flag: str) -> BaseGeometry:
+    """Return the rectangle that an option names."""
     import shapely
 
     try:
         west, south, east, north = (float(part) for part in text.replace(",", " ").split())
     except ValueError as error:
-        raise click.UsageError(f"--bbox takes WEST,SOUTH,EAST,NORTH in degrees, got {text!r}") from error
+        raise click.UsageError(f"{flag} takes WEST,SOUTH,EAST,NORTH in degrees, got {text!r}") from error
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90 and west != east):
-        raise click.UsageError(f"--bbox must be degrees in the world, longitude first, south below north; got {text!r}")
+        raise click.UsageError(f"{flag} must be degrees in the world, longitude first, south below north; got {text!r}")
     if west < east:
         return shapely.box(west, south, east, north)
     return shapely.MultiPolygon([shapely.box(west, south, 180, north), shapely.box(-180, south, east, north)])

@@ -29,7 +29,7 @@ from sarship.cli.common import (
     say_failures,
     tell,
 )
-from sarship.cli.places import bbox_option, box_of
+from sarship.cli.places import box_of, box_option
 from sarship.cli.progress import bars
 from sarship.errors import SarshipError
 
@@ -143,7 +143,7 @@ def grid(port_file: str, product: str, out: str, **options: Any) -> None:
 @click.option(
     "--port", "port_file", type=click.Path(), help="Port file or name: search around the piers, with its masks."
 )
-@bbox_option
+@box_option("--area")
 @land_option
 @file_option("--out", help="File to write the vessels to: .csv, .geojson, .gpkg or .parquet.")
 @map_options
@@ -153,7 +153,7 @@ def detect(
     *,
     products: tuple[str, ...],
     port_file: str | None,
-    bbox: str | None,
+    area: str | None,
     land: str | None,
     out: str | None,
     as_json: bool,
@@ -172,14 +172,14 @@ def detect(
     from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
-    if port_file and bbox:
-        raise click.UsageError("give --port or --bbox, not both")
+    if port_file and area:
+        raise click.UsageError("give --port or --area, not both")
     ending = Path(out or "").suffix.lower()
     if out and ending not in VESSEL_FORMATS:
         raise click.UsageError(f"--out must end in {', '.join(VESSEL_FORMATS)}, got {out}")
     params, maps = params_of(options), maps_of(options)
     harbour = read_port(port_file) if port_file else None
-    shape = box_of(bbox) if bbox else None
+    shape = box_of(area, "--area") if area else None
     if harbour:
         note_port(harbour)
     else:

@@ -199,7 +199,7 @@ def test_detect_json_and_area(small):
     path, truth = small
     longitude, latitude = truth["longitude"][0], truth["latitude"][0]
     west, south, east, north = longitude - 0.001, latitude - 0.001, longitude + 0.001, latitude + 0.001
-    outcome = run("detect", path, "--bbox", f"{west},{south},{east},{north}", "--json")
+    outcome = run("detect", path, "--area", f"{west},{south},{east},{north}", "--json")
     collection = json.loads(outcome.stdout)
     assert len(collection["features"]) >= 1
     assert collection["sarship"]["version"] == __version__
@@ -466,7 +466,7 @@ def test_template_that_nobody_has_edited_is_not_counted_at(small, tmp_path):
 
 
 def test_area_that_does_not_touch(small):
-    assert "does not touch" in refused(run("detect", small[0], "--bbox", "10,54,11,55"))
+    assert "does not touch" in refused(run("detect", small[0], "--area", "10,54,11,55"))
 
 
 def test_swapped_coordinates_are_recognised(small, tmp_path):
@@ -506,7 +506,7 @@ def test_bad_port_file(small, tmp_path, content, said):
 
 @pytest.mark.parametrize("area", ["1,2,3", "a,b,c,d", "0,50,10,40", "500000,0,600000,10", "0,0,0,10", "nan,0,1,1"])
 def test_bad_area(small, area):
-    assert re.search(r"--bbox (takes|must be)", refused(run("detect", small[0], "--bbox", area)))
+    assert re.search(r"--area (takes|must be)", refused(run("detect", small[0], "--area", area)))
 
 
 @pytest.mark.parametrize(
@@ -553,7 +553,7 @@ def test_only_the_land_around_the_port_or_the_products_is_read(small, tmp_path):
     port = write_port(tmp_path / "port.geojson")
     refusal = refused(run("count", port, path, "--land", land, "--out", tmp_path / "out"))
     assert "'Quay' has no water left around it: the land given takes all of it" in refusal
-    assert "no polygon within 20 km" in run("detect", path, "--land", land, "--bbox", "10,54,11,55").stderr
+    assert "no polygon within 20 km" in run("detect", path, "--land", land, "--area", "10,54,11,55").stderr
 
 
 def test_reference_that_cannot_be_used_is_one_sentence(small, tmp_path):

@@ -98,7 +98,7 @@ def _commands(group: click.Group, above: str = "") -> dict[str, click.Command]:
 
 
 def _value(option: click.Option, chance: random.Random) -> object:  # noqa: PLR0911  (a table)
-    if option.name == "bbox":
+    if option.name in {"area", "bbox"}:
         return chance.choice(AREAS)
     if option.name == "interval":
         return "/".join(chance.choices((*DAYS, "..", ""), k=chance.choice((1, 2, 2, 3))))

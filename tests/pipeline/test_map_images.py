@@ -96,7 +96,7 @@ def test_an_array_and_its_file_have_the_same_numbers(gridded):
 
 
 def test_a_port_outside_is_a_failure_of_one_sentence(gridded, tmp_path):
-    ran = CliRunner().invoke(main, ["detect", str(gridded), "--bbox", "10,54,10.1,54.1"])
+    ran = CliRunner().invoke(main, ["detect", str(gridded), "--area", "10,54,10.1,54.1"])
     assert ran.exit_code == 2
     assert "does not touch S1A_IW" in ran.output
     assert "Traceback" not in ran.output

@@ -173,5 +173,5 @@ def test_the_commands_say_which_lake_they_took(duluth, tmp_path):
     detect = ["detect", str(duluth[0]), "--port"]
     assert note in CliRunner().invoke(main, [*detect, str(known)]).stderr
     assert note not in CliRunner().invoke(main, [*detect, str(given)]).stderr
-    area = ["detect", str(duluth[0]), "--bbox", "-92.1,46.76,-92.08,46.78"]
+    area = ["detect", str(duluth[0]), "--area", "-92.1,46.76,-92.08,46.78"]
     assert note in CliRunner().invoke(main, area).stderr
