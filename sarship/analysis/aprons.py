@@ -218,10 +218,10 @@ def find_fill(aprons: gpd.GeoDataFrame) -> pd.DataFrame:
             least, most = added["fill"].iloc[scale].min(), added["fill"].iloc[scale].max()
             width = most - least if most > least else np.nan
             levels[orbit] = ((added - least) / width).clip(0.0, 1.0)
-        for number, part in enumerate(parts):
+        for index, part in enumerate(parts):
             for row, time, orbit in zip(part.index, part["time"], part["relative_orbit"], strict=True):
                 near = [k for k, cut in enumerate(yard.cuts) if cut.first <= row < cut.last]
-                could = levels[orbit].iloc[[number, *near, *(k + 1 for k in near)]]
+                could = levels[orbit].iloc[[index, *near, *(k + 1 for k in near)]]
                 rows.append((apron, time, could["fill"].iloc[0], could["fill_low"].min(), could["fill_high"].max()))
     found = pd.DataFrame(rows, columns=["apron", "time", *names])
     return found.dropna(subset=names).sort_values(["time", "apron"], ignore_index=True)

@@ -113,7 +113,7 @@ def find_products(given: Iterable[str], map_suffixes: tuple[str, ...] = ()) -> I
     for one in given:
         path, found = Path(one), list[str]()
         if path.is_dir() and not (path / MANIFEST).is_file():
-            images = (file for file in path.iterdir() if file.suffix.lower() in map_suffixes)
+            images = (file for file in path.glob("[!.]*") if file.suffix.lower() in map_suffixes)
             found = [str(product) for product in _products(path)] or sorted(map(str, images))
         elif not path.exists():
             found = sorted(glob.glob(one, recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)

@@ -64,7 +64,7 @@ def labelled_image(
     xarray.DataArray
         In chunks, not computed yet, if the image is.
     """
-    plain = _mask_like(image, valid)
+    params, plain = params or CfarParams(), _mask_like(image, valid)
     if image.chunks is None:
         values = search(image.data, params, plain, lines=lines)
     else:
@@ -132,7 +132,7 @@ def _searched(
     search: Callable[..., T],
     own: Callable[[T, Window, slice], T],
     image: xr.DataArray,
-    params: CfarParams | None,
+    params: CfarParams,
     valid: Any,
     *,
     core: Window,
@@ -140,7 +140,7 @@ def _searched(
     """The search of a chunk and all that its rings reach, put off; `own` takes from what it finds the chunk's own."""
     import dask  # noqa: PLC0415  (as above)
 
-    read = core.grown(*(params or CfarParams()).halo_shape, (image.shape[0], image.shape[1]))
+    read = core.grown(*params.halo_shape, (image.shape[0], image.shape[1]))
     around = slice(read.line_start, read.line_stop), slice(read.pixel_start, read.pixel_stop)
     rows, columns = read.rows_columns(core)
 

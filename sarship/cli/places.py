@@ -35,14 +35,14 @@ def box_option(flag: str) -> Callable[[Command], Command]:
 
 def find_place(port: str | None, bbox: str | None, intersects: str | None) -> Place:
     """Return the place that a command was given, in one of three ways."""
-    from sarship.port.polygons import read_polygons
-
     ways = {"PORT": port, "--bbox": bbox, "--intersects": intersects}
     if sum(value is not None for value in ways.values()) != 1:
         raise click.UsageError(f"give one of {', '.join(ways)}: the place to search around")
     if bbox is not None:
         return Place(f"the box {bbox}", box_of(bbox, "--bbox"))
     if intersects is not None:
+        from sarship.port.polygons import read_polygons
+
         return Place(Path(intersects).name, read_polygons(intersects))
     return find_port(str(port))
 

@@ -168,8 +168,7 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
     height = max(BAND_PIXELS // reach.shape[1], 1)
     for parts in zip(*(product.bands(name, reach, height, ring.halo_shape[0], within) for name in names), strict=True):
         lines, _, read = parts[0]
-        start, stop = max(lines.line_start, core.line_start), min(lines.line_stop, core.line_stop)
-        if start < stop:
+        if (own := lines.common(core)) is not None:
             images: dict[str, NDArray[np.uint16]] = dict(zip(names, (image for _, image, _ in parts), strict=True))
             line, pixel = sample_of(Window.around(parts_of(read, within) or [read]))
             sample = {name: image[line - read.line_start, pixel - read.pixel_start] for name, image in images.items()}
@@ -177,7 +176,7 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
             sound = {name: image for name, image in images.items() if name not in faults}
             ratio = cross_over_co(product, {name: sample[name] for name in sound}, line, pixel) if sound else np.nan
             sound = sound or {names[0]: np.zeros(read.shape, np.uint16)}  # nothing that can be trusted was imaged
-            yield Band(Window(start, stop, core.pixel_start, core.pixel_stop), read, sound, faults, ratio)
+            yield Band(own, read, sound, faults, ratio)
 
 
 def reach_of(product: RadarImage, core: Window, ring: CfarParams) -> Window:

@@ -19,6 +19,7 @@ from sarship.cfar.params import CfarParams
 from sarship.detection.bands import Band, Mask, bands_of, rasterized, reach_of
 from sarship.detection.params import DetectionParams
 from sarship.model import Window
+from sarship.sentinel1.parts import area_of
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -189,10 +190,9 @@ def _looks(product: RadarImage, waters: Mapping[str, BaseGeometry], ring: CfarPa
     if not shown:
         return {}
     reaches = {pier: reach_of(product, each.window, ring) for pier, each in shown.items()}
-    around = [
-        shapely.box(at.pixel_start, at.line_start, at.pixel_stop - 1, at.line_stop - 1) for at in reaches.values()
-    ]
-    needed = mask.needed(*[each.inside for each in shown.values()]) or shapely.MultiPolygon(around)
+    needed = mask.needed(*[each.inside for each in shown.values()])
+    if needed is None:
+        needed = shapely.GeometryCollection([area_of(reach) for reach in reaches.values()])
     parts: dict[str, list[_Tally]] = {pier: [] for pier in shown}
     for band in bands_of(product, Window.around([each.window for each in shown.values()]), ring, needed):
         valid = mask.valid(band.read)

@@ -31,7 +31,7 @@ from sarship.pipeline.sources import Source
 from sarship.port.grid import PortImage, pixels_under, to_port_grid
 from sarship.port.map_image import MapImage
 from sarship.schema import SCENES
-from sarship.sentinel1.parts import parts_of
+from sarship.sentinel1.parts import area_of, parts_of
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.vessels.assign import assign_piers
 from sarship.vessels.at_piers import PortMaps, find_at_piers
@@ -221,11 +221,8 @@ def to_be_read(product: RadarImage, plan: Plan) -> tuple[Window, BaseGeometry] |
     if window is None:
         return None
     reach = reach_of(product, window, plan.params.for_product(product))
-    area: BaseGeometry
-    if plan.port.water is None:
-        area = shapely.box(reach.pixel_start, reach.line_start, reach.pixel_stop - 1, reach.line_stop - 1)
-    else:
-        area = product.geometry.to_image_polygon(plan.port.water)
+    water = plan.port.water
+    area = area_of(reach) if water is None else product.geometry.to_image_polygon(water)
     if not is_fine(product.scene) or plan.alongside is None:
         return reach, area
     try:

@@ -137,7 +137,7 @@ class Results:
     """The vessels beside those of AIS, if files of it were given."""
 
     def __repr__(self) -> str:
-        name = " ".join(word for word in ("Results", SIMULATED if self.provenance.is_simulated else "") if word)
+        name = f"Results {SIMULATED}" if self.provenance.is_simulated else "Results"
         port = f" of {self.provenance.port}" if self.provenance.port else ""
         times = self.counts["time"].dt.strftime("%Y-%m-%d").to_numpy()
         period = f" from {times[0]} to {times[-1]}" if times.size else ""

@@ -354,7 +354,7 @@ def _nodes(size: int) -> Floats:
 def _of_cells(at_nodes: Floats, grid: PortGrid) -> Floats:
     """Return what is known at nodes, (n_y, n_x), for each cell, linear in between."""
     for axis, size in enumerate(grid.shape):
-        position = np.expand_dims(np.arange(size) / (_nodes(size)[1] - _nodes(size)[0]), 1 - axis)
+        position = np.expand_dims(np.arange(size) / _nodes(size)[1], 1 - axis)
         left = np.minimum(position.astype(int), at_nodes.shape[axis] - 2)
         share, left = position - left, left.ravel()
         at_nodes = at_nodes.take(left, axis) * (1 - share) + at_nodes.take(left + 1, axis) * share

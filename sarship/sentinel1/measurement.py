@@ -142,8 +142,7 @@ class Measurement:
         if self.cache is not None and math.prod(window.shape) <= MAX_CACHED:
             whole = self.read(window, within)
             for core, rows in _bands_of(window, n_lines, halo):
-                first = rows.line_start - window.line_start
-                yield core, whole[first : first + rows.shape[0]].copy(), rows
+                yield core, whole[window.rows_columns(rows)].copy(), rows
             return
         bands = self._bands(window, n_lines, halo, within)
         # GDAL's options and handles belong to a thread, so one thread does all of the reading.

@@ -18,10 +18,15 @@ from sarship.model import Window
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["parts_of"]
+__all__ = ["area_of", "parts_of"]
 
 TILE: Final = 512
 """Lines of a row of tiles, as many as those of a mirror's blocks; those of cdse have 1,024 (its pages on COG_SAFE)."""
+
+
+def area_of(window: Window) -> BaseGeometry:
+    """Return the area that takes up a window, and no pixel beside it."""
+    return shapely.box(window.pixel_start, window.line_start, window.pixel_stop - 1, window.line_stop - 1)
 
 
 def parts_of(window: Window, within: BaseGeometry | None = None) -> list[Window]:

@@ -238,8 +238,7 @@ class RadarImage(ABC):
         values = np.empty((len(names), *window.shape), np.float32)
         for polarization, image in zip(names, values, strict=True):
             for core, pixels, _ in self.bands(polarization, window, _BAND_LINES, within=within):
-                rows = slice(core.line_start - window.line_start, core.line_stop - window.line_start)
-                image[rows] = self._calibrate(polarization, pixels, core, quantity, denoise)
+                image[window.rows_columns(core)] = self._calibrate(polarization, pixels, core, quantity, denoise)
         lines, columns = np.ogrid[window.line_start : window.line_stop, window.pixel_start : window.pixel_stop]
         attrs = SIGMA0.attrs | {
             "long_name": f"{quantity.removesuffix('0')} nought, linear power",

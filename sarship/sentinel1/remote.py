@@ -202,8 +202,7 @@ def _kept(folder: Path, window: Window) -> Pixels | None:
     for cached in _holding(folder, window):
         image = _load(_file_of(folder, cached), cached.shape)
         if image is not None:
-            top, left = window.line_start - cached.line_start, window.pixel_start - cached.pixel_start
-            return image[top : top + window.shape[0], left : left + window.shape[1]]
+            return image[cached.rows_columns(window)]
     return None
 
 
@@ -216,15 +215,7 @@ def _holding(folder: Path, window: Window) -> list[Window]:
     """Return the cached windows that hold this one, smallest first."""
     names = (_WINDOW.fullmatch(path.name) for path in folder.glob("*.npz"))
     cached = (Window(*map(int, name.groups())) for name in names if name is not None)
-    holding = [
-        each
-        for each in cached
-        if each.line_start <= window.line_start
-        and each.line_stop >= window.line_stop
-        and each.pixel_start <= window.pixel_start
-        and each.pixel_stop >= window.pixel_stop
-    ]
-    return sorted(holding, key=lambda each: math.prod(each.shape))
+    return sorted((each for each in cached if each.common(window) == window), key=lambda each: math.prod(each.shape))
 
 
 def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:

@@ -107,6 +107,7 @@ def test_info_tells_of_an_image_and_of_a_folder_of_them(harbour, gridded, tmp_pa
     product = open_grd(harbour.products[0]).scene
     shutil.copy(gridded, tmp_path / "one.TIF")
     (tmp_path / "notes.txt").write_text("nothing")
+    (tmp_path / "._one.TIF").write_bytes(b"what a Mac leaves beside a file")
     for given in (gridded, tmp_path):
         (facts,) = json.loads(CliRunner().invoke(main, ["info", str(given), "--json"]).output)
         assert facts["scene"] == product.id
