@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import json
 import zipfile
@@ -35,6 +36,7 @@ from sarship.simulate.grid import make_grid
 from sarship.simulate.orbit import LIGHT_M_S, REPEAT, locate, orbit_over, see, to_earth
 from sarship.simulate.params import MODES, relative_orbit
 from sarship.simulate.safe.calibration import gain_row, noise_field, swath_blocks
+from sarship.simulate.safe.package import SIMULATED
 from sarship.simulate.sea import band, look_weights, response, sea_level, speckle, texture
 from sarship.simulate.ships import radar_cross_section, ship_patches
 
@@ -585,6 +587,19 @@ def test_filled_product_keeps_its_tables_and_has_new_pixels(layout: str, tmp_pat
         assert sigma0[line - 15 : line + 16, pixel - 15 : pixel + 16].max() > 10 * np.median(sigma0[:, :100])
 
 
+def test_filling_a_product_of_the_agency_marks_it_as_simulated(tmp_path: Path) -> None:
+    """Neither is its name, with the checksum of the manifest as it was, held against it."""
+    source, _ = simulate_product(tmp_path / "source", SMALL, n_vessels=0, seed=1)
+    document = source / "manifest.safe"
+    text = document.read_text().replace(f">{SIMULATED}<", ">SAR Standard L1 Product<")
+    document.write_text(text)
+    real = source.with_name(f"{source.stem[:-4]}{binascii.crc_hqx(text.encode(), 0xFFFF):04X}.SAFE")
+    source.rename(real)
+    assert not open_grd(real).is_simulated
+    path, _ = fill_product(real, tmp_path / "out", vessels=[])
+    assert open_grd(path).is_simulated
+
+
 def test_filling_chooses_a_polarization(tmp_path: Path) -> None:
     path, truth = fill_product(SMALL, tmp_path, vessels=[], polarizations=["VH"])
     product = open_grd(path)
@@ -612,6 +627,7 @@ def test_filling_a_real_product(real_data: Path, tmp_path: Path) -> None:
     (source,) = (real_data / "safe").glob("S1C_S4*.SAFE")
     path, truth = fill_product(source, tmp_path, n_vessels=30, polarizations=["HH"], seed=1)
     product = open_grd(path)
+    assert product.is_simulated
     assert product.shape == (11_524, 8_087)
     row = truth.loc[truth["rcs_m2"].idxmax()]
     line, pixel = round(row["line"]), round(row["pixel"])

@@ -43,11 +43,19 @@ def refreshed_manifest(data: bytes, folder: Path, polarizations: Collection[str]
             is_channel = child.tag.endswith("}transmitterReceiverPolarisation")
             if points_nowhere or (is_channel and child.text not in polarizations):
                 parent.remove(child)
+    _mark(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+
+
+def _mark(root: ElementTree.Element) -> None:
+    """Say that the pixels are simulated, to people and to `Manifest.is_simulated`."""
     for unit in root.iter(f"{_XFDU}contentUnit"):
         if unit.get("textInfo"):
             unit.set("textInfo", f"{unit.get('textInfo')} ({SIMULATED})")
-    text = ElementTree.tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'.encode()
+    for element in root.iter():
+        if element.tag.rpartition("}")[2] == "productClassDescription":
+            element.text = SIMULATED
 
 
 def _keep_prefixes(data: bytes) -> None:
