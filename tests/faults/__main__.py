@@ -31,7 +31,7 @@ from faults.outcomes import HANG, OUTCOMES, RAW, SILENT
 )
 @click.option("--only", multiple=True, type=click.Choice(tuple(CLASSES)), help="Only this class; may be repeated.")
 @click.option("--kept", type=click.Path(path_type=Path), default=Path("faults.jsonl"), show_default=True)
-@click.option("--page", is_flag=True, help="Write the table to docs/security.md as well.")
+@click.option("--page", is_flag=True, help="Write the table's rows to docs/security.md as well.")
 def campaign(number: int, only: tuple[str, ...], kept: Path, page: bool) -> None:
     """Try faults of each class, name those that went wrong, and print the table."""
     warnings.simplefilter("ignore")
@@ -50,12 +50,22 @@ def campaign(number: int, only: tuple[str, ...], kept: Path, page: bool) -> None
                 stream.flush()
                 if outcome.kind in {SILENT, RAW, HANG}:
                     click.echo(f"{name} {seed}: {outcome.kind}: {outcome.detail[:200]!r}", err=True)
-    lines = ["| | tried | " + " | ".join(OUTCOMES) + " |", "|---" + "|--:" * (len(OUTCOMES) + 1) + "|"]
-    for name, kinds in done.items():
-        lines.append(f"| {name} | {kinds.total()} | " + " | ".join(str(kinds[kind]) for kind in OUTCOMES) + " |")
-    click.echo("\n".join(lines))
+    rows = {
+        name: f"| {name} | {kinds.total()} | " + " | ".join(str(kinds[kind]) for kind in OUTCOMES) + " |"
+        for name, kinds in done.items()
+    }
+    head = ["| | tried | " + " | ".join(OUTCOMES) + " |", "|---" + "|--:" * (len(OUTCOMES) + 1) + "|"]
+    click.echo("\n".join([*head, *rows.values()]))
     if page:
-        write_between(ROOT / "docs" / "security.md", "faults", "\n".join(lines))
+        write_rows(head, rows)
+
+
+def write_rows(head: list[str], rows: dict[str, str]) -> None:
+    """Put rows into the table of docs/security.md; the rows of classes that were not tried stay as they are."""
+    page = ROOT / "docs" / "security.md"
+    kept = {line.split(" | ")[0].removeprefix("| "): line for line in page.read_text("utf-8").splitlines()}
+    lines = [rows.get(name) or kept.get(name) for name in CLASSES]
+    write_between(page, "faults", "\n".join([*head, *filter(None, lines)]))
 
 
 if __name__ == "__main__":
