@@ -13,7 +13,7 @@ from sarship.catalog.scenes import query_of
 from sarship.download.request import Progress
 from sarship.errors import CatalogError, DownloadError
 from sarship.model import Scene
-from sarship.sentinel1.product import GrdProduct
+from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["CatalogChain"]
 
@@ -56,7 +56,7 @@ class CatalogChain:
                     self._homes[scene.id] = catalog
         yield from sorted(found.values(), key=lambda scene: (scene.start, scene.id))
 
-    def open(self, scene: Scene) -> GrdProduct:
+    def open(self, scene: Scene) -> RadarImage:
         """Open a scene to read windows of it, where its catalogue lacks the product that of the next."""
         return self._first(scene, lambda catalog, own: catalog.open(own))
 

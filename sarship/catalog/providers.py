@@ -21,9 +21,14 @@ CATALOGS: Final[dict[str, str]] = {
     "local": "sarship.catalog.local.LocalCatalog",
 }
 """Name → class of the provider."""
+_COLLECTIONS: Final = {
+    ("planetary", "sentinel-1-grd"): CATALOGS["planetary"],
+    ("planetary", "sentinel-1-rtc"): "sarship.catalog.planetary_rtc.PlanetaryRtcCatalog",
+}
+"""Name and collection → class, of a provider that has several of Sentinel-1's."""
 
 
-def open_catalog(name: str = "planetary", address: str | Path = "") -> Catalog:
+def open_catalog(name: str = "planetary", address: str | Path = "", collection: str = "") -> Catalog:
     """Open a catalogue.
 
     Parameters
@@ -33,6 +38,9 @@ def open_catalog(name: str = "planetary", address: str | Path = "") -> Catalog:
     address
         Folder of `local`, address of the hub of `dhus`; for the others the address of the service if it is not the
         provider's own.
+    collection
+        `sentinel-1-grd` or `sentinel-1-rtc` of `planetary`: products as they come, or terrain-corrected images of them
+        on a map. Empty for the products.
 
     Returns
     -------
@@ -42,7 +50,7 @@ def open_catalog(name: str = "planetary", address: str | Path = "") -> Catalog:
     Raises
     ------
     CatalogError
-        If there is no such catalogue, or it needs an address.
+        If there is no such catalogue, it has no such collection, or needs an address.
 
     Examples
     --------
@@ -61,7 +69,10 @@ def open_catalog(name: str = "planetary", address: str | Path = "") -> Catalog:
         raise CatalogError(
             "the catalogue `dhus` is a hub that you name, like https://hub.example.org/dhus; Copernicus' own has closed"
         )
-    module, _, kind = CATALOGS[name].rpartition(".")
+    if collection and (name, collection) not in _COLLECTIONS:
+        known = ", ".join(f"{one} of {provider}" for provider, one in _COLLECTIONS)
+        raise CatalogError(f"{name} has no collection {collection!r} of Sentinel-1; choose from {known}, or name none")
+    module, _, kind = (_COLLECTIONS[name, collection] if collection else CATALOGS[name]).rpartition(".")
     given = {"folder": Path(address)} if name == "local" else {"address": str(address).rstrip("/")} if address else {}
     catalog: Catalog = getattr(import_module(module), kind)(**given)
     return catalog

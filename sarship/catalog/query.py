@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from shapely.geometry.base import BaseGeometry
 
-    from sarship.sentinel1.product import GrdProduct
+    from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["PLATFORMS", "Catalog", "SceneQuery"]
 
@@ -134,7 +134,7 @@ class Catalog(Protocol):
         """Return the scenes that meet a query, each acquisition once, by time."""
         ...
 
-    def open(self, scene: Scene) -> GrdProduct:
+    def open(self, scene: Scene) -> RadarImage:
         """Open a scene to read windows of it, in place where the provider allows. Called from several threads."""
         ...
 

@@ -42,7 +42,7 @@ _POLARIZATIONS: Final = frozenset(get_args(Polarization))
 """Polarisations of the radar; catalogues may name others, of other satellites."""
 _NAME: Final = re.compile(
     r"(?P<platform>S1[A-D])_(?P<mode>IW|EW|S[1-6])_(?P<type>GRD[FHM])_1S(?P<channels>DV|DH|SV|SH|VH|HV)"
-    r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_[0-9A-F]{6}(?:_[0-9A-F]{4})?(?P<cog>_COG)?"
+    r"_(?P<start>\d{8}T\d{6})_(?P<stop>\d{8}T\d{6})_(?P<orbit>\d{6})_[0-9A-F]{6}(?:_[0-9A-F]{4})?(?P<cog>_COG)?(?P<rtc>_rtc)?"
 )
 _CHANNELS: Final[dict[str, tuple[Polarization, ...]]] = {
     "DV": ("VV", "VH"),
@@ -121,7 +121,7 @@ def make_scene(
     Returns
     -------
     Scene or None
-        None for a product that is not a Sentinel-1 GRD.
+        None for a product that is not a Sentinel-1 GRD, nor a terrain-corrected image of one (`_rtc`).
 
     Raises
     ------
@@ -146,7 +146,7 @@ def make_scene(
         id=found[0],
         platform=platform,
         mode=found["mode"],
-        product_type=found["type"],
+        product_type=f"MAP{found['type'][-1]}" if found["rtc"] else found["type"],
         polarizations=_CHANNELS[found["channels"]],
         start=_named_or(found["start"], start, source),
         stop=_named_or(found["stop"], stop, source),

@@ -48,8 +48,9 @@ def query_options(command: Command) -> Command:
             multiple=True,
             default=("planetary",),
             show_default=True,
-            help="Catalogue to query: NAME or NAME=ADDRESS; local=FOLDER for a folder of products. May be repeated: "
-            "what one lacks is taken from the next.",
+            help="Catalogue to query: NAME or NAME=ADDRESS; local=FOLDER for a folder of products; "
+            "planetary/sentinel-1-rtc for terrain-corrected images. May be repeated: what one lacks is taken from the "
+            "next.",
         ),
         click.option("--to", "end", help="Last day of the period, like 2025-02-15."),
         click.option("--from", "start", help="First day of the period, like 2024-12-01."),
@@ -63,7 +64,7 @@ def _choice(names: tuple[str, ...]) -> click.Choice[str]:
 
 
 def catalog_of(*names: str) -> Catalog:
-    """Return the catalogue that `NAME` or `NAME=ADDRESS` names; several as one."""
+    """Return the catalogue that `NAME`, `NAME/COLLECTION` or either `=ADDRESS` names; several as one."""
     from sarship.catalog import open_catalog
     from sarship.catalog.chain import CatalogChain
 
@@ -73,7 +74,11 @@ def catalog_of(*names: str) -> Catalog:
             urlsplit(address)
         except ValueError as error:  # such as http://[::1
             raise CatalogError(f"--catalog {name}={address} has an address that is none ({error})") from error
-    first, *others = (open_catalog(name, address) for name, address in asked)
+    opened = []
+    for name, address in asked:
+        provider, _, collection = name.partition("/")
+        opened.append(open_catalog(provider, address, collection))
+    first, *others = opened
     return CatalogChain((first, *others)) if others else first
 
 

@@ -6,11 +6,11 @@ import hashlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import rasterio
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from sarship.errors import ProductError, explain
 from sarship.model import Window
+from sarship.port.map_sources import MapSource
 
 __all__ = ["Band", "Raster", "raster_of_array", "raster_of_file"]
 
@@ -69,7 +70,7 @@ class Raster:
 class FileBand:
     """A band of a file."""
 
-    path: str
+    source: MapSource
     index: int
     name: str
     no_data: float | None
@@ -89,22 +90,23 @@ class FileBand:
 
     def read(self, window: Window) -> Power:
         """Return the numbers of a window."""
-        (height, width), top, left = window.shape, window.line_start, window.pixel_start
-        try:
-            with rasterio.open(self.path) as file:
-                values = file.read(self.index, window=windows.Window(left, top, width, height))
-        except (RasterioError, OSError) as error:
-            message = f"{self.path} cannot be read ({explain(error)}); fetch it again"
-            raise ProductError(message, path=self.path) from error
+        values = self.source.patiently(partial(self._read, window))
         return _without(values, self.no_data) * np.float32(self.scale) + np.float32(self.offset)
 
+    def _read(self, window: Window) -> NDArray[Any]:
+        (height, width), top, left = window.shape, window.line_start, window.pixel_start
+        try:
+            with self.source.open() as file:
+                values: NDArray[Any] = file.read(self.index, window=windows.Window(left, top, width, height))
+        except (RasterioError, OSError) as error:
+            path = self.source.path
+            raise ProductError(f"{path} cannot be read ({explain(error)}); fetch it again", path=path) from error
+        return values
+
     def mark(self) -> list[object]:
-        """Return name, size and time of the file, or the address of one on a server."""
-        path = Path(self.path)
-        if not path.exists():
-            return [self.path, self.index]
-        status = path.stat()
-        return [path.name, self.index, status.st_size, status.st_mtime_ns]
+        """Return what identifies the file, and the band in it."""
+        name, *state = self.source.mark()
+        return [name, self.index, *state]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,25 +141,32 @@ class ArrayBand:
         return [self.name, digest.hexdigest()]
 
 
-def raster_of_file(path: str) -> Raster:
+def raster_of_file(source: MapSource) -> Raster:
     """Open a file; its pixels are not read.
 
     Raises
     ------
     ProductError
         It is not there, or GDAL cannot read it.
+    DownloadError
+        Its server does not give it.
     """
+    return source.patiently(partial(_raster_of, source))
+
+
+def _raster_of(source: MapSource) -> Raster:
+    path = source.path
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as file:
+            with source.open() as file:
                 tags: dict[str, object] = dict(file.tags())
                 for index in file.indexes:
                     tags = dict(file.tags(index)) | tags
                 words = file.descriptions if file.count > 1 else (f"{file.descriptions[0] or ''} {Path(path).name}",)
                 bands = tuple(
                     FileBand(
-                        path=path,
+                        source=source,
                         index=index,
                         name=words[index - 1] or Path(path).name,
                         no_data=file.nodatavals[index - 1],

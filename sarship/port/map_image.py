@@ -27,6 +27,7 @@ from sarship.model import OrbitPass, Polarization, Scene, Window
 from sarship.port.map_bands import Band, Raster, raster_of_array, raster_of_file
 from sarship.port.map_facts import MapFacts, facts_of_name, facts_of_table, facts_of_tags, gathered
 from sarship.port.map_geometry import MapGeometry
+from sarship.port.map_sources import LocalFile, MapSource
 from sarship.port.map_units import amplitude_of, check_unit
 from sarship.sentinel1.calibration import Calibration, Noise
 from sarship.sentinel1.radar_image import RadarImage
@@ -35,7 +36,7 @@ from sarship.texts import name_fault
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["MapImage", "map_files", "open_map_image"]
+__all__ = ["MapImage", "map_files", "open_map_image", "open_map_sources"]
 
 Floats = NDArray[np.float64]
 
@@ -224,11 +225,33 @@ def open_map_image(given: str | Path | Sequence[str | Path] | xr.DataArray, said
     ('ascending', ('VV',), (64, 80))
     """
     if isinstance(given, xr.DataArray):
-        rasters, names = [raster_of_array(given)], list[str]()
-    else:
-        names = [str(given)] if isinstance(given, str | Path) else [str(each) for each in given]
-        names = map_files(names[0]) if len(names) == 1 else names
-        rasters = [raster_of_file(name) for name in names]
+        return _opened([raster_of_array(given)], [], said)
+    names = [str(given)] if isinstance(given, str | Path) else [str(each) for each in given]
+    return open_map_sources([LocalFile(name) for name in (map_files(names[0]) if len(names) == 1 else names)], said)
+
+
+def open_map_sources(sources: Sequence[MapSource], said: MapFacts = MapFacts()) -> MapImage:  # noqa: B008  (frozen)
+    """Open an image on a map wherever its files lie, as `open_map_image` does.
+
+    Parameters
+    ----------
+    sources
+        One file, or several with a polarisation each.
+    said
+        Facts about it.
+
+    Raises
+    ------
+    ProductError
+        As `open_map_image`.
+    DownloadError
+        A server does not give a file.
+    """
+    return _opened([raster_of_file(source) for source in sources], [source.path for source in sources], said)
+
+
+def _opened(rasters: Sequence[Raster], names: Sequence[str], said: MapFacts) -> MapImage:
+    """Return the image of open files, whose names say something, or of an array."""
     first = rasters[0]
     for other in rasters[1:]:
         if (other.shape, other.transform, other.crs) != (first.shape, first.transform, first.crs):

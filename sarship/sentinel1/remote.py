@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, Protocol
+from typing import IO, Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -29,7 +29,9 @@ from sarship.model import Window
 from sarship.sentinel1.manifest import read_manifest
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Pixels, SafeContainer, WindowCache, filename_map, locate
 
-__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote"]
+__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "read_patiently"]
+
+Result = TypeVar("Result")
 
 _LISTING: Final = "listing.json"
 """Cached listing of the server, where one was needed."""
@@ -190,7 +192,7 @@ def _cached(
     found = {window: _kept(folder, window) for window in windows}
     missing = [window for window, image in found.items() if image is None]
     if missing:
-        for window, image in zip(missing, _read_patiently(probe, partial(read, missing)), strict=True):
+        for window, image in zip(missing, read_patiently(probe, partial(read, missing)), strict=True):
             with atomic_file(_file_of(folder, window), parents=True, remedy=_REMEDY) as part, part.open("wb") as stream:
                 np.savez(stream, pixels=image)  # packed it would be half as large, and take longer than the search
             found[window] = image
@@ -228,8 +230,23 @@ def _load(path: Path, shape: tuple[int, int]) -> Pixels | None:
     return image if image.shape == shape and image.dtype == np.uint16 else None
 
 
-def _read_patiently(probe: Callable[[], int | None], read: Callable[[], list[Pixels]]) -> list[Pixels]:
-    """Read; where that fails wait until the server gives the file, and read again."""
+def read_patiently(probe: Callable[[], int | None], read: Callable[[], Result]) -> Result:
+    """Read; where that fails wait until the server gives the file, and read again.
+
+    Parameters
+    ----------
+    probe
+        Waits until the server gives the file; returns the status with which it did not.
+    read
+        Reads; raises `ProductError` where it cannot.
+
+    Raises
+    ------
+    ProductError
+        The server gave the file each time, and it could not be read.
+    DownloadError
+        The server refused it in between, again and again.
+    """
     status = None
     for _ in range(_N_TRIES - 1):
         try:

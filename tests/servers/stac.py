@@ -29,6 +29,7 @@ from sarship.simulate.safe.package import to_cog
 
 TOKEN = "sig=PLANTED-SECRET"
 API, TOKENS, CONTAINER = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd"
+RTC_TOKENS = "/api/sas/v1/token/sentinel-1-rtc"
 STORE = f"{CONTAINER}/GRD"
 
 
@@ -43,6 +44,8 @@ class Asked:
     path: str
     status: int
     n_bytes: int
+    key: str = ""
+    """Subscription key that came with it."""
 
 
 class StacServer(ThreadingHTTPServer):
@@ -73,6 +76,8 @@ class StacServer(ThreadingHTTPServer):
         self.spoil = lambda page: page
         """Changes a page of the search."""
         self.n_tokens = 0
+        self.key = ""
+        """Subscription key without which there is no token for terrain-corrected images; empty for none."""
 
     @property
     def address(self) -> str:
@@ -84,6 +89,20 @@ class StacServer(ThreadingHTTPServer):
         name = scene.id.rpartition("_")[0] if len(scene.id.split("_")) == 9 else scene.id
         self.folders[name] = folder
         item = make_item(scene, name, f"{self.base or self.host + STORE}/{name}")
+        self.items.append(item)
+        return item
+
+    def add_rtc(self, folder: Path, scene: Scene) -> dict[str, Any]:
+        """Serve terrain-corrected images of a scene: `measurement/iw-vv.rtc.tiff` and so on."""
+        name = scene.id.removesuffix("_COG")
+        name = name.rpartition("_")[0] if len(name.split("_")) == 9 else name
+        self.folders[name] = folder
+        item = make_item(scene, name, f"{self.host}{STORE}/{name}")
+        images = {p: asset for p, asset in item["assets"].items() if p in {"vv", "vh"}}
+        for asset in images.values():
+            asset["href"] = asset["href"].replace(".tiff", ".rtc.tiff")
+        preview = {"rendered_preview": {"href": "https://planetarycomputer.microsoft.com/api/data/v1/item/preview.png"}}
+        item |= {"id": f"{name}_rtc", "collection": "sentinel-1-rtc", "assets": images | preview}
         self.items.append(item)
         return item
 
@@ -192,10 +211,8 @@ class Handler(BaseHTTPRequestHandler):
         path, _, given = self.path.partition("?")
         if (replaced := self._replaced(path)) is not None:
             return replaced
-        if path == TOKENS:
-            self.server.n_tokens += 1
-            expiry = datetime.now(UTC) + self.server.lifetime
-            return as_json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
+        if path in {TOKENS, RTC_TOKENS}:
+            return self._token(path)
         if path == CONTAINER and "comp=list" in given:
             return self._listing(given)
         if not path.startswith(STORE):
@@ -205,6 +222,14 @@ class Handler(BaseHTTPRequestHandler):
         name, _, rest = path.removeprefix(STORE + "/").partition("/")
         file = self.server.folders.get(name, Path("/nowhere")) / rest
         return self._file(file) if file.is_file() else Answer(404)
+
+    def _token(self, path: str) -> Answer:
+        """A token, for terrain-corrected images only with the key that is wanted."""
+        if path == RTC_TOKENS and self.server.key not in {"", self.headers.get("Ocp-Apim-Subscription-Key")}:
+            return Answer(401, b"Access denied due to missing subscription key.")
+        self.server.n_tokens += 1
+        expiry = datetime.now(UTC) + self.server.lifetime
+        return as_json({"msft:expiry": f"{expiry:%Y-%m-%dT%H:%M:%SZ}", "token": TOKEN})
 
     def _listing(self, given: str) -> Answer:
         """A page of a listing of blobs, in the shape of Azure's; the token comes last."""
@@ -249,7 +274,8 @@ class Handler(BaseHTTPRequestHandler):
         found = [
             item
             for item in self.server.items
-            if shapely.geometry.shape(item["geometry"]).intersects(area)
+            if item["collection"] in asked["collections"]
+            and shapely.geometry.shape(item["geometry"]).intersects(area)
             and start <= datetime.fromisoformat(item["properties"]["datetime"]) <= end
         ]
         first = int(asked.get("token", 0))
@@ -270,7 +296,8 @@ class Handler(BaseHTTPRequestHandler):
                 answer = Answer(503 if self.server.is_down else 429, b"", {"Retry-After": self.server.retry_after})
             elif fault == "error":
                 answer = Answer(500)
-        self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body)))
+        key = self.headers.get("Ocp-Apim-Subscription-Key", "")
+        self.server.asked.append(Asked(self.command, self.path.partition("?")[0], answer.status, len(answer.body), key))
         self.send_response(answer.status)
         for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
             self.send_header(name, value)
