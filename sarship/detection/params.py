@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sarship.cfar.params import MAX_RING, CfarParams, ClutterModel, RingAverage
 from sarship.errors import ProductError
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["DetectionParams"]
+
+_MIN_PFA: Final = 1e-29
+"""Least false-alarm probability: `CfarParams` takes ten times less, and the polarisations of a scene share it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,8 +70,9 @@ class DetectionParams:
 
     def __post_init__(self) -> None:
         for name in ("pfa", "pier_pfa"):
-            if not 0 < getattr(self, name) < 0.5:
-                raise ValueError(f"{name} must lie in (0, 0.5), got {getattr(self, name)}")
+            if not _MIN_PFA <= getattr(self, name) < 0.5:
+                message = f"{name} must lie in (0, 0.5), and be {_MIN_PFA:g} at least, got {getattr(self, name)}"
+                raise ValueError(message)
         if not (0 <= self.guard_m < math.inf and 0 < self.training_m < math.inf):
             raise ValueError(
                 f"need guard_m >= 0 and training_m > 0, got guard_m={self.guard_m} training_m={self.training_m}"

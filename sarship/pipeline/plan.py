@@ -97,9 +97,13 @@ class Plan:
 
     @cached_property
     def berths(self) -> BaseGeometry:
-        """The piers together; the anchorages where there are no others."""
+        """The piers together; the anchorages where there are no others.
+
+        Collected and not united: a union cuts lines wherever they cross, and a buffer around the thousands of pieces of
+        a scribble takes all memory.
+        """
         piers = self.port.piers
-        return shapely.union_all(list(piers.geometry[piers["kind"] == "pier"]) or list(piers.geometry))
+        return shapely.GeometryCollection(list(piers.geometry[piers["kind"] == "pier"]) or list(piers.geometry))
 
     @cached_property
     def masks(self) -> PortMasks:

@@ -17,6 +17,8 @@ from sarship.pipeline.results import Provenance
         ({"pfa": 0}, "pfa must lie in"),
         ({"pfa": 0.5}, "got 0.5"),
         ({"pier_pfa": 1}, "pier_pfa must lie in"),
+        ({"pfa": 1e-300}, "pfa must lie in"),
+        ({"pier_pfa": 1e-30}, "pier_pfa must lie in"),
         ({"training_m": 0}, "training_m > 0"),
         ({"guard_m": float("nan")}, "guard_m"),
         ({"min_ring": 0}, "min_ring"),
