@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
 
@@ -145,10 +145,13 @@ def port_argument(command: Command) -> Command:
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 _CLUTTER_MODELS, _AVERAGES = click.Choice(get_args(ClutterModel)), click.Choice(get_args(RingAverage))
+AUTO_LAND: Final = "auto"
+"""Word for land by the shoreline of the world, in place of a file."""
 land_option = click.option(
     "--land",
     type=click.Path(),
-    help="Vector file of land to mask, in any format that GDAL reads; only polygons around the search are read.",
+    help="Vector file of land to mask, in any format that GDAL reads; only polygons around the search are read. "
+    "`detect` takes `auto` too, for the shoreline of the world.",
 )
 
 

@@ -12,6 +12,7 @@ import click
 from sarship.cli.ais_options import ais_options, beside_ais, refuse_bad_ais
 from sarship.cli.catalog_options import catalog_of, chosen_products, found_and_missing, query_of, query_options
 from sarship.cli.common import (
+    AUTO_LAND,
     NOTHING_DONE,
     SOME_FAILED,
     Refusal,
@@ -123,6 +124,10 @@ def count(
     from sarship.port.stack import read_reference
 
     _refuse_conflicts(products, options)
+    if land == AUTO_LAND:
+        raise click.UsageError(
+            "--land auto masks the water at the quays too; draw the land in the port file, or give a file"
+        )
     params, maps = params_of(options), maps_of(options)
     refuse_bad_ais(options)
     harbour = read_port(port_file)

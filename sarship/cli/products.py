@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.cli.common import (
+    AUTO_LAND,
     NOTHING_DONE,
     SOME_FAILED,
     as_json_option,
@@ -34,9 +35,11 @@ from sarship.cli.progress import bars
 from sarship.errors import SarshipError
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from shapely.geometry.base import BaseGeometry
 
     from sarship.port.map_facts import MapFacts
+    from sarship.port.port_file import Port
 
 __all__ = ["check", "demo", "detect", "grid", "info"]
 
@@ -169,7 +172,6 @@ def detect(
     from sarship.pipeline import search
     from sarship.pipeline.qgis_style import vessels_qml
     from sarship.pipeline.table_files import VESSEL_FORMATS, vessels_json
-    from sarship.port.polygons import read_polygons
     from sarship.port.port_file import read_port
 
     if port_file and area:
@@ -185,9 +187,7 @@ def detect(
     else:
         note_lake(lake_at(shape) if shape else None)
     looked_at = harbour.area if harbour else shape or _footprints(products, maps)
-    mask = read_polygons(land, looked_at) if land and not looked_at.is_empty else None
-    if mask is None and (harbour is None or (harbour.land_mask is None and harbour.water is None)):
-        tell("note: land is not masked; give --land FILE, or a port file with land or water", err=True)
+    mask = _land(land, looked_at) if land and not looked_at.is_empty else None
     with bars("detect") as (report, _):
         results = search(products, area=shape, port=harbour, land=mask, params=params, maps=maps, progress=report)
     if len(results.failures) == len(products):
@@ -201,10 +201,34 @@ def detect(
         print_json(vessels_json(results.vessels, results.provenance))
     else:
         tell(vessels_text(results.vessels))
+    if mask is None:
+        _note_unmasked(results.vessels, looked_at, harbour)
     say_failures(results.failures)
     if harbour and not results.coverage["seen"].any():
         sys.exit(NOTHING_DONE)  # a warning has said why
     leave(len(results.failures), len(products))
+
+
+def _land(land: str, looked_at: BaseGeometry) -> BaseGeometry:
+    """Return the land of a file, or of the shoreline of the world, around a search."""
+    from sarship.geo import land_near
+    from sarship.port.polygons import read_polygons
+
+    return land_near(looked_at) if land == AUTO_LAND else read_polygons(land, looked_at)
+
+
+def _note_unmasked(vessels: gpd.GeoDataFrame, looked_at: BaseGeometry, harbour: Port | None) -> None:
+    """Say that land was not masked, if so, and for how many vessels that matters, where the shoreline tells."""
+    from sarship.geo import has_shoreline, land_near
+
+    if harbour is not None and not (harbour.land_mask is None and harbour.water is None):
+        return
+    note, ways = "note: land is not masked", "--land FILE, or a port file with land or water"
+    if has_shoreline():
+        n_ashore = int(vessels.within(land_near(looked_at, margin_m=0.0)).sum()) if len(vessels) else 0
+        tell(f"{note}: {n_ashore} of {len(vessels)} vessels lie ashore; give --land auto, {ways}", err=True)
+    else:
+        tell(f"{note}; give {ways}, or --land auto after pip install 'sarship[coast]'", err=True)
 
 
 def _footprints(products: tuple[str, ...], maps: MapFacts) -> BaseGeometry:

@@ -5,3 +5,5 @@ from sarship.geo.lakes import Lake as Lake
 from sarship.geo.lakes import lake_at as lake_at
 from sarship.geo.local_plane import Plane as Plane
 from sarship.geo.local_plane import buffer_m as buffer_m
+from sarship.geo.shoreline import has_shoreline as has_shoreline
+from sarship.geo.shoreline import land_near as land_near

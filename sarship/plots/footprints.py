@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import shapely
 from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
+from sarship.geo import has_shoreline, land_near
 from sarship.plots.local_map import LocalMap, map_of
 from sarship.plots.mapping import draw_frame
 from sarship.plots.style import GREY, TRACKS, VESSEL, literal, new_figure
@@ -25,12 +28,18 @@ if TYPE_CHECKING:
 __all__ = ["plot_footprints"]
 
 _SEA: Final = "#eef2f5"
+_LAND: Final = "#e3e0d6"
+_SHORE: Final = "#8c8776"
+_PIXELS: Final = 2000
+"""Pixels along the map's longer side, roughly: finer detail of the shore is not drawn."""
 _N_NAMES: Final = 8
 """Maximum number of ports whose names are written."""
 
 
 def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> Figure:
     """Plot footprints of scenes, north up, one colour a track, with the place that was searched and the ports around.
+
+    Land is drawn where the shoreline of the world is installed (`sarship.geo.has_shoreline`).
 
     Parameters
     ----------
@@ -56,6 +65,8 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
     figure = new_figure((8.6, 7.6 * local.height_m / local.width_m + 1.4))
     ax = figure.subplots()
     ax.set_facecolor(_SEA)
+    if has_shoreline():
+        _draw_land(ax, local)
     tracks = sorted({(scene.relative_orbit, scene.orbit_pass) for scene in scenes})
     handles = []
     for k, track in enumerate(tracks):
@@ -74,6 +85,15 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
     period = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
     ax.set_title(f"{literal(name)}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
     return figure
+
+
+def _draw_land(ax: Axes, local: LocalMap) -> None:
+    west, east, south, north = local.extent
+    frame = shapely.segmentize(shapely.box(west, south, east, north), max(local.width_m, local.height_m) / 50)
+    flat = local.plane.flatten_geometry(land_near(local.plane.raise_geometry(frame), margin_m=0.0))
+    for part in shapely.get_parts(shapely.simplify(flat, max(local.width_m, local.height_m) / _PIXELS)):
+        rings = [np.asarray(ring.coords) for ring in (part.exterior, *part.interiors)]
+        ax.add_patch(PathPatch(Path.make_compound_path(*map(Path, rings)), fc=_LAND, ec=_SHORE, lw=0.4, zorder=0.5))
 
 
 def _draw_footprint(ax: Axes, local: LocalMap, footprint: BaseGeometry, colour: str) -> None:
