@@ -50,7 +50,7 @@ def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) ->
     if shipped := shipped_port(str(entry.number)):
         write_file(path, shipped.read_bytes())
         to_do = "correct the piers that ship with sarship"
-    elif ask_map and (content := _of_map(entry, overpass)) is not None:
+    elif ask_map and (content := _of_map(entry, path, overpass)) is not None:
         write_file(path, content)
         to_do = "delete what no ship lies at, and correct the rest (© OpenStreetMap contributors, ODbL 1.0)"
     else:
@@ -59,28 +59,24 @@ def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) ->
     tell(f"{path}: {entry}; {to_do} in any GIS, then: sarship count {path} PRODUCT... --out DIR")
 
 
-def _of_map(entry: PortEntry, overpass: str | None) -> bytes | None:
+def _of_map(entry: PortEntry, path: Path, overpass: str | None) -> bytes | None:
     """Return a port file of OpenStreetMap's piers; None, and a note that says why, where there is none."""
-    from tempfile import TemporaryDirectory
-
     from sarship.errors import DownloadError
     from sarship.port.index import port_area
     from sarship.port.map_piers import port_of_map
     from sarship.port.overpass import OVERPASS, ask_overpass
-    from sarship.port.port_file import read_port
+    from sarship.port.port_features import features_of
+    from sarship.port.port_file import check_port
 
     try:
         found = ask_overpass(port_area(entry), overpass or OVERPASS, say=lambda text: tell(f"note: {text}", err=True))
-        content = _port_bytes(port_of_map(entry, found))
-        with TemporaryDirectory() as folder:  # a file that a survey would refuse is no start
-            checked = Path(folder) / "port.geojson"
-            checked.write_bytes(content)
-            harbour = read_port(checked)
+        content = port_of_map(entry, found)
+        harbour = check_port(path, features_of(content, path))  # a file that a survey would refuse is no start
     except (DownloadError, PortError) as error:
         tell(f"note: {error}; the file is a template", err=True)
         return None
     tell(f"{len(harbour.piers)} piers on the map around {entry}")
-    return content
+    return _port_bytes(content)
 
 
 def _port_bytes(port_file: dict[str, object]) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pandas as pd
@@ -16,17 +15,15 @@ from sarship._package import __version__
 from sarship.catalog.query import Catalog
 from sarship.files import make_folder, safe_name, write_file
 from sarship.pipeline.plan import Plan
+from sarship.pipeline.port_dates import stack_of_products
 from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.sources import PRODUCTS, Given, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.plots.local_map import look_deg
 from sarship.plots.port_page import MAX_CLOSE_UPS
-from sarship.port.grid import PortGrid, to_port_grid
-from sarship.port.ground import check_water_level
 from sarship.port.map_facts import MapFacts
 from sarship.port.port_file import Port
-from sarship.port.stack import add_scene, read_stack
 from sarship.sentinel1.passes import number_passes
 
 if TYPE_CHECKING:
@@ -100,8 +97,7 @@ def write_pictures(
 
     Examples
     --------
-    >>> from tempfile import TemporaryDirectory
-    >>> import geopandas as gpd
+    >>>     >>> import geopandas as gpd
     >>> import shapely
     >>> from sarship.pipeline import search
     >>> piers = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
@@ -211,18 +207,6 @@ def write_preview(
     OutputError
         The file cannot be written.
     """
-    sources = sources_of(products, water_level_m=port.water_level_m, maps=maps)
-    grid = PortGrid.around(port.area, water_level_m=port.water_level_m)
-    is_simulated = False
-    with TemporaryDirectory() as folder:
-        for done, source in enumerate(sources, start=1):
-            product = source.open()
-            product.window(port.area)  # says what is wrong where it does not touch
-            if done == 1:
-                check_water_level(product, port)
-            is_simulated |= product.is_simulated
-            add_scene(folder, safe_name(product.scene.id), to_port_grid(product, grid))
-            if progress is not None:
-                progress(done, len(sources))
-        figure = plot_preview(read_stack(folder), port, is_simulated=is_simulated)
+    stack, is_simulated = stack_of_products(products, port, maps=maps, progress=progress)
+    figure = plot_preview(stack, port, is_simulated=is_simulated)
     return write_file(path, picture_bytes(figure, {"Software": f"sarship {__version__}"}))

@@ -39,6 +39,7 @@ from sarship.sentinel1.passes import number_passes
 from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = [
+    "STACK",
     "Look",
     "check_saved",
     "look_again",
@@ -48,6 +49,8 @@ __all__ = [
     "stack_folder",
 ]
 
+STACK: Final = "stack"
+"""Folder, in that of a survey, of its scenes on the port's grid: in a folder a grid."""
 _UNREADABLE: Final = (ProductError, DownloadError, CatalogError)
 """Errors that keep one scene's image from being read, and no other's."""
 
@@ -233,7 +236,7 @@ def _is_gridded(one: SearchedScene, stack: Path, grid: PortGrid) -> bool:
 
 def stack_folder(folder: Path, grid: PortGrid) -> Path:
     """Return the place of a survey's scenes on a grid."""
-    return folder / "stack" / digest(repr(grid))[:8]
+    return folder / STACK / digest(repr(grid))[:8]
 
 
 def reference_file(folder: Path, orbit: int) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,20 @@ from sarship.port.index import SHIPPED, shipped_port
 from sarship.port.polygons import NO_CRS, error_at
 from sarship.schema import WGS84
 
-__all__ = ["APRON", "COUNTED", "KINDS", "MASKS", "ToDegrees", "WrittenFeature", "find_port_file", "read_features"]
+__all__ = [
+    "APRON",
+    "COUNTED",
+    "KINDS",
+    "MASKS",
+    "ToDegrees",
+    "WrittenFeature",
+    "WrittenPort",
+    "features_of",
+    "find_port_file",
+    "is_json",
+    "parse_collection",
+    "read_features",
+]
 
 COUNTED: Final = ("pier", "anchorage")
 """Kinds of the features that vessels are counted at."""
@@ -96,10 +109,10 @@ def read_features(given: str | Path) -> tuple[Path, WrittenPort]:
     is_database = path.is_dir() and path.suffix.lower() == ".gdb"
     if not path.is_file() and not is_database:
         raise error_at(path)(f"{'is not a file' if path.exists() else 'does not exist'}; {FORMS}")
-    return path, _of_layers(path) if is_database or not _is_json(path) else _of_collection(path)
+    return path, _of_layers(path) if is_database or not is_json(path) else _of_collection(path)
 
 
-def _is_json(path: Path) -> bool:
+def is_json(path: Path) -> bool:
     """Return True for GeoJSON, by its ending or its first letter: whoever renames a file does not lose its members."""
     ending = path.suffix.lower()
     if ending in {".json", ".geojson"} | _OTHER_JSON:
@@ -112,17 +125,41 @@ def _is_json(path: Path) -> bool:
 
 
 def _of_collection(path: Path) -> WrittenPort:
+    try:
+        written = path.read_bytes()
+    except OSError as cause:
+        raise error_at(path)(f"cannot be read: {cause.strerror}") from cause
+    return features_of(parse_collection(written, path), path)
+
+
+def parse_collection(written: bytes, path: Path) -> dict[str, Any]:
+    """Return the content of a GeoJSON file from its bytes; the path is for messages.
+
+    Raises
+    ------
+    PortError
+        If they are no FeatureCollection.
+    """
     error = error_at(path)
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = json.loads(written.decode("utf-8-sig"))
     except (ValueError, RecursionError) as cause:
         raise error(f"is not JSON ({cause}); {FORMS}") from cause
-    except OSError as cause:
-        raise error(f"cannot be read: {cause.strerror}") from cause
     kind = content.get("type") if isinstance(content, dict) else type(content).__name__
     if kind != "FeatureCollection" or not isinstance(content.get("features"), list):
         raise error(f"is a {kind!r}, not a GeoJSON FeatureCollection with a list of features")
-    to_degrees = _from_crs(content.get("crs"), error)
+    return dict(content)
+
+
+def features_of(content: Mapping[str, Any], path: Path) -> WrittenPort:
+    """Return the features and members of a FeatureCollection.
+
+    Raises
+    ------
+    PortError
+        If it declares a coordinate system that PROJ does not know.
+    """
+    to_degrees = _from_crs(content.get("crs"), error_at(path))
     features = [
         WrittenFeature(f": feature {number}", item, to_degrees) for number, item in enumerate(content["features"], 1)
     ]

@@ -36,11 +36,20 @@ from sarship.errors import PortError
 from sarship.geo.lakes import Lake, lake_at
 from sarship.geo.local_plane import Plane, buffer_m, mend_antimeridian
 from sarship.port.polygons import POLYGONS, check_coordinates, error_at
-from sarship.port.port_features import APRON, COUNTED, KINDS, MASKS, ToDegrees, WrittenFeature, read_features
+from sarship.port.port_features import (
+    APRON,
+    COUNTED,
+    KINDS,
+    MASKS,
+    ToDegrees,
+    WrittenFeature,
+    WrittenPort,
+    read_features,
+)
 from sarship.schema import WGS84
 from sarship.texts import name_fault, printable
 
-__all__ = ["DEFAULT_MAX_DISTANCE_M", "Port", "read_port"]
+__all__ = ["DEFAULT_MAX_DISTANCE_M", "GEOMETRY_TYPES", "Port", "check_port", "read_port"]
 
 DEFAULT_MAX_DISTANCE_M: Final = {"Polygon": 50.0, "LineString": 50.0, "Point": 100.0, "anchorage": 0.0}
 """Default of `max_distance_m`, from a pier to the axis of a vessel counted there, by geometry or kind, metres.
@@ -200,7 +209,11 @@ def read_port(path: str | Path) -> Port:
     >>> port.name, port.piers["max_distance_m"].tolist()
     ('tartus', [50.0])
     """
-    path, written = read_features(path)
+    return check_port(*read_features(path))
+
+
+def check_port(path: Path, written: WrittenPort) -> Port:
+    """Return the port that the content of a file makes, or refuse it as `read_port` does."""
     features = [_read_feature(item, path, number) for number, item in enumerate(written.features, 1)]
     _refuse_duplicates([feature.name for feature in features], path)
     counted = [feature for feature in features if feature.kind in COUNTED]

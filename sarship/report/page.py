@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import re
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import jinja2
 import numpy as np
 
 from sarship.files import write_file
 from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results
-from sarship.plots.style import BAND, BLUE, GREY
 from sarship.plots.visits import CLASSES
 from sarship.report.aprons import draw_aprons
 from sarship.report.content import csv_links, drawn, redacted, tables
+from sarship.report.html import as_json, policy_of, read_part, styles_of, template
 from sarship.report.lanes import draw_lanes
 from sarship.report.pictures import Frames, read_frames
 from sarship.report.words import answer
@@ -103,74 +98,31 @@ def _smaller(folder: Path, results: Results, frames: Frames, room: float) -> tup
 
 def _page(results: Results, frames: Frames | None, left_out: str) -> bytes:
     """Return the page."""
-    styles, scripts = _styles(), [_file("vendor/leaflet.js"), _file("vendor/uPlot.iife.min.js"), _file("page.js")]
+    styles = styles_of("vendor/uPlot.min.css", "page.css")
+    scripts = [read_part(name) for name in ("vendor/leaflet.js", "vendor/uPlot.iife.min.js", "page.js")]
     provenance = results.provenance
     years = sorted({int(year) for year in results.scenes["start"].dt.year})
-    text = (
-        _environment()
-        .get_template("page.html")
-        .render(
-            policy=_policy(styles, scripts),
-            style=styles,
-            scripts=scripts,
-            data=_json(drawn(results, frames)),
-            port=provenance.port or "a port",
-            mark="SIMULATED" if provenance.is_simulated else "",
-            answer=answer(results),
-            lanes=draw_lanes(results),
-            aprons=draw_aprons(results),
-            classes=CLASSES,
-            links=csv_links(results),
-            has_map=frames is not None,
-            left_out=left_out,
-            polarization=frames.polarization if frames else "",
-            pixel_m=frames.step * frames.grid.spacing_m if frames else 0,
-            provenance=provenance,
-            parameters=asdict(provenance.parameters),
-            piers_digest=hashlib.sha256(results.piers.to_wkb().to_csv(index=False).encode()).hexdigest(),
-            years=f"{years[0]}–{years[-1]}" if len(years) > 1 else "".join(map(str, years)),
-            generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
-            **tables(results),
-        )
+    text = template("page.html").render(
+        policy=policy_of(styles, scripts),
+        style=styles,
+        scripts=scripts,
+        data=as_json(drawn(results, frames)),
+        port=provenance.port or "a port",
+        mark="SIMULATED" if provenance.is_simulated else "",
+        answer=answer(results),
+        lanes=draw_lanes(results),
+        aprons=draw_aprons(results),
+        classes=CLASSES,
+        links=csv_links(results),
+        has_map=frames is not None,
+        left_out=left_out,
+        polarization=frames.polarization if frames else "",
+        pixel_m=frames.step * frames.grid.spacing_m if frames else 0,
+        provenance=provenance,
+        parameters=asdict(provenance.parameters),
+        piers_digest=hashlib.sha256(results.piers.to_wkb().to_csv(index=False).encode()).hexdigest(),
+        years=f"{years[0]}–{years[-1]}" if len(years) > 1 else "".join(map(str, years)),
+        generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
+        **tables(results),
     )
     return text.encode(errors="backslashreplace")
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.DictLoader({"page.html": _file("page.html")}),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-
-
-def _file(name: str) -> str:
-    """Return a file of the room; the maps of minified sources are not shipped, so nothing may ask for them."""
-    text = (files("sarship.report") / name).read_text("utf-8")
-    return re.sub(r"\n?//# sourceMappingURL=\S+", "", text)
-
-
-def _styles() -> str:
-    """Return all styles as one, without the pictures that Leaflet's ask for: its controls of those are not used."""
-    leaflet = re.sub(r"[^{}]+\{[^{}]*url\([^{}]*\}", "", _file("vendor/leaflet.css"))
-    colours = {"blue": BLUE, "grey": GREY, "band": BAND} | {f"length-{k}": c for k, (_, c, _) in enumerate(CLASSES)}
-    named = "".join(f"--{name}:{colour};" for name, colour in colours.items())
-    return "\n".join([leaflet, _file("vendor/uPlot.min.css"), f":root{{{named}}}", _file("page.css")])
-
-
-def _policy(styles: str, scripts: list[str]) -> str:
-    """Return the content-security policy: pictures within the page, and these styles and scripts by their digests."""
-    digests = " ".join(map(_digest, scripts))
-    return f"default-src 'none'; img-src data:; style-src {_digest(styles)}; script-src {digests}; base-uri 'none'"
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _json(value: Any) -> str:
-    """Return plain values as JSON that cannot end the element it stands in."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -24,7 +24,7 @@ from sarship.plots.style import RANGE_DB, decibel
 from sarship.port.grid import PortGrid
 from sarship.port.stack import read_reference, read_scene
 
-__all__ = ["Frame", "Frames", "read_frames"]
+__all__ = ["Frame", "Frames", "grey_picture", "read_frames"]
 
 QUALITY: Final = 60
 """Of WebP: speckle costs most of the bytes, and vessels stay as they are."""
@@ -123,9 +123,7 @@ def _read_pass(stack: Path, scenes: list[str]) -> xr.DataArray | None:
 
 def _frame(image: xr.DataArray, reference: xr.Dataset | None, step: int) -> Frame:
     power = image.to_numpy()
-    low, high = RANGE_DB[str(image["polarization"].item())]
-    grey = (decibel(_coarse(power, step)) - low) / (high - low)
-    radar = _webp(np.nan_to_num(np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    radar = grey_picture(_coarse(power, step), str(image["polarization"].item()))
     if reference is None:
         return Frame(radar, None)
     level, sea = reference["level"].to_numpy(), float(reference["sea"])
@@ -139,6 +137,13 @@ def _frame(image: xr.DataArray, reference: xr.Dataset | None, step: int) -> Fram
     over[ratio > 0, :3], over[ratio <= 0, :3] = BRIGHTER, DARKER
     over[..., 3] = 255 * np.where(strength > 0, 0.35 + 0.55 * strength, 0)
     return Frame(radar, _webp(over))
+
+
+def grey_picture(power: NDArray[np.floating], polarization: str) -> bytes:
+    """Return brightness in the grey levels of all figures, as WebP; what was not imaged is black."""
+    low, high = RANGE_DB[polarization]
+    grey = (decibel(power) - low) / (high - low)
+    return _webp(np.nan_to_num(np.clip(grey, 0, 1) * 255).astype(np.uint8))
 
 
 def _coarse(values: NDArray[np.floating], step: int) -> NDArray[np.float64]:

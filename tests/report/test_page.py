@@ -24,7 +24,8 @@ from sarship.cli import main
 from sarship.errors import OutputError
 from sarship.pipeline import read_results, write_results
 from sarship.report import write_report
-from sarship.report.page import _json, _page
+from sarship.report.html import as_json
+from sarship.report.page import _page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7 * 7 }} \u2028 \x1b[2J"
 REPORTS = """id,time,where,vessel,value,kind,source,url,note
@@ -226,8 +227,8 @@ def test_a_damaged_stack_leaves_a_gap_and_not_a_failure(folder, tmp_path):
 
 
 def test_json_cannot_end_its_element():
-    assert "<" not in _json({"a": HOSTILE})
-    assert json.loads(_json({"a": HOSTILE})) == {"a": HOSTILE}
+    assert "<" not in as_json({"a": HOSTILE})
+    assert json.loads(as_json({"a": HOSTILE})) == {"a": HOSTILE}
 
 
 @pytest.fixture(scope="module")
