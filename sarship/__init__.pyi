@@ -34,6 +34,7 @@ from sarship.port.stack import add_scene as add_scene
 from sarship.port.stack import read_reference as read_reference
 from sarship.port.stack import read_stack as read_stack
 from sarship.port.stack import write_reference as write_reference
+from sarship.report.editing import edit_port as edit_port
 from sarship.report.page import write_report as write_report
 from sarship.sentinel1.product import GrdProduct as GrdProduct
 from sarship.sentinel1.product import open_grd as open_grd

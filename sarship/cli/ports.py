@@ -1,8 +1,9 @@
-"""Commands that make and show port files: `port new`, `port preview`."""
+"""Commands that make, show and edit port files: `port new`, `port preview`, `port edit`."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ __all__ = ["port"]
 
 @click.group()
 def port() -> None:
-    """Make and look at port files, which hold the piers to count at."""
+    """Make, look at and edit port files, which hold the piers to count at."""
 
 
 @port.command("new")
@@ -101,3 +102,33 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **o
     with bars("preview") as (_, draw):
         write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
     tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
+
+
+@port.command("edit")
+@port_argument
+@partial(products_argument, required=False)
+@click.option("--survey", type=click.Path(), metavar="FOLDER", help="Show the dates of a finished survey instead.")
+@click.option("--no-browser", is_flag=True, help="Print the address of the page, and open no browser.")
+@map_options
+def port_edit(port_file: str, products: tuple[str, ...], survey: str | None, no_browser: bool, **options: Any) -> None:
+    """Drag the piers of PORT, a port file, over the mean of some products, and save them to it.
+
+    A page opens in the browser, from this computer alone; Done on the page, or Ctrl-C, ends the command. Of a finished
+    survey (--survey) no product is needed; without either the piers lie over an empty grid.
+    """
+    from sarship.report import edit_port
+
+    if products and survey:
+        raise click.UsageError("give either products or --survey FOLDER")
+    with bars("port edit") as (_, draw):
+        n_saved = edit_port(
+            port_file,
+            products,
+            survey=survey,
+            maps=maps_of(options),
+            open_browser=not no_browser,
+            say=tell,
+            progress=draw,
+        )
+    times = ("nothing was saved", "saved once")[n_saved] if n_saved < 2 else f"saved {n_saved} times"
+    tell(f"{port_file}: {times}")

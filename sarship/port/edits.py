@@ -56,7 +56,12 @@ class OpenedPort:
     @property
     def version(self) -> str:
         """Digest of the file."""
-        return sha256(self.written).hexdigest()
+        return self.version_of(self.written)
+
+    @staticmethod
+    def version_of(written: bytes) -> str:
+        """Return the digest of the bytes of a file."""
+        return sha256(written).hexdigest()
 
     def drawn(self, grid: PortGrid) -> list[dict[str, Any]]:
         """Return the features, in metres east and north of a grid's south-west corner.

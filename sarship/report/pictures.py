@@ -139,11 +139,11 @@ def _frame(image: xr.DataArray, reference: xr.Dataset | None, step: int) -> Fram
     return Frame(radar, _webp(over))
 
 
-def grey_picture(power: NDArray[np.floating], polarization: str) -> bytes:
+def grey_picture(power: NDArray[np.floating], polarization: str, quality: int = QUALITY) -> bytes:
     """Return brightness in the grey levels of all figures, as WebP; what was not imaged is black."""
     low, high = RANGE_DB[polarization]
     grey = (decibel(power) - low) / (high - low)
-    return _webp(np.nan_to_num(np.clip(grey, 0, 1) * 255).astype(np.uint8))
+    return _webp(np.nan_to_num(np.clip(grey, 0, 1) * 255).astype(np.uint8), quality)
 
 
 def _coarse(values: NDArray[np.floating], step: int) -> NDArray[np.float64]:
@@ -153,7 +153,7 @@ def _coarse(values: NDArray[np.floating], step: int) -> NDArray[np.float64]:
     return np.asarray(blocks.mean(axis=(1, 3)), np.float64)
 
 
-def _webp(pixels: NDArray[np.uint8]) -> bytes:
+def _webp(pixels: NDArray[np.uint8], quality: int = QUALITY) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "webp", quality=QUALITY, method=4, alpha_quality=50)
+    Image.fromarray(pixels).save(stream, "webp", quality=quality, method=4, alpha_quality=50)
     return stream.getvalue()

@@ -4,8 +4,6 @@ Chromium of the system is driven (`apt-get install --no-install-recommends chrom
 skipped, and fail where the variable CI is set.
 """
 
-import os
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -17,25 +15,7 @@ from sarship.analysis import judge_aprons, read_observations
 from sarship.pipeline import write_results
 from sarship.report import write_report
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync",
-             "--disable-component-update"]  # fmt: skip
 NAME = '<img src=x onerror="alert(1)">'
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415
-    except ImportError:
-        sync_playwright = None
-    if path is None or sync_playwright is None:
-        message = "no chromium, or no playwright to drive it"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
