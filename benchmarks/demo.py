@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,10 @@ import pandas as pd
 from benchmarks.full_scene import machine
 from benchmarks.pages import ROOT, write_between
 from sarship.pipeline.demo import DemoOutcome, run_demo
+from sarship.report import serve_editor
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SEEDS: Final = range(5)
 """The first is the demo's own."""
@@ -32,7 +36,7 @@ PAGE: Final = "S1A*20260505*.png"
 PAGE_PART: Final = 0.501
 """Part of that page that is shown: the maps, and the close-ups of two of its six piers."""
 PAGE_WIDTH: Final = 1400
-REPORT_WIDTH, REPORT_HEIGHT = 1180, 1010
+REPORT_WIDTH, REPORT_HEIGHT, EDITOR_HEIGHT = 1180, 1010, 680
 
 
 def dates_of(outcome: DemoOutcome) -> str:
@@ -91,11 +95,32 @@ def write_pictures(demo: Path) -> None:
         report.goto((demo / "report.html").as_uri())
         report.wait_for_timeout(1000)  # its series are drawn
         report.screenshot(path=images / "report.jpg", quality=82)
+        write_editor_picture(demo, images / "editor.jpg", browser)
         browser.close()
     with Image.open(next((demo / "pages").glob(PAGE))) as page:
         width, height = page.size
         top = page.convert("RGB").crop((0, 0, width, round(PAGE_PART * height)))
     top.resize((PAGE_WIDTH, round(PAGE_WIDTH * top.height / width))).save(images / "page.jpg", quality=82)
+
+
+def write_editor_picture(demo: Path, path: Path, browser: Browser) -> None:
+    """Take a picture of the editor of the demo's port, with the first pier chosen and one of its corners dragged."""
+    with TemporaryDirectory() as folder:
+        port = Path(shutil.copy(next((demo / "products").glob("*.geojson")), folder))
+        with serve_editor(port, survey=demo) as edited:
+            page = browser.new_page(viewport={"width": REPORT_WIDTH, "height": EDITOR_HEIGHT})
+            page.goto(edited.address)
+            page.get_by_role("button", name="Oil jetty").click()
+            page.wait_for_timeout(1000)  # the map glides there
+            corner = page.get_by_role("button", name="Corner 1 of").bounding_box()
+            assert corner is not None
+            x, y = corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2
+            page.mouse.move(x, y)
+            page.mouse.down()
+            page.mouse.move(x + 50, y - 60, steps=5)
+            page.mouse.up()
+            page.screenshot(path=path, quality=82)
+            page.close()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

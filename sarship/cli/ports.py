@@ -118,7 +118,7 @@ def port_edit(port_file: str, products: tuple[str, ...], survey: str | None, no_
     """
     from sarship.report import edit_port
 
-    if products and survey:
+    if products and survey is not None:
         raise click.UsageError("give either products or --survey FOLDER")
     with bars("port edit") as (_, draw):
         n_saved = edit_port(

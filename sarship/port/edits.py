@@ -172,9 +172,7 @@ def open_port_file(given: str | Path) -> OpenedPort:
         found = find_port_file(str(given))
         if found is not None and found.is_file():
             raise error("is a port whose piers ship with sarship; sarship port new writes them to a file of yours")
-        raise error(
-            f"{'is not a file' if path.exists() else 'does not exist'}; sarship port new NAME starts a port file"
-        )
+        raise error(f"{'is not a file' if path.exists() else 'does not exist'}; sarship port new NAME starts one")
     if not is_json(path):
         raise error("is not GeoJSON, the one form that is edited here; save it as GeoJSON in any GIS")
     try:

@@ -1,4 +1,4 @@
-"""One page of a survey that works offline: answer, series, map, visits, reports, provenance."""
+"""One page of a survey that works offline: answer, series, map, visits, reports; and the editor of port files."""
 
 from sarship._package import lazy_names
 

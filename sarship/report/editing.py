@@ -114,14 +114,12 @@ def serve_editor(
     if not os.access(opened.path, os.W_OK):
         raise PortError(f"{path} cannot be written to; change its permissions, or edit a copy", path=path)
     mean, products = None, list(products)
-    if products or survey is not None:
-        mean = mean_of(
-            *(
-                stack_of_products(products, opened.port, maps=maps, progress=progress)
-                if survey is None
-                else stack_of_survey(survey, opened.port)
-            )
-        )
+    if survey is not None:
+        if products:
+            raise ValueError(f"give either products or a survey, not {len(products)} products and {survey}")
+        mean = mean_of(*stack_of_survey(survey, opened.port))
+    elif products:
+        mean = mean_of(*stack_of_products(products, opened.port, maps=maps, progress=progress))
     edited = EditedPort(path=opened.path, grid=opened.grid if mean is None else mean.grid, mean=mean)
     with EditorServer(edited.page, {"save": edited.save, "done": edited.done}) as server:
         edited.address = server.address
@@ -179,6 +177,8 @@ def edit_port(
         If a product cannot be read, or does not show the port.
     ReferenceImageError, OutputError
         If the folder holds no results, or no dates of this port.
+    ValueError
+        If both products and a survey are given.
 
     Examples
     --------

@@ -103,6 +103,7 @@
     model.set(selected, { max_distance_m: text === "" ? null : Number(text) });
   });
   find("selected").addEventListener("submit", (event) => { event.preventDefault(); document.activeElement.blur(); });
+  find("show-all").addEventListener("click", chart.showAll);
   for (const name of ["names", "reach"])
     find(`show-${name}`).addEventListener("change", (event) => chart.show(name, event.target.checked));
 

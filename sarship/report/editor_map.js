@@ -1,16 +1,16 @@
 "use strict";
 // The map: features, the handles of the selected one, and a new one while it is drawn. East and north in metres.
 const chart = (() => {
-  const { data } = model, MAX_HANDLES = 300, NEAR_PX = 34, GRID_M = 500, STEP_M = 1, BIG_STEP_M = 10;
+  const { data } = model, MAX_HANDLES = 300, NEAR_PX = 34, GRID_M = 500, STEP_M = 1, BIG_STEP_M = 10, SMALL_PX = 150;
   const TRANSPARENT = { opacity: 0, weight: 16, fill: false };
   const at = ([x, y]) => L.latLng(y, x);
   const box = L.latLngBounds([0, 0], [data.height, data.width]);
   const map = L.map("map", {
     crs: L.CRS.Simple, attributionControl: false, minZoom: -6, maxZoom: 3, zoomSnap: 0.25, zoomDelta: 0.5,
-    doubleClickZoom: false,
+    doubleClickZoom: false, fadeAnimation: false,
   });
   L.control.scale({ imperial: false }).addTo(map);
-  ["masks", "reach", "places", "targets"].forEach((name, k) => { map.createPane(name).style.zIndex = 401 + k; });
+  ["masks", "reach", "places", "targets", "draft"].forEach((name, k) => { map.createPane(name).style.zIndex = 401 + k; });
   if (data.image) L.imageOverlay(data.image, box, { alt: "mean radar image" }).addTo(map);
   else {
     const lines = [];
@@ -191,7 +191,7 @@ const chart = (() => {
   const drawDraft = () => {
     draftLayer.clearLayers();
     if (!draft) return;
-    const style = { color: "#FF7A33", weight: 3, interactive: false };
+    const style = { color: "#FF7A33", weight: 3, interactive: false, pane: "draft" };
     L.polyline(draft.points.map(at), style).addTo(draftLayer);
     for (const point of draft.points) L.circleMarker(at(point), { ...style, radius: 5 }).addTo(draftLayer);
   };
@@ -219,7 +219,10 @@ const chart = (() => {
       drawFeatures();
       drawHandles();
       const layer = layers.get(key);
-      if (isToShow && layer && !map.getBounds().intersects(layer.group.getBounds())) map.panTo(layer.group.getBounds().getCenter());
+      if (!isToShow || !layer) return;
+      const bounds = layer.group.getBounds(), corners = [bounds.getNorthWest(), bounds.getSouthEast()];
+      const [one, other] = corners.map((corner) => map.latLngToLayerPoint(corner));
+      if (!map.getBounds().contains(bounds) || one.distanceTo(other) < SMALL_PX) map.fitBounds(bounds.pad(0.6), { maxZoom: 0 });
     },
     update: () => { drawFeatures(); drawHandles(); },
     show: (name, isShown) => { shows = { ...shows, [name]: isShown }; drawFeatures(true); },
@@ -242,7 +245,7 @@ const chart = (() => {
     draw: (kind, type) => {
       draft = { kind, type, points: [] };
       map.getContainer().classList.add("is-drawing");
-      api.select(null);
+      handlers.select(null);
       handlers.drawing(draft);
       map.getContainer().focus({ preventScroll: true });
     },
@@ -260,12 +263,15 @@ const chart = (() => {
     },
     isDrawing: () => draft !== null,
     centre: () => map.getSize().divideBy(2),
+    showAll: () => {
+      const places = L.latLngBounds([]);
+      for (const { feature, group } of layers.values()) if (!isMask(feature)) places.extend(group.getBounds());
+      map.fitBounds(places.isValid() ? places.pad(0.15) : box, { animate: false });
+    },
     begin: () => {
       map.fitBounds(box);
       drawFeatures();
-      const places = L.latLngBounds([]);
-      for (const layer of layers.values()) if (!isMask(layer.feature)) places.extend(layer.group.getBounds());
-      if (places.isValid()) map.fitBounds(places.pad(0.15), { animate: false });
+      api.showAll();
     },
   };
   return api;

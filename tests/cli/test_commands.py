@@ -88,6 +88,7 @@ def test_version_and_help():
         ["port"],
         ["port", "new"],
         ["port", "preview"],
+        ["port", "edit"],
         ["detect"],
         ["count"],
     ):

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
+from urllib.request import Request, urlopen
 
 import click
 
@@ -19,6 +21,8 @@ from sarship.cli import main
 
 SKIPPED = {"demo", "doctor", "login"}
 """Commands without a product, a port or a catalogue: they take long, or ask."""
+LEFT = {"gpu", "no_browser"}
+"""Options that are not tried: what few machines have, and what would wait for a page that nobody opens."""
 FOLDERS = ("/dev/full", "/dev/null", "/proc/x", "a\nb", "x" * 300, "", "\x1b[2J", "a/b")
 """Beside the case, or where nothing can be written."""
 PLACES = (".", "/nowhere/x", *FOLDERS)
@@ -50,13 +54,21 @@ def options() -> Iterator[Callable[[random.Random], Outcome]]:
             place.mkdir()
             try:
                 call = _call(chance, port, product, place)
-                with chdir(place):
+                with chdir(place), patch("webbrowser.open", _finish):
                     outcome = judge(lambda: run(*call))
                 return Outcome(outcome.kind, f"{outcome.detail} {[str(part)[:40] for part in call]}")
             finally:
                 shutil.rmtree(place, ignore_errors=True)
 
         yield attempt
+
+
+def _finish(address: str) -> bool:
+    """End the editor of port files as its page does."""
+    origin, secret, _ = address.rsplit("/", 2)
+    headers = {"Origin": origin, "Content-Type": "application/json"}
+    urlopen(Request(f"{origin}/{secret}/done", b"{}", headers)).close()
+    return True
 
 
 def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list[object]:
@@ -69,6 +81,7 @@ def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list
         "info": [product],
         "check": [product],
         "port preview": [port, product, "--out", place / "port.png"],
+        "port edit": [port, product],
         "port new": ["Tartus", "--no-map", "--out", place / "new.geojson"],
         "search": [port, "--from", "2024-12-01", "--to", "2024-12-31", "--catalog", f"local={product.parent}"],
         "passes": ["Tartus", "--plan", product.parent],
@@ -80,7 +93,7 @@ def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list
         call += ["--into", place / "into"]
     if chance.random() < 0.2:
         call[len(name.split())] = chance.choice((*PLACES, *NAMES, *TEXTS))
-    given = [each for each in commands[name].params if isinstance(each, click.Option) and each.name != "gpu"]
+    given = [each for each in commands[name].params if isinstance(each, click.Option) and each.name not in LEFT]
     for option in chance.sample(given, min(len(given), chance.choice((1, 1, 2)))):
         flag = option.opts[0]
         call += [flag] if option.is_flag else [flag, _value(option, chance)]
