@@ -110,14 +110,14 @@ def write_editor_picture(demo: Path, path: Path, browser: Browser) -> None:
         with serve_editor(port, survey=demo) as edited:
             page = browser.new_page(viewport={"width": REPORT_WIDTH, "height": EDITOR_HEIGHT})
             page.goto(edited.address)
-            page.get_by_role("button", name="Oil jetty").click()
+            page.get_by_role("button", name="Container quay").click()
             page.wait_for_timeout(1000)  # the map glides there
             corner = page.get_by_role("button", name="Corner 1 of").bounding_box()
             assert corner is not None
             x, y = corner["x"] + corner["width"] / 2, corner["y"] + corner["height"] / 2
             page.mouse.move(x, y)
             page.mouse.down()
-            page.mouse.move(x + 50, y - 60, steps=5)
+            page.mouse.move(x - 40, y + 50, steps=5)
             page.mouse.up()
             page.screenshot(path=path, quality=82)
             page.close()

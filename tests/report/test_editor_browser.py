@@ -86,7 +86,7 @@ def pick(page, number):
 
 def metres_a_pixel(page):
     scale = page.locator(".leaflet-control-scale-line")
-    return float(scale.inner_text().split()[0]) / (scale.bounding_box()["width"] - 2)
+    return float(scale.inner_text().split()[0]) / scale.bounding_box()["width"]
 
 
 def quay_of(path, name=NAME):
