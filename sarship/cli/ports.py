@@ -57,7 +57,8 @@ def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) ->
     else:
         write_file(path, _port_bytes(new_port(entry)))
         to_do = "draw its piers"
-    tell(f"{path}: {entry}; {to_do} in any GIS, then: sarship count {path} PRODUCT... --out DIR")
+    with_what = f"with sarship port edit {path} or in any GIS"
+    tell(f"{path}: {entry}; {to_do}, {with_what}, then: sarship count {path} PRODUCT... --out DIR")
 
 
 def _of_map(entry: PortEntry, path: Path, overpass: str | None) -> bytes | None:

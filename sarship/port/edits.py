@@ -63,6 +63,12 @@ class OpenedPort:
         """Return the digest of the bytes of a file."""
         return sha256(written).hexdigest()
 
+    @property
+    def attribution(self) -> str:
+        """Whom to name wherever the file's content is shown."""
+        given = self.content.get("attribution")
+        return given if isinstance(given, str) else ""
+
     def drawn(self, grid: PortGrid) -> list[dict[str, Any]]:
         """Return the features, in metres east and north of a grid's south-west corner.
 

@@ -99,7 +99,8 @@
   find("delete").addEventListener("click", () => { model.remove(selected); find("undo").focus(); });
   find("name").addEventListener("change", () => model.set(selected, { name: find("name").value.trim() || null }));
   find("distance").addEventListener("change", () => {
-    const text = find("distance").value;
+    const { value: text, validity } = find("distance");
+    if (validity.badInput) return;  // half a number is none, and not the default either
     model.set(selected, { max_distance_m: text === "" ? null : Number(text) });
   });
   find("selected").addEventListener("submit", (event) => { event.preventDefault(); document.activeElement.blur(); });

@@ -75,5 +75,6 @@ def editor_page(opened: OpenedPort, grid: PortGrid, mean: Mean | None) -> Page:
         file=opened.path.name,
         mark="SIMULATED" if is_simulated else "",
         image=mean.said if mean is not None else "",
+        attribution=opened.attribution,
     )
     return Page(text.encode(errors="backslashreplace"), f"{policy}; frame-ancestors 'none'")

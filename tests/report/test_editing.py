@@ -91,6 +91,14 @@ def test_what_the_page_sends_is_saved_and_the_rest_of_the_file_stays(path):
         assert [one["name"] for one in client.page()["features"]] == ["Again", "Land"]
 
 
+def test_the_page_names_whom_the_content_is_owed_to(tmp_path):
+    path = write(tmp_path, [PIER], attribution="© <somebody>, ODbL")
+    with serve_editor(path) as edited:
+        assert "Piers and land: © &lt;somebody&gt;, ODbL." in edited.page().html.decode()
+    with pytest.raises(ValueError, match="either products or a survey"), serve_editor(path, ["x"], survey="y"):
+        pass
+
+
 def test_a_link_stays_a_link(path):
     link = path.with_name("link.geojson")
     link.symlink_to(path)
