@@ -102,10 +102,7 @@ const chart = (() => {
     handle.on("drag", () => {
       const to = handle.getLatLng(), layer = layers.get(key);
       const paths = change(to.lng - from.lng, to.lat - from.lat, to);
-      layer.parts.forEach((part) => {
-        if (part.getLayers?.()[0] instanceof L.Circle && !(part.getLayers()[0] instanceof L.CircleMarker)) return;
-        lay(part, layer.feature, paths);
-      });
+      layer.parts.forEach((part) => lay(part, layer.feature, paths));
     });
     handle.on("dragend", () => {
       isDragging = false;

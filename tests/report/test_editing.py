@@ -135,21 +135,28 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("fault", OTHERS.values(), ids=OTHERS)
-def test_nobody_else_saves(path, fault):
-    before = path.read_bytes()
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A file that nobody may change, its editor, and what its page has."""
+    path = write(tmp_path_factory.mktemp("guarded"), [PIER, LAND])
     with editor(path) as (edited, client):
-        page = client.page()
-        page["features"][0]["name"] = "Theirs"
-        body = json.dumps({"base": page["version"], "seen": page["version"], "features": page["features"]}).encode()
-        fault = {name: value.encode() if name == "Content-Length" and value and not value.isascii() else value
-                 for name, value in fault.items()}  # fmt: skip
-        status, said, headers = client.ask(**{"body": body, **fault})
-        assert 400 <= status <= 501
-        assert edited.address.split("/")[3].encode() not in said
-        assert "Access-Control-Allow-Origin" not in headers
-        assert (path.read_bytes(), edited.n_saved) == (before, 0)
-        assert client.ask(body=body)[0] == 200  # and the page's own request is answered after it
+        yield path, edited, client, client.page()
+
+
+@pytest.mark.parametrize("fault", OTHERS.values(), ids=OTHERS)
+def test_nobody_else_saves(guarded, fault):
+    path, edited, client, page = guarded
+    before = path.read_bytes()
+    features = [page["features"][0] | {"name": "Theirs"}, page["features"][1]]
+    body = json.dumps({"base": page["version"], "seen": page["version"], "features": features}).encode()
+    fault = {name: value.encode() if name == "Content-Length" and value and not value.isascii() else value
+             for name, value in fault.items()}  # fmt: skip
+    status, said, headers = client.ask(**{"body": body, **fault})
+    assert 400 <= status <= 501
+    assert edited.address.split("/")[3].encode() not in said
+    assert "Access-Control-Allow-Origin" not in headers
+    assert (path.read_bytes(), edited.n_saved) == (before, 0)
+    assert client.save(page)[0] == 200  # the page's own request, which changes nothing, is answered after it
 
 
 def test_nobody_else_reads_the_page(path):

@@ -262,6 +262,27 @@ def test_without_an_image_the_piers_lie_over_a_grid(browser, tmp_path):
         assert page.locator(".handle").count() < 300
 
 
+def test_points_and_holes_are_dragged_like_lines(open_page, path):
+    ring = shapely.box(35.857, 34.903, 35.861, 34.906)
+    hole = shapely.box(35.858, 34.904, 35.86, 34.905)
+    buoys = {"type": "MultiPoint", "coordinates": [[35.86, 34.894], [35.864, 34.894]]}
+    lake = feature("Lagoon", "land", ring.difference(hole))
+    write(path.parent, [feature("Buoys", "pier", buoys), lake])
+    page = open_page()
+    pick(page, 0)
+    drag(page, page.get_by_role("button", name="Corner 1 of 1").nth(1), 0, -50)
+    page.get_by_role("button", name="Corner 1 of 1").first.press("Delete")
+    pick(page, 1)
+    drag(page, page.locator(".handle[data-id='1 0']"), 8, 8)
+    save(page)
+    buoys, lake = (shapely.geometry.shape(one["geometry"]) for one in json.loads(path.read_text())["features"])
+    assert (buoys.geom_type, len(buoys.geoms)) == ("MultiPoint", 1)
+    assert metres_between(shapely.Point(35.864, 34.894), buoys.geoms[0])[1] > 30
+    assert lake.exterior.equals(ring.exterior)
+    assert len(lake.interiors) == 1
+    assert not lake.interiors[0].equals(hole.exterior)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 def test_no_rule_of_accessibility_is_broken_seriously(open_page, width):
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415
