@@ -97,7 +97,8 @@ def write_pictures(
 
     Examples
     --------
-    >>>     >>> import geopandas as gpd
+    >>> from tempfile import TemporaryDirectory
+    >>> import geopandas as gpd
     >>> import shapely
     >>> from sarship.pipeline import search
     >>> piers = {"name": ["Quay"], "kind": ["pier"], "max_distance_m": [50.0]}
