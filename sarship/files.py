@@ -29,7 +29,17 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["LOCK", "atomic_file", "atomic_folder", "make_folder", "only_run", "reason", "safe_name", "write_file"]
+__all__ = [
+    "LOCK",
+    "atomic_file",
+    "atomic_folder",
+    "make_folder",
+    "only_run",
+    "read_file",
+    "reason",
+    "safe_name",
+    "write_file",
+]
 
 LOCK: Final = ".sarship-lock"
 """File in a folder that a run holds; it stays there."""
@@ -53,6 +63,26 @@ def safe_name(text: str) -> str:
         return name
     digest = hashlib.sha256(text.encode(errors="surrogatepass"))  # a path may have bytes that are no letters
     return f"{name}-{digest.hexdigest()[:8]}"
+
+
+def read_file(path: str | Path) -> bytes:
+    """Return the content of a file.
+
+    Raises
+    ------
+    OSError
+        It cannot be read, or is no plain file: devices may never end, and the memory does.
+
+    Examples
+    --------
+    >>> read_file("/dev/zero")
+    Traceback (most recent call last):
+    OSError: ...
+    """
+    mode = Path(path).stat().st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # of a folder the system says itself that it is one
+        return Path(path).read_bytes()
+    raise OSError(errno.EINVAL, "it is no plain file", str(path))
 
 
 def reason(error: BaseException) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import ObservationError
-from sarship.files import reason
+from sarship.files import read_file, reason
 from sarship.texts import printable
 
 __all__ = ["Row", "read_rows"]
@@ -66,13 +65,10 @@ def read_rows(path: Path, columns: Sequence[str]) -> tuple[list[Row], list[str]]
 
 def _text(path: Path) -> str:
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):  # a device may never end
-            raise ObservationError(f"{path}: is no plain file; give a CSV or GeoJSON file of reports", path=path)
-        if facts.st_size > LARGEST_BYTES:
+        if path.stat().st_size > LARGEST_BYTES:
             message = f"{path}: has over {LARGEST_BYTES / 1e6:.0f} MB, and is no file of reports; give another"
             raise ObservationError(message, path=path)
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         message = f"{path}: cannot be read ({reason(error)}); give a CSV or GeoJSON file of reports"
         raise ObservationError(message, path=path) from error

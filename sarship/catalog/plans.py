@@ -21,7 +21,7 @@ from shapely.geometry.base import BaseGeometry
 from sarship.catalog.gaps import REPEAT, Completeness
 from sarship.catalog.scenes import group_passes
 from sarship.errors import CatalogError, ProductError
-from sarship.files import reason
+from sarship.files import read_file, reason
 from sarship.geo.local_plane import mend_antimeridian
 from sarship.sentinel1.xml import parse_xml
 
@@ -252,7 +252,7 @@ def _read(path: Path) -> list[DataTake]:
     try:
         if path.stat().st_size > LARGEST:
             raise CatalogError(f"{path} is larger than {LARGEST // 2**20} MB, so it is no acquisition plan")
-        root = parse_xml(path.read_bytes(), str(path))
+        root = parse_xml(read_file(path), str(path))
     except OSError as error:
         raise CatalogError(f"{path}: {reason(error)}; give the KML file of an acquisition plan") from error
     except ProductError as error:

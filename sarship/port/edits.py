@@ -20,6 +20,7 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError
+from sarship.files import read_file
 from sarship.geo.geojson import as_geojson, bbox_of
 from sarship.port.collection_text import replaced
 from sarship.port.grid import PortGrid
@@ -182,7 +183,7 @@ def open_port_file(given: str | Path) -> OpenedPort:
     if not is_json(path):
         raise error("is not GeoJSON, the one form that is edited here; save it as GeoJSON in any GIS")
     try:
-        written = path.read_bytes()
+        written = read_file(path)
     except OSError as cause:
         raise error(f"cannot be read: {cause.strerror}") from cause
     content = parse_collection(written, path)

@@ -8,6 +8,7 @@ is refused.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -19,6 +20,7 @@ from typing import Any, Final, Literal, cast, get_args
 import numpy as np
 
 from sarship.errors import ProductError
+from sarship.files import read_file
 from sarship.model import OrbitPass, Polarization
 from sarship.sentinel1.passes import relative_orbit_of
 
@@ -239,8 +241,7 @@ def facts_of_table(table: str | Path, names: Iterable[str]) -> MapFacts:
         The table cannot be read, or has no column `file`.
     """
     try:
-        with Path(table).open(encoding="utf-8-sig", newline="") as stream:
-            rows = list(csv.DictReader(stream))
+        rows = list(csv.DictReader(io.StringIO(read_file(table).decode("utf-8-sig"), newline="")))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ProductError(f"{table} cannot be read as CSV ({error})", path=table) from error
     if rows and "file" not in rows[0]:

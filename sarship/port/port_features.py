@@ -20,6 +20,7 @@ from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError, ProductWarning
+from sarship.files import read_file
 from sarship.port.index import SHIPPED, shipped_port
 from sarship.port.polygons import NO_CRS, error_at
 from sarship.schema import WGS84
@@ -126,7 +127,7 @@ def is_json(path: Path) -> bool:
 
 def _of_collection(path: Path) -> WrittenPort:
     try:
-        written = path.read_bytes()
+        written = read_file(path)
     except OSError as cause:
         raise error_at(path)(f"cannot be read: {cause.strerror}") from cause
     return features_of(parse_collection(written, path), path)

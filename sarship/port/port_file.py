@@ -331,7 +331,9 @@ def _read_geometry(
         raise error(f"has an invalid geometry: {shapely.is_valid_reason(geometry)}; redraw it there")
     if (found in POLYGONS and geometry.area == 0) or ("Line" in found and geometry.length == 0):
         raise error(f"is a {found} without any size; draw its outline")
-    return mend_antimeridian(geometry)
+    if (mended := mend_antimeridian(geometry)).geom_type.removeprefix("Multi") != found.removeprefix("Multi"):
+        raise error("goes half around the world at a stroke, and nobody can tell which way; split it at 180 degrees")
+    return mended
 
 
 def _read_distance(value: object, kind: str, geometry: BaseGeometry, error: Callable[[str], PortError]) -> float:

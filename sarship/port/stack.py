@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from sarship.errors import ReferenceImageError
-from sarship.files import atomic_folder, write_file
+from sarship.files import atomic_folder, read_file, write_file
 from sarship.netcdf import GRID_MAPPING, netcdf_bytes, read_netcdf
 from sarship.port.grid import PortGrid
 from sarship.schema import PORT_SIGMA0, REFERENCE
@@ -264,7 +264,7 @@ def read_reference(path: str | Path) -> xr.Dataset:
     sarship.errors.ReferenceImageError: nowhere.nc cannot be read as a reference (...); fit it again
     """
     try:
-        written = Path(path).read_bytes()
+        written = read_file(path)
     except OSError as error:
         message = f"{path} cannot be read as a reference ({error.strerror}); fit it again"
         raise ReferenceImageError(message, path=path) from error

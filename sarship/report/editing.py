@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sarship.errors import PortError
-from sarship.files import write_file
+from sarship.files import read_file, write_file
 from sarship.pipeline.port_dates import stack_of_products, stack_of_survey
 from sarship.pipeline.sources import Given
 from sarship.port.edits import OpenedPort, open_port_file
@@ -67,7 +67,7 @@ class EditedPort:
             raise error("cannot take what was sent: it is of another run of the editor; reload the page")
         with self._one_at_a_time:
             try:
-                written = self.path.read_bytes()
+                written = read_file(self.path)
             except OSError as cause:
                 raise error(f"can no longer be read ({cause.strerror}), so nothing was saved; put it back") from cause
             if OpenedPort.version_of(written) != sent.get("seen"):

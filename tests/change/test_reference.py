@@ -1,5 +1,7 @@
 """The empty port: its level and spread, however busy the pier and whatever the weather; and what it refuses."""
 
+import sys
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -171,3 +173,10 @@ def test_sea_level_is_that_of_open_water():
     assert sea_of(power, water) == pytest.approx(0.02)
     assert sea_of(power, np.zeros_like(water)) == pytest.approx(0.02)
     assert np.isnan(sea_of(np.full((5, 5), np.nan, np.float32), np.ones((5, 5), bool)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no devices among the files")
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/full"])
+def test_a_device_that_never_ends_is_no_reference(path):
+    with pytest.raises(ReferenceImageError, match="no plain file"):
+        read_reference(path)

@@ -3,6 +3,7 @@
 import math
 import random
 import re
+import sys
 import time
 
 import pytest
@@ -78,6 +79,19 @@ def test_an_anchorage_drawn_straight_across_the_antimeridian_is_split(tmp_path):
     assert abs(GEOD.geometry_area_perimeter(roads)[0]) == pytest.approx(1e6, rel=0.01)
     vessels = make_vessels((-300, 0, 80, 10), (300, 0, 80, 10), (900, 0, 80, 10), corner=corner)
     assert assign_piers(vessels, port.piers)["pier"].notna().tolist() == [True, True, False]
+
+
+def test_a_mask_that_goes_half_around_the_world_at_a_stroke_is_refused(tmp_path):
+    strokes = Polygon([(180, 90), (2e-14, 90), (-180, 90), (-7e-14, -90)])
+    with pytest.raises(PortError, match="half around the world"):
+        read_port(write(tmp_path, [feature("Quay", "pier", QUAY), feature("Mole", "exclude", strokes)]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no devices among the files")
+def test_a_device_is_no_port_file(tmp_path):
+    (tmp_path / "port.geojson").symlink_to("/dev/zero")
+    with pytest.raises(PortError, match="is not a file"):
+        read_port(tmp_path / "port.geojson")
 
 
 BOW_TIE = Polygon([at(0, 0), at(100, 100), at(100, 0), at(0, 100)])
