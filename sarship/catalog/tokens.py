@@ -21,7 +21,17 @@ from sarship.download.request import FileRequest, RetryPolicy
 from sarship.download.secret import Secret
 from sarship.errors import CatalogError, CredentialError, DownloadError
 
-__all__ = ["Grant", "Tokens", "ask_json", "login_header", "refused", "says_where", "shared_tokens", "turns"]
+__all__ = [
+    "Grant",
+    "Tokens",
+    "ask_json",
+    "login_header",
+    "refused",
+    "says_where",
+    "share_turns",
+    "shared_tokens",
+    "turns",
+]
 
 _MARGIN: Final = timedelta(minutes=5)
 """Left of a token's life when a new one is asked for; at most a third of its life."""
@@ -91,7 +101,16 @@ def shared_tokens(ask: Ask, address: str) -> Tokens:
 @cache
 def turns(_store: object, n_parallel: int) -> threading.BoundedSemaphore:
     """Return the semaphore of a store, the same for everyone in this process: so many may read at once."""
-    return threading.BoundedSemaphore(n_parallel)
+    return threading.BoundedSemaphore(max(1, n_parallel // _N_PROCESSES[0]))
+
+
+_N_PROCESSES: Final = [1]
+"""Processes that share the turns at each store."""
+
+
+def share_turns(n_processes: int) -> None:
+    """Take this process's share alone of the turns at each store, as so many others do; before the first is taken."""
+    _N_PROCESSES[0] = n_processes
 
 
 def ask_json(

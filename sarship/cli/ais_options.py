@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sarship.pipeline.results import Results
     from sarship.port.port_file import Port
 
-__all__ = ["ais_options", "beside_ais", "refuse_bad_ais"]
+__all__ = ["ais_columns_of", "ais_options", "beside_ais", "refuse_bad_ais"]
 
 
 def ais_options(command: Command) -> Command:
@@ -38,12 +38,12 @@ def refuse_bad_ais(options: Mapping[str, Any]) -> None:
     if options["ais"]:
         from sarship.ais import check_ais
 
-        check_ais(options["ais"], columns=_columns(options))
+        check_ais(options["ais"], columns=ais_columns_of(options))
     elif options["ais_columns"]:
         raise click.UsageError("--ais-columns names the columns of files: give --ais too")
 
 
-def _columns(options: Mapping[str, Any]) -> dict[str, str] | None:
+def ais_columns_of(options: Mapping[str, Any]) -> dict[str, str] | None:
     """Return the names of columns by field."""
     if not options["ais_columns"]:
         return None
@@ -60,6 +60,6 @@ def beside_ais(results: Results, port: Port, folder: str, options: Mapping[str, 
     from sarship.pipeline.with_ais import add_ais
 
     try:
-        return add_ais(results, port, options["ais"], folder, columns=_columns(options)), ""
+        return add_ais(results, port, options["ais"], folder, columns=ais_columns_of(options)), ""
     except Exception as error:  # the counts are written, and stand without it
         return results, explain(error)

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from sarship.catalog import Completeness
     from sarship.port.map_facts import MapFacts
 
-__all__ = ["catalog_of", "chosen_products", "found_and_missing", "period_of", "query_of", "query_options"]
+__all__ = [
+    "catalog_of",
+    "chosen_products",
+    "found_and_missing",
+    "period_of",
+    "query_fields",
+    "query_of",
+    "query_options",
+    "refuse_both",
+]
 
 FIRST_DAY: Final = "2014-04-03"
 """Start of a period that is open to the past: the launch of Sentinel-1A."""
@@ -95,11 +104,8 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: M
     from sarship.catalog.scenes import matches
     from sarship.pipeline.sources import Source
 
-    asked = click.get_current_context().get_parameter_source("catalog_names") is click.core.ParameterSource.COMMANDLINE
-    if asked or options["against"]:
-        both = "--catalog local=FOLDER --catalog planetary takes from the second what the first lacks"
-        raise click.UsageError(f"products on disk are counted without a catalogue; to have both, {both}")
-    if not any(options[name] for name in _FIELDS):
+    refuse_both(options)
+    if not any(options[name] for name in ("start", "end", *_FIELDS)):
         return tuple(products)
     bounded = {**options, "start": options["start"] or FIRST_DAY, "end": options["end"] or LAST_DAY}
     chosen, days = list[str](), list[str]()
@@ -120,6 +126,14 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: M
     return tuple(chosen)
 
 
+def refuse_both(options: Mapping[str, Any]) -> None:
+    """Refuse a catalogue beside products on disk."""
+    asked = click.get_current_context().get_parameter_source("catalog_names") is click.core.ParameterSource.COMMANDLINE
+    if asked or options["against"]:
+        both = "--catalog local=FOLDER --catalog planetary takes from the second what the first lacks"
+        raise click.UsageError(f"products on disk are counted without a catalogue; to have both, {both}")
+
+
 def period_of(interval: str) -> dict[str, str]:
     """Return the options that an interval of STAC stands for: two times, either of them open as `..`, or a day."""
     start, slash, end = interval.partition("/")
@@ -131,10 +145,15 @@ def query_of(place: Place, options: Mapping[str, Any]) -> SceneQuery:
     """Return the query that the options make."""
     if not (options["start"] and options["end"]):
         raise click.UsageError("give the period with --from and --to, like --from 2024-12-01 --to 2025-02-15")
-    return SceneQuery(area=place.area, **{name: options[name] for name in _FIELDS})
+    return SceneQuery(area=place.area, start=options["start"], end=options["end"], **query_fields(options))
 
 
-_FIELDS = ("start", "end", "polarizations", "orbit_pass", "relative_orbit", "platform")
+def query_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a query that the options make, but for its area and period."""
+    return {name: options[name] for name in _FIELDS}
+
+
+_FIELDS = ("polarizations", "orbit_pass", "relative_orbit", "platform")
 
 
 def found_and_missing(catalog: Catalog, query: SceneQuery, against: str | None) -> tuple[list[Scene], Completeness]:

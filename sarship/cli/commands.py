@@ -21,6 +21,7 @@ from sarship.cli.fetch import download, login, passes, search
 from sarship.cli.ports import port
 from sarship.cli.products import check, demo, detect, grid, info
 from sarship.cli.report import report
+from sarship.cli.watch import watch
 
 __all__ = ["main"]
 
@@ -37,5 +38,5 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook names a backend that may not be installed beside the command
 
 
-for _command in (demo, info, check, grid, port, detect, search, passes, download, count, report, login, doctor):
+for _command in (demo, info, check, grid, port, detect, search, passes, download, count, watch, report, login, doctor):
     main.add_command(_command)

@@ -48,6 +48,7 @@ __all__ = [
     "port_argument",
     "print_json",
     "products_argument",
+    "products_option",
     "say_failures",
     "tell",
 ]
@@ -125,6 +126,16 @@ def products_argument(command: Command, *, required: bool = True) -> Command:
     name = "PRODUCT..." if required else "[PRODUCT...]"
     options: dict[str, Any] = {"required": required, "type": click.Path(), "metavar": name}
     return click.argument("products", nargs=-1, callback=_found_products, **options)(command)
+
+
+products_option = click.option(
+    "--products",
+    "products",
+    multiple=True,
+    type=click.Path(),
+    callback=_found_products,
+    help="Product on disk, folder of them, or pattern, instead of a catalogue; may be repeated.",
+)
 
 
 def file_option(flag: str, *names: str, help: str) -> Callable[[Command], Command]:  # noqa: A002  (as click calls it)

@@ -25,18 +25,18 @@ NOTICE: Final = "note: compiling the detector for this machine; what is compiled
 
 
 @contextmanager
-def bars(name: str) -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
-    """Show the progress of scenes and then of pictures, and announce a compilation that takes long."""
+def bars(name: str, unit: str = "scenes") -> Iterator[tuple[Progress, Callable[[int, int], None]]]:
+    """Show the progress of scenes, or of others, and then of pictures, and announce a compilation that takes long."""
     if not sys.stderr.isatty():
         line = _Lines()
         with _compilation_announced(lambda text: tell(text, err=True)):
-            yield lambda step: line(name, step.done, step.total, "scenes"), lambda n, of: line("pictures", n, of)
+            yield lambda step: line(name, step.done, step.total, unit), lambda n, of: line("pictures", n, of)
         return
     from tqdm import tqdm
 
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining} {rate_fmt}{postfix}"
     with (
-        tqdm(desc=name, total=1, unit=" scenes", file=sys.stderr, bar_format=layout) as bar,
+        tqdm(desc=name, total=1, unit=f" {unit}", file=sys.stderr, bar_format=layout) as bar,
         _compilation_announced(lambda text: tqdm.write(text, file=sys.stderr)),
     ):
 

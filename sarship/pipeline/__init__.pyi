@@ -1,7 +1,12 @@
 from sarship.pipeline.demo import DemoOutcome as DemoOutcome
 from sarship.pipeline.demo import run_demo as run_demo
 from sarship.pipeline.first_pass import Step as Step
+from sarship.pipeline.many_ports import Watched as Watched
+from sarship.pipeline.many_ports import watch as watch
 from sarship.pipeline.pictures import write_pictures as write_pictures
+from sarship.pipeline.port_jobs import PortOutcome as PortOutcome
+from sarship.pipeline.port_jobs import SurveyOptions as SurveyOptions
+from sarship.pipeline.port_plans import Wanted as Wanted
 from sarship.pipeline.result_files import read_results as read_results
 from sarship.pipeline.result_files import write_results as write_results
 from sarship.pipeline.results import Failure as Failure

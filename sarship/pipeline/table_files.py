@@ -51,14 +51,15 @@ _DAMAGED = (OSError, ValueError, KeyError, TypeError, pa.ArrowException, ProjErr
 """Errors of reading a table that is not ours, or a damaged one: each library on the way has its own."""
 
 
-def table_bytes(frame: gpd.GeoDataFrame, provenance: Mapping[str, Any]) -> bytes:
+def table_bytes(frame: gpd.GeoDataFrame, provenance: Mapping[str, Any], *, compression: str = "snappy") -> bytes:
     """Return the table as a GeoParquet file that carries the provenance in its schema metadata."""
     plain = io.BytesIO()
     frame.to_parquet(plain, index=False)
     table = pq.read_table(plain)
     metadata = {**(table.schema.metadata or {}), KEY.encode(): json.dumps(provenance).encode()}
     marked = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), marked, write_page_checksum=True)
+    marked_table = table.replace_schema_metadata(metadata)
+    pq.write_table(marked_table, marked, compression=compression, write_page_checksum=True)
     return marked.getvalue()
 
 

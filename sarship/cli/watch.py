@@ -1,0 +1,148 @@
+"""The command that counts at many ports, into one archive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sarship.cli.ais_options import ais_columns_of, ais_options, refuse_bad_ais
+from sarship.cli.catalog_options import catalog_of, query_fields, query_options, refuse_both
+from sarship.cli.common import (
+    NOTHING_DONE,
+    SOME_FAILED,
+    as_json_option,
+    detection_options,
+    map_options,
+    maps_of,
+    params_of,
+    pier_pfa_option,
+    print_json,
+    products_option,
+    say_failures,
+    tell,
+)
+from sarship.cli.progress import bars
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from sarship.pipeline.many_ports import Watched
+    from sarship.pipeline.port_jobs import PortOutcome
+
+__all__ = ["watch"]
+
+MOST_WORKERS: Final = 4
+"""Workers that are taken unasked: more wait for the provider and not for this computer."""
+
+
+@click.command()
+@click.argument("port_files", metavar="PORT...", nargs=-1, required=True, type=click.Path())
+@products_option
+@query_options
+@click.option("--out", required=True, type=click.Path(), help="Folder of the archive.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1000),
+    help=f"Ports that are counted at once.  [default: one a processor, {MOST_WORKERS} at most]",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Scheduler of a Dask cluster instead, like tcp://10.0.0.1:8786.")
+@click.option(
+    "--no-reference",
+    is_flag=True,
+    help="Count each image by itself: no second pass against an empty-port reference, which 4 dates of an orbit make.",
+)
+@click.option("--check", is_flag=True, help="Verify every file of a product on disk first, pixels too.")
+@click.option("--mixed", is_flag=True, help="Write beside tables of another version whose columns differ.")
+@ais_options
+@map_options
+@detection_options
+@pier_pfa_option
+@as_json_option
+def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, as_json: bool, **options: Any) -> None:
+    """Count the vessels at the piers of every PORT, and keep all tables in one archive.
+
+    A PORT is a port file, or the name of a port whose piers ship with sarship. Each is counted as `sarship count` does:
+    in the scenes that a catalogue has of it from --from to --to, or in products on disk, --products.
+
+    Run again to go on after a stop, or with a later --to. Tables are GeoParquet, a folder a port and year; what failed
+    is listed in failed.csv of the archive, and stops nothing else.
+    """
+    from sarship.pipeline import SurveyOptions
+    from sarship.pipeline import watch as watch_ports
+    from sarship.pipeline.port_plans import Wanted
+    from sarship.pipeline.worker_pools import n_processors
+
+    if products:
+        refuse_both(options)
+    elif not (options["start"] and options["end"]):
+        raise click.UsageError("give the period with --from and --to to ask a catalogue for, or --products")
+    if options["workers"] and options["scheduler"]:
+        raise click.UsageError("give --workers or --scheduler, not both: a cluster has workers of its own")
+    refuse_bad_ais(options)
+    period = {name: options[name] for name in ("start", "end") if options[name]}
+    surveys = SurveyOptions(
+        params=params_of(options),
+        reference=not options["no_reference"],
+        check=options["check"],
+        maps=maps_of(options),
+        ais=options["ais"],
+        ais_columns=ais_columns_of(options),
+    )
+    with bars("watch", "ports") as (report, _), _executor(options["scheduler"]) as executor:
+        watched = watch_ports(
+            port_files,
+            out,
+            wanted=Wanted(**period, filters=query_fields(options)),
+            catalog=None if products else catalog_of(*options["catalog_names"]),
+            against=catalog_of(options["against"]) if options["against"] else None,
+            products=products,
+            options=surveys,
+            n_workers=options["workers"] or min(MOST_WORKERS, n_processors(), len(port_files)),
+            executor=executor,
+            is_mixed=options["mixed"],
+            progress=lambda outcome, done, total: report(_step(outcome, done, total)),
+        )
+    _tell(watched, out, as_json)
+    if not watched.is_whole:
+        sys.exit(SOME_FAILED if watched.n_counted else NOTHING_DONE)
+
+
+@contextmanager
+def _executor(scheduler: str | None) -> Iterator[Executor | None]:
+    """Yield the workers of a cluster; None where there is none."""
+    if scheduler is None:
+        yield None
+        return
+    from sarship.pipeline.worker_pools import cluster
+
+    with cluster(scheduler) as executor:
+        yield executor
+
+
+def _step(outcome: PortOutcome, done: int, total: int) -> Any:
+    from sarship.pipeline.first_pass import Step
+
+    return Step(done=done, total=total, path=outcome.port, state="failed" if outcome.error else "searched")
+
+
+def _tell(watched: Watched, out: str, as_json: bool) -> None:
+    """Print what was counted, and name what failed."""
+    if as_json:
+        ports = [asdict(outcome) for outcome in watched.ports]
+        print_json({"archive": out, "ports": ports, "unreadable": [asdict(each) for each in watched.unreadable]})
+    else:
+        n_scenes, n_vessels = (sum(getattr(each, name) for each in watched.ports) for name in ("n_scenes", "n_vessels"))
+        counted = f"{watched.n_counted} of {len(watched.ports)} ports were counted"
+        tell(f"{counted}, in {n_scenes:,} scenes, with {n_vessels:,} vessels; the tables are in {out}")
+    say_failures(watched.unreadable)
+    for outcome in watched.ports:
+        for failure in outcome.failures:
+            tell(f"failed: {': '.join(filter(None, (outcome.port, failure.path)))}: {failure.message}", err=True)
+    if not watched.is_whole:
+        tell(f"{Path(out, 'failed.csv')} lists what failed", err=True)
