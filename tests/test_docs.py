@@ -113,6 +113,7 @@ SLOW = {
     "detect_on_an_array.md",
     "change_detection.md",
     "aprons.md",
+    "scale.md",
 }
 """Pages that survey a port anew, or compile most kernels."""
 

@@ -143,6 +143,7 @@ def _tell(watched: Watched, out: str, as_json: bool) -> None:
     say_failures(watched.unreadable)
     for outcome in watched.ports:
         for failure in outcome.failures:
-            tell(f"failed: {': '.join(filter(None, (outcome.port, failure.path)))}: {failure.message}", err=True)
+            named = [each for each in (outcome.port, failure.path) if each and each not in failure.message]
+            tell(f"failed: {': '.join([*named, failure.message])}", err=True)
     if not watched.is_whole:
         tell(f"{Path(out, 'failed.csv')} lists what failed", err=True)

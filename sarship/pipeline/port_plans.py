@@ -38,6 +38,11 @@ NO_PRODUCT: Final = "none of the products shows it in that period"
 class Wanted:
     """Scenes that are wanted of every port.
 
+    Raises
+    ------
+    CatalogError
+        If no question can be made of them, such as for a period that ends before it starts.
+
     Examples
     --------
     >>> Wanted(start="2024-12-01", end="2025-02-15").query(shapely.box(35.8, 34.8, 35.9, 34.9)).start
@@ -50,6 +55,9 @@ class Wanted:
     """Last day."""
     filters: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of a `SceneQuery`, but the area."""
+
+    def __post_init__(self) -> None:
+        self.query(shapely.box(0, 0, 1, 1))
 
     def query(self, area: BaseGeometry) -> SceneQuery:
         """Return the question for an area."""

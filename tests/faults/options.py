@@ -76,6 +76,7 @@ def _call(chance: random.Random, port: Path, product: Path, place: Path) -> list
     name = chance.choice(sorted(commands))
     sound: dict[str, list[object]] = {
         "count": [port, product, "--no-pictures", "--out", place / "out"],
+        "watch": [port, "--products", product, "--no-reference", "--workers", "1", "--out", place / "out"],
         "grid": [port, product, "--out", place / "grid.tif"],
         "detect": [product],
         "info": [product],
@@ -111,6 +112,8 @@ def _commands(group: click.Group, above: str = "") -> dict[str, click.Command]:
 
 
 def _value(option: click.Option, chance: random.Random) -> object:  # noqa: PLR0911  (a table)
+    if option.name == "workers":  # more than one port's are processes, each of which loads all of sarship
+        return chance.choice(("1", "0", "-1", "nan", "1e9", ""))
     if option.name in {"area", "bbox"}:
         return chance.choice(AREAS)
     if option.name == "interval":

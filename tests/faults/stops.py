@@ -6,6 +6,7 @@ Afterwards every file must be as if nothing had happened, and none beside them.
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import random
@@ -30,7 +31,7 @@ from faults.outcomes import HANG, RAW, SAME, SENTENCE, SILENT, WARNED, Outcome
 from faults.products import tiny_port
 from sarship.download import RetryPolicy, fetch_file
 from sarship.errors import ProductWarning, SarshipError
-from sarship.pipeline import survey, surveys
+from sarship.pipeline import SurveyOptions, survey, surveys, watch
 from sarship.port.port_file import read_port
 from sarship.simulate import ProductParams, simulate_product
 
@@ -120,14 +121,23 @@ def _try(task: Task, folder: Path, stop: Stop, seconds: float = PATIENCE_S) -> t
     return answers.get()
 
 
+class Clock(datetime):
+    """A time that is always the same."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def archive(products: list[Path], ports: list[Path], reference: bool, folder: Path) -> list[str]:
+    """Survey products at ports, and archive the tables, at a time that is always the same."""
+    surveys.datetime = Clock  # type: ignore[misc]
+    watched = watch(ports, folder, products=map(str, products), options=SurveyOptions(reference=reference))
+    return [f"{outcome.port}: {failure.message}" for outcome in watched.ports for failure in outcome.failures]
+
+
 def count(products: list[Path], port: Path, reference: bool, folder: Path) -> list[str]:
     """Survey products at a time that is always the same."""
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime(2026, 1, 1, tzinfo=UTC)
-
     surveys.datetime = Clock  # type: ignore[misc]
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore")
@@ -162,12 +172,13 @@ def stops(*kinds: str) -> Iterator[Callable[[random.Random], Outcome]]:
             "images alone": (two, None),
             "with a reference": (whole, None),
             "a date is added": (whole, fewer),
+            "an archive": (partial(archive, products[:2], two_ports(port), False), None),
             "downloads": (partial(fetch, addresses), None),
         }
         cases: dict[str, _Case] = {}
 
         def attempt(chance: random.Random) -> Outcome:
-            (name,) = chance.choices([*tasks], (6, 1, 1, 8))  # a survey with a reference takes ten times as long
+            (name,) = chance.choices([*tasks], (6, 1, 1, 4, 8))  # a survey with a reference takes ten times as long
             if name not in cases:
                 cases[name] = _Case.of(folder, name, *tasks[name])
             return cases[name].stopped(chance, kinds, products)
@@ -184,6 +195,15 @@ def five_dates(folder: Path) -> tuple[Path, list[Path]]:
         for k in range(1, N_DATES)
     ]
     return port, [first, *(simulate_product(folder, each, n_vessels=3, seed=11)[0] for each in later)]
+
+
+def two_ports(port: Path) -> list[Path]:
+    """Write a port file again under two names of its content."""
+    content, ports = json.loads(port.read_bytes()), []
+    for name in ("Östra hamnen", "West"):
+        ports.append(port.with_name(f"{name}.geojson"))
+        ports[-1].write_text(json.dumps({**content, "name": name}))
+    return ports
 
 
 @dataclass(frozen=True)
