@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections import Counter
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +22,7 @@ from faults.products import tiny_port
 from sarship.catalog import open_catalog
 from sarship.cli import main
 from sarship.errors import CatalogError, OutputError, PortError, ProductWarning
-from sarship.files import only_run
+from sarship.files import only_run, write_file
 from sarship.pipeline import SurveyOptions, Wanted, one_scene, read_results, watch
 from sarship.pipeline.archive import archive_results, part_of
 from sarship.pipeline.port_jobs import PortJob, PortOutcome, survey_folder
@@ -123,6 +124,28 @@ def test_years_that_a_port_no_longer_has_are_removed(place, tmp_path):
     assert [path.name for path in (tmp_path / "stac").glob("*/*.json")] == ["2024.json"]
 
 
+@pytest.mark.parametrize("n_written", [0, 3, 12, 22])
+def test_an_interrupted_run_goes_on_to_the_same_bytes(place, archive, tmp_path, monkeypatch, n_written):
+    """Amid the parts of the first port, and of the last."""
+    ports, folder, left = ports_of(place, "Saïd/East", "Far", "Tartus"), tmp_path / "cut", iter(range(n_written))
+    shutil.copytree(archive / "surveys", folder / "surveys")
+
+    def interrupted(*args, **options):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return write_file(*args, **options)
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr("sarship.pipeline.archive.write_file", interrupted)
+        stopped.setattr("sarship.pipeline.archive_catalog.write_file", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            watch(ports, folder, products=products_of(place), options=ALONE)
+    assert of_archive(folder) != of_archive(archive)
+    watch(ports, folder, products=products_of(place), options=ALONE)
+    assert of_archive(folder) == of_archive(archive)
+
+
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_bytes(place, tmp_path):
     """At a moment of the survey and one of the archive, of those that the campaign of faults draws by chance."""
     task = partial(stops.archive, products_of(place), ports_of(place, "Saïd/East", "Tartus"), False)
