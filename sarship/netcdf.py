@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import xarray as xr
@@ -63,7 +64,18 @@ def netcdf_bytes(dataset: xr.Dataset, crs: str, *, title: str) -> bytes:
     last = [name for name in ("time", "y", "x") if name in marked.dims]
     history = f"written by sarship {__version__}"
     marked = marked.transpose(..., *last).assign_attrs(Conventions=CONVENTIONS, title=title, history=history)
-    return bytes(marked.to_netcdf(engine="h5netcdf", encoding=encoding))
+    with _without_cluster():
+        return bytes(marked.to_netcdf(engine="h5netcdf", encoding=encoding))
+
+
+def _without_cluster() -> AbstractContextManager[object]:
+    """Return the context in which xarray asks no Dask cluster for a lock: of what is in memory none is known there."""
+    try:
+        import dask  # noqa: PLC0415  (of an extra)
+    except ImportError:
+        return nullcontext()
+    found: AbstractContextManager[object] = dask.config.set(scheduler=dask.get)
+    return found
 
 
 def read_netcdf(content: bytes) -> xr.Dataset:
