@@ -125,7 +125,7 @@ def watch(
     ...     watched = watch(["nowhere.geojson"], archive, products=[])
     ...     print(Path(archive, "failed.csv").read_text())
     port,product,reason
-    nowhere.geojson,,nowhere.geojson ...
+    nowhere.geojson,,"nowhere.geojson does not exist; ..."
     """
     archive = Path(archive)
     read, unread = _read(ports)

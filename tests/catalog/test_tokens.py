@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sarship.catalog.tokens import Grant, Tokens
+from sarship.catalog import tokens as shared
+from sarship.catalog.tokens import Grant, Tokens, share_turns, turns
 from sarship.errors import CatalogError
 
 
@@ -50,3 +51,11 @@ def test_token_that_is_none_is_one_sentence(told):
     with pytest.raises(CatalogError, match=r"^https://example.org/token gives no token to read with") as caught:
         Tokens(lambda *_: Grant(*told), "https://example.org/token?key=PLANTED").current()
     assert caught.value.catalog == "https://example.org/token"
+
+
+@pytest.mark.parametrize(("n_processes", "n_turns"), [(1, 8), (2, 4), (3, 2), (8, 1), (50, 1)])
+def test_processes_share_the_turns_at_a_store(monkeypatch, n_processes, n_turns):
+    monkeypatch.setattr(shared, "_N_PROCESSES", [1])
+    share_turns(n_processes)
+    here = turns(object(), 8)
+    assert [here.acquire(blocking=False) for _ in range(n_turns + 1)] == [True] * n_turns + [False]

@@ -18,6 +18,7 @@ import shapely
 from click.testing import CliRunner
 from faults import stops
 from faults.products import tiny_port
+from servers.stac import serve_stac
 
 from sarship.catalog import open_catalog
 from sarship.cli import main
@@ -301,6 +302,28 @@ def test_a_port_that_no_catalogue_can_be_asked_for_does_not_spoil_its_neighbours
     jobs, failures, _ = plan_ports([vast, *nearby], tmp_path, wanted=Wanted(), catalog=catalog)
     assert [job.port.name for job in jobs] == ["Tartus", "Saïd/East"]
     assert "30 degrees wide" in next(outcome.error for outcome in failures if outcome.port == "Vast")
+
+
+def test_ports_in_one_scene_share_the_search_and_its_xml(three_dates, place, tmp_path, monkeypatch):
+    monkeypatch.setenv("SARSHIP_CACHE", str(tmp_path / "cache"))
+    with serve_stac() as server:
+        for product in three_dates:
+            server.add(product)
+        server.page_size = 100
+        catalog = open_catalog("planetary", server.address)
+        ports = ports_of(place, "Tartus", "Saïd/East")
+        wanted = Wanted(start="2024-12-01", end="2025-01-31")
+        watched = watch(ports, tmp_path / "out", wanted=wanted, catalog=catalog, options=ALONE)
+        asked = Counter((one.method, one.path) for one in server.take())
+    assert [outcome.n_scenes for outcome in watched.ports] == [3, 3]
+    assert sum(n for (method, _), n in asked.items() if method == "POST") == 1
+    xml = {path: n for (method, path), n in asked.items() if method == "GET" and path.endswith((".xml", ".safe"))}
+    assert set(xml.values()) == {1}
+    assert len(xml) >= 3 * 3
+    items = [json.loads(path.read_bytes()) for path in (tmp_path / "out" / "stac" / "Tartus").iterdir()]
+    derived = [link["href"] for item in items for link in item["links"] if link["rel"] == "derived_from"]
+    assert len(derived) == 3
+    assert all(href.startswith(server.host) for href in derived)
 
 
 # ---- workers
