@@ -1,9 +1,9 @@
 """From nothing to the weights that ship: worlds, training, calibration, evaluation, export.
 
 `python -m benchmarks.training FOLDER` makes the worlds in `FOLDER/worlds` (those that are there are kept), trains, fits
-the chances, writes `FOLDER/pier_network.npz` (one that is there is kept), and prints the errors on worlds that nothing
-was learned from; `--ship` copies weights and errors into the library. `--smoke` is the same in three minutes: few
-worlds, few steps, and a bound that its error must keep.
+the chances, writes `FOLDER/pier_network.npz`, and prints the errors on worlds that nothing was learned from. Weights
+that are there are kept: then only the errors are measured, on the worlds for that. `--ship` copies weights and errors
+into the library. `--smoke` is the same in three minutes: few worlds, few steps, and a bound that its error must keep.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ CALIBRATION_DATES: Final = (2, 6, 10, 14, 18, 22)
 VALIDATION_DATES: Final = (3, 11, 19)
 
 
-def make_worlds(folder: Path, n: int, jobs: int) -> None:
-    """Worlds 0 … n - 1, those that are not there yet."""
+def make_worlds(folder: Path, seeds: range, jobs: int) -> None:
+    """The worlds of some seeds, those that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
     with get_context("spawn").Pool(jobs) as pool:
-        for done, _ in enumerate(pool.imap_unordered(partial(make_and_save, folder), range(n), chunksize=4), 1):
+        for done, _ in enumerate(pool.imap_unordered(partial(make_and_save, folder), seeds, chunksize=4), 1):
             if done % 100 == 0:
-                print(f"{done} of {n} worlds", flush=True)
+                print(f"{done} of {len(seeds)} worlds", flush=True)
 
 
 def fit(frames: Sequence[WorldFrame], held: Sequence[WorldFrame], params: TrainParams) -> Arrays:
@@ -77,22 +77,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--ship", action="store_true", help="copy the weights into the library")
     options = parser.parse_args(arguments)
-    n_worlds = SMOKE_WORLDS if options.smoke else VALIDATION[1]
-    make_worlds(options.folder / "worlds", n_worlds, options.jobs)
+    worlds, weights = options.folder / "worlds", options.folder / WEIGHTS
     if options.smoke:
         parts, n_steps = [(0, 60), (60, 75), (75, SMOKE_WORLDS)], SMOKE_STEPS
     else:
         parts, n_steps = [(0, CALIBRATION[0]), CALIBRATION, VALIDATION], TrainParams.n_steps
-    learned, held, unseen = (read_worlds(options.folder / "worlds", *part) for part in parts)
-    if options.only:
-        learned = [frame for frame in learned if frame.is_real == (options.only == "real")]
-    if options.without_stern_to:
-        learned = [frame for frame in learned if not frame.has_stern_to]
-    print(len(learned), "frames to learn from", flush=True)
-    torch.set_num_threads(1)
-    weights = options.folder / WEIGHTS
+    first, last = parts[2]
+    make_worlds(worlds, range(first if weights.exists() else 0, last), options.jobs)
     if not weights.exists():
+        learned, held = (read_worlds(worlds, *part) for part in parts[:2])
+        if options.only:
+            learned = [frame for frame in learned if frame.is_real == (options.only == "real")]
+        if options.without_stern_to:
+            learned = [frame for frame in learned if not frame.has_stern_to]
+        print(len(learned), "frames to learn from", flush=True)
+        torch.set_num_threads(1)
         save_weights(weights, fit(learned, held, TrainParams(n_steps=n_steps)))
+    unseen = read_worlds(worlds, *parts[2])
     with np.load(weights) as arrays:
         network = Network({name: arrays[name] for name in arrays.files})
     figures = {name: report(network, unseen, VALIDATION_DATES, how) for name, how in CONDITIONS.items()}

@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.training.examples import PLAIN, Conditions, WorldFrame, draw_conditions
 from sarship.vessels.at_piers import count_of
-from sarship.vessels.candidates import N_FEATURES, Candidates, agreed, chances, features, find_peaks
+from sarship.vessels.candidates import N_FEATURES, Candidates, features, find_peaks, judged
 from sarship.vessels.frames import nearest_cells
 from sarship.vessels.network import Network
 from sarship.vessels.network_inputs import channels
@@ -29,7 +29,7 @@ Floats = NDArray[np.float64]
 
 
 def labels(found: Candidates, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """1 for each candidate, by falling heat, that is nearest to a true vessel no brighter one has taken."""
+    """1 for each candidate, in their order, that is nearest to a true vessel no earlier one has taken."""
     free = np.ones(len(rows), np.bool_)
     out = np.zeros(len(found.u))
     for k in range(len(out)):
@@ -111,20 +111,16 @@ def report(network: Network, frames: Sequence[WorldFrame], dates: Sequence[int],
     for frame in frames:
         for date in dates:
             x = channels(frame.maps(date, how))
-            said = network(x)
-            peaks = find_peaks(said)
-            own = _own(frame, peaks)
-            chance = agreed(chances(network, features(peaks, said, x))[own], float(said.density[frame.own].sum()))
+            found, chance = judged(network, network(x), x, frame.own)
             truth = frame.vessels(date)
-            is_true = labels(peaks, truth)[own][np.argsort(-chance, kind="stable")]
+            is_true = labels(found, truth)[np.argsort(-chance, kind="stable")]
             chance = np.sort(chance)[::-1]
             n_true = int(frame.own[nearest_cells(frame.shape, truth[:, 0], truth[:, 1])].sum())
             low, n, high = count_of(chance)
             rows.append((n_true, n, low, high, int(is_true[:n].sum())))
             pairs += zip(chance.tolist(), is_true.tolist(), strict=True)
     true, found, low, high, hit = np.array(rows).T
-    judged = np.asarray(pairs, np.float64).reshape(-1, 2)
-    p, y = judged[:, 0], judged[:, 1]
+    p, y = np.asarray(pairs, np.float64).reshape(-1, 2).T
     tenth = np.minimum((10 * p).astype(np.int64), 9)
     full = [tenth == k for k in range(10) if (tenth == k).sum() >= LEAST_OF_TENTH]
     return Figures(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from sarship.change.reference import level_on
+from sarship.vessels.candidates import spread_of
 from sarship.vessels.frames import SUB
 from sarship.vessels.network_inputs import N_CHANNELS, FrameMaps, channels
 
@@ -241,11 +242,7 @@ def targets(rows: Maps, shape: tuple[int, int]) -> tuple[Maps, Maps, Maps]:
         cell, sample = round(float(u)), round(float(fine))
         if not (0 <= cell < n_along and 0 <= sample < SUB * n_across):
             continue
-        reach = float(np.clip(0.006 * length, 0.7, 1.6))
-        # the long spread is along the vessel, be it alongside or with its stern to the pier
-        du, dv = (
-            np.hypot(reach * c, 0.7 * s) for c, s in ((np.cos(angle), np.sin(angle)), (np.sin(angle), np.cos(angle)))
-        )
+        du, dv = spread_of(length, angle)
         near = np.exp(-0.5 * (((along - cell) / du) ** 2 + ((across - sample) / max(0.9, SUB * dv)) ** 2))
         heat = np.maximum(heat, near.astype(np.float32))
         mass = np.exp(-0.5 * (((along - u) / du) ** 2 + ((across - fine) / max(1.4, SUB * dv)) ** 2))

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from threadpoolctl import threadpool_limits
 
-from sarship.vessels.candidates import CELL_M, agreed, chances, features, find_peaks
-from sarship.vessels.frames import SUB, Frame, Maps, cut_frames, nearest_cells, own_cells
+from sarship.vessels.candidates import CELL_M, judged
+from sarship.vessels.frames import SUB, Frame, Maps, cut_frames, own_cells
 from sarship.vessels.network import Network, load_network
 from sarship.vessels.network_inputs import FrameMaps, channels
 
@@ -171,15 +171,11 @@ def lay_berths(piers: tuple[BaseGeometry, ...], reach_m: tuple[float, ...]) -> l
 def _find_in_frame(maps: PortMaps, berth: Berth, network: Network) -> PierVessels:
     frame, own = berth.frame, berth.own
     seen = channels(_frame_maps(maps, berth))
-    said = network(seen)
-    peaks = find_peaks(said)
-    chance = chances(network, features(peaks, said, seen))
-    kept = own[nearest_cells(frame.shape, peaks.u, peaks.v)]
-    peaks, chance = peaks.take(kept), agreed(chance[kept], float(said.density[own].sum()))
-    column, row = frame.to_grid(peaks.u, peaks.v)
+    found, chance = judged(network, network(seen), seen, own)
+    column, row = frame.to_grid(found.u, found.v)
     turn = np.arctan2(frame.along[1], frame.along[0])
     number = np.full(len(chance), berth.pier)
-    return PierVessels(number, column, row, peaks.length_m, peaks.width_m, peaks.angle + turn, chance)
+    return PierVessels(number, column, row, found.length_m, found.width_m, found.angle + turn, chance)
 
 
 def _frame_maps(maps: PortMaps, berth: Berth) -> FrameMaps:

@@ -87,7 +87,7 @@ class Frame:
         Cells off the grid take the nearest one's value.
         """
         x, y = self.cells(sub)
-        return np.asarray(ndimage.map_coordinates(image.astype(np.float32), [y, x], order=1, mode="nearest"))
+        return np.asarray(ndimage.map_coordinates(np.asarray(image, np.float32), [y, x], order=1, mode="nearest"))
 
     def distance(self, area: BaseGeometry) -> Maps:
         """Return the distance of every cell from an area in grid coordinates, in cells."""

@@ -1,8 +1,8 @@
 """The network that tells vessels at a pier apart: its weights, and its forward pass in NumPy.
 
 A U-net of three levels, trained in `benchmarks/training` and run here as products of matrices: a 3 by 3 convolution is
-one product of its weights with the nine shifted copies of its input. Batch norms are folded into the weights. What it
-was trained on, and how well it does, is in `sarship/data/pier_network.md`.
+the sum of three, each of a row of its weights with three copies of its input, shifted aside. Batch norms are folded
+into the weights. What it was trained on, and how well it does, is in `sarship/data/pier_network.md`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Network:
 
     def _kernel(self, name: str) -> tuple[Weights, Weights]:
         w = self.weights[f"{name}.w"]
-        return np.ascontiguousarray(w.transpose(0, 2, 3, 1).reshape(len(w), -1)), self.weights[f"{name}.b"]
+        return np.ascontiguousarray(w.transpose(2, 0, 3, 1).reshape(3, len(w), -1)), self.weights[f"{name}.b"]
 
     def __call__(self, channels: Maps) -> NetworkMaps:
         """Return the maps of a frame.
@@ -96,14 +96,11 @@ def _convolved(x: Maps, kernel: Weights, bias: Weights, stride: int) -> Maps:
     n, n_along, n_across = x.shape
     padded = np.zeros((n, n_along + 2, n_across + 2), np.float32)
     padded[:, 1:-1, 1:-1] = x
-    shape = (n_along - 1) // stride + 1, (n_across - 1) // stride + 1
-    shifted = np.empty((9, n, *shape), np.float32)
-    for k in range(9):
-        down, over = divmod(k, 3)
-        shifted[k] = padded[:, down : down + n_along : stride, over : over + n_across : stride]
-    out = kernel @ shifted.reshape(9 * n, -1)
-    out += bias[:, None]
-    return np.maximum(out, 0, out=out).reshape(-1, *shape)
+    aside = np.stack([padded[:, :, k : k + n_across : stride] for k in range(3)])
+    out = np.repeat(bias[:, None], ((n_along - 1) // stride + 1) * aside.shape[-1], axis=1)
+    for k in range(3):
+        out += kernel[k] @ aside[:, :, k : k + n_along : stride].reshape(3 * n, -1)
+    return np.maximum(out, 0, out=out).reshape(len(kernel[0]), -1, aside.shape[-1])
 
 
 def _doubled(x: Maps) -> Maps:

@@ -20,7 +20,7 @@ from sarship.vessels.network_inputs import N_CHANNELS
 def test_a_convolution_is_scipys(stride):
     rng = np.random.default_rng(0)
     x, w, b = rng.normal(size=(5, 12, 8)), rng.normal(size=(7, 5, 3, 3)), rng.normal(size=7)
-    kernel = w.transpose(0, 2, 3, 1).reshape(7, -1).astype(np.float32)
+    kernel = w.transpose(2, 0, 3, 1).reshape(3, 7, -1).astype(np.float32)
     found = under_test._convolved(x.astype(np.float32), kernel, b.astype(np.float32), stride)
     whole = [sum(signal.correlate(x[i], w[o, i], "same") for i in range(5)) + b[o] for o in range(7)]
     assert np.allclose(found, np.maximum(np.stack(whole), 0)[:, ::stride, ::stride], atol=1e-4)
