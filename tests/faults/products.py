@@ -95,7 +95,7 @@ def products(damage: Damage) -> Iterator[Callable[[random.Random], Outcome]]:
 
 def _agreed(looked: Outcome, counted: Outcome) -> Outcome:
     """Return what came of looking at a product, if the command does not gainsay it."""
-    expected = {CHECKED: {SILENT, SAME}, WARNED: {WARNED, SAME, SENTENCE}}.get(looked.kind, {looked.kind})
+    expected = {CHECKED: {SILENT, SAME, WARNED}, WARNED: {WARNED, SAME, SENTENCE}}.get(looked.kind, {looked.kind})
     return looked if counted.kind in expected else Outcome(RAW, f"looked: {looked}; counted: {counted}")
 
 
