@@ -13,6 +13,8 @@ def measure(*options: str, **environment: str) -> str:
     """Run benchmarks in a process of their own; what they printed."""
     command = [sys.executable, "-m", "pytest", "--benchmark-only", "--benchmark-max-time=0", "--benchmark-min-rounds=1"]
     environment = {**os.environ, "SARSHIP_BENCHMARK_SIDE": "96", **environment}
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):  # beside other tests it measures nothing
+        environment.pop(name, None)
     run = subprocess.run(
         [*command, "-p", "no:cacheprovider", *options],
         cwd=ROOT,
