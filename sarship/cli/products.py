@@ -81,12 +81,28 @@ def info(*, products: tuple[str, ...], as_json: bool, **options: Any) -> None:
 
         return product_facts(open_map_image(path, maps))
 
+    products = _once(products)
     found = [facts for _, facts in each(products, facts_at)]
     if as_json:
         print_json(found)
     elif found:
         tell("\n\n".join(map(facts_text, found)))
     leave(len(products) - len(found), len(products))
+
+
+def _once(products: tuple[str, ...]) -> tuple[str, ...]:
+    """Return each image on a map by the first of its files: opened, it takes the one of its other polarisation too."""
+    from sarship.port.map_facts import is_map_file
+
+    first: dict[object, str] = {}
+    for path in products:
+        if is_map_file(path):
+            from sarship.port.map_image import map_files
+
+            first.setdefault(frozenset(map_files(path)), path)
+        else:
+            first[path] = path
+    return tuple(first.values())
 
 
 @click.command()

@@ -122,6 +122,17 @@ def test_info_tells_of_an_image_and_of_a_folder_of_them(harbour, gridded, tmp_pa
     assert facts["type"] == "GRDH"
 
 
+def test_info_tells_once_of_an_image_in_two_files(gridded, tmp_path):
+    with rasterio.open(gridded) as file:
+        tags = file.tags()
+        for band, name in zip(file.read(), file.descriptions, strict=True):
+            with rasterio.open(tmp_path / f"date_{name}.tif", "w", **file.profile | {"count": 1}) as one:
+                one.write(band, 1)
+                one.update_tags(**tags)
+    (facts,) = json.loads(CliRunner().invoke(main, ["info", str(tmp_path), "--json"]).output)
+    assert len(list(tmp_path.iterdir())) == len(facts["polarizations"]) == 2
+
+
 def test_a_command_refuses_what_it_cannot_know(harbour, gridded, tmp_path):
     with rasterio.open(gridded) as file:
         profile, values = file.profile, file.read()
