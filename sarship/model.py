@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 __all__ = [
+    "CO_FIRST",
     "CO_POLARIZED",
     "CROSS_POLARIZED",
     "Hits",
@@ -31,6 +32,8 @@ OrbitPass = Literal["ascending", "descending"]
 Polarization = Literal["VV", "VH", "HH", "HV"]
 CO_POLARIZED: Final[tuple[Polarization, ...]] = ("VV", "HH")
 CROSS_POLARIZED: Final[tuple[Polarization, ...]] = ("VH", "HV")
+CO_FIRST: Final = (*CO_POLARIZED, *CROSS_POLARIZED)
+"""Order of the polarisations of an image."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

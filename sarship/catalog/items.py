@@ -9,9 +9,9 @@ from typing import Any, Final
 from sarship.geo.geojson import as_geojson, bbox_of
 from sarship.model import Scene
 
-__all__ = ["as_items"]
+__all__ = ["STAC_VERSION", "as_items", "stac_time"]
 
-_STAC: Final = "1.1.0"
+STAC_VERSION: Final = "1.1.0"
 _EXTENSIONS: Final = [f"https://stac-extensions.github.io/{name}/v1.0.0/schema.json" for name in ("sar", "sat")]
 
 
@@ -27,9 +27,9 @@ def as_items(scenes: Iterable[Scene]) -> dict[str, Any]:
 
 def _item(scene: Scene) -> dict[str, Any]:
     properties = {
-        "datetime": _utc(scene.start),
-        "start_datetime": _utc(scene.start),
-        "end_datetime": _utc(scene.stop),
+        "datetime": stac_time(scene.start),
+        "start_datetime": stac_time(scene.start),
+        "end_datetime": stac_time(scene.stop),
         "platform": f"sentinel-{scene.platform[1:].lower()}",
         "constellation": "sentinel-1",
         "instruments": ["c-sar"],
@@ -43,7 +43,7 @@ def _item(scene: Scene) -> dict[str, Any]:
     }
     return {
         "type": "Feature",
-        "stac_version": _STAC,
+        "stac_version": STAC_VERSION,
         "stac_extensions": _EXTENSIONS,
         "id": scene.id,
         "geometry": as_geojson(scene.footprint),
@@ -54,5 +54,6 @@ def _item(scene: Scene) -> dict[str, Any]:
     }
 
 
-def _utc(moment: datetime) -> str:
+def stac_time(moment: datetime) -> str:
+    """Return a time in UTC as items have it."""
     return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"

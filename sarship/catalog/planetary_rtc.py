@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from sarship.catalog.blob_store import N_READS, STORES, BlobFiles, signer_of
@@ -18,7 +18,7 @@ from sarship.download.addresses import public_url
 from sarship.download.fetch import fetch_files
 from sarship.download.request import Progress
 from sarship.errors import DownloadError, ProductError
-from sarship.model import Polarization, Scene, Window
+from sarship.model import CO_FIRST, Polarization, Scene
 from sarship.port.map_facts import MapFacts
 from sarship.port.map_image import MapImage, open_map_sources
 from sarship.port.map_sources import LocalFile, ServerFile
@@ -67,7 +67,7 @@ class PlanetaryRtcCatalog:
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         given = {name: str((asset or {}).get("href", "")) for name, asset in (item.get("assets") or {}).items()}
-        images = {name: href for name, href in given.items() if name.upper() in {"VV", "VH", "HH", "HV"}}
+        images = {name: href for name, href in given.items() if name.upper() in CO_FIRST}
         if not images or not all(is_own(href, STORES, self.address) for href in images.values()):
             return {}
         plain = {name: public_url(href) for name, href in images.items()}
@@ -79,18 +79,16 @@ class PlanetaryRtcCatalog:
 
     def _names(self, scene: Scene) -> dict[Polarization, str]:
         """Names of the files by polarisation, co-polarised first."""
-        order = ("VV", "HH", "VH", "HV")
         found = {name.upper(): urlsplit(href).path.rpartition("/")[2] for name, href in scene.assets.items()}
-        return {cast("Polarization", name): found[name] for name in order if name in found}
+        return {name: found[name] for name in CO_FIRST if name in found}
 
 
 def _read_through(path: Path) -> None:
     """Read all of a fetched image once; nothing tells its checksum."""
     try:
         image = open_map_sources([LocalFile(str(path))], _FACTS)
-        n_lines, n_pixels = image.shape
-        for top in range(0, n_lines, 512):
-            for name in image.polarizations:
-                image.digital_numbers(name, Window(top, min(top + 512, n_lines), 0, n_pixels))
+        for name in image.polarizations:
+            for _ in image.bands(name, n_lines=512):
+                pass
     except ProductError as error:
         raise DownloadError(f"{path.name} came damaged ({error}); remove {path} and fetch it again") from error

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["PLATFORMS", "Catalog", "SceneQuery"]
+__all__ = ["FIRST_DAY", "LAST_DAY", "PLATFORMS", "Catalog", "SceneQuery"]
 
 PLATFORMS: Final = ("S1A", "S1B", "S1C", "S1D")
+FIRST_DAY: Final = "2014-04-03"
+"""Start of a period that is open to the past: the launch of Sentinel-1A."""
+LAST_DAY: Final = "2099-12-31"
+"""End of a period that is open to the future."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.cli.common import Command, Refusal
-from sarship.errors import explain
 
 if TYPE_CHECKING:
     from sarship.pipeline.results import Results
@@ -57,9 +56,6 @@ def beside_ais(results: Results, port: Port, folder: str, options: Mapping[str, 
     """Return results beside AIS, and the fault where that failed; as they are where no files were given."""
     if not options["ais"]:
         return results, ""
-    from sarship.pipeline.with_ais import add_ais
+    from sarship.pipeline.with_ais import try_ais
 
-    try:
-        return add_ais(results, port, options["ais"], folder, columns=ais_columns_of(options)), ""
-    except Exception as error:  # the counts are written, and stand without it
-        return results, explain(error)
+    return try_ais(results, port, options["ais"], folder, ais_columns_of(options))

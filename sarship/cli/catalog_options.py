@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import urlsplit
 
 import click
 
-from sarship.catalog.query import PLATFORMS, Catalog, SceneQuery
+from sarship.catalog.query import FIRST_DAY, LAST_DAY, PLATFORMS, Catalog, SceneQuery
 from sarship.cli.common import Command, Refusal, tell
 from sarship.cli.places import Place
 from sarship.errors import CatalogError, SarshipError
@@ -28,11 +28,6 @@ __all__ = [
     "query_options",
     "refuse_both",
 ]
-
-FIRST_DAY: Final = "2014-04-03"
-"""Start of a period that is open to the past: the launch of Sentinel-1A."""
-LAST_DAY: Final = "2099-12-31"
-"""End of a period that is open to the future."""
 
 
 def query_options(command: Command) -> Command:

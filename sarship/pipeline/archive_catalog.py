@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from shapely.geometry.base import BaseGeometry
 
+from sarship.catalog.items import STAC_VERSION, stac_time
 from sarship.errors import OutputError
 from sarship.files import reason, safe_name, write_file
 from sarship.geo.geojson import as_geojson, bbox_of
@@ -26,7 +27,6 @@ __all__ = ["COLLECTION", "write_collection", "write_items"]
 COLLECTION: Final = "stac/collection.json"
 """The collection, within an archive."""
 _ID: Final = "sarship-archive"
-_STAC: Final = "1.1.0"
 _TABLES: Final = "https://stac-extensions.github.io/table/v1.2.0/schema.json"
 _PARQUET: Final = "application/vnd.apache.parquet"
 
@@ -77,7 +77,7 @@ def write_collection(archive: Path) -> Path:
     root = {"rel": "root", "href": "./collection.json", "type": "application/json"}
     collection = {
         "type": "Collection",
-        "stac_version": _STAC,
+        "stac_version": STAC_VERSION,
         "stac_extensions": [_TABLES],
         "id": _ID,
         "title": "Vessels at the piers of ports",
@@ -104,11 +104,11 @@ def _item(each: YearOfPort, results: Results, area: BaseGeometry) -> dict[str, A
     derived = [{"rel": "derived_from", "href": address} for address in addresses if "://" in address]
     up = "../collection.json"
     above = [{"rel": rel, "href": up, "type": "application/json"} for rel in ("root", "parent", "collection")]
-    start, end = (f"{when:%Y-%m-%dT%H:%M:%S.%fZ}" for when in (scenes["start"].min(), scenes["stop"].max()))
+    start, end = stac_time(scenes["start"].min()), stac_time(scenes["stop"].max())
     owed = {f"{KEY}:port_attribution": provenance.port_attribution} if provenance.port_attribution else {}
     return {
         "type": "Feature",
-        "stac_version": _STAC,
+        "stac_version": STAC_VERSION,
         "stac_extensions": [_TABLES],
         "id": f"{safe_name(port)}-{each.year}",
         "collection": _ID,

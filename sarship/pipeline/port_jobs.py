@@ -15,9 +15,9 @@ from sarship.errors import ProductWarning, explain
 from sarship.model import Scene
 from sarship.pipeline.archive import archive_results, segment_of
 from sarship.pipeline.archive_catalog import write_items
-from sarship.pipeline.results import Failure, Results
+from sarship.pipeline.results import Failure
 from sarship.pipeline.surveys import survey
-from sarship.pipeline.with_ais import add_ais
+from sarship.pipeline.with_ais import try_ais
 from sarship.port.map_facts import MapFacts
 from sarship.port.port_file import Port
 
@@ -131,18 +131,9 @@ def _count(job: PortJob) -> PortOutcome:
     )
     missed = results.failures
     if options.ais:
-        results, unmatched = _beside_ais(results, job, folder)
-        missed += unmatched
+        results, fault = try_ais(results, job.port, options.ais, folder, options.ais_columns)
+        missed += (Failure(path="AIS", message=fault),) if fault else ()
     if not len(results.scenes):
         return PortOutcome(port=job.port.name, error="none of its products could be counted", missed=missed)
     write_items(archive_results(results, job.archive), results, job.port.area, job.archive)
     return PortOutcome(port=job.port.name, n_scenes=len(results.scenes), n_vessels=len(results.vessels), missed=missed)
-
-
-def _beside_ais(results: Results, job: PortJob, folder: Path) -> tuple[Results, tuple[Failure, ...]]:
-    """Return the results beside AIS, and the fault where that failed."""
-    columns = job.options.ais_columns
-    try:
-        return add_ais(results, job.port, job.options.ais, folder, columns=columns), ()
-    except Exception as error:  # the counts are written, and stand without it
-        return results, (Failure(path="AIS", message=explain(error)),)

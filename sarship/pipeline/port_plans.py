@@ -17,7 +17,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from sarship.catalog import Completeness, completeness
-from sarship.catalog.query import Catalog, SceneQuery
+from sarship.catalog.query import FIRST_DAY, LAST_DAY, Catalog, SceneQuery
 from sarship.catalog.scenes import matches
 from sarship.errors import SarshipError, explain
 from sarship.model import Scene
@@ -49,9 +49,9 @@ class Wanted:
     '2024-12-01'
     """
 
-    start: str = "2014-04-03"
+    start: str = FIRST_DAY
     """First day; without one, the launch of Sentinel-1A."""
-    end: str = "2099-12-31"
+    end: str = LAST_DAY
     """Last day."""
     filters: Mapping[str, Any] = field(default_factory=dict)
     """Other fields of a `SceneQuery`, but the area."""

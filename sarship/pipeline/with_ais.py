@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from sarship.ais import match_ais, read_ais
+from sarship.errors import explain
 from sarship.files import make_folder, only_run
 from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Results
 from sarship.port.port_file import Port
 
-__all__ = ["add_ais"]
+__all__ = ["add_ais", "try_ais"]
 
 
 def add_ais(
@@ -60,3 +61,13 @@ def add_ais(
     with only_run(make_folder(folder)):
         write_results(beside, folder)
     return beside
+
+
+def try_ais(
+    results: Results, port: Port, paths: Iterable[str | Path], folder: str | Path, columns: Mapping[str, str] | None
+) -> tuple[Results, str]:
+    """Return the results of `add_ais`, and why they have no AIS where that failed."""
+    try:
+        return add_ais(results, port, paths, folder, columns=columns), ""
+    except Exception as error:  # the counts are written, and stand without it
+        return results, explain(error)

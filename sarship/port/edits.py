@@ -6,7 +6,6 @@ were not moved, and the text between them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,13 +19,12 @@ import shapely.geometry
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError
-from sarship.files import read_file
 from sarship.geo.geojson import as_geojson, bbox_of
 from sarship.port.collection_text import replaced
 from sarship.port.grid import PortGrid
-from sarship.port.page_shapes import NotDrawnError, Outline, geometry_of, outline_of, read_outline, shape_of
+from sarship.port.page_shapes import NotDrawnError, Outline, geometry_of, is_number, outline_of, read_outline, shape_of
 from sarship.port.polygons import error_at
-from sarship.port.port_features import MASKS, features_of, find_port_file, is_json, parse_collection
+from sarship.port.port_features import MASKS, features_of, find_port_file, is_json, parse_collection, read_written
 from sarship.port.port_file import DEFAULT_MAX_DISTANCE_M, Port, check_port
 from sarship.schema import WGS84
 
@@ -182,10 +180,7 @@ def open_port_file(given: str | Path) -> OpenedPort:
         raise error(f"{'is not a file' if path.exists() else 'does not exist'}; sarship port new NAME starts one")
     if not is_json(path):
         raise error("is not GeoJSON, the one form that is edited here; save it as GeoJSON in any GIS")
-    try:
-        written = read_file(path)
-    except OSError as cause:
-        raise error(f"cannot be read: {cause.strerror}") from cause
+    written = read_written(path)
     content = parse_collection(written, path)
     features = features_of(content, path)
     if any(feature.to_degrees is not None for feature in features.features):
@@ -241,5 +236,4 @@ def _property(item: object, name: str) -> object:
 
 
 def _number(value: object) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return value if is_number else None  # type: ignore[return-value]
+    return value if is_number(value) else None

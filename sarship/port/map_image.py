@@ -23,7 +23,7 @@ from scipy import ndimage
 
 from sarship.cfar import measure_correlation, measure_enl
 from sarship.errors import ProductError
-from sarship.model import OrbitPass, Polarization, Scene, Window
+from sarship.model import CO_FIRST, OrbitPass, Polarization, Scene, Window
 from sarship.port.map_bands import Band, Raster, raster_of_array, raster_of_file
 from sarship.port.map_facts import MapFacts, facts_of_name, facts_of_table, facts_of_tags, gathered
 from sarship.port.map_geometry import MapGeometry
@@ -318,7 +318,7 @@ def _channels(bands: Sequence[Band], facts: MapFacts, where: str) -> dict[Polari
     if not found:
         message = f"{where} does not say the polarisation of its bands; say it, e.g. VV,VH in their order"
         raise ProductError(message, path=where)
-    return {name: found[name] for name in sorted(found, key=("VV", "HH", "VH", "HV").index)}
+    return {name: found[name] for name in sorted(found, key=CO_FIRST.index)}
 
 
 def _image(raster: Raster, bands: dict[Polarization, Band], facts: MapFacts) -> MapImage:

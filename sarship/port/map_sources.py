@@ -11,11 +11,10 @@ from typing import Protocol, TypeVar
 
 import rasterio
 from rasterio.errors import RasterioError
-from rasterio.session import DummySession
 
 from sarship.download.certificates import unverified
 from sarship.errors import DownloadError
-from sarship.sentinel1.gdal_options import READ_OPTIONS, plain
+from sarship.sentinel1.gdal_options import reading
 from sarship.sentinel1.remote import RemoteFiles, read_patiently
 
 __all__ = ["LocalFile", "MapSource", "ServerFile"]
@@ -81,8 +80,7 @@ class ServerFile:
     def open(self) -> Iterator[rasterio.DatasetReader]:
         """Open the file in its turn, and with the credentials of its server."""
         place = self.files.gdal_path(self.name)
-        only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": place, "session": DummySession()}  # as `Measurement` opens its images
-        with self.files.access() as options, rasterio.Env(**plain({**READ_OPTIONS, **only, **options})):
+        with self.files.access() as options, rasterio.Env(**reading(place, options)):
             try:
                 dataset = rasterio.open(place, driver="GTiff")
             except (RasterioError, OSError) as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 import shapely
@@ -20,7 +20,7 @@ from sarship.port.grid import PortGrid
 from sarship.port.port_file import GEOMETRY_TYPES
 from sarship.schema import WGS84
 
-__all__ = ["NotDrawnError", "Outline", "geometry_of", "outline_of", "read_outline", "shape_of"]
+__all__ = ["NotDrawnError", "Outline", "geometry_of", "is_number", "outline_of", "read_outline", "shape_of"]
 
 CORNERS: Final = {"Point": 1, "LineString": 2, "Polygon": 3}
 """Minimum number of corners of a path, by the type of its geometry."""
@@ -127,14 +127,15 @@ def read_outline(kind: object, paths: object, error: Callable[[str], PortError])
         points = path.get("points") if isinstance(path, dict) else None
         if not isinstance(points, list) or type(path.get("part")) is not int:
             raise doubt
-        if not all(isinstance(point, list) and len(point) >= 2 and all(map(_is_number, point)) for point in points):
+        if not all(isinstance(point, list) and len(point) >= 2 and all(map(is_number, point)) for point in points):
             raise doubt
         if len(points) < CORNERS[kind]:
             raise error(f"has {len(points)} corners, and a {kind} has {CORNERS[kind]} or more; add some, or delete it")
     return Outline(kind, paths)
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
+    """Return True for a finite number; JSON's true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -38,6 +38,7 @@ __all__ = [
     "is_json",
     "parse_collection",
     "read_features",
+    "read_written",
 ]
 
 COUNTED: Final = ("pier", "anchorage")
@@ -126,11 +127,21 @@ def is_json(path: Path) -> bool:
 
 
 def _of_collection(path: Path) -> WrittenPort:
+    return features_of(parse_collection(read_written(path), path), path)
+
+
+def read_written(path: Path) -> bytes:
+    """Return the content of a port file.
+
+    Raises
+    ------
+    PortError
+        If it cannot be read.
+    """
     try:
-        written = read_file(path)
+        return read_file(path)
     except OSError as cause:
         raise error_at(path)(f"cannot be read: {cause.strerror}") from cause
-    return features_of(parse_collection(written, path), path)
 
 
 def parse_collection(written: bytes, path: Path) -> dict[str, Any]:

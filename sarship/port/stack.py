@@ -24,6 +24,7 @@ from pyproj import CRS
 
 from sarship.errors import ReferenceImageError
 from sarship.files import atomic_folder, read_file, write_file
+from sarship.model import CO_FIRST
 from sarship.netcdf import GRID_MAPPING, netcdf_bytes, read_netcdf
 from sarship.port.grid import PortGrid
 from sarship.schema import PORT_SIGMA0, REFERENCE
@@ -190,7 +191,7 @@ def read_stack(
     groups.sort(key=lambda group: (str(group.attrs["time"]), str(group.attrs["scene"])))
     grid = _common_grid(folder, groups)
     passes = _passes(groups)
-    names = sorted({str(p) for group in groups for p in _names(group)}, key=("VV", "HH", "VH", "HV").index)
+    names = sorted({str(p) for group in groups for p in _names(group)}, key=CO_FIRST.index)
     values = np.full((len(passes), len(names), *grid.shape), np.nan, np.float32)
     for date, slices in zip(values, passes, strict=True):
         for group in slices:

@@ -13,7 +13,7 @@ from typing import Final
 from sarship.download.certificates import ca_bundle
 from sarship.download.secret import Secret
 
-__all__ = ["READ_OPTIONS", "SERVER_OPTIONS", "plain", "server_options"]
+__all__ = ["READ_OPTIONS", "SERVER_OPTIONS", "plain", "reading", "server_options"]
 
 READ_OPTIONS: Final[Mapping[str, object]] = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # a product's TIFF has no sidecar files, and none is to be trusted
@@ -73,3 +73,20 @@ def server_options() -> dict[str, object]:
 def plain(options: Mapping[str, object]) -> dict[str, object]:
     """Return options with their secrets in plain text, for the call that hands them to GDAL."""
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in options.items()}
+
+
+def reading(path: str, access: Mapping[str, object] | None) -> dict[str, object]:
+    """Return all options for reading one file, with its secrets in plain text, as `rasterio.Env` takes them.
+
+    Parameters
+    ----------
+    path
+        As GDAL opens it.
+    access
+        Options of its server, credentials among them; None for a file on disk.
+    """
+    from rasterio.session import DummySession  # noqa: PLC0415  (`sarship info` works without GDAL)
+
+    only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": path}  # takes precedence over a list of extensions
+    session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
+    return plain({**READ_OPTIONS, **only, **session, **(access or {})})

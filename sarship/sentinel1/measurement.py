@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sarship.download.certificates import unverified
 from sarship.errors import DownloadError, ProductError
 from sarship.model import Window
-from sarship.sentinel1.gdal_options import READ_OPTIONS, plain
+from sarship.sentinel1.gdal_options import reading
 from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
@@ -210,11 +210,8 @@ class Measurement:
     def _open(self) -> Iterator[rasterio.DatasetReader]:
         import rasterio
         from rasterio.errors import RasterioError
-        from rasterio.session import DummySession
 
-        only = {"CPL_VSIL_CURL_ALLOWED_FILENAME": self.gdal_path}  # takes precedence over a list of extensions
-        session = {"session": DummySession()}  # else rasterio makes one of the keys in the environment
-        with self.access() as options, rasterio.Env(**plain({**READ_OPTIONS, **only, **session, **(options or {})})):
+        with self.access() as options, rasterio.Env(**reading(self.gdal_path, options)):
             try:
                 with without_place():
                     dataset = rasterio.open(self.gdal_path, driver="GTiff")
