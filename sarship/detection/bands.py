@@ -6,7 +6,7 @@ whole image, and memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -15,11 +15,13 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio import features
+from shapely.geometry import Polygon
 
 from sarship.cfar.params import CfarParams
 from sarship.model import Window
 from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
 from sarship.sentinel1.parts import parts_of
+from sarship.sentinel1.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Area", "Band", "Mask", "bands_of", "rasterized", "reach_of"]
 
-BAND_PIXELS: Final = 32_000_000
-"""Pixels of one band and polarisation; one band is held while the next is read."""
-BLOCK: Final = (512, 8192)
+BAND_PIXELS: Final = 24_000_000
+"""Pixels of one band and polarisation; one is searched while the next waits and another is read."""
+BLOCK: Final = (512, 1024)
 """Lines and pixels of the blocks that areas are rasterized in. They lie at fixed places of the image, so a mask does
-not depend on its bands. A port touches one or two; wider ones cost it more, narrower ones a whole scene."""
+not depend on its bands; most lie in the area or outside it, and only those with an edge are drawn."""
 
 
 class Band(NamedTuple):
@@ -44,6 +46,8 @@ class Band(NamedTuple):
     """Core and halo, cut at the image's edge: the window of `images`."""
     images: Mapping[str, NDArray[np.uint16]]
     """Digital numbers by polarisation, of those that hold an image here; 0 is no data."""
+    valid: NDArray[np.bool_] | None
+    """True for each pixel of `images` that may be searched; None where all may."""
     faults: Mapping[str, str]
     """Reason, by polarisation that is left out."""
     cross_over_co: float
@@ -59,8 +63,9 @@ class Band(NamedTuple):
         own, read = self.core.common(core), self.read.common(reach)
         if own is None or read is None:
             return None
-        images = {name: image[self.read.rows_columns(read)] for name, image in self.images.items()}
-        return self._replace(core=own, read=read, images=images)
+        part = self.read.rows_columns(read)
+        images = {name: image[part] for name, image in self.images.items()}
+        return self._replace(core=own, read=read, images=images, valid=None if self.valid is None else self.valid[part])
 
     def has_data(self, line: slice | NDArray[np.int64], pixel: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return True where any polarisation has data; indices are those of `images`."""
@@ -85,21 +90,37 @@ class Area:
     def covers(self, window: Window) -> NDArray[np.bool_]:
         """Return True for each pixel of the window whose centre lies in the area."""
         inside = np.zeros(window.shape, dtype=np.bool_)
-        height, width = BLOCK
-        for top in range(window.line_start // height * height, window.line_stop, height):
-            for left in range(window.pixel_start // width * width, window.pixel_stop, width):
-                block = Window(top, top + height, left, left + min(width, self.n_pixels - left))
-                pieces, part = self._pieces(block), block.common(window)
-                if part is not None and pieces.size:
-                    inside[window.rows_columns(part)] = rasterized(pieces, block)[block.rows_columns(part)]
+        self.mark(inside, window, True)
         return inside
 
-    def _pieces(self, block: Window) -> NDArray[np.object_]:
-        """Polygons clipped to the block, since to rasterize one costs its vertices times the lines."""
-        frame = (block.pixel_start - 2.0, block.line_start - 2.0, block.pixel_stop + 1.0, block.line_stop + 1.0)
-        near = self.parts[self.tree.query(shapely.box(*frame))]
-        pieces = shapely.get_parts(shapely.clip_by_rect(near, *frame))
-        return np.asarray(pieces[shapely.area(pieces) > 0])
+    def mark(self, image: NDArray[np.bool_], window: Window, value: bool) -> None:
+        """Set a value, in the image of a window, at each pixel whose centre lies in the area."""
+        height, width = BLOCK
+        for top in range(window.line_start // height * height, window.line_stop, height):
+            lines = _pieces(
+                self.parts[self.tree.query(_frame(row := Window(top, top + height, 0, self.n_pixels)))], row
+            )
+            for left in range(window.pixel_start // width * width, window.pixel_stop if lines.size else 0, width):
+                block = Window(top, top + height, left, left + min(width, self.n_pixels - left))
+                pieces, part = _pieces(lines, block), block.common(window)
+                if part is None or not pieces.size:
+                    continue
+                place = image[window.rows_columns(part)]
+                if any(piece.equals_exact(_frame(block), normalize=True) for piece in pieces):
+                    place[...] = value
+                else:
+                    place[rasterized(pieces, block)[block.rows_columns(part)]] = value
+
+
+def _frame(block: Window) -> Polygon:
+    """Return a block with a rim, farther out than any pixel of it."""
+    return shapely.box(block.pixel_start - 2.0, block.line_start - 2.0, block.pixel_stop + 1.0, block.line_stop + 1.0)
+
+
+def _pieces(parts: NDArray[np.object_], block: Window) -> NDArray[np.object_]:
+    """Return polygons clipped to a block, since to rasterize one costs its vertices times the lines."""
+    pieces = shapely.get_parts(shapely.clip_by_rect(parts, *_frame(block).bounds))
+    return np.asarray(pieces[shapely.area(pieces) > 0])
 
 
 def rasterized(polygons: NDArray[np.object_], window: Window, all_touched: bool = False) -> NDArray[np.bool_]:
@@ -133,15 +154,18 @@ class Mask:
 
     def valid(self, window: Window) -> NDArray[np.bool_] | None:
         """Return True for each pixel of the window that may be searched; None where all may."""
-        valid = None if self.water is None else self.water.covers(window)
+        if self.land is None and self.water is None:
+            return None
+        valid = np.ones(window.shape, np.bool_) if self.water is None else self.water.covers(window)
         if self.land is not None:
-            sea = ~self.land.covers(window)
-            valid = sea if valid is None else valid & sea
+            self.land.mark(valid, window, False)
         return valid
 
 
-def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGeometry | None = None) -> Iterator[Band]:
-    """Yield a window of a product in bands of bounded size, from top to bottom; the next is read while one is used.
+def bands_of(
+    product: RadarImage, core: Window, ring: CfarParams, mask: Mask, within: BaseGeometry | None = None
+) -> Iterator[Band]:
+    """Yield a window of a product in bands of bounded size, from top to bottom; the next is made while one is used.
 
     Parameters
     ----------
@@ -151,6 +175,8 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
         Window that the cores of the bands make up.
     ring
         Parameters that the halo is to suffice for.
+    mask
+        Part of the image that may be searched.
     within
         Area in image coordinates that is needed, as for `GrdProduct.digital_numbers`; None for all.
 
@@ -163,6 +189,12 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
     ProductError
         The window reaches outside the image, or a polarisation cannot be read.
     """
+    return read_ahead(_bands_of(product, core, ring, mask, within))
+
+
+def _bands_of(
+    product: RadarImage, core: Window, ring: CfarParams, mask: Mask, within: BaseGeometry | None
+) -> Generator[Band, None, None]:
     names = product.check_polarizations()
     reach = reach_of(product, core, ring)
     height = max(BAND_PIXELS // reach.shape[1], 1)
@@ -176,7 +208,7 @@ def bands_of(product: RadarImage, core: Window, ring: CfarParams, within: BaseGe
             sound = {name: image for name, image in images.items() if name not in faults}
             ratio = cross_over_co(product, {name: sample[name] for name in sound}, line, pixel) if sound else np.nan
             sound = sound or {names[0]: np.zeros(read.shape, np.uint16)}  # nothing that can be trusted was imaged
-            yield Band(own, read, sound, faults, ratio)
+            yield Band(own, read, sound, mask.valid(read), faults, ratio)
 
 
 def reach_of(product: RadarImage, core: Window, ring: CfarParams) -> Window:

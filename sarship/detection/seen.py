@@ -194,12 +194,10 @@ def _looks(product: RadarImage, waters: Mapping[str, BaseGeometry], ring: CfarPa
     if needed is None:
         needed = shapely.GeometryCollection([area_of(reach) for reach in reaches.values()])
     parts: dict[str, list[_Tally]] = {pier: [] for pier in shown}
-    for band in bands_of(product, Window.around([each.window for each in shown.values()]), ring, needed):
-        valid = mask.valid(band.read)
+    for band in bands_of(product, Window.around([each.window for each in shown.values()]), ring, mask, needed):
         for pier, each in shown.items():
             if (own := band.cut(each.window, reaches[pier])) is not None:
-                sea = None if valid is None else valid[band.read.rows_columns(own.read)]
-                parts[pier].append(_tally(product, own, ring, sea, each.pixels[each.window.rows_columns(own.core)]))
+                parts[pier].append(_tally(product, own, ring, each.pixels[each.window.rows_columns(own.core)]))
     return {pier: _look(product, each, parts[pier]) for pier, each in shown.items()}
 
 
@@ -234,16 +232,14 @@ class _Tally(NamedTuple):
     """Part of the band that has data, in image coordinates."""
 
 
-def _tally(
-    product: RadarImage, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, waters: NDArray[np.bool_]
-) -> _Tally:
+def _tally(product: RadarImage, band: Band, ring: CfarParams, waters: NDArray[np.bool_]) -> _Tally:
     """Missing data and thresholds in a band's part of the waters."""
     data = band.has_data(*band.inner)
     rows, columns = band.inner
     share = replace(ring, pfa=ring.pfa / len(band.images))
     levels = {}
     for name, image in band.images.items():
-        score = cfar.score(image, share, valid, lines=(rows.start, rows.stop))[:, columns]
+        score = cfar.score(image, share, band.valid, lines=(rows.start, rows.stop))[:, columns]
         row, column = np.nonzero(waters & (score > 0))
         step = max(row.size // SAMPLES, 1)
         row, column = row[::step], column[::step]

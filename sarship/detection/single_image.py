@@ -110,11 +110,11 @@ def detect(
     faults: list[Mapping[str, str]] = []
     ratios: list[float] = []
     try:
-        for band in bands_of(product, core, ring, needed):
+        for band in bands_of(product, core, ring, mask, needed):
             has_data = has_data or any(image.any() for image in band.images.values())
             faults.append(band.faults)
             ratios.append(band.cross_over_co)
-            found.append(_search(product, band, ring, mask.valid(band.read), params.gpu))
+            found.append(_search(product, band, ring, params.gpu))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
             if progress is not None:
@@ -152,8 +152,9 @@ def _remedy(mask: Mask) -> str:
     return "look whether the polygons of land and water fit the image; search a smaller area or take a smaller pfa"
 
 
-def _search(product: RadarImage, band: Band, ring: CfarParams, valid: NDArray[np.bool_] | None, gpu: bool) -> Hits:
+def _search(product: RadarImage, band: Band, ring: CfarParams, gpu: bool) -> Hits:
     """Hits of a band's core, in coordinates of the whole image."""
+    valid = band.valid
     if valid is not None and not valid.any():
         return Hits.empty(product.polarizations)
     rows, columns = band.inner
@@ -177,13 +178,11 @@ def _search(product: RadarImage, band: Band, ring: CfarParams, valid: NDArray[np
         clutter=found.clutter[inside],
         score=found.score[inside],
         sigma0=sigma0,
-        is_edge=_is_edge(band, row, column, valid),
+        is_edge=_is_edge(band, row, column),
     )
 
 
-def _is_edge(
-    band: Band, row: NDArray[np.int64], column: NDArray[np.int64], valid: NDArray[np.bool_] | None
-) -> NDArray[np.bool_]:
+def _is_edge(band: Band, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.bool_]:
     """True for each place of the band with a neighbour outside the image, without data or masked."""
     n_rows, n_columns = band.read.shape
     edge = np.zeros(row.size, dtype=np.bool_)
@@ -192,6 +191,6 @@ def _is_edge(
         edge |= (near_row < 0) | (near_row >= n_rows) | (near_column < 0) | (near_column >= n_columns)
         near_row, near_column = near_row.clip(0, n_rows - 1), near_column.clip(0, n_columns - 1)
         edge |= ~band.has_data(near_row, near_column)
-        if valid is not None:
-            edge |= ~valid[near_row, near_column]
+        if band.valid is not None:
+            edge |= ~band.valid[near_row, near_column]
     return edge

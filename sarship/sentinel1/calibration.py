@@ -117,8 +117,9 @@ class Calibration:
         return self._tables[quantity].grid(*_axes(window))
 
     def gain_at(self, quantity: Quantity, line: ArrayLike, pixel: ArrayLike) -> Floats:
-        """Return the gain A at scattered points, float64, in the shape of `line` and `pixel` together."""
-        return _at_points(self._tables[quantity].at, line, pixel)
+        """Return the gain A at points, float64, in the shape of `line` and `pixel` together."""
+        table = self._tables[quantity]
+        return _at_points(table.at, table.grid, line, pixel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,11 @@ class Noise:
 
     def power(self, window: Window) -> Floats:
         """Return the noise power of every pixel of a window, float64 (lines, pixels), DN²."""
-        lines, pixels = _axes(window)
-        parts = [(b, _span(lines, b.lines), _span(pixels, b.pixels)) for b in self._blocks]
+        return self._grid(*_axes(window))
+
+    def _grid(self, lines: Floats, pixels: Floats) -> Floats:
+        line, pixel = np.rint(lines), np.rint(pixels)
+        parts = [(b, _span(line, b.lines), _span(pixel, b.pixels)) for b in self._blocks]
         inside = sum(lines[rows].size * pixels[columns].size for _, rows, columns in parts)
         covered = inside == lines.size * pixels.size
         out = np.empty((lines.size, pixels.size)) if covered else self._range.grid(lines, pixels)
@@ -148,8 +152,8 @@ class Noise:
         return out
 
     def power_at(self, line: ArrayLike, pixel: ArrayLike) -> Floats:
-        """Return the noise power at scattered points, float64, DN², in the shape of `line` and `pixel` together."""
-        return _at_points(self._at, line, pixel)
+        """Return the noise power at points, float64, DN², in the shape of `line` and `pixel` together."""
+        return _at_points(self._at, self._grid, line, pixel)
 
     def _at(self, line: Floats, pixel: Floats) -> Floats:
         out = self._range.at(line, pixel)
@@ -269,6 +273,17 @@ def _span(axis: Floats, bounds: tuple[int, int]) -> slice:
     return slice(int(start), int(stop))
 
 
-def _at_points(function: Callable[[Floats, Floats], Floats], line: ArrayLike, pixel: ArrayLike) -> Floats:
-    lines, pixels = np.broadcast_arrays(np.asarray(line, np.float64), np.asarray(pixel, np.float64))
-    return function(lines.ravel(), pixels.ravel()).reshape(lines.shape)
+def _at_points(
+    scattered: Callable[[Floats, Floats], Floats],
+    on_grid: Callable[[Floats, Floats], Floats],
+    line: ArrayLike,
+    pixel: ArrayLike,
+) -> Floats:
+    """Return values at points; a column of lines and a row of pixels, both increasing, are the axes of a grid."""
+    lines, pixels = np.asarray(line, np.float64), np.asarray(pixel, np.float64)
+    if lines.ndim == pixels.ndim == 2 and lines.shape[1] == pixels.shape[0] == 1:
+        axes = lines[:, 0], pixels[0]
+        if all((np.diff(axis) >= 0).all() for axis in axes):
+            return on_grid(*axes)
+    lines, pixels = np.broadcast_arrays(lines, pixels)
+    return scattered(lines.ravel(), pixels.ravel()).reshape(lines.shape)

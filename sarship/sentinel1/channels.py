@@ -111,6 +111,8 @@ def cross_over_co(
     float
         NaN where the two are not there.
     """
+    if len({name[0] == name[1] for name in numbers}) < 2:
+        return np.nan
     levels: dict[bool, float] = {}
     for name, each in numbers.items():
         gain = np.broadcast_to(product.calibration(name).gain_at("sigma0", line, pixel), each.shape)
@@ -118,7 +120,7 @@ def cross_over_co(
         if not has_data.any():
             return np.nan
         levels[name[0] == name[1]] = float(np.median((each[has_data] / gain[has_data]) ** 2))
-    return levels[False] / levels[True] if len(levels) == 2 else np.nan
+    return levels[False] / levels[True]
 
 
 def _over_noise(noise: Noise | None, numbers: NDArray[np.float64], line: Places, pixel: Places) -> float:

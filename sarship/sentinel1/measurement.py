@@ -9,7 +9,6 @@ import math
 import threading
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -24,6 +23,7 @@ from sarship.errors import DownloadError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.gdal_options import reading
 from sarship.sentinel1.parts import parts_of
+from sarship.sentinel1.read_ahead import read_ahead
 from sarship.sentinel1.safe import Pixels, SafeContainer, WindowCache
 
 if TYPE_CHECKING:  # metadata of a product are read without GDAL
@@ -144,16 +144,7 @@ class Measurement:
             for core, rows in _bands_of(window, n_lines, halo):
                 yield core, whole[window.rows_columns(rows)].copy(), rows
             return
-        bands = self._bands(window, n_lines, halo, within)
-        # GDAL's options and handles belong to a thread, so one thread does all of the reading.
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sarship-read") as reader:
-            try:
-                following = reader.submit(next, bands, None)
-                while (band := following.result()) is not None:
-                    following = reader.submit(next, bands, None)
-                    yield band
-            finally:
-                reader.submit(bands.close).result()
+        yield from read_ahead(self._bands(window, n_lines, halo, within))
 
     def _bands(
         self, window: Window, n_lines: int, halo: int, within: BaseGeometry | None

@@ -172,8 +172,9 @@ def fit_boxes(places: HitPlaces) -> Reals:
     starts = [_moments(places, core) for core in CORES]
     boxes = np.empty((places.span_db.size, 5))
     for k in range(len(boxes)):
-        found = [fit_box(places.of(k), start[k], MAX_STEPS) for start in starts]
-        boxes[k] = min(found, key=lambda pair: pair[1])[0]
+        hits = places.of(k)
+        unlike = {start[k].tobytes(): start[k] for start in starts}  # a lone hit's are the same
+        boxes[k] = min((fit_box(hits, start, MAX_STEPS) for start in unlike.values()), key=lambda pair: pair[1])[0]
     is_wide = boxes[:, 4] > boxes[:, 3]
     boxes[is_wide] = np.column_stack([boxes[:, :2], boxes[:, 2] + np.pi / 2, boxes[:, 4], boxes[:, 3]])[is_wide]
     return boxes
