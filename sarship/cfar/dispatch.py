@@ -253,7 +253,8 @@ def warm_up(*, every_kernel: bool = False) -> None:
     Parameters
     ----------
     every_kernel
-        Those of the other clutter models and averages as well, and of scores: minutes where none is in the cache.
+        Those of the other clutter models and averages as well, of scores and of large images: minutes where none is in
+        the cache.
 
     Examples
     --------
@@ -269,6 +270,8 @@ def warm_up(*, every_kernel: bool = False) -> None:
             detect(np.ones((7, 7), dtype), one)
             if every_kernel:
                 score(np.ones((7, 7), dtype), one)
+        if every_kernel:
+            cpu.warm_up_sieve(dtype)
 
 
 def _search(inputs: Inputs, cap: int, out: NDArray[np.float32] | NDArray[np.bool_] | None = None) -> Hits:

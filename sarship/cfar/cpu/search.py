@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from sarship.cfar import censoring
 from sarship.cfar.censoring import Censor, Found, Place, Surroundings, search_iteratively, selected, wide_lines
-from sarship.cfar.cpu import ca_float, ca_integer, goca_soca, os_cfar, two_parameter, two_parameter_float
-from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, negative_power
+from sarship.cfar.cpu import ca_float, ca_integer, goca_soca, os_cfar, sieve, two_parameter, two_parameter_float
+from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, negative_power, new_hits
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.inputs import Inputs
 from sarship.cfar.jit import ABOVE_ONE, in_order
 from sarship.cfar.k_distribution import ring_surface
+from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
-from sarship.cfar.tiles import blocks, split, work
+from sarship.cfar.tiles import blocks, read_only, split, work
 from sarship.errors import FloodError
 from sarship.model import Hits, Window
 
-__all__ = ["search"]
+__all__ = ["search", "warm_up_sieve"]
 
 _NO_SCORES = np.empty((0, 0), np.float32)
 
@@ -42,6 +43,22 @@ def search(inputs: Inputs, *, cap: int, scores: NDArray[np.float32] | None = Non
         replace(without, lines=lines, near=again).score_again(taken)
         return Hits.empty()
     return _hits(image, selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])))
+
+
+def warm_up_sieve(dtype: type[np.generic]) -> None:
+    """Compile the sieve for a type of image; it serves large ones alone."""
+    params, lines = CfarParams(guard=1, training=6), (0, 7)
+    tile = Tile(
+        read_only(np.ones((7, 7), dtype)),
+        read_only(np.empty((0, 0), np.bool_)),
+        lines,
+        lines,
+        HalfWidths(*params.outer_shape, *params.guard_shape),
+        1,
+        _NO_SCORES,
+        np.zeros(3),
+    )
+    _sifted(ring_table(params), by_sums=lambda _: new_hits())(tile)
 
 
 def _search_once(
@@ -100,15 +117,36 @@ def _kernel_of(inputs: Inputs) -> Callable[[Tile], HitList]:
         return lambda tile: os_cfar.search_tile(tile, orders, params.min_ring)
     table, is_number = ring_table(params), dtype.kind == "u"
     if params.is_by_mean:
-        if is_number:
-            block = ca_integer.block_of(params.ring_size, params.outer_shape[0])
-            return lambda tile: ca_integer.search_tile(tile, table, block)
-        whole, block = np.empty(0, f"i{dtype.itemsize}"), ca_float.block_of(params.ring_size)
-        return lambda tile: ca_float.search_tile(tile, table, whole, block)
+        by_sums = _by_sums(inputs, table)
+        return _sifted(table, by_sums) if sieve.is_served(params, inputs.image.size) else by_sums
     is_log, surface = params.clutter_model != "gaussian", ring_surface(params)
     if is_number or is_log:
         return lambda tile: two_parameter.search_tile(tile, table, surface, is_log)
     return lambda tile: two_parameter_float.search_tile(tile, table)
+
+
+def _by_sums(inputs: Inputs, table: NDArray[np.float64]) -> Callable[[Tile], HitList]:
+    """Return the kernel that slides the sums of every ring."""
+    params, dtype = inputs.params, inputs.image.dtype
+    if dtype.kind == "u":
+        block = ca_integer.block_of(params.ring_size, params.outer_shape[0])
+        return lambda tile: ca_integer.search_tile(tile, table, block)
+    whole, block = np.empty(0, f"i{dtype.itemsize}"), ca_float.block_of(params.ring_size)
+    return lambda tile: ca_float.search_tile(tile, table, whole, block)
+
+
+def _sifted(table: NDArray[np.float64], by_sums: Callable[[Tile], HitList]) -> Callable[[Tile], HitList]:
+    """Return the kernel that looks for hits with a sieve first, and at scores or where that gives up, by sums."""
+    lowest = np.fmin.accumulate(table)
+
+    def search_tile(tile: Tile) -> HitList:
+        if tile.out.size == 0:
+            hits, is_done = sieve.sift_tile(tile, table, lowest, sieve.unit_of(tile), sieve.PATIENCE)
+            if is_done:
+                return hits
+        return by_sums(tile)
+
+    return search_tile
 
 
 def _hits(image: NDArray[np.generic], found: Found) -> Hits:

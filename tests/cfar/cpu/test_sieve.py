@@ -1,0 +1,126 @@
+"""The sieve of CA-CFAR against the kernels that slide exact sums, which have plain twins of their own."""
+
+import numpy as np
+import pytest
+from builders import twins
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sarship import cfar
+from sarship.cfar import CfarParams
+from sarship.cfar.cpu import search, sieve
+from sarship.errors import FloodError
+
+COLUMNS = ("line", "pixel", "value", "clutter", "score")
+RING = {"guard": 3, "training": 7, "pfa": 1e-4, "enl": 4.4}
+
+
+def sifted(call, image, valid, params, small=False, patience=10**9):
+    """Search through the sieve, whatever the size of the image; without patience it gives up at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sieve, "SMALLEST_IMAGE", 0)
+        patch.setattr(sieve, "PATIENCE", patience)
+        return twins.found_by(call, image, valid, params, small)
+
+
+def assert_same(image, valid, params, small=False, patience=10**9):
+    expected = twins.found_by(cfar.detect, image, valid, params, small)
+    found = sifted(cfar.detect, image, valid, params, small, patience)
+    for name in COLUMNS:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    return found
+
+
+@st.composite
+def searches(draw, dtype):
+    """Broad rings on images that are narrower and wider than they are, masked and with holes."""
+    shape = draw(st.tuples(st.integers(1, 60), st.integers(1, 150)))
+    if draw(st.booleans()):
+        image = draw(twins.images(dtype))
+    else:
+        power = twins.speckle(shape, draw(st.integers(0, 2**32 - 1)))
+        image = (np.minimum(np.sqrt(power) * 30, 65_535) if dtype == np.uint16 else power).astype(dtype)
+    params = CfarParams(
+        **twins.WAYS[draw(st.sampled_from(["gamma", "gamma", "k, shape given"]))],
+        guard=(draw(st.integers(0, 3)), draw(st.integers(0, 3))),
+        training=(draw(st.integers(sieve.BROAD, 9)), draw(st.integers(1, 5)) * 2),
+        min_ring=draw(st.sampled_from([1, 40, 100])),
+        pfa=draw(st.sampled_from([0.1, 1e-3, 1e-6, 1e-9])),
+        enl=4.4,
+    )
+    return image, draw(twins.masks(image.shape)), params, draw(st.booleans())
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+@given(data=st.data())
+@twins.examples
+def test_hits_are_those_of_exact_sums_by_a_plain_twin(dtype, data):
+    assert_same(*data.draw(searches(dtype)))
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_hits_at_sea_beside_land_and_at_the_edge_of_the_image(dtype):
+    rng = np.random.default_rng(0)
+    image = np.sqrt(rng.gamma(4.4, 1e4 / 4.4, (300, 700)))
+    image[:, 500:] *= 15
+    ships = rng.integers(0, (300, 700), (40, 2))
+    image[tuple(ships.T)] *= 12
+    image[200:230, 100:180] = 0
+    image = image.astype(np.uint16) if dtype == np.uint16 else image.astype(dtype) ** 2
+    afloat = np.ones(image.shape, np.bool_)
+    afloat[:, 500:] = False
+    for valid in (None, afloat):
+        for patience in (0, 10**9):
+            found = assert_same(image, valid, CfarParams(guard=10, training=10, pfa=1e-5, enl=4.4), patience=patience)
+            assert len(found) > 20
+
+
+def test_saturated_dark_constant_and_empty_images():
+    for image in (
+        np.full((80, 90), 65_535, np.uint16),
+        np.full((80, 90), 1, np.uint16),
+        np.zeros((80, 90), np.uint16),
+        np.full((80, 90), 1e-42, np.float32),
+        np.full((80, 90), 1e200),
+    ):
+        image[40, 40:44] = np.iinfo(np.uint16).max if image.dtype.kind == "u" else 1e30 * image.max()
+        assert_same(image, None, CfarParams(**RING))
+
+
+def test_a_large_image_is_sifted_and_a_small_one_is_not(monkeypatch):
+    calls = []
+    sift = sieve.sift_tile
+    monkeypatch.setattr(sieve, "sift_tile", lambda *args: calls.append(args[0].lines) or sift(*args))
+    image = np.full((200, 300), 100, np.uint16)
+    params = CfarParams(**RING)
+    cfar.detect(image, params)
+    assert not calls
+    monkeypatch.setattr(sieve, "SMALLEST_IMAGE", image.size)
+    cfar.detect(image, params)
+    assert calls
+    calls.clear()
+    cfar.score(image, params)
+    cfar.detect(image, CfarParams(guard=1, training=2))
+    assert not calls, "scores, and rings that are not broad, need every sum"
+
+
+def test_too_many_hits_and_negative_power_are_refused_as_by_exact_sums():
+    rng = np.random.default_rng(1)
+    power = rng.gamma(1, 1, (120, 200))
+    with pytest.raises(FloodError, match="more than 100"):
+        sifted(cfar.detect, power, None, CfarParams(**RING | {"pfa": 0.1, "max_hits": 100}))
+    power[7, 9] = -3
+    with pytest.raises(ValueError, match="-3 at line 7, pixel 9"):
+        sifted(cfar.detect, power, None, CfarParams(**RING))
+    masked = np.ones(power.shape, np.bool_)
+    masked[7, 9] = False
+    assert_same(power, masked, CfarParams(**RING))
+
+
+@pytest.mark.parametrize("has_mask", [False, True])
+def test_what_is_compiled_ahead_serves_every_search(has_mask):
+    search.warm_up_sieve(np.uint16)
+    known = set(sieve.sift_tile.signatures)
+    image = np.full((60, 80), 100, np.uint16)
+    sifted(cfar.detect, image, np.ones(image.shape, np.bool_) if has_mask else None, CfarParams(**RING))
+    assert {each for each in sieve.sift_tile.signatures if each not in known} == set()
