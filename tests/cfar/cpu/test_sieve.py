@@ -44,7 +44,7 @@ def searches(draw, dtype):
         **twins.WAYS[draw(st.sampled_from(["gamma", "gamma", "k, shape given"]))],
         guard=(draw(st.integers(0, 3)), draw(st.integers(0, 3))),
         training=(draw(st.integers(sieve.BROAD, 9)), draw(st.integers(1, 5)) * 2),
-        min_ring=draw(st.sampled_from([1, 40, 100])),
+        min_ring=draw(st.sampled_from([1, 30, 60])),
         pfa=draw(st.sampled_from([0.1, 1e-3, 1e-6, 1e-9])),
         enl=4.4,
     )
