@@ -162,6 +162,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=10_000, help="pixels of an image's side")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--models", nargs="+", default=["gamma", "k"], help="clutter models; k with its order given")
+    parser.add_argument("--write", action="store_true", help="put the table into README.md")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.serve:
@@ -175,12 +176,23 @@ def main() -> None:
         closing(Tree(folder)) as before,
         closing(Tree(ROOT)) as now,
     ):
-        print(f"| image | type | clutter model | {given.commit}, Mpx/s | here | ratio, median | minimum | hits |")
-        print("|---|---|---|--:|--:|--:|--:|--:|")
+        head = "| image | type | clutter model"
+        lines = [
+            f"{head} | {given.commit}, Mpx/s | here | ratio, median | minimum | hits |",
+            "|---|---|---|--:|--:|--:|--:|--:|",
+        ]
+        print("\n".join(lines))
         for name, kind, path, valid in write_images(Path(images), given.side):
             for model in given.models:
                 end = row((before, now), given.rounds, (path, valid), model, given.side)
-                print(f"| {name} | {kind} | {model} | {end}", flush=True)
+                lines.append(f"| {name} | {kind} | {model} | {end}")
+                print(lines[-1], flush=True)
+    if given.write:
+        from benchmarks.full_scene import machine
+        from benchmarks.pages import write_between
+
+        size = f"{given.side:,} × {given.side:,} pixels, ring 10/20, pfa {PFA:g}, {given.rounds} rounds"
+        write_between(ROOT / "README.md", "beside", "\n".join([f"{size}; {machine()}.", "", *lines]))
 
 
 if __name__ == "__main__":

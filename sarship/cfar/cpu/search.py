@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,7 @@ from sarship.cfar import censoring
 from sarship.cfar.censoring import Censor, Found, Place, Surroundings, search_iteratively, selected, wide_lines
 from sarship.cfar.cpu import ca_float, ca_integer, goca_soca, os_cfar, sieve, two_parameter, two_parameter_float
 from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, negative_power, new_hits
+from sarship.cfar.cpu.strips import joined
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.inputs import Inputs
 from sarship.cfar.jit import ABOVE_ONE, in_order
@@ -139,12 +142,18 @@ def _sifted(table: NDArray[np.float64], by_sums: Callable[[Tile], HitList]) -> C
     """Return the kernel that looks for hits with a sieve first, and at scores or where that gives up, by sums."""
     lowest = np.fmin.accumulate(table)
 
+    def search_strip(tile: Tile) -> HitList:
+        hits, is_done = sieve.sift_tile(tile, table, lowest, sieve.unit_of(tile), sieve.PATIENCE)
+        return hits if is_done else by_sums(tile)
+
     def search_tile(tile: Tile) -> HitList:
-        if tile.out.size == 0:
-            hits, is_done = sieve.sift_tile(tile, table, lowest, sieve.unit_of(tile), sieve.PATIENCE)
-            if is_done:
-                return hits
-        return by_sums(tile)
+        if tile.out.size:
+            return by_sums(tile)
+        (left, right), found = tile.pixels, []
+        n_strips = ceil((right - left) / sieve.STRIP_PIXELS)
+        for first, last in pairwise(np.linspace(left, right, n_strips + 1).astype(int).tolist()):
+            found.append(search_strip(tile._replace(pixels=(first, last))))
+        return joined(found)
 
     return search_tile
 

@@ -44,6 +44,8 @@ LEVEL: Final = 256
 """Units of the darker pixels: what is lost by rounding is a few thousandths of a sum."""
 SURE = 1 - 1e-6
 """Part of a bound that holds although powers were rounded to floats of 32 bits before they were counted in units."""
+STRIP_PIXELS: Final = 1_024
+"""Widest part of a tile that is sifted at once, and given up as a whole."""
 SMALLEST_IMAGE: Final = 1 << 24
 """Pixels of an image that takes longer to search than the sieve takes to compile."""
 LARGEST_WINDOW: Final = 32_767
