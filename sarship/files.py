@@ -40,6 +40,7 @@ __all__ = [
     "only_run",
     "read_file",
     "reason",
+    "remove",
     "safe_name",
     "take_lock",
     "this_computer",
@@ -149,10 +150,11 @@ def held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
     Raises
     ------
     OutputError
-        If the file cannot be made.
+        If the file or its folder cannot be made.
     """
     while True:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             lock = path.open("a")
         except OSError as error:
             raise OutputError(f"{path}: cannot be held ({reason(error)}); {REMEDY}", path=path) from error
@@ -264,7 +266,7 @@ def atomic_folder(path: Path, *, parents: bool = False, remedy: str = REMEDY) ->
             aside = _beside(path)
             with suppress(FileNotFoundError):  # another process has just moved it aside
                 path.rename(aside)
-            _remove(aside)
+            remove(aside)
 
 
 @contextmanager
@@ -282,7 +284,7 @@ def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Pa
             raise
         raise OutputError(f"{path}: cannot write this {kind} ({reason(error)}); {remedy}", path=path) from error
     finally:
-        _remove(part)
+        remove(part)
 
 
 def _is_device(path: Path) -> bool:
@@ -313,7 +315,7 @@ def _tidy(folder: Path) -> None:
     with suppress(OSError):
         for path in folder.iterdir():
             if (found := _TEMPORARY.fullmatch(path.name)) and _is_abandoned(path, found[1], int(found[2], 16)):
-                _remove(path)
+                remove(path)
 
 
 def _is_abandoned(path: Path, here: str, process: int) -> bool:
@@ -331,7 +333,8 @@ def _is_abandoned(path: Path, here: str, process: int) -> bool:
     return False
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, as far as that can be."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
     shutil.rmtree(path, ignore_errors=True)

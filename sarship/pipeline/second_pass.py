@@ -174,7 +174,7 @@ def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, 
     fingerprint, name = digest([one.fingerprint, reference.attrs["fingerprint"]]), safe_name(one.scene.id)
 
     def search() -> Tables:
-        product = one.source.open()
+        product = one.source.open(needs_images=False)
         return {
             "vessels": search_against(reference, read_scene(stack, name), product, plan),
             "scenes": one.scenes,
