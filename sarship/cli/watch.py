@@ -93,6 +93,10 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
         raise click.UsageError("give --workers or --scheduler, not both: a cluster has workers of its own")
     refuse_bad_ais(options)
     period = {name: options[name] for name in ("start", "end") if options[name]}
+    catalog = None if products else catalog_of(*options["catalog_names"])
+    if catalog is not None and not catalog.reads_windows:
+        once = "about a gigabyte each, once for all ports that they show"
+        tell(f"note: scenes are downloaded whole into {out}/products, {once}", err=True)
     surveys = SurveyOptions(
         params=params_of(options),
         reference=not options["no_reference"],
@@ -106,7 +110,7 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
             port_files,
             out,
             wanted=Wanted(**period, filters=query_fields(options)),
-            catalog=None if products else catalog_of(*options["catalog_names"]),
+            catalog=catalog,
             against=catalog_of(options["against"]) if options["against"] else None,
             products=products,
             options=surveys,

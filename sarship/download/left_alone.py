@@ -29,6 +29,8 @@ LONGEST_S: Final = 3_600.0
 SPREAD: Final = 0.1
 SPREAD_S: Final = 5.0
 """Share of the wait, and time at most, over which the processes that heed another's note come back."""
+SHORTEST_S: Final = 0.1
+"""Shortest time that is noted: others would read of a shorter one when it is over."""
 _LARGEST: Final = 200
 """Bytes; a note has fewer."""
 _ENDS: Final[dict[str, float]] = {}
@@ -50,6 +52,8 @@ def leave_alone(url: str, seconds: float) -> None:
     if _end(host) >= now + seconds:
         return
     _ENDS[host] = now + seconds
+    if seconds < SHORTEST_S:
+        return
     with suppress(OSError, RuntimeError):  # the process knows it itself; without a home there is no cache
         note = write_file(_note(host), f"{now!r} {seconds!r}\n".encode(), parents=True)
         for other in note.parent.glob("*.txt"):

@@ -110,7 +110,8 @@ def drop_images(folder: Path, scene_id: str) -> None:
     OutputError
         If its XML cannot be written.
     """
-    whole = _whole(folder, scene_id)
+    whole, aside = _whole(folder, scene_id), folder / f".{scene_id}.dropped"
+    remove(aside)  # of a run that was killed here
     if whole is None or open_grd(whole).problems:
         return
     with held(_lock(folder, scene_id), lambda: time.sleep(POLL_S)):
@@ -121,7 +122,8 @@ def drop_images(folder: Path, scene_id: str) -> None:
         ):
             for name, content in _contents(whole):
                 archive.writestr(name, content)
-        remove(whole)
+        whole.rename(aside)  # a folder of which a part is removed would look like a product
+        remove(aside)
 
 
 class Needed:

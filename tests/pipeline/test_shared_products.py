@@ -214,6 +214,7 @@ def test_of_a_product_whose_images_are_dropped_all_but_pixels_is_read(place, tmp
         shutil.make_archive(str(tmp_path / product.stem), "zip", product.parent, product.name)
     else:
         shutil.copytree(product, tmp_path / product.name)
+    (tmp_path / f".{product.stem}.dropped").mkdir()  # of a run that was killed
     drop_images(tmp_path, product.stem)
     assert [path.name for path in tmp_path.iterdir()] == ["xml"]
     left, whole = open_grd(with_xml(tmp_path, product.stem)), open_grd(product)
