@@ -18,6 +18,7 @@ __all__ = [
     "DownloadError",
     "FileError",
     "FloodError",
+    "LibraryError",
     "ModelError",
     "ObservationError",
     "OutputError",
@@ -172,6 +173,19 @@ class DownloadError(SarshipError, RuntimeError):
 
 class DeviceError(SarshipError, RuntimeError):
     """A graphics card, driver or package that an array on a device needs and that is missing or does not fit."""
+
+
+class LibraryError(SarshipError, ImportError):
+    """A library that is not installed, such as those that a light installation leaves out."""
+
+    @classmethod
+    def of(cls, user: str, library: str) -> LibraryError:
+        """Return the error of what cannot be done without a library.
+
+        >>> LibraryError.of("a picture", "matplotlib")
+        LibraryError('a picture needs matplotlib, which is not installed: pip install matplotlib')
+        """
+        return cls(f"{user} needs {library}, which is not installed: pip install {library}")
 
 
 class FloodError(SarshipError, RuntimeError):

@@ -16,11 +16,11 @@ import stat
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from sarship.errors import OutputError
 
@@ -33,11 +33,17 @@ __all__ = [
     "LOCK",
     "atomic_file",
     "atomic_folder",
+    "cache_folder",
+    "held",
+    "is_at",
     "make_folder",
     "only_run",
     "read_file",
     "reason",
+    "remove",
     "safe_name",
+    "take_lock",
+    "this_computer",
     "write_file",
 ]
 
@@ -129,16 +135,65 @@ def only_run(folder: Path) -> Iterator[None]:
         message = f"{folder / LOCK}: cannot be held ({reason(error)}); choose another folder"
         raise OutputError(message, path=folder) from error
     with lock as stream:
-        try:
-            if sys.platform == "win32":
-                msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-            else:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in {errno.EACCES, errno.EAGAIN}:
-                message = f"{folder}: another run is at work here; wait until it has ended, or choose another folder"
-                raise OutputError(message, path=folder) from error
+        if not take_lock(stream):
+            message = f"{folder}: another run is at work here; wait until it has ended, or choose another folder"
+            raise OutputError(message, path=folder)
         yield
+
+
+@contextmanager
+def held(path: Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Hold a lock file for the block and then remove it; while another process or thread holds it, `wait` is called.
+
+    The system frees it when its process ends, however it ends. Where a file system knows no locks, nothing is held.
+
+    Raises
+    ------
+    OutputError
+        If the file or its folder cannot be made.
+    """
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("a")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be held ({reason(error)}); {REMEDY}", path=path) from error
+        with lock as stream:
+            if take_lock(stream) and is_at(stream, path):  # else another one holds it, or has just removed it
+                try:
+                    yield
+                finally:
+                    with suppress(OSError):
+                        path.unlink()
+                return
+        wait()
+
+
+def take_lock(stream: IO[Any]) -> bool:
+    """Lock an open file until it is closed; False where another holds it. Where there are no locks, this is True."""
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in {errno.EACCES, errno.EAGAIN}
+    return True
+
+
+def is_at(stream: IO[Any], path: Path) -> bool:
+    """Return True if an open file still has this name: another process may have renamed or removed it meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def cache_folder() -> Path:
+    """Return the folder of the cache: `SARSHIP_CACHE`, or `sarship` in the user's cache folder."""
+    if given := os.environ.get("SARSHIP_CACHE"):
+        return Path(given)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sarship"
 
 
 def write_file(
@@ -211,7 +266,7 @@ def atomic_folder(path: Path, *, parents: bool = False, remedy: str = REMEDY) ->
             aside = _beside(path)
             with suppress(FileNotFoundError):  # another process has just moved it aside
                 path.rename(aside)
-            _remove(aside)
+            remove(aside)
 
 
 @contextmanager
@@ -229,7 +284,7 @@ def _temporary(path: Path, kind: str, parents: bool, remedy: str) -> Iterator[Pa
             raise
         raise OutputError(f"{path}: cannot write this {kind} ({reason(error)}); {remedy}", path=path) from error
     finally:
-        _remove(part)
+        remove(part)
 
 
 def _is_device(path: Path) -> bool:
@@ -242,14 +297,14 @@ def _is_device(path: Path) -> bool:
 
 def _beside(path: Path) -> Path:
     """Return a hidden name beside a path that no other process or thread has."""
-    return path.parent / f".{path.name}.{_here()}{os.getpid():08x}{uuid.uuid4().hex[:16]}.part"
+    return path.parent / f".{path.name}.{this_computer()}{os.getpid():08x}{uuid.uuid4().hex[:16]}.part"
 
 
 @cache
-def _here() -> str:
+def this_computer() -> str:
     """Return what tells the processes of this computer, since it was started, from those of others."""
     told = f"{platform.node()} {uuid.getnode()}"
-    for name in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid"):
+    for name in ("/proc/sys/kernel/random/boot_id", "/proc/self/ns/pid", "/proc/self/ns/time"):
         with suppress(OSError):
             told += str(Path(name).readlink()) if Path(name).is_symlink() else Path(name).read_text()
     return hashlib.sha256(told.encode()).hexdigest()[:8]
@@ -260,12 +315,12 @@ def _tidy(folder: Path) -> None:
     with suppress(OSError):
         for path in folder.iterdir():
             if (found := _TEMPORARY.fullmatch(path.name)) and _is_abandoned(path, found[1], int(found[2], 16)):
-                _remove(path)
+                remove(path)
 
 
 def _is_abandoned(path: Path, here: str, process: int) -> bool:
     """Return True if nobody writes to a temporary name: of this computer's processes whatever a clock says."""
-    if here == _here() and sys.platform != "win32":  # where asking for a process would end it
+    if here == this_computer() and sys.platform != "win32":  # where asking for a process would end it
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -278,7 +333,8 @@ def _is_abandoned(path: Path, here: str, process: int) -> bool:
     return False
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it, as far as that can be."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
     shutil.rmtree(path, ignore_errors=True)

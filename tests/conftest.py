@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +55,18 @@ settings.register_profile("thorough", max_examples=10_000, deadline=None, suppre
 
 DATA = Path(os.environ.get("SARSHIP_DATA", Path(__file__).parents[2] / "shared" / "data"))
 """Real data for validation; absent on most machines."""
+
+
+@pytest.fixture(autouse=True)
+def every_host_may_be_asked() -> Iterator[None]:
+    """Forget which hosts asked to be left alone: the next server may have the same port."""
+    yield
+    left_alone = sys.modules.get("sarship.download.left_alone")
+    if left_alone is not None:
+        for host in left_alone._ENDS:
+            with suppress(OSError):
+                left_alone._note(host).unlink()
+        left_alone._ENDS.clear()
 
 
 LONGEST = ("test_docs.py", "faults", "pipeline", "cli", "cfar", "report")

@@ -2,9 +2,12 @@
 
 import re
 import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from sarship import __version__
 
@@ -39,3 +42,40 @@ def test_the_recipe_is_one_to_its_builder():
     builder = pytest.importorskip("rattler_build", reason="py-rattler-build is not installed; the extra dev has it")
     (rendered,) = builder.Stage0Recipe.from_yaml(RECIPE).render(builder.VariantConfig(), builder.RenderConfig())
     assert (rendered.recipe.package.name, str(rendered.recipe.package.version)) == ("sarship", __version__)
+
+
+LEFT_OUT = {"matplotlib", "pillow", "zarr"}
+LIGHT = [
+    Requirement(line)
+    for line in (ROOT / "packaging" / "requirements-light.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def needed(roots: list[str]) -> set[str]:
+    """The packages that some need here, with all that these need."""
+    found, left = set[tuple[str, str]](), [Requirement(each) for each in roots]
+    while left:
+        each = left.pop()
+        for extra in {"", *each.extras}:
+            if (canonicalize_name(each.name), extra) in found:
+                continue
+            found.add((canonicalize_name(each.name), extra))
+            told = [Requirement(text) for text in requires(each.name) or ()]
+            left += [one for one in told if one.marker is None or one.marker.evaluate({"extra": extra})]
+    return {name for name, _ in found}
+
+
+def test_the_light_installation_is_whole_and_has_no_more_than_it_needs():
+    roots = [text for text in PROJECT["dependencies"] if canonicalize_name(Requirement(text).name) not in LEFT_OUT]
+    here = {canonicalize_name(each.name) for each in LIGHT if each.marker is None or each.marker.evaluate()}
+    assert here == needed(roots)
+    assert not here & LEFT_OUT
+
+
+def test_the_light_installation_has_the_bounds_of_the_project():
+    bounds = {canonicalize_name(each.name): each.specifier for each in map(Requirement, PROJECT["dependencies"])}
+    told = {canonicalize_name(each.name): each.specifier for each in LIGHT}
+    assert {name: told[name] for name in bounds.keys() - LEFT_OUT} == {
+        name: bounds[name] for name in bounds.keys() - LEFT_OUT
+    }

@@ -95,10 +95,10 @@ class BlobFiles(StoreFiles):
             "AccountName": (parts.hostname or "").partition(".")[0],
             "BlobEndpoint": f"{parts.scheme}://{parts.netloc}",
         }
-        token = shared_tokens(_ask_token, self.signer).current()
         account = "".join(f"{name}={value};" for name, value in fields.items())
-        connection = Secret(f"{account}SharedAccessSignature={token.reveal()}")
-        with self.turn:
+        with self.turn_to_read(self.address):
+            token = shared_tokens(_ask_token, self.signer).current()
+            connection = Secret(f"{account}SharedAccessSignature={token.reveal()}")
             yield {**server_options(), "AZURE_STORAGE_CONNECTION_STRING": connection}
 
 

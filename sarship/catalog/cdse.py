@@ -26,9 +26,10 @@ from sarship.download.addresses import public_url
 from sarship.download.request import Progress
 from sarship.download.secret import Secret
 from sarship.errors import CatalogError, CredentialError, DownloadError
+from sarship.files import cache_folder
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import cache_folder, open_remote
+from sarship.sentinel1.remote import open_remote
 
 __all__ = ["CdseCatalog"]
 

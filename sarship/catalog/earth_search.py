@@ -15,9 +15,10 @@ from sarship.catalog.scenes import asset_of
 from sarship.catalog.stac import manifest_address, search_stac
 from sarship.download.request import Progress
 from sarship.errors import CatalogError
+from sarship.files import cache_folder
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import cache_folder, open_remote
+from sarship.sentinel1.remote import open_remote
 
 __all__ = ["EarthSearchCatalog"]
 

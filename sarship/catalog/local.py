@@ -21,10 +21,9 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import arrange, matches, scene_as_dict, scene_from_dict
 from sarship.download.request import Progress
 from sarship.errors import CatalogError, OutputError, ProductError, ProductWarning
-from sarship.files import atomic_file, atomic_folder, write_file
+from sarship.files import atomic_file, atomic_folder, cache_folder, write_file
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import cache_folder
 from sarship.sentinel1.safe import MANIFEST
 
 __all__ = ["LocalCatalog", "find_products"]

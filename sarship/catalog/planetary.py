@@ -16,9 +16,10 @@ from sarship.catalog.stac import manifest_address, search_stac
 from sarship.catalog.whole_product import fetch_folder
 from sarship.download.addresses import public_url
 from sarship.download.request import Progress
+from sarship.files import cache_folder
 from sarship.model import Scene
 from sarship.sentinel1.product import GrdProduct, open_grd
-from sarship.sentinel1.remote import RemoteContainer, cache_folder, open_remote
+from sarship.sentinel1.remote import RemoteContainer, open_remote
 
 __all__ = ["ADDRESS", "PlanetaryCatalog"]
 

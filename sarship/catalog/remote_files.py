@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -12,6 +13,7 @@ from sarship.catalog.credentials import Account
 from sarship.catalog.tokens import refused, says_where
 from sarship.download.fetch import fetch_request
 from sarship.download.http import Session
+from sarship.download.left_alone import wait_until_free
 from sarship.download.partial import inside
 from sarship.download.probe import wait_until_served
 from sarship.download.request import FileRequest, RetryPolicy
@@ -51,6 +53,13 @@ class StoreFiles(ABC):
     @abstractmethod
     def turn(self) -> AbstractContextManager[object]:
         """Turn at the store: it is asked for so many files and windows at once, by all scenes together."""
+
+    @contextmanager
+    def turn_to_read(self, url: str) -> Iterator[None]:
+        """Turn at the store for GDAL, which does not hear of a wait, once the host of an address has had its rest."""
+        with self.turn:
+            wait_until_free(url, RetryPolicy().longest_wait_s)
+            yield
 
     @abstractmethod
     def request(self, name: str, target: Path, size: int | None = None, md5: str | None = None) -> FileRequest:

@@ -132,7 +132,7 @@ class S3Files(StoreFiles):
         )
         if "aws_session_token" not in session.credentials:
             options["AWS_SESSION_TOKEN"] = ""  # else GDAL sends the environment's, which may be of another service
-        with self.turn:
+        with self.turn_to_read(self.store.address):
             yield {**options, "session": session}
 
 

@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import BaseHTTPResponse, Retry
 from urllib3.exceptions import MaxRetryError
 
 from sarship.download.addresses import public_url
 from sarship.download.certificates import ca_bundle, unverified
+from sarship.download.left_alone import leave_alone, wait_until_free
+from sarship.download.request import RetryPolicy
 from sarship.errors import CatalogError, DownloadError
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ N_ATTEMPTS: Final = 5
 BACKOFF_S: Final = 0.5
 TIMEOUT_S: Final = (20.0, 60.0)
 """For a connection, and between bytes."""
+LONGEST_WAIT_S: Final = RetryPolicy().longest_wait_s
+"""Longest wait that a server may ask for with `Retry-After`."""
 
 
 def import_extra(name: str, user: str, extra: str) -> ModuleType:
@@ -55,6 +59,7 @@ def import_extra(name: str, user: str, extra: str) -> ModuleType:
 def hold_to(session: requests.Session, address: str) -> None:
     """Hold a session to the host of an address, with timeouts, and retries of failures that may pass."""
     retries = _Retries(
+        address=address,
         total=N_ATTEMPTS,
         connect=1,  # a host that is not there: most likely there is no network
         other=1,  # a certificate that is not verified: nor will it be
@@ -87,7 +92,10 @@ class _OneHost(HTTPAdapter):
             raise CatalogError(f"{source} redirects to another host, {host}; it was not followed", catalog=source)
         options |= {"timeout": TIMEOUT_S, "verify": self._bundle or True}
         try:
+            wait_until_free(self._address, LONGEST_WAIT_S)
             response: requests.Response = super().send(request, *args, **options)
+        except DownloadError as error:  # the host asked to be left alone for long
+            raise CatalogError(str(error), catalog=source) from None
         except requests.ConnectionError as error:
             if sentence := unverified(error, source):
                 raise CatalogError(sentence, catalog=source) from None
@@ -98,9 +106,24 @@ class _OneHost(HTTPAdapter):
 
 
 class _Retries(Retry):
-    """Retries that tell which answer they met, where in the end there was none."""
+    """Retries that tell which answer they met, where in the end there was none, and have the host left alone."""
+
+    def __init__(self, *args: Any, address: str, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._address = address
+
+    def new(self, **changes: Any) -> Self:
+        return super().new(address=self._address, **changes)
+
+    def sleep_for_retry(self, response: BaseHTTPResponse) -> bool:
+        """Wait where the server asks for it, `increment` noted how long; True if it did."""
+        wait_until_free(self._address, LONGEST_WAIT_S)
+        return bool(self.get_retry_after(response))
 
     def increment(self, *args: Any, **options: Any) -> Self:
+        response = options.get("response")
+        if response is not None and (seconds := self.get_retry_after(response)):
+            leave_alone(self._address, seconds)
         try:
             return super().increment(*args, **options)
         except MaxRetryError as error:

@@ -18,7 +18,7 @@ import click
 
 from sarship.cfar.params import ClutterModel, RingAverage
 from sarship.detection.params import DetectionParams
-from sarship.errors import ProductWarning, SarshipError, explain
+from sarship.errors import LibraryError, ProductWarning, SarshipError, explain
 from sarship.texts import printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "Commands",
     "Refusal",
     "as_json_option",
+    "can_draw",
     "detection_options",
     "each",
     "file_option",
@@ -251,6 +252,16 @@ def leave(n_failed: int, n_products: int) -> None:
     """Exit with status 0, 1 or 2 if none, some or all products failed."""
     if n_failed:
         sys.exit(NOTHING_DONE if n_failed == n_products else SOME_FAILED)
+
+
+def can_draw() -> bool:
+    """Return True if pictures can be drawn; else warn of what is missing."""
+    try:
+        import sarship.plots  # noqa: F401
+    except LibraryError as error:
+        warnings.warn(f"no pictures are drawn: {error}", ProductWarning, stacklevel=2)
+        return False
+    return True
 
 
 def note_port(port: Port) -> None:

@@ -17,6 +17,7 @@ from sarship.cli.common import (
     SOME_FAILED,
     Refusal,
     as_json_option,
+    can_draw,
     detection_options,
     land_option,
     leave,
@@ -129,6 +130,7 @@ def count(
             "--land auto masks the water at the quays too; draw the land in the port file, or give a file"
         )
     params, maps = params_of(options), maps_of(options)
+    pictures = pictures and can_draw()
     refuse_bad_ais(options)
     harbour = read_port(port_file)
     refuse_template(harbour)

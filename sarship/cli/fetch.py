@@ -54,6 +54,8 @@ def search(
     from sarship.cli.tables import scenes_text
     from sarship.files import write_file
 
+    if picture:
+        import sarship.plots  # noqa: F401  (says what it lacks before anybody is asked)
     place = find_place(port, bbox, intersects)
     if interval:
         if options["start"] or options["end"]:

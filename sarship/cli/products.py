@@ -14,6 +14,7 @@ from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
     as_json_option,
+    can_draw,
     detection_options,
     each,
     file_option,
@@ -51,15 +52,18 @@ __all__ = ["check", "demo", "detect", "grid", "info"]
 def demo(out: str, seed: int, as_json: bool) -> None:
     """Simulate a small port over eight dates, count its vessels, and print the counts beside the known truth."""
     from sarship.pipeline.demo import run_demo
-    from sarship.report import write_report
 
+    page = None
     with bars("demo") as (report, pictures):
         outcome = run_demo(out, seed=seed, progress=report, picture_progress=pictures)
-        page = write_report(out)
+        if can_draw():
+            from sarship.report import write_report
+
+            page = str(write_report(out))
     if as_json:
-        print_json(outcome.as_dict() | {"page": str(page)})
+        print_json(outcome.as_dict() | {"page": page})
         return
-    tell(f"{outcome.as_text()}\nall of it on one page: {page}")
+    tell(outcome.as_text() + (f"\nall of it on one page: {page}" if page else ""))
 
 
 @click.command()

@@ -30,7 +30,10 @@ def bars(name: str, unit: str = "scenes") -> Iterator[tuple[Progress, Callable[[
     if not sys.stderr.isatty():
         line = _Lines()
         with _compilation_announced(lambda text: tell(text, err=True)):
-            yield lambda step: line(name, step.done, step.total, unit), lambda n, of: line("pictures", n, of)
+            yield (
+                lambda step: line(name, step.done, step.total, unit, _wait_of(step)),
+                lambda n, of: line("pictures", n, of),
+            )
         return
     from tqdm import tqdm
 
@@ -43,7 +46,7 @@ def bars(name: str, unit: str = "scenes") -> Iterator[tuple[Progress, Callable[[
         def scenes(step: Step) -> None:
             bar.total = step.total
             bar.n = step.done
-            share = f" {step.message}" if step.state == "fetching" else ""
+            share = f" {step.message}" if step.state in {"fetching", "waiting"} else ""
             bar.set_postfix_str(f"{Path(step.path).name[:32]} {step.state.replace('_', ' ')}{share}", refresh=False)
             bar.refresh()
 
@@ -81,13 +84,17 @@ class _Lines:
     def __init__(self) -> None:
         self.began = self.told = monotonic()
 
-    def __call__(self, name: str, done: float, total: float, unit: str = "") -> None:
+    def __call__(self, name: str, done: float, total: float, unit: str = "", note: str = "") -> None:
         now = monotonic()
         if now - self.told < LINE_EVERY_S:
             return
         self.told = now
         of = f" of {max(total, done):.0f}" if total else ""
-        tell(f"{name}: {done:.0f}{of} {unit}".rstrip() + f" after {(now - self.began) / 60:.0f} min", err=True)
+        tell(f"{name}: {done:.0f}{of} {unit}".rstrip() + f" after {(now - self.began) / 60:.0f} min{note}", err=True)
+
+
+def _wait_of(step: Step) -> str:
+    return f"; {step.path} waits for {step.message}" if step.state == "waiting" else ""
 
 
 @contextmanager

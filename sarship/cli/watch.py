@@ -32,8 +32,8 @@ from sarship.cli.progress import bars
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from sarship.pipeline.first_pass import State, Step
     from sarship.pipeline.many_ports import Watched
-    from sarship.pipeline.port_jobs import PortOutcome
 
 __all__ = ["watch"]
 
@@ -58,6 +58,13 @@ MOST_WORKERS: Final = 4
     help="Count each image by itself: no second pass against an empty-port reference, which 4 dates of an orbit make.",
 )
 @click.option("--check", is_flag=True, help="Verify every file of a product on disk first, pixels too.")
+@click.option(
+    "--keep-products",
+    "keeps_products",
+    is_flag=True,
+    help="Keep products that the catalogue gives whole, in products/ of the archive; else their images are removed "
+    "when no port needs them any more.",
+)
 @click.option("--mixed", is_flag=True, help="Write beside tables of another version whose columns differ.")
 @ais_options
 @map_options
@@ -86,6 +93,10 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
         raise click.UsageError("give --workers or --scheduler, not both: a cluster has workers of its own")
     refuse_bad_ais(options)
     period = {name: options[name] for name in ("start", "end") if options[name]}
+    catalog = None if products else catalog_of(*options["catalog_names"])
+    if catalog is not None and not catalog.reads_windows:
+        once = "about a gigabyte each, once for all ports that they show"
+        tell(f"note: scenes are downloaded whole into {out}/products, {once}", err=True)
     surveys = SurveyOptions(
         params=params_of(options),
         reference=not options["no_reference"],
@@ -99,14 +110,18 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
             port_files,
             out,
             wanted=Wanted(**period, filters=query_fields(options)),
-            catalog=None if products else catalog_of(*options["catalog_names"]),
+            catalog=catalog,
             against=catalog_of(options["against"]) if options["against"] else None,
             products=products,
             options=surveys,
             n_workers=options["workers"] or min(MOST_WORKERS, n_processors(), len(port_files)),
             executor=executor,
             is_mixed=options["mixed"],
-            progress=lambda outcome, done, total: report(_step(outcome, done, total)),
+            keeps_products=options["keeps_products"],
+            progress=lambda outcome, done, total: report(
+                _step(outcome.port, done, total, "failed" if outcome.error else "searched")
+            ),
+            waits=lambda port, for_what, done, total: report(_step(port, done, total, "waiting", for_what)),
         )
     _tell(watched, out, as_json)
     if not watched.is_whole:
@@ -125,10 +140,10 @@ def _executor(scheduler: str | None) -> Iterator[Executor | None]:
         yield executor
 
 
-def _step(outcome: PortOutcome, done: int, total: int) -> Any:
+def _step(port: str, done: int, total: int, state: State, message: str = "") -> Step:
     from sarship.pipeline.first_pass import Step
 
-    return Step(done=done, total=total, path=outcome.port, state="failed" if outcome.error else "searched")
+    return Step(done=done, total=total, path=port, state=state, message=message)
 
 
 def _tell(watched: Watched, out: str, as_json: bool) -> None:

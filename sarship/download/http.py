@@ -23,6 +23,7 @@ from sarship._package import __version__
 from sarship.download import log_filter
 from sarship.download.addresses import follow, is_listed, is_same_host, no_address, public_url, split_url
 from sarship.download.certificates import ca_bundle, unverified
+from sarship.download.left_alone import leave_alone, wait_until_free
 from sarship.download.parallel import STOPPED
 from sarship.download.request import FileRequest, RetryPolicy
 from sarship.download.secret import Secret
@@ -94,7 +95,9 @@ class StallDetector:
 
 
 class Session:
-    """Requests of one call, which share the wish to stop and the time that each host asked to be left alone.
+    """Requests of one call, which share the wish to stop.
+
+    Hosts that asked to be left alone are, whichever session or process of the user they told.
 
     Parameters
     ----------
@@ -109,7 +112,6 @@ class Session:
         self.stop = threading.Event()
         self.met: int | None = None
         """Status of the last answer that another try was to better."""
-        self._quiet_until: dict[str, float] = {}
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless the session is stopped."""
@@ -136,13 +138,13 @@ class Session:
         Hiccup
             If there was no answer, or one that another try may better.
         DownloadError
-            If no other try will help, or a redirect leads elsewhere or round in a circle.
+            If no other try will help, a redirect leads elsewhere or round in a circle, or the host asked to be left
+            alone for longer than the retry policy waits.
         CredentialError
             If the answer is a web page.
         """
         first = split_url(public_url(request.url))
-        while (seconds := self._quiet_until.get(first.netloc, 0.0) - time.monotonic()) > 0:
-            self.sleep(seconds)
+        wait_until_free(request.url, self.retry_policy.longest_wait_s, self.sleep)
         url = Secret(request.sign(request.url, renew) if request.sign else request.url)
         secret = {key: Secret(each) for key, each in request.authorize(renew).items()} if request.authorize else {}
         for _ in range(_MAX_REDIRECTS):
@@ -189,13 +191,11 @@ class Session:
         if status in _PASSING:
             wait_s = _retry_after(response.headers.get("Retry-After", ""))
             if wait_s is not None:
+                leave_alone(where, wait_s)  # a rate limit is for all files of the host, not for the one that met it
                 if wait_s > self.retry_policy.longest_wait_s:
                     words = f"the server answered {status} and asks to wait {wait_s:.0f} s"
                     sentence = f"{where}: {words}; run the download again then"
                     raise DownloadError(sentence, status=status, file=where)
-                # a rate limit is for all files of the host, not for the one that met it
-                host = urlsplit(where).netloc
-                self._quiet_until[host] = max(self._quiet_until.get(host, 0.0), time.monotonic() + wait_s)
             raise Hiccup(f"the server answered {status}", status=status, wait_s=wait_s)
         if status == 416:
             length = response.headers.get("Content-Range", "")

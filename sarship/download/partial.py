@@ -20,9 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from sarship.errors import DownloadError, OutputError
-
-if sys.platform != "win32":
-    import fcntl
+from sarship.files import is_at, take_lock
 
 __all__ = [
     "PartFile",
@@ -135,7 +133,7 @@ def open_part(target: Path, sleep: Callable[[float], None]) -> Iterator[PartFile
         with _output_errors(target):
             stream = FileIO(os.open(_part(target), os.O_RDWR | os.O_CREAT, 0o666), "r+b")
         with stream:
-            if _lock(stream) and _is_at(stream, _part(target)):  # else another process finished or holds it
+            if _lock(stream) and is_at(stream, _part(target)):  # else another process finished or holds it
                 part = PartFile(target, stream)
                 try:
                     yield part
@@ -266,23 +264,7 @@ def _read_version(path: Path) -> Version | None:
 
 
 def _lock(stream: FileIO) -> bool:
-    if sys.platform == "win32":
-        return True
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a network disk without locks: better fetched by one process than not at all
-        return True
-    return True
-
-
-def _is_at(stream: FileIO, path: Path) -> bool:
-    """True if the open file still has this name: another process may have renamed it before we got its lock."""
-    try:
-        return os.path.samestat(os.fstat(stream.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+    return sys.platform == "win32" or take_lock(stream)  # there, a file that is locked cannot be read to verify it
 
 
 def _sync_folder(folder: Path) -> None:

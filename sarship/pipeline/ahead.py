@@ -16,6 +16,7 @@ from typing import Final
 
 from sarship.pipeline.one_scene import to_be_read
 from sarship.pipeline.plan import Plan
+from sarship.pipeline.shared_products import Waits
 from sarship.pipeline.sources import Bytes, Source
 from sarship.sentinel1.doubts import doubt, doubts_held
 from sarship.sentinel1.measurement import MAX_CACHED, without_place
@@ -23,17 +24,19 @@ from sarship.sentinel1.product import GrdProduct
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.remote import RemoteContainer
 
-__all__ = ["MAX_AHEAD", "opened_ahead"]
+__all__ = ["MAX_AHEAD", "Open", "opened_ahead"]
 
 MAX_AHEAD: Final = 4
 """Scenes on their way at once, if their catalogue allows as many. Each holds one window in memory."""
 
+Open = Callable[[Source, Bytes, Waits], RadarImage]
+"""Opens a source in its turn; told of bytes and of waits."""
 Opened = tuple[RadarImage, list[str]]
 """A product, and the doubts that came up as it was opened."""
 
 
 @contextmanager
-def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Source, Bytes], RadarImage]]:
+def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Open]:
     """Yield the function that opens a source in its turn. Those that come next are opened meanwhile.
 
     Parameters
@@ -46,12 +49,12 @@ def opened_ahead(coming: Iterable[Source], plan: Plan) -> Iterator[Callable[[Sou
     following, jobs, stop = iter(coming), dict[str, Future[Opened | None]](), Event()
     pool = ThreadPoolExecutor(MAX_AHEAD, thread_name_prefix="sarship-ahead")
 
-    def take(source: Source, progress: Bytes) -> RadarImage:
+    def take(source: Source, progress: Bytes, waits: Waits) -> RadarImage:
         while len(jobs) <= min(MAX_AHEAD, source.n_ahead) and (one := next(following, None)) is not None:
             jobs[one.name] = pool.submit(_open, one, plan, stop)
         opened = jobs.pop(source.name).result() if source.name in jobs else None
         if opened is None:
-            product = source.open(progress)
+            product = source.open(progress, waits)
             _read_windows(product, plan, stop)
             return product
         product, doubts = opened

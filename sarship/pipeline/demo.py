@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from sarship.analysis import read_observations
-from sarship.errors import OutputError
+from sarship.errors import LibraryError, OutputError, ProductWarning
 from sarship.files import LOCK, make_folder, write_file
 from sarship.pipeline.first_pass import Progress
-from sarship.pipeline.pictures import write_pictures
 from sarship.pipeline.results import SIMULATED, Results
 from sarship.pipeline.surveys import survey
 from sarship.pipeline.with_ais import add_ais
@@ -61,6 +61,8 @@ class DemoOutcome:
 
     def as_text(self) -> str:
         """Return a table for people: each entry is the count, a slash, the truth."""
+        is_drawn = (self.folder / "counts.png").exists()
+        where = f"tables{' and pictures' if is_drawn else ''} are in {self.folder}"
         pairs = np.char.add(_digits(self.counts["n_vessels"]), np.char.add(" / ", _digits(self.truth)))
         dates = pd.DatetimeIndex(self.counts["time"].to_numpy()).strftime("%Y-%m-%d %H:%M")
         table = pd.DataFrame(pairs, index=dates, columns=self.counts["pier"].to_numpy())
@@ -74,7 +76,7 @@ class DemoOutcome:
                 f"counted {np.nansum(self.counts['n_vessels']):.0f}, true {self.truth.sum().item():.0f}; "
                 f"mean absolute error {np.nanmean(np.abs(error)):.2f} a pier and date, bias {np.nanmean(error):+.2f}",
                 *self.yards,
-                f"tables and pictures are in {self.folder}; look at counts.png, visits.png and pages/",
+                f"{where}; look at counts.png, visits.png and pages/" if is_drawn else where,
             ]
         )
 
@@ -122,6 +124,11 @@ def run_demo(
     OutputError
         The folder cannot be written to, or holds something that is not a demo's.
 
+    Warns
+    -----
+    ProductWarning
+        Pictures cannot be drawn, or a reference not be made, for want of a library.
+
     Examples
     --------
     >>> print(run_demo("demo").as_text())  # doctest: +SKIP
@@ -149,7 +156,12 @@ def run_demo(
     results = survey(harbour.products, port, folder, observations=reports, progress=progress)
     ais = simulate_ais(harbour, folder / "ais", seed=seed, forms=["csv2"])
     results = add_ais(results, port, ais.files.values(), folder)
-    write_pictures(results, port, folder, progress=picture_progress)
+    try:
+        from sarship.pipeline.pictures import write_pictures  # noqa: PLC0415  (a light installation draws none)
+
+        write_pictures(results, port, folder, progress=picture_progress)
+    except LibraryError as error:
+        warnings.warn(f"no pictures are drawn: {error}", ProductWarning, stacklevel=2)
     yards = tuple(_yards(harbour, results))
     return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts), yards=yards)
 

@@ -19,18 +19,18 @@ from typing import Any, Literal, NamedTuple, cast
 from sarship.errors import CredentialError, DeviceError, ModelError, OutputError, ProductError, explain
 from sarship.files import safe_name
 from sarship.model import Scene
-from sarship.pipeline.ahead import opened_ahead
+from sarship.pipeline.ahead import Open, opened_ahead
 from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
 from sarship.pipeline.one_scene import SearchedScene, is_fine, search_image
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
-from sarship.pipeline.sources import Bytes, Source
+from sarship.pipeline.sources import Source
 from sarship.port.ground import check_water_level
 from sarship.sentinel1.radar_image import RadarImage
 
 __all__ = ["Progress", "State", "Step", "run_first_pass"]
 
-State = Literal["fetching", "searching", "searched", "checkpoint", "twin", "failed", "second_pass"]
+State = Literal["fetching", "waiting", "searching", "searched", "checkpoint", "twin", "failed", "second_pass"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,10 +50,11 @@ class Step:
     path: str
     """The product that this is about."""
     state: State
-    """It is being fetched; being searched; was searched; its result comes from a checkpoint; it is a twin of a scene
-    that is there; it failed; or, when all were searched, the second pass begins with it."""
+    """It is being fetched; is waited for, as another process fetches it; is being searched; was searched; its result
+    comes from a checkpoint; it is a twin of a scene that is there; it failed; or, when all were searched, the second
+    pass begins with it."""
     message: str = ""
-    """Size of what has arrived, reason of a failure, or the scene that it is a twin of."""
+    """Size of what has arrived, what is waited for, reason of a failure, or the scene that it is a twin of."""
 
 
 Progress = Callable[[Step], None]
@@ -163,7 +164,7 @@ def _search(
     task: _Task,
     searched: Mapping[str, SearchedScene],
     *,
-    open_source: Callable[[Source, Bytes], RadarImage],
+    open_source: Open,
     tell: Callable[..., None],
 ) -> tuple[SearchedScene | None, State, str]:
     """Search one source, unless it has a checkpoint or is a twin; a catalogue's scene is opened only to be searched."""
@@ -182,8 +183,11 @@ def _search(
         size = f"{done / 1e6:.0f} MB" if total is None else f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
         tell(state="fetching", message=size)
 
+    def wait(for_what: str) -> None:
+        tell(state="waiting", message=for_what)
+
     def search() -> Tables:
-        product = opened or open_source(source, arrive)
+        product = opened or open_source(source, arrive, wait)
         if not any(other.shows_a_pier for other in searched.values()):  # the others show the same ground
             check_water_level(product, plan.port)
         return search_image(product, plan, lambda lines, total: tell(part=lines / total), is_told_apart=is_told_apart)

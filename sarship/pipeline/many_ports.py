@@ -14,11 +14,14 @@ from typing import Final
 from sarship.catalog.query import Catalog
 from sarship.errors import ProductWarning, SarshipError, explain
 from sarship.files import make_folder, only_run, write_file
+from sarship.model import Scene
 from sarship.pipeline.archive import refuse_bad_names, refuse_mixed
 from sarship.pipeline.archive_catalog import write_collection
 from sarship.pipeline.port_jobs import PortOutcome, SurveyOptions
 from sarship.pipeline.port_plans import Wanted, plan_ports
 from sarship.pipeline.results import Failure
+from sarship.pipeline.shared_products import PRODUCTS, Needed, drop_images
+from sarship.pipeline.waits import forget_waits, ports_that_wait
 from sarship.pipeline.worker_pools import count_ports, on_executor, processes
 from sarship.port.index import refuse_template
 from sarship.port.port_file import Port, read_port
@@ -68,7 +71,9 @@ def watch(
     n_workers: int = 1,
     executor: Executor | None = None,
     is_mixed: bool = False,
+    keeps_products: bool = False,
     progress: Callable[[PortOutcome, int, int], None] | None = None,
+    waits: Callable[[str, str, int, int], None] | None = None,
 ) -> Watched:
     """Survey many ports, and keep their tables in one archive.
 
@@ -98,8 +103,14 @@ def watch(
         archive's folder, the cache and the products under the same paths, and have one thread each.
     is_mixed
         True to write beside tables of another schema version.
+    keeps_products
+        True to keep products that a catalogue gives whole, in `products/` of the archive. Else the images of each are
+        removed when the ports that it shows are through with it, and its XML stays.
     progress
         Called after every port with its outcome, the number of ports that are done, and that of all.
+    waits
+        Called now and then with a port that waits for a product which another one fetches, with what it waits for, and
+        with the same numbers.
 
     Returns
     -------
@@ -146,13 +157,22 @@ def watch(
         outcomes = {outcome.port: outcome for outcome in failed}
         workers, at_once = (processes, n_workers) if executor is None else (on_executor(executor), len(jobs))
         n_done, n_all = len(unread) + len(failed), len(unread) + len(read)
-        for outcome in count_ports(jobs, workers, at_once):
+        is_whole = catalog is not None and not catalog.reads_windows
+
+        def tell_waits() -> None:
+            for port, for_what in ports_that_wait(archive):
+                if waits is not None:
+                    waits(port, for_what, n_done, n_all)
+
+        needed = Needed({job.port.name: _ids(job.given) for job in jobs if is_whole and not keeps_products})
+        for outcome in count_ports(jobs, workers, at_once, tell_waits if is_whole else None):
             outcomes[outcome.port] = outcome
             n_done += 1
-            for text in outcome.warnings:
+            for text in [*outcome.warnings, *_dropped(needed, outcome, archive)]:
                 warnings.warn(f"{outcome.port}: {text}", ProductWarning, stacklevel=2)
             if progress is not None:
                 progress(outcome, n_done, n_all)
+        forget_waits(archive)
         watched = Watched(ports=(*unread, *(outcomes[port.name] for port in harbours)), unreadable=unreadable)
         write_file(archive / FAILED, _failed_csv(watched))
         write_collection(archive)
@@ -170,6 +190,21 @@ def _read(paths: Iterable[str | Path]) -> tuple[list[tuple[str, Port]], list[Por
         except (SarshipError, OSError) as error:
             unread.append(PortOutcome(port=printable(path), error=explain(error)))
     return read, unread
+
+
+def _ids(given: Iterable[str | Scene]) -> list[str]:
+    return [each.id for each in given if isinstance(each, Scene)]
+
+
+def _dropped(needed: Needed, outcome: PortOutcome, archive: Path) -> Iterator[str]:
+    """Drop the images of the products that no port needs after this one; yield what keeps one from being dropped."""
+    if outcome.error:
+        return
+    for scene in needed.through(outcome.port, {*outcome.uncompared, *(each.path for each in outcome.missed)}):
+        try:
+            drop_images(archive / PRODUCTS, scene)
+        except SarshipError as error:
+            yield f"the images of {scene}, which nothing needs any more, stay ({explain(error)})"
 
 
 def _failed_csv(watched: Watched) -> bytes:

@@ -18,7 +18,8 @@ from sarship.pipeline.plan import Plan
 from sarship.pipeline.port_dates import stack_of_products
 from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
-from sarship.pipeline.sources import PRODUCTS, Given, Source, sources_of
+from sarship.pipeline.shared_products import PRODUCTS
+from sarship.pipeline.sources import Given, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.plots.local_map import look_deg
 from sarship.plots.port_page import MAX_CLOSE_UPS

@@ -15,8 +15,10 @@ from sarship.errors import ProductWarning, explain
 from sarship.model import Scene
 from sarship.pipeline.archive import archive_results, segment_of
 from sarship.pipeline.archive_catalog import write_items
-from sarship.pipeline.results import Failure
+from sarship.pipeline.results import Failure, Results
+from sarship.pipeline.shared_products import PRODUCTS
 from sarship.pipeline.surveys import survey
+from sarship.pipeline.waits import NotedWaits
 from sarship.pipeline.with_ais import try_ais
 from sarship.port.map_facts import MapFacts
 from sarship.port.port_file import Port
@@ -88,8 +90,12 @@ class PortOutcome:
     """Products that could not be counted, and AIS that could not be matched."""
     warnings: tuple[str, ...] = ()
     """Doubts about its products."""
+    uncompared: tuple[str, ...] = ()
+    """Scenes that were counted without a reference, which more dates may make: their images are needed then."""
     seconds: float = 0.0
     """Time that it took."""
+    waited_s: float = 0.0
+    """Part of that time in which another port fetched a product that both need."""
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -104,19 +110,21 @@ def survey_folder(archive: Path, port: str) -> Path:
 
 def count_port(job: PortJob) -> PortOutcome:
     """Survey a port and archive its tables; whatever goes wrong is told, so that others are counted."""
-    began = time.monotonic()
+    began, waits = time.monotonic(), NotedWaits(job.archive, job.port.name)
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ProductWarning)
         try:
-            outcome = _count(job)
+            outcome = _count(job, waits)
         except Exception as error:  # one port must not take the others with it
             outcome = PortOutcome(port=job.port.name, error=explain(error))
+        finally:
+            waits.end()
     said = tuple(dict.fromkeys(" ".join(str(each.message).split()) for each in heard))
-    return replace(outcome, warnings=said, seconds=time.monotonic() - began)
+    return replace(outcome, warnings=said, seconds=time.monotonic() - began, waited_s=waits.seconds)
 
 
-def _count(job: PortJob) -> PortOutcome:
+def _count(job: PortJob, waits: NotedWaits) -> PortOutcome:
     options, folder = job.options, survey_folder(job.archive, job.port.name)
     results = survey(
         job.given,
@@ -128,6 +136,8 @@ def _count(job: PortJob) -> PortOutcome:
         reference=options.reference,
         check=options.check,
         maps=options.maps,
+        shared_products=job.archive / PRODUCTS,
+        progress=waits,
     )
     missed = results.failures
     if options.ais:
@@ -136,4 +146,16 @@ def _count(job: PortJob) -> PortOutcome:
     if not len(results.scenes):
         return PortOutcome(port=job.port.name, error="none of its products could be counted", missed=missed)
     write_items(archive_results(results, job.archive), results, job.port.area, job.archive)
-    return PortOutcome(port=job.port.name, n_scenes=len(results.scenes), n_vessels=len(results.vessels), missed=missed)
+    return PortOutcome(
+        port=job.port.name,
+        n_scenes=len(results.scenes),
+        n_vessels=len(results.vessels),
+        missed=missed,
+        uncompared=_uncompared(results) if options.reference else (),
+    )
+
+
+def _uncompared(results: Results) -> tuple[str, ...]:
+    """Return the scenes that show a pier and were not searched against a reference."""
+    each = results.coverage.groupby("scene")[["seen", "n_reference_dates"]].max()
+    return tuple(each.index[(each["seen"] > 0) & ~(each["n_reference_dates"] > 0)].tolist())

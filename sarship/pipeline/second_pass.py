@@ -23,7 +23,15 @@ from sarship._package import __version__
 from sarship.change.detection import detect_change
 from sarship.change.port_check import doubtful_piers
 from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
-from sarship.errors import CatalogError, DownloadError, PortError, ProductError, ProductWarning, ReferenceImageError
+from sarship.errors import (
+    CatalogError,
+    DownloadError,
+    LibraryError,
+    PortError,
+    ProductError,
+    ProductWarning,
+    ReferenceImageError,
+)
 from sarship.files import make_folder, safe_name
 from sarship.model import Hits, Scene
 from sarship.pipeline.checkpoints import Tables, digest, resume
@@ -33,7 +41,15 @@ from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
-from sarship.port.stack import add_scene, has_scene, read_reference, read_scene, read_stack, write_reference
+from sarship.port.stack import (
+    add_scene,
+    has_scene,
+    read_reference,
+    read_scene,
+    read_stack,
+    write_reference,
+    zarr_library,
+)
 from sarship.sentinel1.manifest import Manifest
 from sarship.sentinel1.passes import number_passes
 from sarship.sentinel1.radar_image import RadarImage
@@ -76,8 +92,9 @@ def run_second_pass(
 ) -> dict[str, SearchedScene]:
     """Search scenes against the empty port of their orbits.
 
-    An orbit of fewer than four dates, a scene that cannot be coregistered, one of a coarser mode, and a port too large
-    for a grid are left to the first pass: such scenes are not in the answer, and all but the first are warned of.
+    An orbit of fewer than four dates, a scene that cannot be coregistered, one of a coarser mode, a port too large for
+    a grid, and all where zarr is not installed are left to the first pass: such scenes are not in the answer, and all
+    but the first are warned of.
 
     Parameters
     ----------
@@ -109,8 +126,9 @@ def run_second_pass(
     if not orbits:
         return {}
     try:
+        zarr_library()
         stack = make_folder(stack_folder(folder, plan.grid))
-    except PortError as error:
+    except (LibraryError, PortError) as error:
         warnings.warn(f"{error}; until then its piers are counted by single images", ProductWarning, stacklevel=2)
         return {}
     checkpoints = make_folder(folder / "second_pass")
@@ -174,7 +192,7 @@ def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, 
     fingerprint, name = digest([one.fingerprint, reference.attrs["fingerprint"]]), safe_name(one.scene.id)
 
     def search() -> Tables:
-        product = one.source.open()
+        product = one.source.open(needs_images=False)
         return {
             "vessels": search_against(reference, read_scene(stack, name), product, plan),
             "scenes": one.scenes,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 import xarray as xr
 
 from sarship.catalog.query import Catalog
 from sarship.errors import CatalogError, ProductError
 from sarship.model import Scene
+from sarship.pipeline.shared_products import PRODUCTS, Waits, fetch_once, with_xml
 from sarship.port.map_facts import MapFacts, is_map_file
 from sarship.port.map_image import MapImage, map_files, open_map_image
 from sarship.sentinel1.manifest import Manifest
@@ -20,10 +20,7 @@ from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.safe import open_safe
 from sarship.sentinel1.verify import refuse_damage
 
-__all__ = ["PRODUCTS", "Bytes", "Given", "Source", "sources_of"]
-
-PRODUCTS: Final = "products"
-"""Folder, in that of a survey, of products that cannot be read in place."""
+__all__ = ["Bytes", "Given", "Source", "sources_of"]
 
 Given = str | Path | Scene | MapImage | xr.DataArray
 """A product: the path of one or of an image on a map, a catalogue's scene, or an image that is open already."""
@@ -94,8 +91,19 @@ class Source:
             return self.open().scene
         return open_safe(self.name).manifest
 
-    def open(self, progress: Bytes | None = None) -> RadarImage:
+    def open(
+        self, progress: Bytes | None = None, waits: Waits | None = None, *, needs_images: bool = True
+    ) -> RadarImage:
         """Open the product at its water level: in place where its catalogue allows, else fetched whole first.
+
+        Parameters
+        ----------
+        progress
+            Told the bytes of a product that is fetched.
+        waits
+            Told what is waited for, where another process fetches it.
+        needs_images
+            False where its XML will do, which stays when images are dropped.
 
         Raises
         ------
@@ -115,7 +123,8 @@ class Source:
         if self.catalog.reads_windows:
             product = self.catalog.open(self.scene)
         else:
-            product = self._on_disk(self.catalog.fetch(self.scene, self.folder, progress))
+            there = None if needs_images else with_xml(self.folder, self.scene.id)
+            product = self._on_disk(there or fetch_once(self.scene, self.catalog, self.folder, progress, waits))
         if (product.scene.platform, product.scene.absolute_orbit) != (self.scene.platform, self.scene.absolute_orbit):
             raise ProductError(f"the catalogue gave {product.scene.id} for {self.name}; try another catalogue")
         product = product.at_water_level(self.water_level_m)

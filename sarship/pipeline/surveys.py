@@ -27,7 +27,8 @@ from sarship.pipeline.plan import NO_PORT, Plan
 from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
-from sarship.pipeline.sources import PRODUCTS, Given, sources_of
+from sarship.pipeline.shared_products import PRODUCTS
+from sarship.pipeline.sources import Given, sources_of
 from sarship.pipeline.with_aprons import find_aprons
 from sarship.port.index import refuse_template
 from sarship.port.map_facts import MapFacts
@@ -52,6 +53,7 @@ def survey(
     check: bool = False,
     observations: gpd.GeoDataFrame | None = None,
     maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
+    shared_products: Path | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -93,6 +95,8 @@ def survey(
         Dated reports from `read_observations`, to be held against the counts.
     maps
         What is known of all images on a map among the products, such as their unit (see `open_map_image`).
+    shared_products
+        Folder of products that cannot be read in place, which surveys of other ports share; None for `products/`.
     progress
         Called with a `Step` after every product, and before each of the second pass.
 
@@ -144,7 +148,8 @@ def survey(
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     _refuse_dry_piers(plan)
     check_saved(saved, port)
-    sources = sources_of(products, catalog, folder / PRODUCTS, plan.water_level_m, is_checked=check, maps=maps)
+    place = shared_products or folder / PRODUCTS
+    sources = sources_of(products, catalog, place, plan.water_level_m, is_checked=check, maps=maps)
     with only_run(make_folder(folder)):
         search_all = partial(run_first_pass, plan=plan, folder=make_folder(folder / "scenes"), progress=progress)
         compared = orbits_to_compare(sources, plan, saved) if reference else set[int]()

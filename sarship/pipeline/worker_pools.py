@@ -43,10 +43,14 @@ Submit = Callable[["PortJob"], "Future[PortOutcome]"]
 """Gives a port to a worker."""
 Workers = Callable[[int], AbstractContextManager[Submit]]
 """Gives so many workers, which end with the block."""
+TICK_S: Final = 1.0
+"""Time between two calls of `tick`."""
 KILLED: Final = "its worker was killed, twice; if it was for want of memory take fewer workers, and run again to go on"
 
 
-def count_ports(jobs: Sequence[PortJob], workers: Workers, n_workers: int) -> Iterator[PortOutcome]:
+def count_ports(
+    jobs: Sequence[PortJob], workers: Workers, n_workers: int, tick: Callable[[], None] | None = None
+) -> Iterator[PortOutcome]:
     """Yield the outcome of each port as it is done.
 
     Parameters
@@ -57,12 +61,14 @@ def count_ports(jobs: Sequence[PortJob], workers: Workers, n_workers: int) -> It
         Gives the workers; others where one was killed.
     n_workers
         Ports that are counted at once.
+    tick
+        Called now and then while ports are counted.
     """
     waiting, again, twice = deque(jobs), list["PortJob"](), list["PortJob"]()
     while waiting:
-        yield from _until_one_is_killed(waiting, again, workers, n_workers)
+        yield from _until_one_is_killed(waiting, again, workers, n_workers, tick)
     for job in again:
-        yield from _until_one_is_killed(deque([job]), twice, workers, 1)
+        yield from _until_one_is_killed(deque([job]), twice, workers, 1, tick)
     for job in twice:
         yield _failed(job, KILLED)
 
@@ -125,7 +131,11 @@ def n_processors() -> int:
 
 
 def _until_one_is_killed(
-    waiting: deque[PortJob], killed: list[PortJob], workers: Workers, n_workers: int
+    waiting: deque[PortJob],
+    killed: list[PortJob],
+    workers: Workers,
+    n_workers: int,
+    tick: Callable[[], None] | None,
 ) -> Iterator[PortOutcome]:
     """Yield outcomes until no port waits, or a worker was killed; then put aside the ports that were in hand."""
     running, is_broken = dict["Future[PortOutcome]", "PortJob"](), False
@@ -137,7 +147,10 @@ def _until_one_is_killed(
                     waiting.popleft()
                 except BrokenExecutor:
                     is_broken = True
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            done = wait(running, timeout=tick and TICK_S, return_when=FIRST_COMPLETED).done
+            if tick is not None:
+                tick()
+            for future in done:
                 job = running.pop(future)
                 try:
                     outcome = future.result()

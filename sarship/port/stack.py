@@ -13,16 +13,16 @@ import hashlib
 import json
 import warnings
 from collections.abc import Collection, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from sarship.errors import ReferenceImageError
+from sarship.errors import LibraryError, ReferenceImageError
 from sarship.files import atomic_folder, read_file, write_file
 from sarship.model import CO_FIRST
 from sarship.netcdf import GRID_MAPPING, netcdf_bytes, read_netcdf
@@ -30,7 +30,12 @@ from sarship.port.grid import PortGrid
 from sarship.schema import PORT_SIGMA0, REFERENCE
 from sarship.sentinel1.passes import number_passes
 
-__all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference"]
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from zarr import Group
+
+__all__ = ["add_scene", "has_scene", "read_reference", "read_scene", "read_stack", "write_reference", "zarr_library"]
 
 TIMES: Final = ("time", "stop")
 DIGEST: Final = "digest"
@@ -84,8 +89,10 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     attrs |= {"fingerprint": fingerprint, "polarizations": [*channels], "shape": list(image.shape[1:])}
     of_cells: dict[str, Any] = {"coordinates": f"time {GRID_MAPPING}", "grid_mapping": GRID_MAPPING}
     attrs |= {"digests": [content_digest({name: values}) for name, values in channels.items()]}
+    attrs |= {DIGEST: content_digest({}, attrs)}
+    zarr = zarr_library()
     with atomic_folder(place, parents=True) as part:
-        group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs | {DIGEST: content_digest({}, attrs)})
+        group = zarr.open_group(part, mode="w", zarr_format=3, attributes=attrs)
         for polarization, values in channels.items():
             array = group.create_array(
                 polarization,
@@ -100,7 +107,7 @@ def add_scene(folder: str | Path, name: str, image: xr.DataArray, fingerprint: s
     return place
 
 
-def _write_coordinates(group: zarr.Group, image: xr.DataArray) -> None:
+def _write_coordinates(group: Group, image: xr.DataArray) -> None:
     """Write axes, time and grid mapping after CF for xarray and others; sarship itself has them from the attributes."""
     reference = CRS.from_user_input(image.attrs["crs"])
     for axis, attrs in zip("xy", reference.cs_to_cf(), strict=True):
@@ -296,12 +303,28 @@ def _seal(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=SEAL_BYTES).digest()
 
 
-def _open(place: Path) -> zarr.Group:
+def zarr_library() -> ModuleType:
+    """Return the library that scenes are stored by.
+
+    Raises
+    ------
+    LibraryError
+        It is not installed.
+    """
+    try:
+        return import_module("zarr")
+    except ModuleNotFoundError as error:
+        raise LibraryError.of("a port's stack of dates", error.name or "zarr") from None
+
+
+def _open(place: Path) -> Group:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            group = zarr.open_group(place, mode="r")
+            group: Group = zarr_library().open_group(place, mode="r")
             attrs = dict(group.attrs)
+    except LibraryError:
+        raise
     except Exception as error:  # zarr raises whatever its store does
         raise _damaged(place, error) from error
     if attrs.pop(DIGEST, None) != content_digest({}, attrs):
@@ -309,7 +332,7 @@ def _open(place: Path) -> zarr.Group:
     return group
 
 
-def _values(group: zarr.Group, polarization: str) -> NDArray[np.float32]:
+def _values(group: Group, polarization: str) -> NDArray[np.float32]:
     """Return an image of a scene."""
     place = Path(str(group.store_path).removeprefix("file://")) / polarization
     try:
@@ -326,15 +349,15 @@ def _damaged(place: Path, why: object) -> ReferenceImageError:
     return ReferenceImageError(f"{place} is damaged ({why}); delete it and run again", path=place)
 
 
-def _names(group: zarr.Group) -> list[str]:
+def _names(group: Group) -> list[str]:
     return [str(name) for name in group.attrs["polarizations"]]  # type: ignore[union-attr]
 
 
-def _time(group: zarr.Group, name: str = "time") -> np.datetime64:
+def _time(group: Group, name: str = "time") -> np.datetime64:
     return np.datetime64(str(group.attrs.get(name, group.attrs["time"])), "ns")  # who has no `stop` took no time
 
 
-def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
+def _common_grid(folder: Path, groups: list[Group]) -> PortGrid:
     """Return the grid of all scenes."""
     grids = []
     for group in groups:
@@ -346,17 +369,17 @@ def _common_grid(folder: Path, groups: list[zarr.Group]) -> PortGrid:
     return grids[0]
 
 
-def _passes(groups: list[zarr.Group]) -> list[list[zarr.Group]]:
+def _passes(groups: list[Group]) -> list[list[Group]]:
     """Groups in order of time, slices of one pass together."""
     start, stop = ([_time(group, name) for group in groups] for name in TIMES)
     numbers = number_passes([str(group.attrs["platform"]) for group in groups], start, stop)
-    passes: list[list[zarr.Group]] = [[] for _ in np.unique(numbers)]
+    passes: list[list[Group]] = [[] for _ in np.unique(numbers)]
     for group, number in zip(groups, numbers, strict=True):
         passes[number].append(group)
     return passes
 
 
-def _fill(date: NDArray[np.float32], group: zarr.Group, names: list[str]) -> None:
+def _fill(date: NDArray[np.float32], group: Group, names: list[str]) -> None:
     """Fill the cells without data from a slice."""
     for image, name in zip(date, names, strict=True):
         if name in _names(group):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import zipfile
 import zlib
@@ -29,7 +28,7 @@ from sarship.model import Window
 from sarship.sentinel1.manifest import read_manifest
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO, Pixels, SafeContainer, WindowCache, filename_map, locate
 
-__all__ = ["RemoteContainer", "RemoteFiles", "cache_folder", "open_remote", "read_patiently"]
+__all__ = ["RemoteContainer", "RemoteFiles", "open_remote", "read_patiently"]
 
 Result = TypeVar("Result")
 
@@ -260,10 +259,3 @@ def read_patiently(probe: Callable[[], int | None], read: Callable[[], Result]) 
             raise
         words = f"the server answered {status} in between, and broke off {_N_TRIES} reads; {ADVICE}"
         raise DownloadError(f"{error.path}: {words}", status=status, file=error.path) from error
-
-
-def cache_folder() -> Path:
-    """Return the folder of the cache: `SARSHIP_CACHE`, or `sarship` in the user's cache folder."""
-    if given := os.environ.get("SARSHIP_CACHE"):
-        return Path(given)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sarship"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 
 import pytest
 from servers.asf import GRANULES
@@ -85,6 +86,27 @@ def test_search_that_ends_without_an_answer_tells_the_one_that_it_met(planetary,
     with pytest.raises(CatalogError, match="answered 503; try again later") as caught:
         list(planetary.search(QUERY))
     assert (caught.value.status, caught.value.catalog) == (503, planetary.address)
+
+
+def test_search_waits_as_long_as_the_server_asks_and_so_does_the_next(planetary, stac):
+    stac.replies[f"{API}/search"] = 429, {"Retry-After": "1"}, b"busy"
+    began = time.monotonic()
+    with pytest.raises(CatalogError, match="answered 429"):
+        list(planetary.search(QUERY))
+    assert [one.status for one in stac.take()] == [429, 429]
+    assert time.monotonic() - began >= 1
+    stac.replies.clear()
+    assert len(list(planetary.search(QUERY))) == 2
+    assert time.monotonic() - began >= 2
+
+
+def test_search_that_is_to_wait_for_long_is_refused_and_nobody_asks_again(planetary, stac):
+    stac.replies[f"{API}/search"] = 503, {"Retry-After": "1800"}, b"busy"
+    for _ in range(2):
+        with pytest.raises(CatalogError, match=r"asked to be left alone, for 1[78]\d\d s from now") as caught:
+            list(planetary.search(QUERY))
+        assert caught.value.catalog == planetary.address
+    assert [one.status for one in stac.take()] == [503]
 
 
 def test_service_that_is_not_there_has_no_status(planetary, stac):

@@ -37,6 +37,14 @@ def test_a_pipe_gets_a_line_now_and_then(monkeypatch, capsys):
     ]
 
 
+def test_a_port_that_waits_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    with progress.bars("watch", "ports") as (ports, _):
+        ports(Step(done=3, total=20, path="Latakia", state="waiting", message="S1A_1: another port fetches it"))
+    told = "watch: 3 of 20 ports after 0 min; Latakia waits for S1A_1: another port fetches it"
+    assert capsys.readouterr().err.splitlines() == [told]
+
+
 def test_what_is_done_soon_says_nothing(capsys):
     with progress.bars("count") as (scenes, _):
         scenes(step(1.0))

@@ -159,7 +159,7 @@ def test_scenes_are_opened_together(shelf):
     shelf.together = threading.Barrier(MAX_AHEAD)
     sources = shelf.sources(MAX_AHEAD)
     with opened_ahead(sources, PLAN) as take:
-        assert [take(one, None).scene.id for one in sources] == ["0", "1", "2", "3"]
+        assert [take(one, None, None).scene.id for one in sources] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.parametrize("n_parallel", [1, 2, 50])
@@ -167,7 +167,7 @@ def test_so_many_are_opened_ahead_and_no_more(shelf, n_parallel):
     shelf.n_parallel, sources = n_parallel, shelf.sources(9)
     with opened_ahead(sources, PLAN) as take:
         for k, one in enumerate(sources):
-            take(one, None)
+            take(one, None, None)
             due = min(k + 1 + min(n_parallel, MAX_AHEAD), len(sources))
             while len(shelf.opened) < due:
                 time.sleep(0.001)
@@ -183,4 +183,4 @@ def test_failure_ahead_is_told_in_its_turn(shelf, monkeypatch):
     sources = shelf.sources(2)
     monkeypatch.setattr(shelf, "open", fail)
     with opened_ahead(sources, PLAN) as take, pytest.raises(DownloadError, match="1 is gone"):
-        take(sources[1], None)
+        take(sources[1], None, None)

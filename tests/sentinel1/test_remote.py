@@ -17,6 +17,7 @@ from sarship import open_grd
 from sarship.catalog import open_catalog
 from sarship.catalog.query import SceneQuery
 from sarship.download import RetryPolicy
+from sarship.download.left_alone import leave_alone
 from sarship.errors import DownloadError, OutputError, ProductError
 from sarship.model import Window
 from sarship.sentinel1.gdal_options import SERVER_OPTIONS
@@ -68,6 +69,16 @@ def test_server_is_left_alone_as_long_as_it_asks(server):
     remote.digital_numbers("VV", WINDOW)
     assert time.monotonic() - start > 0.4
     assert [one.status for one in server.take()].count(429) == 2
+
+
+def test_windows_wait_where_another_process_was_told(server):
+    remote = opened(server)
+    server.take()
+    leave_alone(server.host, 1)
+    start = time.monotonic()
+    remote.digital_numbers("VV", WINDOW)
+    assert time.monotonic() - start >= 0.9
+    assert {one.status for one in server.take()} <= {200, 206}
 
 
 def test_server_that_stays_down_is_one_sentence_with_its_answer(server, tmp_path):

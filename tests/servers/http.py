@@ -69,6 +69,8 @@ class Served:
     """Where connections break and what is damaged."""
     log: list[Sent] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    """Moments of the requests, by the clock of `time.monotonic`."""
     answers: list[int] = field(default_factory=list)
 
     @property
@@ -132,6 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.guard:
             fault = file.faults.pop(0) if file.faults else ""
             file.requests.append(dict(self.headers))
+            file.times.append(time.monotonic())
             if fault == "unauthorized":
                 file.token = f"token-{file.chance.random()}"
             if fault == "changed":

@@ -66,6 +66,8 @@ class StacServer(ThreadingHTTPServer):
         self.asked: list[Asked] = []
         self.page_size = 1
         self.delay_s = 0.0
+        self.zip_rate: float | None = None
+        """Bytes of a zip that are sent in a second."""
         self.lifetime = timedelta(hours=1)
         self.replies: dict[str, Any] = {}
         """Path → what to answer instead: (status, headers, body)."""
@@ -304,12 +306,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             is_cut = fault in {"drop", "stall"}
-            self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
+            self._write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
             self.close_connection |= is_cut
         if fault == "stall":
             self.wfile.flush()
             self.connection.settimeout(5)
             self.connection.recv(1)  # returns when the client has had enough
+
+    def _write(self, body: bytes) -> None:
+        if self.server.zip_rate is None or not self.path.endswith(".zip"):
+            self.wfile.write(body)
+            return
+        for start in range(0, len(body), 2**14):
+            self.wfile.write(body[start : start + 2**14])
+            time.sleep(2**14 / (self.server.zip_rate or 1e9))
 
 
 def as_json(value: object, status: int = 200) -> Answer:
