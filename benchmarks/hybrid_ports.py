@@ -62,6 +62,7 @@ from sarship.simulate.sea import sea_level
 from sarship.simulate.ships import Patch
 from sarship.vessels.assign import assign_piers
 from sarship.vessels.flags import flag_lasting
+from sarship.vessels.network import Network
 
 Power = NDArray[np.float32]
 Numbers = NDArray[np.uint16]
@@ -420,9 +421,11 @@ Way = Callable[[HybridCase, int], gpd.GeoDataFrame]
 Rival = Callable[..., gpd.GeoDataFrame]
 
 
-def network(case: HybridCase, date: int, *, has_reference: bool = True) -> gpd.GeoDataFrame:
-    """The learned model, with the empty port of the reference dates or with the date alone."""
-    return told_apart(case, date, reference_of(case, N_REFERENCES) if has_reference else None)
+def network(
+    case: HybridCase, date: int, *, has_reference: bool = True, weights: Network | None = None
+) -> gpd.GeoDataFrame:
+    """The learned model, the library's unless told, over the reference dates' empty port or by the date alone."""
+    return told_apart(case, date, reference_of(case, N_REFERENCES) if has_reference else None, network=weights)
 
 
 def boxes(case: HybridCase, date: int) -> gpd.GeoDataFrame:
@@ -495,16 +498,16 @@ OURS: Final[dict[str, Way]] = {
 }
 
 
-def run_case(case: HybridCase) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Pairs and counts of every way on one port."""
+def run_case(case: HybridCase, ours: Mapping[str, Way] = OURS) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Pairs and counts of every way on one port: the rivals', and ours."""
     ways: list[tuple[str, str, Way]] = []
     for way, (rival, settings) in RIVALS.items():
         ways += [(way, f"{each}", partial(rival, settings=each)) for each in settings]
-    ways += [(way, "", run) for way, run in OURS.items()]
+    ways += [(way, "", run) for way, run in ours.items()]
     pairs, counts = [], []
     for way, setting, function in ways:
         found = {case.products[date].scene.id: function(case, date) for date in case.counted}
-        if way in OURS:  # as the counts leave out ambiguities and doubtful pieces
+        if way in ours:  # as the counts leave out ambiguities and doubtful pieces
             together = flag_lasting(schema.VESSELS.concat(list(found.values())), case.scenes)
             kept = together[are_counted(together)]
             found = {scene: kept[kept["scene"] == scene] for scene in found}

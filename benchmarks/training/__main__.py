@@ -22,6 +22,7 @@ import torch
 
 from benchmarks.pages import ROOT, write_between
 from benchmarks.training.calibrate import Figures, candidates_of, fit_chances, report
+from benchmarks.training.chips import HELD_OUT
 from benchmarks.training.examples import WorldFrame, read_worlds
 from benchmarks.training.export import Arrays, save_weights, weights_of
 from benchmarks.training.train import CALIBRATION, CONDITIONS, VALIDATION, TrainParams, train
@@ -38,11 +39,12 @@ CALIBRATION_DATES: Final = (2, 6, 10, 14, 18, 22)
 VALIDATION_DATES: Final = (3, 11, 19)
 
 
-def make_worlds(folder: Path, seeds: range, jobs: int) -> None:
+def make_worlds(folder: Path, seeds: Sequence[int], jobs: int, held_out: str = HELD_OUT) -> None:
     """The worlds of some seeds, those that are not there yet."""
     folder.mkdir(parents=True, exist_ok=True)
+    make = partial(make_and_save, folder, held_out=held_out)
     with get_context("spawn").Pool(jobs) as pool:
-        for done, _ in enumerate(pool.imap_unordered(partial(make_and_save, folder), seeds, chunksize=4), 1):
+        for done, _ in enumerate(pool.imap_unordered(make, seeds, chunksize=4), 1):
             if done % 100 == 0:
                 print(f"{done} of {len(seeds)} worlds", flush=True)
 

@@ -26,7 +26,7 @@ from shapely import affinity
 from shapely.geometry import LineString, Polygon, box
 from shapely.geometry.base import BaseGeometry
 
-from benchmarks.training.chips import RealShip, berthed, real_ships
+from benchmarks.training.chips import HELD_OUT, RealShip, berthed, real_ships
 from sarship.change.empty_level import fit_level
 from sarship.change.reference import MIN_DATES_FOR_SPREAD
 from sarship.model import Polarization
@@ -453,7 +453,7 @@ def _crosses(sources: Reals, size: int, rng: Rng) -> Power:
 # ---- worlds
 
 
-def make_world(seed: int, *, held_out: str | None = None, real: float = 0.67) -> list[dict[str, Any]]:
+def make_world(seed: int, *, held_out: str = HELD_OUT, real: float = 0.67) -> list[dict[str, Any]]:
     """Every frame of one world, as arrays: `FrameMaps` over its dates, and the vessels.
 
     Parameters
@@ -461,14 +461,14 @@ def make_world(seed: int, *, held_out: str | None = None, real: float = 0.67) ->
     seed
         Decides everything.
     held_out
-        Date of the scene whose ships are left out; by default that of `chips.HELD_OUT`.
+        Date of the scene whose ships are left out.
     real
         Share of the worlds that have real ships.
     """
     rng = np.random.default_rng([seed, 7001])
     plan = draw_plan(rng)
     has_real = rng.random() < real
-    ships = (real_ships() if held_out is None else real_ships(held_out)) if has_real else ()
+    ships = real_ships(held_out) if has_real else ()
     reach_m = max(float(np.abs(shapely.get_coordinates(pier.geometry)).max()) for pier in plan.piers)
     size = int(2 * np.ceil(reach_m / CELL_M + 22))
     painted = paint(plan, seed, ships, size)
@@ -569,8 +569,8 @@ def save_world(path: Path, frames: Sequence[Mapping[str, Any]]) -> None:
     part.replace(path)
 
 
-def make_and_save(folder: Path, seed: int) -> None:
+def make_and_save(folder: Path, seed: int, held_out: str = HELD_OUT) -> None:
     """Make a world, unless it is there."""
     path = folder / f"{seed}.npz"
     if not path.exists():
-        save_world(path, make_world(seed))
+        save_world(path, make_world(seed, held_out=held_out))
