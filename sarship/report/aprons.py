@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import geopandas as gpd
@@ -13,7 +12,7 @@ from sarship.pipeline.results import Results
 from sarship.report.axis import TimeAxis
 from sarship.report.words import on
 
-__all__ = ["Yard", "draw_aprons"]
+__all__ = ["draw_aprons"]
 
 LEFT, TOP, BOTTOM = 70.0, 16.0, 150.0
 """Edges of the axes, in the drawing's units."""
@@ -21,31 +20,8 @@ N_LEVELS: Final = 3
 """Lines across, about."""
 
 
-@dataclass(frozen=True, slots=True)
-class Yard:
-    """Places of what is drawn of a yard, and the rows of its table."""
-
-    name: str
-    surface: str
-    said: str
-    """The drawing in words."""
-    changes: list[str]
-    """Sentences."""
-    detectable: str
-    """Least scattering that most passes would have shown, m²; empty if none was measured."""
-    orbits: list[int]
-    """Orbits, in the order of their symbols."""
-    points: list[dict[str, Any]]
-    unknown: list[dict[str, Any]]
-    """Passes that tell nothing."""
-    bands: list[dict[str, Any]]
-    ticks: list[dict[str, Any]]
-    levels: list[dict[str, Any]]
-    rows: list[dict[str, Any]]
-
-
-def draw_aprons(results: Results) -> list[Yard]:
-    """Return the yards of a survey, in the order of the port file."""
+def draw_aprons(results: Results) -> list[dict[str, Any]]:
+    """Return what is drawn of the yards of a survey, and the rows of their tables, in the order of the port file."""
     if not len(results.aprons):
         return []
     axis = TimeAxis.of(pd.DatetimeIndex(results.aprons["time"]), LEFT)
@@ -53,7 +29,7 @@ def draw_aprons(results: Results) -> list[Yard]:
     return [_yard(str(name), rows.sort_values("time"), results.changes, axis) for name, rows in yards]
 
 
-def _yard(name: str, rows: gpd.GeoDataFrame, changes: gpd.GeoDataFrame, axis: TimeAxis) -> Yard:
+def _yard(name: str, rows: gpd.GeoDataFrame, changes: gpd.GeoDataFrame, axis: TimeAxis) -> dict[str, Any]:
     mine = changes[(changes["where"] == name) & (changes["quantity"] == "added_m2")]
     seen = rows[rows["added_m2"].notna()]
     ends = [seen["added_m2"] + sign * seen["added_error_m2"] for sign in (-1, 1)]
@@ -79,16 +55,17 @@ def _yard(name: str, rows: gpd.GeoDataFrame, changes: gpd.GeoDataFrame, axis: Ti
     ]
     missing = rows[rows["added_m2"].isna()].to_dict("records")
     counted = f"measured on {len(seen)} of {len(rows)} passes, {len(mine)} changes"
-    return Yard(
-        name=name,
-        surface=str(rows["surface"].iloc[0]),
-        said=f"{name}: {counted}. The numbers are in a table.",
-        changes=[f"{words[:1].upper()}{words[1:]} sure." for words in mine["words"]],
-        detectable=f"{seen['detectable_added_m2'].median():.0f}" if len(seen) > 1 else "",
-        orbits=orbits,
-        points=points,
-        unknown=[{"x": axis.place(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],
-        bands=[
+    return {
+        "name": name,
+        "surface": str(rows["surface"].iloc[0]),
+        "said": f"{name}: {counted}. The numbers are in a table.",
+        "changes": [f"{words[:1].upper()}{words[1:]} sure." for words in mine["words"]],
+        # the least scattering that most passes would have shown, m²
+        "detectable": f"{seen['detectable_added_m2'].median():.0f}" if len(seen) > 1 else "",
+        "orbits": orbits,
+        "points": points,
+        "unknown": [{"x": axis.place(row["time"]), "title": f"{on(row['time'])}: {row['note']}"} for row in missing],
+        "bands": [
             {
                 "x": axis.place(row.window_from),
                 "width": max(2.0, round(axis.place(row.window_to) - axis.place(row.window_from), 1)),
@@ -96,10 +73,10 @@ def _yard(name: str, rows: gpd.GeoDataFrame, changes: gpd.GeoDataFrame, axis: Ti
             }
             for row in mine.itertuples()
         ],
-        ticks=axis.ticks(),
-        levels=[{"y": down(value), "label": f"{value:.0f}"} for value in np.arange(low, high + step / 2, step)],
-        rows=[_row(row) for row in rows.to_dict("records")],
-    )
+        "ticks": axis.ticks(),
+        "levels": [{"y": down(value), "label": f"{value:.0f}"} for value in np.arange(low, high + step / 2, step)],
+        "rows": [_row(row) for row in rows.to_dict("records")],
+    }
 
 
 def _step(rough: float) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,26 +13,14 @@ from sarship.plots.visits import CLASSES, lanes_of, stays_of
 from sarship.report.axis import TimeAxis
 from sarship.report.words import on
 
-__all__ = ["Lanes", "draw_lanes"]
+__all__ = ["draw_lanes"]
 
 LEFT, LANE, GAP = 150.0, 13.0, 12.0
 """Left end of the time axis, height of a lane and gap between piers, in the drawing's units."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lanes:
-    """Places of what is drawn."""
-
-    height: float
-    bands: list[dict[str, Any]]
-    """Name and place of each pier's band."""
-    stays: list[dict[str, Any]]
-    """Bar of each visit, and what it says."""
-    ticks: list[dict[str, Any]]
-
-
-def draw_lanes(results: Results) -> Lanes | None:
-    """Return the lanes of a survey; None without visits."""
+def draw_lanes(results: Results) -> dict[str, Any] | None:
+    """Return the lanes of a survey: the bands of piers, the bars of visits, and dates below; None without visits."""
     times = pd.DatetimeIndex(results.counts["time"].to_numpy())
     if not len(results.visits):
         return None
@@ -45,7 +32,7 @@ def draw_lanes(results: Results) -> Lanes | None:
         bands.append({"name": name, "y": top + n_lanes * LANE / 2, "line": top - GAP / 2})
         stays += [_bar(row, axis, top) for row in frame.to_dict("records")]
         top += n_lanes * LANE + GAP
-    return Lanes(top + 20, bands, stays, axis.ticks())
+    return {"height": top + 20, "bands": bands, "stays": stays, "ticks": axis.ticks()}
 
 
 def _bar(row: Mapping[Any, Any], axis: TimeAxis, top: float) -> dict[str, Any]:
