@@ -14,10 +14,9 @@ from sarship.files import write_file
 from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results
 from sarship.plots.visits import CLASSES
-from sarship.report.aprons import draw_aprons
 from sarship.report.content import csv_links, drawn, redacted, tables
+from sarship.report.drawings import draw_aprons, draw_lanes
 from sarship.report.html import render
-from sarship.report.lanes import draw_lanes
 from sarship.report.pictures import Frames, read_frames
 from sarship.report.words import answer
 

@@ -12,7 +12,7 @@ from builders.results import make_results
 from sarship.analysis import judge_aprons
 from sarship.pipeline import write_results
 from sarship.report import write_report
-from sarship.report.aprons import draw_aprons
+from sarship.report.drawings import draw_aprons
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7 * 7 }}"
 LEVEL = np.where(np.arange(16) < 8, 4.0, 0.0) + np.tile([0.3, -0.4, 0.1, 0.0], 4)

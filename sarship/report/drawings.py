@@ -1,7 +1,13 @@
-"""Yards ashore as drawings: what was added to each on every pass, an orbit a symbol, and the windows of its changes."""
+"""Drawings of the page, 1,000 units wide, as places of what its template draws: visits as lanes, and yards ashore.
+
+A lane goes from the first to the last pass that showed a vessel, in a band a pier. Of a yard the drawing shows what was
+added to it on every pass, an orbit a symbol, and the windows of its changes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import geopandas as gpd
@@ -9,22 +15,82 @@ import numpy as np
 import pandas as pd
 
 from sarship.pipeline.results import Results
-from sarship.report.axis import TimeAxis
+from sarship.plots.visits import CLASSES, lanes_of, stays_of
 from sarship.report.words import on
 
-__all__ = ["draw_aprons"]
+__all__ = ["draw_aprons", "draw_lanes"]
 
-LEFT, TOP, BOTTOM = 70.0, 16.0, 150.0
+RIGHT: Final = 985.0
+"""Right end of the axis."""
+N_TICKS: Final = 6
+LANES_LEFT, LANE, GAP = 150.0, 13.0, 12.0
+"""Left end of the time axis, height of a lane and gap between piers, in the drawing's units."""
+YARD_LEFT, TOP, BOTTOM = 70.0, 16.0, 150.0
 """Edges of the axes, in the drawing's units."""
 N_LEVELS: Final = 3
 """Lines across, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAxis:
+    """A period from the left end of the axis to the right one."""
+
+    first: pd.Timestamp
+    span: pd.Timedelta
+    left: float
+
+    @classmethod
+    def of(cls, times: pd.DatetimeIndex, left: float) -> TimeAxis:
+        """Return the axis of some times, one at least; it is a day long at least."""
+        return cls(times.min(), max(times.max() - times.min(), pd.Timedelta(1, "D")), left)
+
+    def place(self, time: pd.Timestamp) -> float:
+        """Return where a time lies."""
+        return round(self.left + (RIGHT - self.left) * float((time - self.first) / self.span), 1)
+
+    def ticks(self) -> list[dict[str, Any]]:
+        """Return even ticks, with their dates."""
+        times = [self.first + self.span * share for share in np.linspace(0, 1, N_TICKS)]
+        return [{"x": self.place(time), "label": f"{time:%Y-%m-%d}"} for time in times]
+
+
+def draw_lanes(results: Results) -> dict[str, Any] | None:
+    """Return the lanes of a survey: the bands of piers, the bars of visits, and dates below; None without visits."""
+    times = pd.DatetimeIndex(results.counts["time"].to_numpy())
+    if not len(results.visits):
+        return None
+    axis = TimeAxis.of(times, LANES_LEFT)
+    bands, stays, top = [], [], GAP
+    for name in map(str, results.counts["pier"].to_numpy()):
+        frame = lanes_of(stays_of(results.visits[results.visits["pier"] == name]))
+        n_lanes = int(frame["lane"].max()) + 1 if len(frame) else 1
+        bands.append({"name": name, "y": top + n_lanes * LANE / 2, "line": top - GAP / 2})
+        stays += [_bar(row, axis, top) for row in frame.to_dict("records")]
+        top += n_lanes * LANE + GAP
+    return {"height": top + 20, "bands": bands, "stays": stays, "ticks": axis.ticks()}
+
+
+def _bar(row: Mapping[Any, Any], axis: TimeAxis, top: float) -> dict[str, Any]:
+    has_left = not pd.isna(row["gone"])
+    begin = "arrived before" if row["has_arrived"] else "there on the first pass,"
+    end = f"gone on {on(row['gone'])}" if has_left else "not seen to leave"
+    tops = [limit for limit, _, _ in CLASSES]
+    return {
+        "x": axis.place(row["start"]),
+        "width": max(3.0, round(axis.place(row["stop"]) - axis.place(row["start"]), 1)),
+        "gone": axis.place(row["gone"]) if has_left else None,
+        "y": top + row["lane"] * LANE,
+        "class": int(np.searchsorted(tops, row["length_m"], side="right")),
+        "has_arrived": bool(row["has_arrived"]),
+        "title": f"{row['length_m']:.0f} m, {begin} {on(row['start'])}, last seen {on(row['stop'])}, {end}",
+    }
 
 
 def draw_aprons(results: Results) -> list[dict[str, Any]]:
     """Return what is drawn of the yards of a survey, and the rows of their tables, in the order of the port file."""
     if not len(results.aprons):
         return []
-    axis = TimeAxis.of(pd.DatetimeIndex(results.aprons["time"]), LEFT)
+    axis = TimeAxis.of(pd.DatetimeIndex(results.aprons["time"]), YARD_LEFT)
     yards = results.aprons.groupby("apron", sort=False)
     return [_yard(str(name), rows.sort_values("time"), results.changes, axis) for name, rows in yards]
 
