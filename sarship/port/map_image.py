@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MapImage", "map_files", "open_map_image", "open_map_sources"]
 
-Floats = NDArray[np.float64]
 
 GAIN: Final = 1000.0
 """Digital number of sigma nought 1: a step is 3 % of the power of a dark sea, and 36 dB is not too bright."""
