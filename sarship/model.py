@@ -5,7 +5,7 @@ Nothing here computes on pixels, and nothing here imports more than NumPy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -150,6 +150,14 @@ class Window:
             max(min(self.pixel_stop + pixels, shape[1]), self.pixel_stop),
         )
 
+    def bands(self, n_lines: int, halo: int = 0) -> Iterator[tuple[Window, Window]]:
+        """Yield bands of lines that tile the window, each with what it and its halo cover of the window."""
+        columns = self.pixel_start, self.pixel_stop
+        for start in range(self.line_start, self.line_stop, n_lines):
+            stop = min(start + n_lines, self.line_stop)
+            top, bottom = max(start - halo, self.line_start), min(stop + halo, self.line_stop)
+            yield Window(start, stop, *columns), Window(top, bottom, *columns)
+
     @classmethod
     def around(cls, parts: Sequence[Window]) -> Window:
         """Return the smallest window that holds some, one at least."""
@@ -159,6 +167,9 @@ class Window:
             min(part.pixel_start for part in parts),
             max(part.pixel_stop for part in parts),
         )
+
+
+_COLUMNS: Final = ("line", "pixel", "value", "clutter", "score", "is_edge", "evidence")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,16 +206,8 @@ class Hits:
 
     def take(self, which: NDArray[np.intp]) -> Hits:
         """Return some of them, by their numbers."""
-        return Hits(
-            line=self.line[which],
-            pixel=self.pixel[which],
-            value=self.value[which],
-            clutter=self.clutter[which],
-            score=self.score[which],
-            sigma0={name: values[which] for name, values in self.sigma0.items()},
-            is_edge=None if self.is_edge is None else self.is_edge[which],
-            evidence=None if self.evidence is None else self.evidence[which],
-        )
+        columns = {name: values[which] for name in _COLUMNS if (values := getattr(self, name)) is not None}
+        return Hits(**columns, sigma0={name: values[which] for name, values in self.sigma0.items()})
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a table with one row a hit, and a column a field; `sigma0_VV` and so on of each polarisation.
@@ -225,7 +228,7 @@ class Hits:
     def joined(cls, parts: Sequence[Hits]) -> Hits:
         """Return the hits of one part or more, one after the other, with the fields that all parts have."""
         columns: dict[str, Any] = {}
-        for name in ("line", "pixel", "value", "clutter", "score", "is_edge", "evidence"):
+        for name in _COLUMNS:
             values = [getattr(part, name) for part in parts]
             if all(value is not None for value in values):
                 columns[name] = np.concatenate(values)

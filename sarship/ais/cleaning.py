@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -175,12 +174,3 @@ def _refuse_metres_a_second(frame: pd.DataFrame) -> None:
         if len(ratios) >= MIN_PAIRS and M_S_RATIO[0] < ratios.median() < M_S_RATIO[1]:
             doubt = f"speeds are {ratios.median():.2f} of those between places: they are in m/s, not in knots"
             raise AisError(f"{file}: {doubt}; name the column 'sog_m_s'", path=str(file))
-
-
-def dropped_text(dropped: Mapping[str, int]) -> str:
-    """Return what was dropped as words.
-
-    >>> dropped_text({"duplicates": 3, "base stations": 1})
-    '3 duplicates, 1 base stations'
-    """
-    return ", ".join(f"{count} {reason}" for reason, count in dropped.items())

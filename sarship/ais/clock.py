@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sarship.ais.assignment import displacement_m
 from sarship.ais.cleaning import seconds_of
@@ -16,7 +15,6 @@ from sarship.ais.columns import KNOT_M_S
 
 __all__ = ["hours_off"]
 
-Reals = NDArray[np.float64]
 
 MAX_HOURS: Final = 14.0
 STEP_S: Final = 1_800.0

@@ -18,7 +18,7 @@ from sarship.ais.false_positions import KNOWN_PLACES, find_false
 from sarship.ais.messages import read_json, read_nmea
 from sarship.ais.scope import Scope, Seen
 from sarship.ais.tables import AIS
-from sarship.ais.text_files import Part, Read, form_of, is_nmea, parts_of, read_csv, read_parquet
+from sarship.ais.text_files import Part, form_of, is_nmea, parts_of, read_csv, read_parquet
 from sarship.errors import AisError
 from sarship.texts import printable
 
@@ -119,7 +119,7 @@ def read_ais(
         for part in parts_of(path):
             names.append(part.name)
             seen = Seen()
-            frame, header = _read(part, scope, seen, columns)
+            frame, header = _READERS[_kind(part)](part, scope, seen, columns)
             notes += seen.notes
             _refuse_units(part, seen)
             frame, assumed = _dated(frame, header, part, scope, seen)
@@ -190,12 +190,7 @@ def _kind(part: Part) -> str:
     return "csv"
 
 
-def _read(part: Part, scope: Scope, seen: Seen, columns: Mapping[str, str] | None) -> Read:
-    kind = _kind(part)
-    if kind == "nmea":
-        return read_nmea(part, scope, seen)
-    reader = {"parquet": read_parquet, "json": read_json, "csv": read_csv}[kind]
-    return reader(part, scope, seen, columns)
+_READERS: Final = {"parquet": read_parquet, "nmea": read_nmea, "json": read_json, "csv": read_csv}
 
 
 def _dated(

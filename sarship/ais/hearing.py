@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from sarship.ais.positions import COURSE_KN, REST_KN, SAME_PLACE_M
+from sarship.ais.positions import SAME_PLACE_M, is_at_rest
 
 __all__ = ["MIN_HEAR", "Hearing", "dark_chance", "listen"]
 
@@ -88,7 +88,7 @@ def listen(reports: pd.DataFrame, time: pd.Timestamp) -> Hearing:
     lately = around.loc[hour & ((distance <= FAR_M) | around["is_false"])]
     share_false = float(lately["is_false"].mean()) if len(lately) else 0.0
     near = around.loc[(distance <= NEAR_M) & ~around["is_false"]]
-    at_rest = (near["sog_kn"] < REST_KN) | (near["nav_status"].isin([1, 5]) & ~(near["sog_kn"] > COURSE_KN))
+    at_rest = is_at_rest(near)
     before = near.loc[at_rest & (near["time"] < time - BESIDE)].drop_duplicates("track", keep="last")
     after = near.loc[at_rest & (near["time"] > time + BESIDE)].drop_duplicates("track", keep="first")
     earlier, later = (side.set_index("track")[["x", "y"]] for side in (before, after))

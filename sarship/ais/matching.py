@@ -24,11 +24,10 @@ from sarship.ais.formats import AisReports
 from sarship.ais.hearing import BESIDE, Hearing, dark_chance, listen
 from sarship.ais.positions import BETWEEN_S, positions_at
 from sarship.ais.tables import AIS_MATCHES
-from sarship.counts.passes import are_counted, group_passes, vessels_once
-from sarship.counts.visits import MIN_CHANCE, find_visits
+from sarship.counts.passes import candidates, group_passes, vessels_once
+from sarship.counts.visits import find_visits
 from sarship.errors import ProductWarning
 from sarship.geo.local_plane import Plane
-from sarship.schema import NOT_COUNTED
 
 __all__ = ["AisMatches", "Surveyed", "match_ais"]
 
@@ -182,10 +181,7 @@ def match_ais(results: Surveyed, reports: AisReports) -> AisMatches:
 
 def _passes(results: Surveyed, reports: pd.DataFrame, plane: Plane) -> Iterator[_Pass]:
     anchorages = set(results.piers["name"][results.piers["kind"] == "anchorage"])
-    vessels = results.vessels
-    is_counted = are_counted(vessels)
-    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
-    vessels = vessels.assign(is_counted=is_counted)[may_be].drop_duplicates("vessel")
+    vessels = candidates(results.vessels)
     for frame in group_passes(results.scenes, results.coverage):
         here = vessels_once(vessels[vessels["scene"].isin(frame["scene"])]).sort_values("vessel")
         seen = results.coverage[results.coverage["scene"].isin(frame["scene"]) & (results.coverage["seen"] > 0)]
@@ -327,13 +323,9 @@ def _heard(one: _Pass, doubt: str) -> dict[str, Any]:
 def _as_table(rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
     """Return rows as a table, in order of time, pier and place."""
     rows.sort(key=lambda row: (row["time"], row.get("pier") or "~", row.get("vessel") or "~", row.get("mmsi") or 0))
-    empty: dict[str, Any] = {
-        column.name: None if column.dtype in {"str", "Int64"} else np.nan for column in AIS_MATCHES.columns
-    }
-    empty |= {"note": "", "name": "", "destination": ""}
-    full = [empty | row for row in rows]
-    columns: dict[str, object] = {name: [row[name] for row in full] for name in empty}
-    return AIS_MATCHES.make(columns, [shapely.Point(row["longitude"], row["latitude"]) for row in full])
+    empty = AIS_MATCHES.blank | {"note": "", "name": "", "destination": ""}
+    places = [shapely.Point(row["longitude"], row["latitude"]) for row in rows]
+    return AIS_MATCHES.of_rows([empty | row for row in rows], places)
 
 
 def _over_visits(matches: AisMatches, results: Surveyed) -> gpd.GeoDataFrame:

@@ -128,7 +128,7 @@ _KINDS: Final = {
 }
 
 
-def read_nmea(part: Part, scope: Scope, seen: Seen) -> Read:
+def read_nmea(part: Part, scope: Scope, seen: Seen, _: Mapping[str, str] | None) -> Read:
     """Return the reports of NMEA sentences, a column a field; the index is the line.
 
     The time is that of the tag block, of the Gatehouse sentence before, or written behind the sentence.
@@ -180,9 +180,10 @@ def _chunks(rows: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[pd.DataFrame
 
 
 def _kept(frame: pd.DataFrame, scope: Scope, seen: Seen) -> pd.DataFrame:
+    frame = frame.reindex(columns=list(FIELDS))
     for name in ("longitude", "latitude"):
         frame[name] = pd.to_numeric(frame[name], errors="coerce")
-    return seen.keep(frame.reindex(columns=list(FIELDS)), scope)
+    return seen.keep(frame, scope)
 
 
 def _messages(part: Part) -> Iterator[tuple[int, float | None, tuple[str, ...], str]]:
@@ -238,31 +239,7 @@ def _gatehouse(line: str) -> float | None:
 
 
 def _row(fields: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """Return a decoded message as fields of a report."""
-    kind = fields["msg_type"]
-    heading = fields.get("heading")
-    return {
-        "mmsi": fields["mmsi"],
-        "time": f"{seconds:.3f}",
-        "longitude": fields.get("lon"),
-        "latitude": fields.get("lat"),
-        "sog_kn": fields.get("speed"),
-        "cog_deg": fields.get("course"),
-        "heading_deg": heading,
-        "nav_status": _number(fields.get("status")),
-        "message": kind,
-        "a_m": fields.get("to_bow"),
-        "b_m": fields.get("to_stern"),
-        "c_m": fields.get("to_port"),
-        "d_m": fields.get("to_starboard"),
-        "draught_m": fields.get("draught"),
-        "name": fields.get("shipname") or None,
-        "imo": fields.get("imo"),
-        "callsign": fields.get("callsign") or None,
-        "ship_type": _number(fields.get("ship_type")),
-        "destination": fields.get("destination") or None,
-    }
-
-
-def _number(value: Any) -> int | None:
-    return None if value is None else int(value)
+    """Return a decoded message as fields of a report; what it does not say, or as empty text, is left out."""
+    known = {field: fields[name] for field, names in FIELDS.items() for name in names if name in fields}
+    known |= {name: int(known[name]) for name in ("nav_status", "ship_type") if known.get(name) is not None}
+    return {field: value for field, value in known.items() if value not in {None, ""}} | {"time": f"{seconds:.3f}"}

@@ -22,7 +22,7 @@ from sarship.ais.cleaning import seconds_of
 from sarship.ais.columns import KNOT_M_S
 from sarship.geo.local_plane import Plane
 
-__all__ = ["DARK_LENGTH_M", "positions_at"]
+__all__ = ["DARK_LENGTH_M", "is_at_rest", "positions_at"]
 
 Reals = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
@@ -121,16 +121,19 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
+def is_at_rest(reports: pd.DataFrame) -> Booleans:
+    """Return True where a report is of a vessel at rest: by its speed, or moored or anchored by its status."""
+    knots, status = (reports[name].to_numpy(float) for name in ("sog_kn", "nav_status"))
+    return np.asarray((knots < REST_KN) | (np.isin(status, (1, 5)) & ~(knots > COURSE_KN)))
+
+
 def _end(side: pd.DataFrame, time: pd.Timestamp, plane: Plane) -> dict[str, NDArray[np.generic]]:
     """Return the reports on one side of the scan as columns: place, velocity, wait in seconds (infinite: none)."""
     x, y = plane.flatten(side["longitude"], side["latitude"])
     wait = np.abs(seconds_of(side["time"]) - time.timestamp())
     speed, course = side["sog_kn"].to_numpy(float) * KNOT_M_S, np.radians(side["cog_deg"].to_numpy(float))
-    status = side["nav_status"].to_numpy(float)
-    knots = side["sog_kn"].to_numpy(float)
-    at_rest = (knots < REST_KN) | (np.isin(status, (1, 5)) & ~(knots > COURSE_KN))
-    still_speed = np.where(at_rest, 0.0, speed)
-    motion = np.stack([still_speed * np.sin(course), still_speed * np.cos(course)], axis=-1)
+    at_rest = is_at_rest(side)
+    motion = np.stack([speed * np.sin(course), speed * np.cos(course)], axis=-1)
     motion[at_rest] = 0.0
     there = side["mmsi"].notna().to_numpy(bool)
     columns = {name: side[name].to_numpy() for name in (*_KEPT, *_SIDES)}

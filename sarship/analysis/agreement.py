@@ -94,9 +94,9 @@ def compare_observations(
             counted[length] = counts_at(count_by_pier(_long(vessels, length), piers, scenes, coverage))
         frames = {"vessels": counted[length], "apron": yards}.get(report["what"], {})
         held = _held(report, frames.get(report["where"]), passes, pd.Timedelta(max_hours, "h"))
-        rows.extend(report | each | {"contradicts": " ".join(sorted(others[report["observation"]]))} for each in held)
-    columns: dict[str, object] = {c.name: [row[c.name] for row in rows] for c in AGREEMENT.columns}
-    return AGREEMENT.make(columns, [row["geometry"] for row in rows])
+        own = AGREEMENT.blank | report | {"contradicts": " ".join(sorted(others[report["observation"]]))}
+        rows.extend(own | each for each in held)
+    return AGREEMENT.of_rows(rows, [row["geometry"] for row in rows])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -215,10 +215,8 @@ def _held(
     report: Mapping[str, Any], seen: pd.DataFrame | None, passes: pd.DatetimeIndex, margin: pd.Timedelta
 ) -> Iterator[dict[str, Any]]:
     """Yield what each pass says of a report: the nearest one, or those before and after."""
-    numbers = ("n_vessels", "n_low", "n_high", "hours", "error", "fill", "fill_low", "fill_high")
-    blank = dict.fromkeys(numbers, np.nan) | {"time": pd.NaT}
     if seen is None:
-        yield blank | {"state": "not_compared"}
+        yield {"state": "not_compared"}
         return
     against: Callable[[Mapping[str, Any], pd.Series[Any]], dict[str, Any]]
     against = _against_fill if report["what"] == "apron" else _against_count
@@ -227,7 +225,7 @@ def _held(
 
     def held(row: pd.Series[Any]) -> dict[str, Any]:
         hours = (row["time"] - middle) / pd.Timedelta(1, "h")
-        return blank | {"time": row["time"], "hours": hours} | against(report, row)
+        return {"time": row["time"], "hours": hours} | against(report, row)
 
     near = seen[seen["time"].between(start - margin, stop + margin)]
     if len(near):
@@ -236,13 +234,13 @@ def _held(
     unseen = passes[(passes >= start - margin) & (passes <= stop + margin)]
     if len(unseen):
         when = unseen[np.abs(unseen - middle).argmin()]
-        yield blank | {"state": "not_seen", "time": when, "hours": (when - middle) / pd.Timedelta(1, "h")}
+        yield {"state": "not_seen", "time": when, "hours": (when - middle) / pd.Timedelta(1, "h")}
         return
     sides = [seen[seen["time"] < start].tail(1), seen[seen["time"] > stop].head(1)]
     for _, row in pd.concat(sides).iterrows():
         yield held(row) | {"state": "between"}
     if all(side.empty for side in sides):
-        yield blank | {"state": "not_compared"}
+        yield {"state": "not_compared"}
 
 
 def _against_fill(report: Mapping[str, Any], row: pd.Series[Any]) -> dict[str, Any]:

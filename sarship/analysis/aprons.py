@@ -16,7 +16,6 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from sarship.change.apron_levels import DECIBEL, STANDS_OUT
@@ -25,7 +24,6 @@ from sarship.schema import APRONS, CHANGES
 
 __all__ = ["find_apron_changes", "find_fill", "judge_aprons"]
 
-Reals = NDArray[np.float64]
 
 MIN_PASSES: Final = 8
 """Minimum number of passes, all orbits together, that a change is looked for in."""
@@ -178,8 +176,7 @@ def find_apron_changes(aprons: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
             }
             found.append((row | {"words": _words(row)}, rows.geometry.iloc[0].centroid))
     found.sort(key=lambda each: (each[0]["window_from"], each[0]["where"]))
-    columns: dict[str, object] = {column.name: [row[column.name] for row, _ in found] for column in CHANGES.columns}
-    return CHANGES.make(columns, [place for _, place in found])
+    return CHANGES.of_rows([row for row, _ in found], [place for _, place in found])
 
 
 def find_fill(aprons: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -103,8 +103,7 @@ def read_observations(path: str | Path, piers: gpd.GeoDataFrame, *, tz: str | No
     reports = [_report(row, places, near, zone) for row in rows]
     _refuse_twins(rows, reports)
     geometry = [places.get(each["where"]) or shapely.union_all(list(places.values())) for each in reports]
-    columns: dict[str, object] = {c.name: [each[c.name] for each in reports] for c in OBSERVATIONS.columns}
-    return OBSERVATIONS.make(columns, [shape.centroid for shape in geometry])
+    return OBSERVATIONS.of_rows(reports, [shape.centroid for shape in geometry])
 
 
 def read_zone(tz: str | None) -> tzinfo | None:

@@ -14,6 +14,7 @@ from sarship.catalog.query import SceneQuery
 from sarship.catalog.scenes import asset_of
 from sarship.catalog.session import is_own
 from sarship.catalog.stac import search_stac
+from sarship.catalog.whole_product import put
 from sarship.download.addresses import public_url
 from sarship.download.fetch import fetch_files
 from sarship.download.request import Progress
@@ -52,18 +53,14 @@ class PlanetaryRtcCatalog:
     def fetch(self, scene: Scene, folder: str | Path, progress: Progress | None = None) -> Path:
         """Fetch a file for each polarisation: resumed, read through, complete under its name; return the first."""
         files, names = self._files(scene), self._names(scene)
-        targets = [Path(folder) / f"{scene.id}_{polarization}.rtc.tiff" for polarization in names]
-        parts = {
-            target.with_name(f".{target.name}"): (target, name)
-            for target, name in zip(targets, names.values(), strict=True)
-            if not target.exists()
-        }
-        wanted = [files.request(name, part) for part, (_, name) in parts.items()]
+        targets = {Path(folder) / f"{scene.id}_{channel}.rtc.tiff": name for channel, name in names.items()}
+        parts = {target: target.with_name(f".{target.name}") for target in targets if not target.exists()}
+        wanted = [files.request(targets[target], part) for target, part in parts.items()]
         fetch_files(wanted, n_parallel=N_READS // self.n_parallel, progress=progress)
-        for part, (target, _) in parts.items():
+        for target, part in parts.items():
             _read_through(part)
-            part.rename(target)
-        return targets[0]
+            put(part, target)
+        return next(iter(targets))
 
     def _assets(self, item: dict[str, Any]) -> dict[str, str]:
         given = {name: str((asset or {}).get("href", "")) for name, asset in (item.get("assets") or {}).items()}

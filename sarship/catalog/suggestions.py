@@ -30,10 +30,10 @@ def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
         return f"Sentinel-1 has images from {FIRST_IMAGE:%Y-%m-%d} on; ask for a later period"
     if start >= datetime.now(UTC):
         return "the period lies in the future; ask for an earlier one"
-    filters = dict(_filters(query))
+    filters = list(_filters(query))
     plain = replace(query, polarizations=(), orbit_pass=None, relative_orbit=None, platform=None)
     if filters and (found := list(catalog.search(plain))):
-        return f"without {' and '.join(filters.values())} there would be {_kinds(found)}; ask again so"
+        return f"without {' and '.join(filters)} there would be {_kinds(found)}; ask again so"
     near = list(catalog.search(replace(plain, start=start - _AROUND, end=end + _AROUND)))
     if near:
         dates = sorted({f"{scene.start:%Y-%m-%d}" for scene in near})
@@ -45,13 +45,13 @@ def what_would_help(catalog: Catalog, query: SceneQuery) -> str:
     )
 
 
-def _filters(query: SceneQuery) -> Iterator[tuple[str, str]]:
+def _filters(query: SceneQuery) -> Iterator[str]:
     """Filters of a query besides place and time, as the command spells them."""
     if query.polarizations:
-        yield "polarizations", f"--polarization {' '.join(query.polarizations)}"
+        yield f"--polarization {' '.join(query.polarizations)}"
     for name, option in (("orbit_pass", "--pass"), ("relative_orbit", "--orbit"), ("platform", "--platform")):
         if (value := getattr(query, name)) is not None:
-            yield name, f"{option} {value}"
+            yield f"{option} {value}"
 
 
 def _kinds(scenes: list[Scene]) -> str:

@@ -16,7 +16,7 @@ from sarship.sentinel1.remote import RemoteContainer
 from sarship.sentinel1.safe import MANIFEST, PRODUCT_INFO
 from sarship.sentinel1.verify import check_product
 
-__all__ = ["fetch_folder", "fetch_zip", "verified"]
+__all__ = ["fetch_folder", "fetch_zip", "put", "verified"]
 
 
 def fetch_folder(
@@ -138,6 +138,17 @@ def verified(part: Path, target: Path, *, is_whole: bool = False) -> Path:
             f"{target.name}: {wrong[0].name} is wrong ({wrong[0].detail}); remove {part} and try another catalogue",
             file=target.name,
         )
+    return put(part, target)
+
+
+def put(part: Path, target: Path) -> Path:
+    """Give a finished file or folder its name.
+
+    Raises
+    ------
+    OutputError
+        If it cannot have it, and no other process has given it to its own.
+    """
     try:
         part.rename(target)
     except OSError as error:

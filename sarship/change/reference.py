@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -70,19 +69,6 @@ DEFAULT_ENL: Final = 4.4
 """ENL where there is no open water to measure it on: that of IW GRDH."""
 MIN_SEA: Final = 1_000
 """Minimum number of cells of open water for a sea level; with fewer the darkest quarter of all cells gives it."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Fit:
-    """Reference of one orbit and polarisation."""
-
-    level: Power
-    spread: Power
-    n_empty: NDArray[np.int16]
-    is_permanent: Mask
-    sea: float
-    enl: float
-    effective_sample_ratio: float
 
 
 def fit_reference(
@@ -178,7 +164,7 @@ def _fit_orbit(
         raise ReferenceImageError(f"none of the {power.shape[0]} dates of relative orbit {orbit} shows this port")
     names, grid = stack["polarization"].to_numpy().tolist(), PortGrid.of(stack)
 
-    def fit(k: int) -> _Fit:
+    def fit(k: int) -> dict[str, Any]:
         dates = [power[date, k] for date in used]
         for place, date in enumerate(used):
             if shifts.needs_correction[date]:
@@ -188,8 +174,8 @@ def _fit_orbit(
     with ThreadPoolExecutor(len(names)) as pool:  # the kernel does not hold the interpreter's lock
         parts = list(pool.map(fit, range(len(names))))
     columns: dict[str, Any] = {
-        name: (REFERENCE[name].dims, np.stack([getattr(part, name) for part in parts])[None], REFERENCE[name].attrs)
-        for name in ("level", "spread", "n_empty", "is_permanent", "sea", "enl", "effective_sample_ratio")
+        name: (REFERENCE[name].dims, np.stack([part[name] for part in parts])[None], REFERENCE[name].attrs)
+        for name in parts[0]
     }
     columns["n_dates"] = ("relative_orbit", [used.size], REFERENCE["n_dates"].attrs)
     columns["is_borrowed"] = ("relative_orbit", [used.size < min_dates], REFERENCE["is_borrowed"].attrs)
@@ -227,7 +213,9 @@ def sea_of(power: Power, water: Mask, otherwise: float = math.nan) -> float:
     return float(np.quantile(seen, 0.125)) if seen.size else otherwise
 
 
-def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent: Callable[[Power], Mask]) -> _Fit:
+def _fit_power(
+    dates: Sequence[Power], water: Mask, min_dates: int, is_permanent: Callable[[Power], Mask]
+) -> dict[str, Any]:
     """Level, spread and group size of every cell from coregistered dates, each (y, x)."""
     seas = np.array([sea_of(date, water) for date in dates])
     sea = float(np.exp(np.nanmedian(np.log(seas))))
@@ -235,7 +223,8 @@ def _fit_power(dates: Sequence[Power], water: Mask, min_dates: int, is_permanent
     spread_of_speckle = math.sqrt(float(special.polygamma(1, enl)))
     seas[~np.isfinite(seas)] = sea
     level, spread, n_empty = fit_level(dates, seas, sea, spread_of_speckle, min_dates)
-    return _Fit(level, spread, n_empty, is_permanent(level), sea, enl, effective_sample_ratio)
+    cells = {"level": level, "spread": spread, "n_empty": n_empty, "is_permanent": is_permanent(level)}
+    return cells | {"sea": sea, "enl": enl, "effective_sample_ratio": effective_sample_ratio}
 
 
 def _speckle(dates: Sequence[Power], water: Mask) -> tuple[float, float]:

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.common import Command, Refusal
+from sarship.cli.common import Command, Refusal, detection_options, map_options, pier_pfa_option
 
 if TYPE_CHECKING:
     from sarship.pipeline.results import Results
     from sarship.port.port_file import Port
 
-__all__ = ["ais_columns_of", "ais_options", "beside_ais", "refuse_bad_ais"]
+__all__ = ["ais_columns_of", "beside_ais", "refuse_bad_ais", "survey_options"]
 
 
-def ais_options(command: Command) -> Command:
+def survey_options(command: Command) -> Command:
+    """Add what a survey is told besides ports and products: AIS, facts of images on a map, and how to search."""
+    return _ais_options(map_options(detection_options(pier_pfa_option(command))))
+
+
+def _ais_options(command: Command) -> Command:
     """Add the options for files of AIS."""
     command = click.option(
         "--ais-columns",

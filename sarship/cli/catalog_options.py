@@ -11,7 +11,7 @@ import click
 from sarship.catalog.query import FIRST_DAY, LAST_DAY, PLATFORMS, Catalog, SceneQuery
 from sarship.cli.common import Command, Refusal, tell
 from sarship.cli.places import Place
-from sarship.errors import CatalogError, SarshipError
+from sarship.errors import CatalogError
 from sarship.model import OrbitPass, Polarization, Scene
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ __all__ = [
     "query_of",
     "query_options",
     "refuse_both",
+    "scenes_of",
 ]
 
 
@@ -97,28 +98,24 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: M
         If none meets them.
     """
     from sarship.catalog.scenes import matches
-    from sarship.pipeline.sources import Source
+    from sarship.pipeline.sources import scenes_on_disk
 
     refuse_both(options)
     if not any(options[name] for name in ("start", "end", *_FIELDS)):
         return tuple(products)
     bounded = {**options, "start": options["start"] or FIRST_DAY, "end": options["end"] or LAST_DAY}
-    chosen, days = list[str](), list[str]()
-    for path in products:
-        try:
-            scene = Source(name=path, maps=maps).open().scene
-        except (SarshipError, OSError):
-            chosen.append(path)
-            continue
-        days.append(f"{scene.start:%Y-%m-%d}")
-        if matches(scene, query_of(Place(scene.id, scene.footprint.representative_point()), bounded)):
-            chosen.append(path)
+    scenes, _ = scenes_on_disk(products, maps)
+    refused = {
+        path
+        for path, scene in scenes.items()
+        if not matches(scene, query_of(Place(scene.id, scene.footprint.representative_point()), bounded))
+    }
+    chosen = tuple(path for path in products if path not in refused)
     if not chosen:
-        raise Refusal(
-            f"none of the {len(products)} products, of {min(days)} to {max(days)}, is what the options ask for"
-        )
+        days = sorted(f"{scene.start:%Y-%m-%d}" for scene in scenes.values())
+        raise Refusal(f"none of the {len(products)} products, of {days[0]} to {days[-1]}, is what the options ask for")
     tell(f"note: {len(chosen)} of {len(products)} products are what the options ask for", err=True)
-    return tuple(chosen)
+    return chosen
 
 
 def refuse_both(options: Mapping[str, Any]) -> None:
@@ -158,3 +155,14 @@ def found_and_missing(catalog: Catalog, query: SceneQuery, against: str | None) 
     scenes = list(catalog.search(query))
     others = list(catalog_of(against).search(query)) if against else []
     return scenes, completeness(scenes, query, others)
+
+
+def scenes_of(place: Place, catalog: Catalog, options: Mapping[str, Any]) -> tuple[list[Scene], Completeness]:
+    """Return the scenes of a place in the period, of which there are some, and the passes that are missing."""
+    from sarship.catalog.suggestions import what_would_help
+
+    query = query_of(place, options)
+    scenes, gaps = found_and_missing(catalog, query, options["against"])
+    if not scenes:
+        raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
+    return scenes, gaps

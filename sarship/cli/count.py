@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sarship.cli.ais_options import ais_options, beside_ais, refuse_bad_ais
-from sarship.cli.catalog_options import catalog_of, chosen_products, found_and_missing, query_of, query_options
+from sarship.cli.ais_options import beside_ais, refuse_bad_ais, survey_options
+from sarship.cli.catalog_options import catalog_of, chosen_products, query_options, scenes_of
 from sarship.cli.common import (
     AUTO_LAND,
     NOTHING_DONE,
     SOME_FAILED,
-    Refusal,
     as_json_option,
     can_draw,
-    detection_options,
     land_option,
     leave,
-    map_options,
     maps_of,
     note_port,
     params_of,
-    pier_pfa_option,
     port_argument,
     print_json,
     products_argument,
@@ -41,9 +37,6 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from sarship.catalog import Completeness
-    from sarship.catalog.query import Catalog
-    from sarship.model import Scene
     from sarship.pipeline.results import Results
     from sarship.port.port_file import Port
 
@@ -92,10 +85,7 @@ __all__ = ["count"]
     show_default=True,
     help="Draw a page of the newest pass of each relative orbit, or of all passes, 2 to 4 seconds each.",
 )
-@ais_options
-@map_options
-@detection_options
-@pier_pfa_option
+@survey_options
 @as_json_option
 def count(
     *,
@@ -138,8 +128,9 @@ def count(
     reports = _read_reports(harbour, options)
     mask = read_polygons(land, harbour.area) if land else None
     products = chosen_products(products, options, maps) if products else products
-    asked = None if products else _ask(harbour, options)
-    scenes, catalog, gaps = asked or ([], None, None)
+    catalog = None if products else catalog_of(*options["catalog_names"])
+    place = Place(harbour.name, harbour.area)
+    scenes, gaps = ([], None) if catalog is None else scenes_of(place, catalog, options)
     if catalog is not None and not catalog.reads_windows:
         size = "about a gigabyte each, unless they are there already"
         tell(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
@@ -209,18 +200,6 @@ def _read_reports(port: Port, options: Mapping[str, Any]) -> gpd.GeoDataFrame | 
 
     path = options["observations"]
     return read_observations(path, port.piers, tz=options["tz"]) if path else None
-
-
-def _ask(port: Port, options: Mapping[str, Any]) -> tuple[list[Scene], Catalog, Completeness]:
-    """Return the scenes of the port in the period, their catalogue, and the passes that it lacks."""
-    from sarship.catalog.suggestions import what_would_help
-
-    catalog = catalog_of(*options["catalog_names"])
-    query = query_of(Place(port.name, port.area), options)
-    scenes, gaps = found_and_missing(catalog, query, options["against"])
-    if not scenes:
-        raise Refusal(f"no scene of {port.name} in that period: {what_would_help(catalog, query)}")
-    return scenes, catalog, gaps
 
 
 def _tell(results: Results, out: str, as_json: bool, *, has_pictures: bool) -> None:

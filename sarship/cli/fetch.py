@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sarship.catalog.accounts import ACCOUNTS
-from sarship.cli.catalog_options import catalog_of, found_and_missing, period_of, query_of, query_options
+from sarship.cli.catalog_options import catalog_of, found_and_missing, period_of, query_of, query_options, scenes_of
 from sarship.cli.common import Refusal, as_json_option, file_option, leave, print_json, tell
 from sarship.cli.places import box_option, find_place, find_port
 from sarship.cli.progress import bar_of_bytes
@@ -123,11 +123,10 @@ def passes(*, port: str, plans: tuple[str, ...], as_json: bool, against: str | N
 @query_options
 @click.option("--into", required=True, type=click.Path(), help="Folder to write the products to.")
 @as_json_option
-def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str | None, **options: Any) -> None:
+def download(*, targets: tuple[str, ...], into: str, as_json: bool, **options: Any) -> None:
     """Download whole products: of every scene that shows PORT in a period, or by name. Run again to go on."""
     from sarship.catalog.fetch_many import fetch_scenes
     from sarship.catalog.scenes import is_name
-    from sarship.catalog.suggestions import what_would_help
 
     catalog = catalog_of(*options["catalog_names"])
     scenes: dict[str, Scene] = {}
@@ -136,10 +135,7 @@ def download(*, targets: tuple[str, ...], into: str, as_json: bool, against: str
             found = [_by_name(catalog, target)]
         else:
             place = find_port(target)
-            query = query_of(place, options)
-            found, gaps = found_and_missing(catalog, query, against)
-            if not found:
-                raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
+            found, gaps = scenes_of(place, catalog, options)
             tell(f"{place.name}: {gaps}", err=True)
         scenes |= {scene.id: scene for scene in found}
     with bar_of_bytes("download") as report:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,6 @@ from sarship.cli.common import (
 )
 from sarship.cli.places import box_of, box_option
 from sarship.cli.progress import bars
-from sarship.errors import SarshipError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -255,10 +253,6 @@ def _footprints(products: tuple[str, ...], maps: MapFacts) -> BaseGeometry:
     """Return the area that products show, from their metadata; those that cannot be read fail later, with a reason."""
     import shapely
 
-    from sarship.pipeline.sources import Source
+    from sarship.pipeline.sources import scenes_on_disk
 
-    footprints = []
-    for path in products:
-        with suppress(SarshipError, OSError):
-            footprints.append(Source(name=path, maps=maps).open().scene.footprint)
-    return shapely.union_all(footprints)
+    return shapely.union_all([scene.footprint for scene in scenes_on_disk(products, maps)[0].values()])

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sarship.cli.ais_options import ais_columns_of, ais_options, refuse_bad_ais
+from sarship.cli.ais_options import ais_columns_of, refuse_bad_ais, survey_options
 from sarship.cli.catalog_options import catalog_of, query_fields, query_options, refuse_both
 from sarship.cli.common import (
     NOTHING_DONE,
     SOME_FAILED,
     as_json_option,
-    detection_options,
-    map_options,
     maps_of,
     params_of,
-    pier_pfa_option,
     print_json,
     products_option,
     say_failures,
@@ -30,8 +26,6 @@ from sarship.cli.common import (
 from sarship.cli.progress import bars
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from sarship.pipeline.first_pass import State, Step
     from sarship.pipeline.many_ports import Watched
 
@@ -66,10 +60,7 @@ MOST_WORKERS: Final = 4
     "when no port needs them any more.",
 )
 @click.option("--mixed", is_flag=True, help="Write beside tables of another version whose columns differ.")
-@ais_options
-@map_options
-@detection_options
-@pier_pfa_option
+@survey_options
 @as_json_option
 def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, as_json: bool, **options: Any) -> None:
     """Count the vessels at the piers of every PORT, and keep all tables in one archive.
@@ -83,7 +74,7 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
     from sarship.pipeline import SurveyOptions
     from sarship.pipeline import watch as watch_ports
     from sarship.pipeline.port_plans import Wanted
-    from sarship.pipeline.worker_pools import n_processors
+    from sarship.pipeline.worker_pools import cluster, n_processors
 
     if products:
         refuse_both(options)
@@ -105,7 +96,8 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
         ais=options["ais"],
         ais_columns=ais_columns_of(options),
     )
-    with bars("watch", "ports") as (report, _), _executor(options["scheduler"]) as executor:
+    workers = nullcontext() if options["scheduler"] is None else cluster(options["scheduler"])
+    with bars("watch", "ports") as (report, _), workers as executor:
         watched = watch_ports(
             port_files,
             out,
@@ -126,18 +118,6 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
     _tell(watched, out, as_json)
     if not watched.is_whole:
         sys.exit(SOME_FAILED if watched.n_counted else NOTHING_DONE)
-
-
-@contextmanager
-def _executor(scheduler: str | None) -> Iterator[Executor | None]:
-    """Yield the workers of a cluster; None where there is none."""
-    if scheduler is None:
-        yield None
-        return
-    from sarship.pipeline.worker_pools import cluster
-
-    with cluster(scheduler) as executor:
-        yield executor
 
 
 def _step(port: str, done: int, total: int, state: State, message: str = "") -> Step:

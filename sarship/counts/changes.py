@@ -9,7 +9,6 @@ and says nothing about vessels.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import geopandas as gpd
@@ -38,40 +37,6 @@ OUTSIDE: Final = 0.01
 """Chance of a count outside the usual range while nothing changes, both sides together."""
 INTERVAL: Final = 0.9
 """Probability of the interval of a level."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Series:
-    """Counts of a place on the passes that saw it."""
-
-    time: pd.DatetimeIndex
-    orbit: Integers
-    counts: Integers
-    """Counts, their lower and upper bounds, (3, n_passes)."""
-    has_reference: NDArray[np.bool_]
-
-    def take(self, which: NDArray[np.bool_]) -> _Series:
-        """Return some of its passes."""
-        return _Series(self.time[which], self.orbit[which], self.counts[:, which], self.has_reference[which])
-
-    @property
-    def days(self) -> Reals:
-        """Time of each pass, days."""
-        return np.asarray((self.time - self.time[0]) / pd.Timedelta(1, "D"), np.float64)
-
-    def drawn(self) -> Integers:
-        """Return the counts, and below them draws from the triangle of their bounds, (1 + N_DRAWS, n_passes).
-
-        Each pass has one draw in every part of its distribution, and the same ones on every run.
-        """
-        count, low, high = self.counts[:, :, None].astype(float)
-        parts = np.tile((np.arange(N_DRAWS) + 0.5) / N_DRAWS, (len(count), 1))
-        part = np.random.default_rng(0).permuted(parts, axis=1)
-        width = high - low
-        left = low + np.sqrt(part * width * (count - low))
-        right = high - np.sqrt((1 - part) * width * (high - count))
-        drawn = np.where(part * width < count - low, left, right)
-        return np.vstack([self.counts[:1], np.rint(drawn).T.astype(np.int64)])
 
 
 def find_changes(counts: xr.Dataset) -> gpd.GeoDataFrame:
@@ -108,14 +73,13 @@ def find_changes(counts: xr.Dataset) -> gpd.GeoDataFrame:
     for name, series in _series_of(counts):
         found = [
             row | {"where": name}
-            for orbit in np.unique(series.orbit)
-            for row in _changes(series.take(series.orbit == orbit))
+            for orbit in np.unique(series["relative_orbit"])
+            for row in _changes(series[series["relative_orbit"] == orbit])
         ]
         rows += [row | {"words": _words(row)} for row in _confirmed(found)]
     rows.sort(key=lambda row: (row["window_from"], row["where"]))
     places = places_of(counts)
-    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in CHANGES.columns}
-    return CHANGES.make(columns, [places[row["where"]] for row in rows])
+    return CHANGES.of_rows(rows, [places[row["where"]] for row in rows])
 
 
 def find_alerts(counts: xr.Dataset) -> gpd.GeoDataFrame:
@@ -146,7 +110,7 @@ def find_alerts(counts: xr.Dataset) -> gpd.GeoDataFrame:
     """
     rows: list[dict[str, Any]] = []
     for name, series in _series_of(counts):
-        n = len(series.time)
+        n = len(series)
         if not n:
             continue
         newest = [_against_usual(series, k) for k in range(max(n - 2, 0), n)]
@@ -156,55 +120,67 @@ def find_alerts(counts: xr.Dataset) -> gpd.GeoDataFrame:
             row["status"] = "alert" if sides[0] == sides[-1] and n > 1 else "watch"
         rows.append(row)
     places = places_of(counts)
-    columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in ALERTS.columns}
-    return ALERTS.make(columns, [places[row["where"]] for row in rows])
+    return ALERTS.of_rows(rows, [places[row["where"]] for row in rows])
 
 
-def _series_of(counts: xr.Dataset) -> Iterator[tuple[str, _Series]]:
-    """Yield each place's name and series; the whole port only where it has several piers."""
+def _series_of(counts: xr.Dataset) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield each place's name and its rows of `counts_at`; the whole port only where it has several piers."""
     is_one = (counts["kind"] == "pier").sum() < 2
-    for name, frame in counts_at(counts).items():
+    for name, series in counts_at(counts).items():
         if not (is_one and name == WHOLE_PORT):
-            yield (
-                name,
-                _Series(
-                    time=pd.DatetimeIndex(frame["time"]),
-                    orbit=frame["relative_orbit"].to_numpy(),
-                    counts=frame[["n_vessels", "n_low", "n_high"]].to_numpy(np.int64).T,
-                    has_reference=frame["has_reference"].to_numpy(),
-                ),
-            )
+            yield name, series
 
 
-def _changes(series: _Series) -> Iterator[dict[str, Any]]:
+def _drawn(series: pd.DataFrame) -> Integers:
+    """Return the counts, and below them draws from the triangle of their bounds, (1 + N_DRAWS, n_passes).
+
+    Each pass has one draw in every part of its distribution, and the same ones on every run.
+    """
+    counts = series[["n_vessels", "n_low", "n_high"]].to_numpy(np.int64).T
+    count, low, high = counts[:, :, None].astype(float)
+    parts = np.tile((np.arange(N_DRAWS) + 0.5) / N_DRAWS, (len(count), 1))
+    part = np.random.default_rng(0).permuted(parts, axis=1)
+    width = high - low
+    left = low + np.sqrt(part * width * (count - low))
+    right = high - np.sqrt((1 - part) * width * (high - count))
+    drawn = np.where(part * width < count - low, left, right)
+    return np.vstack([counts[:1], np.rint(drawn).T.astype(np.int64)])
+
+
+def _cuts(series: pd.DataFrame, drawn: Integers) -> tuple[Cut, ...]:
+    """Return the cuts between levels of a place's draws on one orbit."""
+    time = series["time"]
+    return find_segments(drawn, ((time - time.iloc[0]) / pd.Timedelta(1, "D")).to_numpy(float)).cuts
+
+
+def _changes(series: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Yield the changes of one place on one orbit."""
-    n = len(series.time)
-    if n < MIN_PASSES:
+    if len(series) < MIN_PASSES:
         return
-    drawn = series.drawn()
-    cuts = find_segments(drawn, series.days).cuts
-    ends = [0, *[cut.at for cut in cuts], n]
+    drawn, time = _drawn(series), series["time"].tolist()
+    cuts = _cuts(series, drawn)
+    ends = [0, *[cut.at for cut in cuts], len(series)]
     for k, cut in enumerate(cuts):
         if cut.probability >= MIN_PROBABILITY:
             before, after = drawn[:, ends[k] : cut.at], drawn[:, cut.at : ends[k + 2]]
             yield {
                 "quantity": "n_vessels",
                 "direction": _direction(series, cut, rises=after[0].mean() > before[0].mean()),
-                "from_time": series.time[cut.at - 1],
-                "to_time": series.time[cut.at],
-                "window_from": series.time[cut.first - 1],
-                "window_to": series.time[cut.last],
+                "from_time": time[cut.at - 1],
+                "to_time": time[cut.at],
+                "window_from": time[cut.first - 1],
+                "window_to": time[cut.last],
                 "probability": cut.probability,
                 **_level("before", before, gamma_rate(drawn)),
                 **_level("after", after, gamma_rate(drawn)),
-                "relative_orbit": int(series.orbit[0]),
+                "relative_orbit": int(series["relative_orbit"].iloc[0]),
                 "confirmed_by": "",
             }
 
 
-def _direction(series: _Series, cut: Cut, *, rises: bool) -> str:
+def _direction(series: pd.DataFrame, cut: Cut, *, rises: bool) -> str:
     """Return `rose`, `fell`, or `method` where the reference came or went within the window."""
-    around = series.has_reference[cut.first - 1 : cut.last + 1]
+    around = series["has_reference"].iloc[cut.first - 1 : cut.last + 1]
     return "method" if around.any() and not around.all() else "rose" if rises else "fell"
 
 
@@ -247,19 +223,20 @@ def _words(row: dict[str, Any]) -> str:
 _SIDES: Final = ("before", "after")
 
 
-def _against_usual(series: _Series, k: int) -> dict[str, Any]:
+def _against_usual(series: pd.DataFrame, k: int) -> dict[str, Any]:
     """Return a pass beside the usual range of its orbit before the newest two, and the side on which it is outside."""
-    earlier = series.take((series.orbit == series.orbit[k]) & (np.arange(len(series.time)) < len(series.time) - 2))
-    count = int(series.counts[0, k])
+    row, earlier = series.iloc[k], series[:-2]
+    earlier = earlier[earlier["relative_orbit"] == row["relative_orbit"]]
+    count = int(row["n_vessels"])
     low, high, n_passes = np.nan, np.nan, 0
-    if len(earlier.time) >= MIN_PASSES:
-        drawn = earlier.drawn()
-        cuts = find_segments(drawn, earlier.days).cuts
+    if len(earlier) >= MIN_PASSES:
+        drawn = _drawn(earlier)
+        cuts = _cuts(earlier, drawn)
         now = drawn[0, cuts[-1].at if cuts else 0 :]
         low, high, n_passes = *_usual(now, float(gamma_rate(drawn)[0])), len(now)
     return {
-        "time": series.time[k],
-        "relative_orbit": int(series.orbit[k]),
+        "time": row["time"],
+        "relative_orbit": int(row["relative_orbit"]),
         "n_vessels": float(count),
         "usual_low": low,
         "usual_high": high,

@@ -24,9 +24,11 @@ from sarship.schema import NOT_COUNTED
 from sarship.sentinel1.passes import number_passes, number_slices
 from sarship.vessels.assign import vessel_axes
 
-__all__ = ["MIN_SEEN", "are_counted", "group_passes", "seen_by_pass", "vessels_once"]
+__all__ = ["MIN_SEEN", "are_counted", "candidates", "group_passes", "seen_by_pass", "vessels_once"]
 
 Reals = NDArray[np.float64]
+MIN_CHANCE: Final = 0.25
+"""Minimum chance of a candidate that may be a vessel of a visit."""
 MIN_SEEN: Final = 0.95
 """Fraction of a pier's waters that must be imaged for its count to stand."""
 
@@ -119,6 +121,13 @@ def are_counted(vessels: gpd.GeoDataFrame) -> NDArray[np.bool_]:
     A row that may be a piece of another, or gear on the quay, is left to the bounds, `n_low` and `n_high`.
     """
     return np.asarray(~vessels["flag"].isin(NOT_COUNTED).to_numpy(bool) & (vessels["n_vessels"].to_numpy(int) > 0))
+
+
+def candidates(vessels: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return once each row that is counted (`is_counted`), or that may be a vessel of a visit."""
+    is_counted = are_counted(vessels)
+    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
+    return vessels.assign(is_counted=is_counted)[may_be].drop_duplicates("vessel")
 
 
 def _without_twins(scenes: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

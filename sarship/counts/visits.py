@@ -27,18 +27,16 @@ from shapely import Point
 
 from sarship.counts.assignment import best_links
 from sarship.counts.links import WATERS_M, Links, Sightings, find_links
-from sarship.counts.passes import MIN_SEEN, are_counted, group_passes, seen_by_pass, vessels_once
+from sarship.counts.passes import MIN_SEEN, candidates, group_passes, seen_by_pass, vessels_once
 from sarship.counts.stays import Stays, stay_chances
 from sarship.geo.local_plane import Plane
-from sarship.schema import COVERAGE, NOT_COUNTED, SCENES, TRAFFIC, VESSELS, VISITS
+from sarship.schema import COVERAGE, SCENES, TRAFFIC, VESSELS, VISITS
 
 __all__ = ["StrungVisits", "find_traffic", "find_visits", "string_visits"]
 
 Reals = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-MIN_CHANCE: Final = 0.25
-"""Minimum chance of a candidate that may be a vessel of a visit."""
 WIDER: Final = 1.5
 """Factor on the error of a sum: chances of a pier err together, on simulated ports so much."""
 SMALLEST_M: Final = 5.0
@@ -162,9 +160,7 @@ class StrungVisits:
         """Return the table of `find_visits`."""
         rows = _rows(self)
         rows.sort(key=lambda row: (row["time"], row["rank"], row["status"] == "left", row["row"]))
-        columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in VISITS.columns}
-        columns["mmsi"] = _by_most(columns["visit"], columns["mmsi"])
-        return VISITS.make(columns, [Point(row["longitude"], row["latitude"]) for row in rows])
+        return _with_most(VISITS.of_rows(rows, [Point(row["longitude"], row["latitude"]) for row in rows]))
 
     def traffic(self) -> gpd.GeoDataFrame:
         """Return the table of `find_traffic`."""
@@ -188,8 +184,7 @@ class StrungVisits:
                 missed = same[(first < k) & (last > k)].sum()
                 rows.append(row | {"present": float(stays.is_vessel[step == k].sum() + missed)})
         rows.sort(key=lambda row: (row["time"], row["rank"]))
-        columns: dict[str, object] = {column.name: [row[column.name] for row in rows] for column in TRAFFIC.columns}
-        return TRAFFIC.make(columns, [self.places[row["rank"]] for row in rows])
+        return TRAFFIC.of_rows(rows, [self.places[row["rank"]] for row in rows])
 
 
 def string_visits(
@@ -205,9 +200,7 @@ def string_visits(
     for contract, frame in ((VESSELS, vessels), (SCENES, scenes), (COVERAGE, coverage)):
         contract.check(frame)
     names = [str(name) for name in piers["name"]]
-    is_counted = are_counted(vessels)
-    may_be = is_counted | ((vessels["confidence"] >= MIN_CHANCE) & ~vessels["flag"].isin(NOT_COUNTED))
-    vessels = vessels.assign(is_counted=is_counted)[vessels["pier"].isin(names) & may_be].drop_duplicates("vessel")
+    vessels = candidates(vessels[vessels["pier"].isin(names)])
     ranks = vessels["pier"].map({name: k for k, name in enumerate(names)}).astype(np.int64)
     known = vessels["vessel"].map(dict(mmsi or {})).fillna(0).astype(np.int64)
     vessels = vessels.assign(rank=ranks, mmsi=known)
@@ -348,8 +341,7 @@ def _placed(row: dict[str, Any], visit: str, number: int, series: StrungVisits) 
     }
 
 
-def _by_most(visit: object, mmsi: object) -> pd.Series[Any]:
-    """Return the number that each row's visit has most often; missing where it has none."""
-    frame = pd.DataFrame({"visit": visit, "mmsi": pd.Series(mmsi, dtype="Int64")})
-    most = frame.dropna().groupby("visit")["mmsi"].agg(lambda numbers: numbers.mode().iloc[0])
-    return frame["visit"].map(most).astype("Int64")
+def _with_most(visits: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return visits with the number that each has most often on all of its rows; missing where it has none."""
+    most = visits.dropna(subset="mmsi").groupby("visit")["mmsi"].agg(lambda numbers: numbers.mode().iloc[0])
+    return visits.assign(mmsi=visits["visit"].map(most).astype("Int64"))

@@ -43,7 +43,8 @@ LONGEST_SEGMENT: Final = 240
 """Bytes of a folder's name; file systems take 255, and temporary names are longer."""
 
 _WHOLE: Final = ("n_vessels", "n_low", "n_high", *(each.name for each in AIS_COUNTS))
-_COORDINATES: Final = (
+ARCHIVED_COUNTS: Final = Table.of(
+    "counts",
     Column("time", TIME, "start of the pass"),
     Column("pier", "str", "name of the pier"),
     Column("kind", "str", "pier or anchorage"),
@@ -51,15 +52,9 @@ _COORDINATES: Final = (
     Column("platform", "str", "satellite"),
     Column("relative_orbit", "int64", "track number"),
     Column("orbit_pass", "str", "ascending or descending"),
-)
-ARCHIVED_COUNTS: Final = Table(
-    "counts",
-    (
-        *_COORDINATES,
-        *(
-            Column(each.name, "Int64" if each.name in _WHOLE else "float64", each.long_name)
-            for each in (*COUNTS, *AIS_COUNTS)
-        ),
+    *(
+        Column(each.name, "Int64" if each.name in _WHOLE else "float64", each.long_name)
+        for each in (*COUNTS, *AIS_COUNTS)
     ),
 )
 """Counts as a table, one row a pass and pier. The geometry of a row is the middle of the pier."""
@@ -189,9 +184,7 @@ def archive_results(results: Results, archive: Path) -> tuple[YearOfPort, ...]:
 def _frames(results: Results) -> dict[str, gpd.GeoDataFrame]:
     """Return the tables that a survey made, each checked against its contract."""
     made = {name: getattr(results, name) for name in ("vessels", "visits", "changes", "scenes")}
-    made["counts"] = _counts_table(results.counts)
-    made |= {"aprons": results.aprons} if len(results.aprons) else {}
-    made |= {} if results.ais is None else {"ais_matches": results.ais.table}
+    made |= {"counts": _counts_table(results.counts), **results.given}
     return {name: contract.check(made[name]) for name, contract in ARCHIVED.items() if name in made}
 
 

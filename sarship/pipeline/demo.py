@@ -20,6 +20,7 @@ from sarship.analysis import read_observations
 from sarship.errors import LibraryError, OutputError, ProductWarning
 from sarship.files import LOCK, make_folder, write_file
 from sarship.pipeline.first_pass import Progress
+from sarship.pipeline.result_files import RESULT_FILES
 from sarship.pipeline.results import SIMULATED, Results
 from sarship.pipeline.surveys import survey
 from sarship.pipeline.with_ais import add_ais
@@ -166,38 +167,8 @@ def run_demo(
     return DemoOutcome(folder=folder, counts=results.counts, truth=_truth(harbour, results.counts), yards=yards)
 
 
-_OWN: Final = frozenset(
-    [
-        "ais",
-        "products",
-        "scenes",
-        "stack",
-        "references",
-        "second_pass",
-        "quicklooks",
-        "pages",
-        "counts.png",
-        "counts.csv",
-        "counts.nc",
-        "changes.csv",
-        "alerts.csv",
-        "agreement.csv",
-        "aprons.csv",
-        "ais_matches.csv",
-        "ais_matches.parquet",
-        "observations.csv",
-        "report.html",
-        "traffic.csv",
-        "visits.csv",
-        "visits.png",
-        "results.json",
-        "vessels.csv",
-        "vessels.geojson",
-        "vessels.qml",
-        LOCK,
-    ]
-    + [f"{name}.parquet" for name in ("vessels", "scenes", "coverage", "piers", "observations", "aprons")]
-)
+_FOLDERS: Final = ("ais", "products", "scenes", "stack", "references", "second_pass", "quicklooks", "pages")
+_OWN: Final = RESULT_FILES.union(_FOLDERS, ("counts.png", "visits.png", "observations.csv", "report.html", LOCK))
 """Files and folders that a demo writes."""
 
 

@@ -259,4 +259,4 @@ def _row(product: RadarImage, plan: Plan) -> gpd.GeoDataFrame:
         "has_noise": product.has_noise,
         "land_is_masked": plan.land is not None or plan.port.water is not None,
     }
-    return SCENES.make({name: [value] for name, value in row.items()}, [scene.footprint])
+    return SCENES.of_rows([row], [scene.footprint])

@@ -16,14 +16,14 @@ from typing import Any, Final
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from sarship.catalog import Completeness, completeness
+from sarship.catalog import completeness
 from sarship.catalog.query import FIRST_DAY, LAST_DAY, Catalog, SceneQuery
 from sarship.catalog.scenes import matches
 from sarship.errors import SarshipError, explain
 from sarship.model import Scene
 from sarship.pipeline.port_jobs import PortJob, PortOutcome, SurveyOptions
 from sarship.pipeline.results import Failure
-from sarship.pipeline.sources import Source
+from sarship.pipeline.sources import scenes_on_disk
 from sarship.port.port_file import Port
 
 __all__ = ["Wanted", "plan_ports"]
@@ -103,7 +103,7 @@ def plan_ports(
         Products that cannot be opened.
     """
     if catalog is None:
-        scenes, unreadable = _opened(products, options)
+        scenes, unreadable = scenes_on_disk(products, options.maps)
         jobs = [
             PortJob(port=port, given=tuple(_touching(scenes, port, wanted)), archive=archive, options=options)
             for port in ports
@@ -116,7 +116,9 @@ def plan_ports(
         try:
             known, others = (list(each.search(wanted.query(area))) if each else [] for each in (catalog, against))
             for port in group:
-                given, gaps = _of_port(port, wanted, known, others)
+                query = wanted.query(port.area)
+                given = tuple(scene for scene in known if matches(scene, query))
+                gaps = completeness(given, query, others)
                 job = PortJob(
                     port=port, given=given, archive=archive, catalog=catalog, completeness=gaps, options=options
                 )
@@ -126,17 +128,6 @@ def plan_ports(
     order = {port.name: k for k, port in enumerate(ports)}
     jobs, empty = _with_scenes(sorted(found, key=lambda job: order[job.port.name]), NO_SCENE)
     return jobs, [*refused.values(), *empty], ()
-
-
-def _opened(products: Iterable[str], options: SurveyOptions) -> tuple[dict[str, Scene], tuple[Failure, ...]]:
-    """Return the scenes of products on disk, by their paths, and those that cannot be opened."""
-    scenes, unreadable = dict[str, Scene](), list[Failure]()
-    for path in products:
-        try:
-            scenes[path] = Source(name=path, maps=options.maps).open().scene
-        except (SarshipError, OSError) as error:
-            unreadable.append(Failure(path=path, message=explain(error)))
-    return scenes, tuple(unreadable)
 
 
 def _touching(scenes: Mapping[str, Scene], port: Port, wanted: Wanted) -> list[str]:
@@ -156,14 +147,6 @@ def _by_cell(ports: Iterable[Port], wanted: Wanted, refused: dict[str, PortOutco
         middle = port.area.representative_point()
         cells[math.floor(middle.x / CELL_DEG), math.floor(middle.y / CELL_DEG)].append(port)
     return list(cells.values())
-
-
-def _of_port(
-    port: Port, wanted: Wanted, known: Iterable[Scene], others: Iterable[Scene]
-) -> tuple[tuple[Scene, ...], Completeness]:
-    query = wanted.query(port.area)
-    given = tuple(scene for scene in known if matches(scene, query))
-    return given, completeness(given, query, [scene for scene in others if matches(scene, query)])
 
 
 def _with_scenes(jobs: Iterable[PortJob], reason: str) -> tuple[list[PortJob], list[PortOutcome]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from sarship.ais import AIS_MATCHES, AisMatches
 from sarship.catalog import Completeness
@@ -28,7 +29,7 @@ from sarship.pipeline.table_files import (
 )
 from sarship.schema import APRONS, COVERAGE, OBSERVATIONS, SCENES, VESSELS, WGS84, Table
 
-__all__ = ["read_results", "write_results"]
+__all__ = ["RESULT_FILES", "read_results", "write_results"]
 
 
 def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
@@ -74,8 +75,7 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
         "ais": None if results.ais is None else dict(results.ais.summary),
         "aprons": len(results.aprons) > 0,
     }
-    given = {} if results.ais is None else {"ais_matches": results.ais.table}
-    given |= {"aprons": results.aprons} if len(results.aprons) else {}
+    given = results.given
     contents = {
         "vessels.geojson": vessels_geojson(results.vessels, provenance),
         "vessels.csv": vessels_csv(results.vessels),
@@ -159,3 +159,12 @@ _GIVEN: dict[str, Table] = {"ais_matches": AIS_MATCHES, "aprons": APRONS}
 """Tables that are there if there is anything to say."""
 _MARKS = {"ais_matches": "ais", "aprons": "aprons"}
 """Member of `results.json` that tells of each; older results have none of aprons."""
+RESULT_FILES: Final = frozenset(
+    [
+        *(f"vessels.{ending}" for ending in ("csv", "geojson", "qml")),
+        *("counts.csv", "counts.nc", "results.json"),
+        *(f"{name}.csv" for name in (*_DERIVED, *_GIVEN)),
+        *(f"{name}.parquet" for name in (*_TABLES, *_GIVEN)),
+    ]
+)
+"""Files that a survey may write."""

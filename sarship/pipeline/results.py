@@ -136,6 +136,12 @@ class Results:
     ais: AisMatches | None = None
     """The vessels beside those of AIS, if files of it were given."""
 
+    @property
+    def given(self) -> dict[str, gpd.GeoDataFrame]:
+        """Tables that a survey has only of AIS or of aprons, by the names of their files."""
+        found = {} if self.ais is None else {"ais_matches": self.ais.table}
+        return found | ({"aprons": self.aprons} if len(self.aprons) else {})
+
     def __repr__(self) -> str:
         name = f"Results {SIMULATED}" if self.provenance.is_simulated else "Results"
         port = f" of {self.provenance.port}" if self.provenance.port else ""

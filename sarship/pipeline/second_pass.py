@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sarship._package import __version__
 from sarship.change.detection import detect_change
 from sarship.change.port_check import doubtful_piers
-from sarship.change.reference import MIN_DATES, fit_reference, level_on, of_orbit, sea_of
+from sarship.change.reference import MIN_DATES, expected_on, fit_reference, of_orbit
 from sarship.errors import (
     CatalogError,
     DownloadError,
@@ -315,6 +315,5 @@ def look_again(product: RadarImage, plan: Plan, folder: Path) -> Look:
     reference = read_reference(reference_file(folder, product.scene.relative_orbit))
     hits, _ = detect_change(image, product, reference, plan.masks, plan.params)
     one = of_orbit(reference, image).isel(polarization=0)
-    sea = float(one["sea"])
-    today = sea_of(image.to_numpy()[0], plan.masks.open_water, sea)
-    return Look(image, level_on(one["level"].to_numpy(), sea, today), hits)
+    expected, _ = expected_on(one, image.to_numpy()[0], plan.masks.open_water)
+    return Look(image, expected, hits)

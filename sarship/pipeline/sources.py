@@ -9,8 +9,9 @@ from pathlib import Path
 import xarray as xr
 
 from sarship.catalog.query import Catalog
-from sarship.errors import CatalogError, ProductError
+from sarship.errors import CatalogError, ProductError, SarshipError, explain
 from sarship.model import Scene
+from sarship.pipeline.results import Failure
 from sarship.pipeline.shared_products import PRODUCTS, Waits, fetch_once, with_xml
 from sarship.port.map_facts import MapFacts, is_map_file
 from sarship.port.map_image import MapImage, map_files, open_map_image
@@ -20,7 +21,7 @@ from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.safe import open_safe
 from sarship.sentinel1.verify import refuse_damage
 
-__all__ = ["Bytes", "Given", "Source", "sources_of"]
+__all__ = ["Bytes", "Given", "Source", "scenes_on_disk", "sources_of"]
 
 Given = str | Path | Scene | MapImage | xr.DataArray
 """A product: the path of one or of an image on a map, a catalogue's scene, or an image that is open already."""
@@ -193,3 +194,14 @@ def _source(one: Given, catalog: Catalog | None, folder: Path, maps: MapFacts) -
     if catalog is None:
         raise CatalogError(f"{one.id} is on a server; say with catalog= which catalogue found it")
     return Source(name=one.id, scene=one, catalog=catalog, folder=folder)
+
+
+def scenes_on_disk(products: Iterable[str], maps: MapFacts) -> tuple[dict[str, Scene], tuple[Failure, ...]]:
+    """Return the scenes of products on disk, by their paths, and the products that cannot be opened."""
+    scenes, unreadable = dict[str, Scene](), list[Failure]()
+    for path in products:
+        try:
+            scenes[path] = Source(name=path, maps=maps).open().scene
+        except (SarshipError, OSError) as error:
+            unreadable.append(Failure(path=path, message=explain(error)))
+    return scenes, tuple(unreadable)

@@ -164,8 +164,7 @@ def survey(
         if observations is not None:
             results = replace(results, observations=observations)
         write_results(results, folder)
-    _warn_of_nothing(results)
-    _warn_of_maps(results)
+    _warn(results)
     return results
 
 
@@ -221,8 +220,7 @@ def search(
     if area is not None:  # what is searched is the window of the image that holds it
         is_inside = results.vessels.intersects(recentred(area))
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
-    _warn_of_nothing(results)
-    _warn_of_maps(results)
+    _warn(results)
     return results
 
 
@@ -234,25 +232,19 @@ def _refuse_dry_piers(plan: Plan) -> None:
             raise PortError(f"{plan.port.name}: {name!r} {doubt}", feature=name)
 
 
-def _warn_of_maps(results: Results) -> None:
-    """Warn of what is not done where the radar's geometry is not known."""
-    if n_maps := int(results.scenes["product_type"].str.startswith("MAP").sum()):
-        which = f"{n_maps} of {len(results.scenes)} scenes are images on a map, without the radar's geometry"
-        doubt = "azimuth ambiguities of ships are not looked for in them"
-        warnings.warn(f"{which}: {doubt}", ProductWarning, stacklevel=3)
-
-
-def _warn_of_nothing(results: Results) -> None:
-    """Warn where all that is missing from the results might be taken for an empty port."""
-    n_failed, n_scenes = len(results.failures), len(results.scenes)
+def _warn(results: Results) -> None:
+    """Warn where what is missing might be taken for an empty port, and of what is not done with images on a map."""
+    n_failed, n_scenes, doubts = len(results.failures), len(results.scenes), list[str]()
     if n_failed and not n_scenes:
-        doubt = f"none of the {n_failed} products could be searched: nothing was seen"
+        doubts.append(f"none of the {n_failed} products could be searched: nothing was seen")
     elif n_scenes and len(results.piers) and not results.coverage["seen"].any():
         port = results.provenance.port
-        doubt = f"none of the {n_scenes} scenes shows a pier of {port}: are both of one place?"
-    else:
-        return
-    warnings.warn(doubt, ProductWarning, stacklevel=3)
+        doubts.append(f"none of the {n_scenes} scenes shows a pier of {port}: are both of one place?")
+    if n_maps := int(results.scenes["product_type"].str.startswith("MAP").sum()):
+        which = f"{n_maps} of {n_scenes} scenes are images on a map, without the radar's geometry"
+        doubts.append(f"{which}: azimuth ambiguities of ships are not looked for in them")
+    for doubt in doubts:
+        warnings.warn(doubt, ProductWarning, stacklevel=3)
 
 
 def _results(searched: Mapping[str, SearchedScene], failures: Sequence[Failure], plan: Plan) -> Results:

@@ -102,19 +102,17 @@ def _not_compared(results: Results, table: gpd.GeoDataFrame, aprons: gpd.GeoData
     known = {scene for scenes in table["scene"] for scene in str(scenes).split()}
     missing = [rows for rows in group_passes(results.scenes, results.coverage) if not known.intersection(rows["scene"])]
     pairs = [(apron, rows) for apron in aprons.itertuples() for rows in missing]
-    columns: dict[str, object] = {
-        column.name: np.full(len(pairs), np.nan) for column in APRONS.columns if column.dtype == "float64"
-    }
-    columns |= {
-        "apron": [apron.name for apron, _ in pairs],
-        "surface": [apron.surface for apron, _ in pairs],
-        "time": [rows["start"].iloc[0] for _, rows in pairs],
-        "scene": [" ".join(rows["scene"]) for _, rows in pairs],
-        "relative_orbit": [int(rows["relative_orbit"].iloc[0]) for _, rows in pairs],
-        "state": ["unknown"] * len(pairs),
-        "note": [NOT_COMPARED] * len(pairs),
-        "may_be_wet": [False] * len(pairs),
-        "n_cells": [0] * len(pairs),
-        "n_reference_dates": [0] * len(pairs),
-    }
-    return APRONS.make(columns, [apron.geometry for apron, _ in pairs])
+    empty = APRONS.blank | {"state": "unknown", "note": NOT_COMPARED, "may_be_wet": False}
+    empty |= dict.fromkeys(("n_cells", "n_reference_dates"), 0)
+    unknown = [
+        empty
+        | {
+            "apron": apron.name,
+            "surface": apron.surface,
+            "time": rows["start"].iloc[0],
+            "scene": " ".join(rows["scene"]),
+            "relative_orbit": int(rows["relative_orbit"].iloc[0]),
+        }
+        for apron, rows in pairs
+    ]
+    return APRONS.of_rows(unknown, [apron.geometry for apron, _ in pairs])

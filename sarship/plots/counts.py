@@ -23,11 +23,11 @@ from sarship.plots.style import (
     GREY,
     TRACKS,
     date_axis,
+    finished,
     new_figure,
     period,
     shorten,
     titled,
-    watermark,
 )
 from sarship.schema import AGREEMENT, WHOLE_PORT
 
@@ -123,10 +123,7 @@ def plot_counts(
     figure.supylabel("vessels", fontsize=10)
     figure.suptitle(f"{titled(title, is_simulated)}\n{period(times)}", fontsize=12, x=0.01, ha="left")
     handles = [*_legend(counts, orbits, has_changes=changes is not None and len(changes) > 0), *_report_legend(reports)]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    if is_simulated:
-        watermark(figure)
-    return figure
+    return finished(figure, handles, is_simulated=is_simulated, fontsize=9)
 
 
 def _report_legend(reports: gpd.GeoDataFrame) -> list[Artist]:

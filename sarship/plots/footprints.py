@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 from sarship.geo import has_shoreline, land_near
 from sarship.plots.local_map import LocalMap, map_of
 from sarship.plots.mapping import draw_frame
-from sarship.plots.style import GREY, TRACKS, VESSEL, literal, new_figure
+from sarship.plots.style import GREY, TRACKS, VESSEL, finished, literal, new_figure
 from sarship.port.index import port_index
 
 if TYPE_CHECKING:
@@ -80,11 +80,10 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
     _draw_place(ax, local, area, name)
     draw_frame(ax, local)
     handles.append(Line2D([], [], color=GREY, marker=".", lw=0, label="ports"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     times = sorted(scene.start for scene in scenes)
     period = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
     ax.set_title(f"{literal(name)}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
-    return figure
+    return finished(figure, handles, is_simulated=False)
 
 
 def _draw_land(ax: Axes, local: LocalMap) -> None:

@@ -161,9 +161,7 @@ def _blocks(product: RadarImage, polarization: str, window: Window, factor: int)
     """Denoised sigma0 of the window, averaged over squares of `factor` pixels; NaN where none has data."""
     n_lines = max(1, BAND_LINES // factor) * factor
     rows = []
-    for start in range(window.line_start, window.line_stop, n_lines):
-        stop = min(start + n_lines, window.line_stop)
-        band = Window(start, stop, window.pixel_start, window.pixel_stop)
+    for band, _ in window.bands(n_lines):
         power = product.sigma0(window=band, polarizations=[polarization]).to_numpy()[0]
         blocks = power.reshape(power.shape[0] // factor, factor, -1, factor)
         n_valid = np.isfinite(blocks).sum(axis=(1, 3))

@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 from shapely import LineString, Point, affinity, box
 
 from sarship.counts.passes import are_counted
 from sarship.plots.local_map import LocalMap
-from sarship.plots.style import ELSEWHERE, LAND, PIER, VESSEL, shorten
+from sarship.plots.style import ELSEWHERE, LAND, PIER, RANGE_DB, VESSEL, decibel, grey, shorten
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -29,6 +30,7 @@ __all__ = [
     "draw_land",
     "draw_left",
     "draw_piers",
+    "draw_radar",
     "draw_reach",
     "draw_scale",
     "draw_vessels",
@@ -43,6 +45,16 @@ LEFT_LINE: Final[dict[str, Any]] = {"color": "#009E73", "lw": 1.6, "ls": (0, (1,
 """Of vessels that left."""
 LABEL_INCHES: Final = (0.071, 0.16)
 """Width of a letter and height of a line of the piers' names."""
+
+
+def draw_radar(ax: Axes, local: LocalMap, power: NDArray[np.floating], polarization: str, what: str) -> None:
+    """Draw sigma0 over a map, with a bar of its colours, whose ends are pointed, as values continue beyond them."""
+    low, high = RANGE_DB[polarization]
+    options: dict[str, Any] = {"cmap": grey(), "vmin": low, "vmax": high, "interpolation": "nearest"}
+    image = ax.imshow(decibel(power), extent=local.extent, **options)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.75, pad=0.012, extend="both", aspect=30)
+    bar.set_label(f"{what} {polarization} (dB)", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
 
 
 def draw_land(ax: Axes, local: LocalMap, areas: Sequence[BaseGeometry | None], *, width: float = 1.0) -> None:

@@ -11,19 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from sarship.plots.local_map import map_of_grid
-from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_reach, label_piers
-from sarship.plots.style import (
-    LAND_TEXT,
-    PIER,
-    RANGE_DB,
-    UNSEEN,
-    colour_bar,
-    decibel,
-    grey,
-    new_figure,
-    titled,
-    watermark,
-)
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_radar, draw_reach, label_piers
+from sarship.plots.style import LAND_TEXT, PIER, UNSEEN, finished, new_figure, titled
 from sarship.port.grid import PortGrid
 from sarship.schema import VESSELS
 
@@ -74,10 +63,8 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
     polarization = str(stack["polarization"].to_numpy()[0])
     figure = new_figure((9.6, 8.0 * local.height_m / local.width_m + 1.5))
     ax = figure.subplots()
-    low, high = RANGE_DB[polarization]
     power = stack["sigma0"].sel(polarization=polarization).mean("time", skipna=True).to_numpy()
-    image = ax.imshow(decibel(power), extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
-    colour_bar(figure, image, ax, f"mean sigma0 {polarization} (dB)")
+    draw_radar(ax, local, power, polarization, "mean sigma0")
     draw_land(ax, local, [port.land, port.exclude])
     draw_reach(ax, local, list(port.pier_waters().values()))
     places = pd.concat([port.piers, port.aprons])
@@ -95,7 +82,4 @@ def plot_preview(stack: xr.Dataset, port: Port, *, is_simulated: bool = False) -
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8.5)
-    if is_simulated:
-        watermark(figure)
-    return figure
+    return finished(figure, handles, is_simulated=is_simulated, ncols=4)

@@ -10,21 +10,9 @@ from matplotlib.patches import Patch
 
 from sarship.counts.passes import are_counted
 from sarship.plots.local_map import look_deg, map_of, sigma0_on_map
-from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_vessels, label_piers, vessel_marks
+from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_radar, draw_vessels, label_piers, vessel_marks
 from sarship.plots.pier_states import pier_states
-from sarship.plots.style import (
-    LAND_TEXT,
-    PIER,
-    RANGE_DB,
-    UNSEEN,
-    colour_bar,
-    decibel,
-    grey,
-    literal,
-    new_figure,
-    titled,
-    watermark,
-)
+from sarship.plots.style import LAND_TEXT, PIER, UNSEEN, finished, literal, new_figure, titled
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -97,17 +85,13 @@ def plot_scene(
     coverage = coverage if coverage is None else coverage[coverage["scene"] == product.scene.id]
     figure = new_figure((8.6, 7.0 * local.height_m / local.width_m + 1.5))  # the map is 7 wide beside its colour bar
     ax = figure.subplots()
-    low, high = RANGE_DB[polarization]
-    brightness_db = decibel(sigma0_on_map(product, polarization, local))
-    image = ax.imshow(brightness_db, extent=local.extent, cmap=grey(), vmin=low, vmax=high, interpolation="nearest")
-    colour_bar(figure, image, ax, f"sigma0 {polarization} (dB)")
+    draw_radar(ax, local, sigma0_on_map(product, polarization, local), polarization, "sigma0")
     draw_land(ax, local, [port.land, port.exclude, land])
     draw_vessels(ax, local, here)
     draw_piers(ax, local, port.piers)
     texts = {name: state.short for name, state in pier_states(port.piers["name"], here, coverage).items()}
     label_piers(ax, local, port.piers, vessels=here, texts=texts, inches=7.0)
     draw_frame(ax, local, look_deg=look_deg(product))
-    _legend(figure)
     when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
     heading = titled(f"{port.name}, {when}", is_simulated)
     orbit = f"{product.scene.platform} {product.scene.orbit_pass}, relative orbit {product.scene.relative_orbit}"
@@ -119,16 +103,10 @@ def plot_scene(
         fontsize=11,
     )
     ax.set_xlabel(literal(product.scene.id), fontsize=7, color="#666666")
-    if is_simulated:
-        watermark(figure)
-    return figure
-
-
-def _legend(figure: Figure) -> None:
     handles = [
         *vessel_marks(),
         Line2D([], [], color=PIER, lw=2, label="pier: vessels"),
         Line2D([], [], color=LAND_TEXT, lw=1.6, label="land, excluded"),
         Patch(color=UNSEEN, label="not imaged"),
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
+    return finished(figure, handles, is_simulated=is_simulated)

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps, rc_context
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Colormap
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
@@ -39,9 +39,9 @@ __all__ = [
     "TRACKS",
     "UNSEEN",
     "VESSEL",
-    "colour_bar",
     "date_axis",
     "decibel",
+    "finished",
     "grey",
     "literal",
     "new_figure",
@@ -107,11 +107,14 @@ def picture_bytes(figure: Figure, provenance: Mapping[str, str]) -> bytes:
     return stream.getvalue()
 
 
-def colour_bar(figure: Figure, image: AxesImage, axes: Axes | list[Axes], label: str, *, shrink: float = 0.75) -> None:
-    """Put a bar of the image's colours beside some axes; its ends are pointed, as values continue beyond them."""
-    bar = figure.colorbar(image, ax=axes, shrink=shrink, pad=0.012, extend="both", aspect=40 * shrink)
-    bar.set_label(label, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
+def finished(
+    figure: Figure, handles: Sequence[Artist], *, is_simulated: bool, fontsize: float = 8.5, ncols: int = 3
+) -> Figure:
+    """Return a figure with its legend below, and with a watermark if it shows simulated scenes."""
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=fontsize)
+    if is_simulated:
+        watermark(figure)
+    return figure
 
 
 def new_figure(size: tuple[float, float], *, layout: Literal["constrained"] | None = "constrained") -> Figure:

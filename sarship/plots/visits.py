@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
-from sarship.plots.style import DARK, GREY, date_axis, new_figure, period, shorten, titled, watermark
+from sarship.plots.style import DARK, GREY, date_axis, finished, new_figure, period, shorten, titled
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -103,10 +103,7 @@ def plot_visits(visits: gpd.GeoDataFrame, counts: xr.Dataset, *, title: str = ""
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
     figure.suptitle(f"{titled(title, is_simulated)}\nvisits, {period(times)}", fontsize=12, x=0.01, ha="left")
-    figure.legend(handles=_legend(), loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
-    if is_simulated:
-        watermark(figure)
-    return figure
+    return finished(figure, _legend(), is_simulated=is_simulated)
 
 
 def _legend() -> list[Line2D]:

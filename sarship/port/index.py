@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import gzip
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -36,6 +36,7 @@ __all__ = [
     "new_port",
     "only_port",
     "port_area",
+    "port_file_of",
     "port_index",
     "refuse_template",
     "shipped_port",
@@ -207,28 +208,35 @@ def new_port(entry: PortEntry) -> dict[str, object]:
     'Tartus'
     """
     half = HALF_SIDE_DEG
+    line = {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]}
+    features: list[tuple[Mapping[str, object], object]] = [
+        ({"name": f"{TEMPLATE} pier 1", "kind": "pier", "max_distance_m": 50}, line),
+        (
+            {"name": f"{TEMPLATE} anchorage", "kind": "anchorage"},
+            _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half)),
+        ),
+        ({"name": f"{TEMPLATE} water", "kind": "water"}, _polygon(_square(entry, (0, 0), half))),
+    ]
+    description = (
+        f"Template for {entry} at the position of the World Port Index. Move the pier onto a quay's edge, draw "
+        "one feature for each pier, add 'land' polygons, rename, and delete what is not needed. "
+        "Coordinates are longitude, latitude in degrees (WGS 84)."
+    )
+    return port_file_of(entry, description, features)
+
+
+def port_file_of(
+    entry: PortEntry, description: str, features: Iterable[tuple[Mapping[str, object], object]], **members: str
+) -> dict[str, object]:
+    """Return a port's file of features, given as properties and geometry; a lake's level is known."""
     lake = lake_at(shapely.Point(entry.longitude, entry.latitude))
     return {
         "type": "FeatureCollection",
         "name": entry.name,
+        **members,
         **({} if lake is None else {"water_level_m": lake.water_level_m}),
-        "description": (
-            f"Template for {entry} at the position of the World Port Index. Move the pier onto a quay's edge, draw "
-            "one feature for each pier, add 'land' polygons, rename, and delete what is not needed. "
-            "Coordinates are longitude, latitude in degrees (WGS 84)."
-        ),
-        "features": [
-            _feature(
-                f"{TEMPLATE} pier 1",
-                "pier",
-                {"type": "LineString", "coordinates": [_near(entry, -0.1 * half, 0), _near(entry, 0.1 * half, 0)]},
-                max_distance_m=50,
-            ),
-            _feature(
-                f"{TEMPLATE} anchorage", "anchorage", _polygon(_square(entry, (-0.8 * half, 0.4 * half), 0.2 * half))
-            ),
-            _feature(f"{TEMPLATE} water", "water", _polygon(_square(entry, (0, 0), half))),
-        ],
+        "description": description,
+        "features": [{"type": "Feature", "properties": told, "geometry": shape} for told, shape in features],
     }
 
 
@@ -241,10 +249,6 @@ def refuse_template(port: Port) -> None:
                 "rename them, and delete what is left of the template",
                 feature=name,
             )
-
-
-def _feature(name: str, kind: str, geometry: dict[str, object], **properties: object) -> dict[str, object]:
-    return {"type": "Feature", "properties": {"name": name, "kind": kind, **properties}, "geometry": geometry}
 
 
 def _polygon(ring: list[list[float]]) -> dict[str, object]:

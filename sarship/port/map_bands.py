@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -30,28 +30,6 @@ NO_DATA: Final = (-32768.0, -9999.0)
 """Values of no data that files hold without saying so; neither is any brightness."""
 HASHED_LINES: Final = 1024
 """Lines of an array that its digest is taken of at once."""
-
-
-class Band(Protocol):
-    """One band of an image."""
-
-    @property
-    def name(self) -> str:
-        """Words that tell the polarisation: description of the band, and name of the file."""
-
-    @property
-    def is_integer(self) -> bool:
-        """True for digital numbers, without a scale that the file says."""
-
-    @property
-    def full(self) -> float:
-        """Largest digital number."""
-
-    def read(self, window: Window) -> Power:
-        """Return the numbers of a window, float32, NaN where there is no data."""
-
-    def mark(self) -> list[object]:
-        """Return what identifies the content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +113,13 @@ class ArrayBand:
     def mark(self) -> list[object]:
         """Return a digest of the numbers."""
         digest = hashlib.blake2b(digest_size=16)
-        n_lines, n_pixels = self.array.shape
-        for top in range(0, n_lines, HASHED_LINES):
-            digest.update(self.read(Window(top, min(top + HASHED_LINES, n_lines), 0, n_pixels)).tobytes())
+        for band, _ in Window(0, self.array.shape[0], 0, self.array.shape[1]).bands(HASHED_LINES):
+            digest.update(self.read(band).tobytes())
         return [self.name, digest.hexdigest()]
+
+
+Band: TypeAlias = FileBand | ArrayBand
+"""One band of an image: its name tells the polarisation, and the numbers are NaN where there is no data."""
 
 
 def raster_of_file(source: MapSource) -> Raster:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MapImage", "map_files", "open_map_image", "open_map_sources"]
 
-Floats = NDArray[np.float64]
 
 GAIN: Final = 1000.0
 """Digital number of sigma nought 1: a step is 3 % of the power of a dark sea, and 36 dB is not too bright."""
@@ -128,22 +127,6 @@ class MapImage(RadarImage):
             amplitude = amplitude_of(values, self.facts, band)
             numbers = np.clip(np.rint(amplitude * np.float32(self.gain)), 1, MAX_NUMBER)
         return np.where(amplitude > 0, np.nan_to_num(numbers), 0).astype(np.uint16)
-
-    def bands(
-        self,
-        polarization: str,
-        window: Window | None = None,
-        n_lines: int = 2048,
-        halo: int = 0,
-        within: BaseGeometry | None = None,
-    ) -> Iterator[tuple[Window, NDArray[np.uint16], Window]]:
-        """Yield digital numbers by bands of lines: the band's own window, its pixels with a halo, and their window."""
-        whole = self._checked(window)
-        sides = whole.pixel_start, whole.pixel_stop
-        for start in range(whole.line_start, whole.line_stop, n_lines):
-            stop = min(start + n_lines, whole.line_stop)
-            read = Window(max(start - halo, whole.line_start), min(stop + halo, whole.line_stop), *sides)
-            yield Window(start, stop, *sides), self.digital_numbers(polarization, read), read
 
     def calibration(self, polarization: str) -> Calibration:
         """Return the gain, the same everywhere; of gamma nought with the incidence, as far as it is known."""

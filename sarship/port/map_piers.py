@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from sarship.errors import PortError
-from sarship.geo.lakes import lake_at
 from sarship.geo.local_plane import Plane
-from sarship.port.index import PortEntry, port_area
+from sarship.port.index import PortEntry, port_area, port_file_of
 from sarship.port.overpass import MapFeature
 from sarship.texts import name_fault
 
@@ -96,21 +95,12 @@ def port_of_map(entry: PortEntry, features: Sequence[MapFeature]) -> dict[str, o
     rows += [({"name": n, "kind": "anchorage"}, shape) for n, (_, shape) in zip(named, grounds, strict=True)]
     masked = shapely.simplify(ground.buffer(BEYOND_M), STEP_M).intersection(frame)
     rows += [({"kind": "land"}, part) for part in shapely.get_parts(masked) if part.area > 0]
-    lake = lake_at(shapely.Point(entry.longitude, entry.latitude))
-    return {
-        "type": "FeatureCollection",
-        "name": entry.name,
-        "attribution": "© OpenStreetMap contributors, ODbL 1.0",
-        **({} if lake is None else {"water_level_m": lake.water_level_m}),
-        "description": (
-            f"Piers, quays, breakwaters and land around {entry} as OpenStreetMap has them. Delete what no ship lies "
-            "at, and look at the rest with `sarship port preview`: thirty metres off matters."
-        ),
-        "features": [
-            {"type": "Feature", "properties": properties, "geometry": _degrees(plane, shape)}
-            for properties, shape in rows
-        ],
-    }
+    description = (
+        f"Piers, quays, breakwaters and land around {entry} as OpenStreetMap has them. Delete what no ship lies "
+        "at, and look at the rest with `sarship port preview`: thirty metres off matters."
+    )
+    drawn = ((properties, _degrees(plane, shape)) for properties, shape in rows)
+    return port_file_of(entry, description, drawn, attribution="© OpenStreetMap contributors, ODbL 1.0")
 
 
 def _degrees(plane: Plane, shape: BaseGeometry) -> dict[str, Any]:

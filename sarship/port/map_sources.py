@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeAlias, TypeVar
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -20,23 +20,6 @@ from sarship.sentinel1.remote import RemoteFiles, read_patiently
 __all__ = ["LocalFile", "MapSource", "ServerFile"]
 
 Result = TypeVar("Result")
-
-
-class MapSource(Protocol):
-    """One file of an image on a map."""
-
-    @property
-    def path(self) -> str:
-        """Path or address, for messages; holds no credential."""
-
-    def open(self) -> AbstractContextManager[rasterio.DatasetReader]:
-        """Open the file."""
-
-    def patiently(self, read: Callable[[], Result]) -> Result:
-        """Read; again where a server was busy."""
-
-    def mark(self) -> list[object]:
-        """Return what identifies the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +80,7 @@ class ServerFile:
     def mark(self) -> list[object]:
         """Return the address: what lies there does not change."""
         return [self.path]
+
+
+MapSource: TypeAlias = LocalFile | ServerFile
+"""One file of an image on a map."""

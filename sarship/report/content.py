@@ -52,13 +52,8 @@ def as_uri(content: bytes, kind: str) -> str:
 def csv_links(results: Results) -> list[tuple[str, str]]:
     """Return the name of each table's file, and its address."""
     files = {"counts.csv": counts_csv(results.counts), "vessels.csv": vessels_csv(results.vessels)}
-    files |= {
-        f"{name}.csv": table_csv(getattr(results, name)) for name in ("changes", "visits", "traffic", "agreement")
-    }
-    if len(results.aprons):
-        files["aprons.csv"] = table_csv(results.aprons)
-    if results.ais is not None:
-        files["ais_matches.csv"] = table_csv(results.ais.table)
+    derived = {name: getattr(results, name) for name in ("changes", "visits", "traffic", "agreement")}
+    files |= {f"{name}.csv": table_csv(table) for name, table in {**derived, **results.given}.items()}
     return [(name, as_uri(content, "text/csv")) for name, content in files.items()]
 
 

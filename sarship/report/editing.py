@@ -21,7 +21,8 @@ from sarship.port.grid import PortGrid
 from sarship.port.map_facts import MapFacts
 from sarship.port.polygons import error_at
 from sarship.report.editor_page import Mean, editor_page, mean_of
-from sarship.report.editor_server import EditorServer, Page
+from sarship.report.editor_server import EditorServer
+from sarship.report.html import Page
 
 __all__ = ["EditedPort", "edit_port", "serve_editor"]
 

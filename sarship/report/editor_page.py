@@ -15,8 +15,7 @@ from sarship.port.grid import PortGrid
 from sarship.port.port_features import COUNTED
 from sarship.port.port_file import DEFAULT_MAX_DISTANCE_M
 from sarship.report.content import as_uri
-from sarship.report.editor_server import Page
-from sarship.report.html import as_json, policy_of, read_part, styles_of, template
+from sarship.report.html import Page, render
 from sarship.report.pictures import grey_picture
 
 __all__ = ["Mean", "editor_page", "mean_of"]
@@ -51,9 +50,6 @@ def mean_of(stack: xr.Dataset, is_simulated: bool) -> Mean:
 
 def editor_page(opened: OpenedPort, grid: PortGrid, mean: Mean | None) -> Page:
     """Return the page of a port file on a grid, over an image or none."""
-    styles = styles_of("editor.css")
-    names = ("vendor/leaflet.js", "editor_model.js", "editor_map.js", "editor.js")
-    scripts = [read_part(name) for name in names]
     rows, columns = grid.shape
     data = {
         "version": opened.version,
@@ -65,16 +61,15 @@ def editor_page(opened: OpenedPort, grid: PortGrid, mean: Mean | None) -> Page:
         "counted": COUNTED,
         "distances": DEFAULT_MAX_DISTANCE_M,
     }
-    is_simulated = mean is not None and mean.is_simulated
-    policy = policy_of(styles, scripts, "connect-src 'self'", "form-action 'none'")
-    text = template("editor.html").render(
-        policy=policy,
-        style=styles,
-        scripts=scripts,
-        data=as_json(data),
+    return render(
+        "editor.html",
+        ("editor.css",),
+        ("vendor/leaflet.js", "editor_model.js", "editor_map.js", "editor.js"),
+        "connect-src 'self'",
+        "form-action 'none'",
+        data=data,
         file=opened.path.name,
-        mark="SIMULATED" if is_simulated else "",
+        mark="SIMULATED" if mean is not None and mean.is_simulated else "",
         image=mean.said if mean is not None else "",
         attribution=opened.attribution,
     )
-    return Page(text.encode(errors="backslashreplace"), f"{policy}; frame-ancestors 'none'")

@@ -7,11 +7,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sarship.errors import PortError, SarshipError, explain
+from sarship.report.html import Page
 
-__all__ = ["EditorServer", "Page"]
+__all__ = ["EditorServer"]
 
 MAX_BODY: Final = 32_000_000
 """Bytes of the longest request: outlines of half a million corners."""
@@ -19,13 +20,6 @@ SILENT_S: Final = 30.0
 """Time after which a connection that says nothing is closed."""
 
 Answer = Callable[[Any], dict[str, Any]]
-
-
-class Page(NamedTuple):
-    """A page and the content-security policy that it needs."""
-
-    html: bytes
-    policy: str
 
 
 class EditorServer(ThreadingHTTPServer):
@@ -151,12 +145,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self._send(status, json.dumps({"error": sentence, **more}).encode())
 
-    def _send(self, status: HTTPStatus, body: bytes, kind: str = "application/json", policy: str = "") -> None:
+    def _send(
+        self, status: HTTPStatus, body: bytes, kind: str = "application/json", policy: str = "default-src 'none'"
+    ) -> None:
         self.send_response(status)
         for name, value in {
             "Content-Type": kind,
             "Content-Length": str(len(body)),
-            "Content-Security-Policy": policy or "default-src 'none'; frame-ancestors 'none'",
+            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
             "Cache-Control": "no-store",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",

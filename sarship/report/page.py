@@ -14,10 +14,9 @@ from sarship.files import write_file
 from sarship.pipeline.result_files import read_results
 from sarship.pipeline.results import Results
 from sarship.plots.visits import CLASSES
-from sarship.report.aprons import draw_aprons
 from sarship.report.content import csv_links, drawn, redacted, tables
-from sarship.report.html import as_json, policy_of, read_part, styles_of, template
-from sarship.report.lanes import draw_lanes
+from sarship.report.drawings import draw_aprons, draw_lanes
+from sarship.report.html import render
 from sarship.report.pictures import Frames, read_frames
 from sarship.report.words import answer
 
@@ -98,15 +97,13 @@ def _smaller(folder: Path, results: Results, frames: Frames, room: float) -> tup
 
 def _page(results: Results, frames: Frames | None, left_out: str) -> bytes:
     """Return the page."""
-    styles = styles_of("vendor/uPlot.min.css", "page.css")
-    scripts = [read_part(name) for name in ("vendor/leaflet.js", "vendor/uPlot.iife.min.js", "page.js")]
     provenance = results.provenance
     years = sorted({int(year) for year in results.scenes["start"].dt.year})
-    text = template("page.html").render(
-        policy=policy_of(styles, scripts),
-        style=styles,
-        scripts=scripts,
-        data=as_json(drawn(results, frames)),
+    page = render(
+        "page.html",
+        ("vendor/uPlot.min.css", "page.css"),
+        ("vendor/leaflet.js", "vendor/uPlot.iife.min.js", "page.js"),
+        data=drawn(results, frames),
         port=provenance.port or "a port",
         mark="SIMULATED" if provenance.is_simulated else "",
         answer=answer(results),
@@ -125,4 +122,4 @@ def _page(results: Results, frames: Frames | None, left_out: str) -> bytes:
         generated=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         **tables(results),
     )
-    return text.encode(errors="backslashreplace")
+    return page.html

@@ -95,9 +95,6 @@ class _Block:
     factor: Floats
     """Samples."""
 
-    def has_line(self, line: float) -> bool:
-        return self.lines[0] <= line < self.lines[1]
-
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -226,7 +223,8 @@ def _of_swath(vectors: _Vectors, blocks: tuple[_Block, ...], swath: str) -> _Vec
     first, last = min(b.lines[0] for b in blocks), max(b.lines[1] for b in blocks) - 1
     lines, pixels, values = [], [], []
     for line, pixel, value in zip(vectors.lines, vectors.pixels, vectors.values, strict=True):
-        block = next((b for b in blocks if b.swath == swath and b.has_line(np.clip(line, first, last))), None)
+        at = np.clip(line, first, last)
+        block = next((b for b in blocks if b.swath == swath and b.lines[0] <= at < b.lines[1]), None)
         if block is not None:
             own = (block.pixels[0] <= pixel) & (pixel < block.pixels[1])
             if own.any():

@@ -141,7 +141,7 @@ class Measurement:
             raise ValueError(f"n_lines must be 1 at least and halo 0 at least, got {n_lines} and {halo}")
         if self.cache is not None and math.prod(window.shape) <= MAX_CACHED:
             whole = self.read(window, within)
-            for core, rows in _bands_of(window, n_lines, halo):
+            for core, rows in window.bands(n_lines, halo):
                 yield core, whole[window.rows_columns(rows)].copy(), rows
             return
         yield from read_ahead(self._bands(window, n_lines, halo, within))
@@ -151,7 +151,7 @@ class Measurement:
     ) -> Generator[tuple[Window, Pixels, Window], None, None]:
         tail, tail_start = np.empty((0, window.shape[1]), np.uint16), window.line_start
         with self._open() as dataset:
-            for core, rows in _bands_of(window, n_lines, halo):
+            for core, rows in window.bands(n_lines, halo):
                 pixels = np.zeros(rows.shape, np.uint16)
                 known = tail[rows.line_start - tail_start :]
                 pixels[: len(known)] = known
@@ -240,15 +240,6 @@ def without_place() -> Iterator[None]:
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
-
-
-def _bands_of(window: Window, n_lines: int, halo: int) -> Iterator[tuple[Window, Window]]:
-    """Yield the core of each band, and the window that is read for it."""
-    columns = window.pixel_start, window.pixel_stop
-    for start in range(window.line_start, window.line_stop, n_lines):
-        stop = min(start + n_lines, window.line_stop)
-        top, bottom = max(start - halo, window.line_start), min(stop + halo, window.line_stop)
-        yield Window(start, stop, *columns), Window(top, bottom, *columns)
 
 
 def clean_borders(pixels: Pixels, first_line: int, level: Level) -> None:

@@ -82,7 +82,6 @@ class RadarImage(ABC):
         What lies outside `within`, an area in image coordinates (x = pixel, y = line), may be left unread, and 0.
         """
 
-    @abstractmethod
     def bands(
         self,
         polarization: str,
@@ -95,6 +94,8 @@ class RadarImage(ABC):
 
         What lies outside `within` may be left unread, as by `digital_numbers`.
         """
+        for core, read in self._checked(window).bands(n_lines, halo):
+            yield core, self.digital_numbers(polarization, read, within), read
 
     @abstractmethod
     def calibration(self, polarization: str) -> Calibration:

@@ -183,6 +183,7 @@ def _reports(
         turned = round((heading + rng.normal(0, 1)) % 360) % 360
         sides = {"a": round(length * own["stretch"] - stern), "b": max(1, round(stern))}
         sides |= {"c": max(1, round(width / 2)), "d": max(1, round(width / 2))}
+        sides |= {"length": sides["a"] + sides["b"], "width": sides["c"] + sides["d"]}
         yield {
             "mmsi": own["mmsi"],
             "time": (time + pd.Timedelta(seconds, "s")).round("s"),
@@ -242,8 +243,6 @@ def _danish(frame: pd.DataFrame, rng: np.random.Generator) -> Iterator[str]:
             "stamp": f"{row['time']:%d/%m/%Y %H:%M:%S}",
             "shown": "" if row["heading"] == 511 else row["heading"],
             "doing": _STATUS[row["status"]],
-            "length": row["a"] + row["b"],
-            "width": row["c"] + row["d"],
         }
         line = (
             "{stamp},Class A,{mmsi},{latitude},{longitude},{doing},,{sog},{cog},{shown},Unknown,Unknown,{name},Cargo,,"
@@ -266,8 +265,6 @@ def _csv2(frame: pd.DataFrame, _: np.random.Generator) -> Iterator[str]:
         told = {
             "stamp": f"{row['time']:%Y-%m-%d %H:%M:%S}",
             "course": 360.0 if row["sog"] < 0.1 else row["cog"],
-            "length": row["a"] + row["b"],
-            "width": row["c"] + row["d"],
         }
         line = (
             "{mmsi},{stamp},{longitude},{latitude},{sog},{course},{heading}.0,{name},,,70,{status},{length},{width},,,A"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from shapely.geometry import LineString, Point, Polygon, box
 
-from sarship.simulate.port_plan import Face, Pier, Plan, Yard, jetty, quay
+from sarship.simulate.port_plan import Pier, Plan, Yard, jetty, quay
 
 __all__ = ["LARGE_PORT", "SMALL_PORT", "YARD_PORT"]
 
@@ -91,8 +91,7 @@ def _naval(name: str, root: tuple[float, float], heading_deg: float, size: tuple
     """A mole for warships: they raft, stay long, and one on its far side never leaves."""
     plain = jetty(name, root, heading_deg, size, 0.12, usual_m=85.0, lengths_m=(25.0, 160.0), rafting=0.22, stay=6.0)
     near, far = plain.faces
-    laid_up = Face(**{key: getattr(far, key) for key in Face.__slots__} | {"laid_up_m": 145.0})
-    return Pier(name, plain.geometry, (near, laid_up))
+    return Pier(name, plain.geometry, (near, replace(far, laid_up_m=145.0)))
 
 
 def _berth_on(mole: LineString, name: str) -> Pier:

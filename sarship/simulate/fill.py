@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,6 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.control import GroundControlPoint
 from shapely.geometry import Polygon
 
 from sarship.errors import ProductError
@@ -96,53 +96,49 @@ def fill_product(
     ('.SAFE', 1)
     """
     folder = Path(folder)
-    if isinstance(source, ProductParams):
-        plain = replace(source, layout="plain", is_zipped=False)
-        with tempfile.TemporaryDirectory() as made:
-            return fill_product(
-                write_source(Path(made), plain),
-                folder,
-                vessels=vessels,
+    with _opened(source) as container:
+        chosen = _chosen(container, polarizations)
+        notes = {p: read_annotation(*_table(container, "annotation", p)) for p in chosen}
+        note = notes[chosen[0]]
+        mode = _mode(note)
+        coast = _coast(note.geometry.shape, land_fraction)
+        if vessels is None:
+            vessels = scatter_vessels(
+                note.geometry.shape,
+                note.geometry.to_map,
                 n_vessels=n_vessels,
-                land_fraction=land_fraction,
-                polarizations=polarizations,
-                wind_m_s=wind_m_s,
-                texture_order=texture_order,
-                seed=seed,
+                land=coast,
+                mode=mode,
+                seed=[seed, _PLACES],
             )
-    container = open_safe(source)
-    chosen = _chosen(container, polarizations)
-    notes = {p: read_annotation(*_table(container, "annotation", p)) for p in chosen}
-    note = notes[chosen[0]]
-    mode = _mode(note)
-    coast = _coast(note.geometry.shape, land_fraction)
-    if vessels is None:
-        vessels = scatter_vessels(
-            note.geometry.shape,
-            note.geometry.to_map,
-            n_vessels=n_vessels,
-            land=coast,
+        patches, drawn = ship_patches(
+            vessels,
+            note.geometry.to_image,
+            note.geometry.incidence_deg,
+            chosen,
             mode=mode,
-            seed=[seed, _PLACES],
+            rng=np.random.default_rng([seed, _SHIPS]),
         )
-    patches, drawn = ship_patches(
-        vessels,
-        note.geometry.to_image,
-        note.geometry.incidence_deg,
-        chosen,
-        mode=mode,
-        rng=np.random.default_rng([seed, _SHIPS]),
-    )
-    if coast is not None:
-        patches += _quays(coast, note, chosen, mode, seed)
-    canvas = _canvas(container, note, chosen, mode, (wind_m_s, texture_order))
-    ground = None if coast is None else Land.make(coast, mode, [seed, _GROUND])
-    path = _write(container, folder, notes, replace(canvas, patches=patches, land=ground), seed)
-    if coast is not None:
-        _write_land(folder / "land.geojson", coast, note)
-    line, pixel = note.geometry.to_image(*degrees_of(vessels))
-    times = [moment.item() for moment in note.geometry.time_at(line).astype("datetime64[us]")]
-    return path, truth_table(container.id, vessels, (line, pixel), rcs_m2=drawn, times=times)
+        if coast is not None:
+            patches += _quays(coast, note, chosen, mode, seed)
+        canvas = _canvas(container, note, chosen, mode, (wind_m_s, texture_order))
+        ground = None if coast is None else Land.make(coast, mode, [seed, _GROUND])
+        path = _write(container, folder, notes, replace(canvas, patches=patches, land=ground), seed)
+        if coast is not None:
+            _write_land(folder / "land.geojson", coast, note)
+        line, pixel = note.geometry.to_image(*degrees_of(vessels))
+        times = [moment.item() for moment in note.geometry.time_at(line).astype("datetime64[us]")]
+        return path, truth_table(container.id, vessels, (line, pixel), rcs_m2=drawn, times=times)
+
+
+@contextmanager
+def _opened(source: str | Path | ProductParams) -> Iterator[SafeContainer]:
+    """The product whose tables are copied; one that its parameters describe lasts as long as it is open."""
+    if not isinstance(source, ProductParams):
+        yield open_safe(source)
+        return
+    with tempfile.TemporaryDirectory() as made:
+        yield open_safe(write_source(Path(made), replace(source, layout="plain", is_zipped=False)))
 
 
 def _table(container: SafeContainer, role: Role, polarization: Polarization) -> tuple[bytes, str]:
@@ -251,7 +247,7 @@ def _write(
             raise ProductError(f"{container.path} lists no measurement of {polarization}; choose another polarisation")
         (path / image.name).parent.mkdir(parents=True, exist_ok=True)
         bands = paint(canvas, polarization, [seed, number])
-        write_tiff(path / image.name, canvas.shape, bands, _control_points(note), note.start)
+        write_tiff(path / image.name, canvas.shape, bands, note.tie_points(), note.start)
     listing = refreshed_manifest(_manifest(container.path), path, notes)
     (path / "manifest.safe").write_bytes(listing)
     return path
@@ -264,21 +260,6 @@ def _manifest(package: Path) -> bytes:
     with zipfile.ZipFile(package) as archive:
         (name,) = (n for n in archive.namelist() if n.endswith(".SAFE/manifest.safe"))
         return archive.read(name)
-
-
-def _control_points(note: Annotation) -> list[GroundControlPoint]:
-    """The tie points of a product as control points of its image."""
-    return [
-        GroundControlPoint(
-            row=float(t["line"]) + 0.5,
-            col=float(t["pixel"]) + 0.5,
-            x=float(t["longitude"]),
-            y=float(t["latitude"]),
-            z=float(t["height_m"]),
-            id=str(k),
-        )
-        for k, t in enumerate(note.tie_points())
-    ]
 
 
 def _write_land(path: Path, coast: Polygon, note: Annotation) -> None:

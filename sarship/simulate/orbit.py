@@ -23,7 +23,6 @@ from sarship.model import OrbitPass
 __all__ = [
     "LIGHT_M_S",
     "RADIUS_M",
-    "REPEAT",
     "REVOLUTION",
     "Orbit",
     "ground_range",
@@ -36,8 +35,6 @@ __all__ = [
 ]
 
 LIGHT_M_S: Final = 299_792_458.0
-REPEAT: Final = np.timedelta64(12 * 86_400, "s")
-"""Time after which the same track is flown again."""
 REVOLUTION: Final = timedelta(days=12) / 175
 """Time from one ascending node to the next."""
 

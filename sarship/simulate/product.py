@@ -11,7 +11,6 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.control import GroundControlPoint
 from shapely.geometry.base import BaseGeometry
 
 from sarship.model import Polarization
@@ -211,7 +210,7 @@ def _write(folder: Path, params: ProductParams, grid: RadarGrid, canvas: Canvas 
             image.touch()
         else:
             bands = paint(canvas, polarization, [seed + _SLICES * (params.slice_number - 1), number])
-            write_tiff(image, params.shape, bands, _control_points(grid), grid.epoch)
+            write_tiff(image, params.shape, bands, tie_points(grid), grid.epoch)
             if params.layout == "cog":
                 to_cog(image)
         files += names.values()
@@ -231,13 +230,3 @@ def _write_tables(
     if "s1Level1NoiseSchema" in paths:
         field = noise_field(params, grid, polarization)
         paths["s1Level1NoiseSchema"].write_bytes(noise_xml(params, grid, head, field))
-
-
-def _control_points(grid: RadarGrid) -> list[GroundControlPoint]:
-    """The tie points as ESA puts them into the TIFF: pixel centres at a half."""
-    return [
-        GroundControlPoint(
-            row=t["line"] + 0.5, col=t["pixel"] + 0.5, x=t["longitude"], y=t["latitude"], z=0.0, id=str(k)
-        )
-        for k, t in enumerate(tie_points(grid))
-    ]

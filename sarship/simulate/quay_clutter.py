@@ -185,8 +185,5 @@ def _block(face: Face, along_m: float, row: int, rng: np.random.Generator) -> Sc
 
 
 def _together(groups: Sequence[Scatterers]) -> Scatterers:
-    return Scatterers(
-        np.concatenate([g.xy for g in groups]),
-        np.concatenate([g.rcs_m2 for g in groups]),
-        np.concatenate([g.height_m for g in groups]),
-    )
+    columns = ([getattr(group, name) for group in groups] for name in Scatterers.__slots__)
+    return Scatterers(*map(np.concatenate, columns))

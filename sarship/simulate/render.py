@@ -69,10 +69,6 @@ class Land:
             strong = strong * flicker(strong.shape, np.random.default_rng([*seed, date]))
         return cls(area=area, plain=plain, strong=strong, origin=(int(whole[0]), int(whole[1])))
 
-    def mask(self, window: Window, shift: tuple[int, int] = (0, 0)) -> NDArray[np.bool_]:
-        """Pixels whose centre is on land, the land moved by lines and pixels."""
-        return _burnt(self.area, window, shift)
-
     def cover(self, window: Window) -> Field:
         """Part of each pixel's resolution cell that is land: a coast is no sharper than all else in the image."""
         area, outline = (
@@ -205,7 +201,7 @@ def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Fi
 def _add_ambiguity(image: Field, land: Land, ambiguity: Ambiguity, window: Window, share: np.float32) -> None:
     """Add what a swath shows again of the buildings."""
     shift = (ambiguity.line_shift, ambiguity.pixel_shift)
-    built = np.where(land.mask(window, shift), land.at(window, shift)[1], np.float32(0))
+    built = np.where(_burnt(land.area, window, shift), land.at(window, shift)[1], np.float32(0))
     pixel = np.arange(window.pixel_start, window.pixel_stop)
     built[:, (pixel < ambiguity.first_pixel) | (pixel > ambiguity.last_pixel)] = 0
     source = np.arange(window.line_start, window.line_stop) - ambiguity.line_shift

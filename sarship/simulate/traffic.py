@@ -107,7 +107,7 @@ def _laid_up(face: Face, ids: Iterator[str], rng: np.random.Generator) -> tuple[
         return ()
     length = face.laid_up_m
     along = (face.length_m - length) / 2
-    return (_new(ids, along, length, rng, off_m=4.0, stays=True),)
+    return (replace(_new(ids, along, length, rng, off_m=4.0), stays=True),)
 
 
 def _new(
@@ -118,7 +118,6 @@ def _new(
     *,
     off_m: float,
     inner: _Berthed | None = None,
-    stays: bool = False,
 ) -> _Berthed:
     """A vessel alongside."""
     return _Berthed(
@@ -131,7 +130,6 @@ def _new(
         abreast=0 if inner is None else inner.abreast + 1,
         is_turned=bool(rng.integers(0, 2)),
         look=int(rng.integers(2**31)),
-        stays=stays,
     )
 
 

@@ -11,33 +11,30 @@ from sarship.model import Polarization
 from sarship.simulate.grid import RadarGrid
 from sarship.simulate.orbit import LIGHT_M_S
 from sarship.simulate.params import ProductParams
-from sarship.simulate.safe.calibration import Block, swath_blocks
+from sarship.simulate.safe.calibration import swath_blocks
 from sarship.simulate.safe.xml import Element, element, listing, real, stamp, to_bytes, vector
 
-__all__ = ["RADAR_HZ", "annotation", "header", "tie_lines", "tie_pixels", "tie_points"]
+__all__ = ["RADAR_HZ", "annotation", "header", "tie_points"]
 
 _ORBIT_STEP_S: Final = 10.0
 RADAR_HZ: Final = 5.405000454334350e09
 
 
-def header(params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int) -> Element:
+def header(params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int) -> dict[str, object]:
     """Header that the annotation, calibration and noise files share."""
     mode = params.mode
-    return element(
-        "adsHeader",
-        {
-            "missionId": params.platform,
-            "productType": "GRD",
-            "polarisation": polarization,
-            "mode": mode,
-            "swath": mode,
-            "startTime": stamp(grid.utc(grid.start)),
-            "stopTime": stamp(grid.utc(_last(grid))),
-            "absoluteOrbitNumber": params.absolute_orbit,
-            "missionDataTakeId": data_take(params),
-            "imageNumber": f"{number:03d}",
-        },
-    )
+    return {
+        "missionId": params.platform,
+        "productType": "GRD",
+        "polarisation": polarization,
+        "mode": mode,
+        "swath": mode,
+        "startTime": stamp(grid.utc(grid.start)),
+        "stopTime": stamp(grid.utc(_last(grid))),
+        "absoluteOrbitNumber": params.absolute_orbit,
+        "missionDataTakeId": data_take(params),
+        "imageNumber": f"{number:03d}",
+    }
 
 
 def data_take(params: ProductParams) -> int:
@@ -51,32 +48,22 @@ def _last(grid: RadarGrid) -> float:
 
 def annotation(params: ProductParams, grid: RadarGrid, polarization: Polarization, number: int) -> bytes:
     """The annotation file of one polarisation."""
-    blocks = swath_blocks(params)
-    root = element(
-        "product",
-        [
-            header(params, grid, polarization, number),
-            element(
-                "qualityInformation",
-                {"productQualityIndex": 0.0, "qualityDataList": listing("qualityDataList", "qualityData", [])},
-            ),
-            _general(params, grid),
-            element("imageAnnotation", [_image(params, grid), _processing(params)]),
-            _doppler(grid),
-            element("antennaPattern", listing("antennaPatternList", "antennaPattern", [])),
-            element(
-                "swathTiming",
-                {"linesPerBurst": 0, "samplesPerBurst": 0, "burstList": listing("burstList", "burst", [])},
-            ),
-            element("geolocationGrid", _ties(grid)),
-            element("coordinateConversion", _conversions(grid)),
-            element("swathMerging", _merging(params, grid, blocks)),
-        ],
-    )
-    return to_bytes(root)
+    content = {
+        "adsHeader": header(params, grid, polarization, number),
+        "qualityInformation": {"productQualityIndex": 0.0, **listing("qualityData", [])},
+        "generalAnnotation": _general(params, grid),
+        "imageAnnotation": {"imageInformation": _image(params, grid), "processingInformation": _processing(params)},
+        "dopplerCentroid": _doppler(grid),
+        "antennaPattern": listing("antennaPattern", []),
+        "swathTiming": {"linesPerBurst": 0, "samplesPerBurst": 0, **listing("burst", [])},
+        "geolocationGrid": _ties(grid),
+        "coordinateConversion": _conversions(grid),
+        "swathMerging": _merging(params, grid),
+    }
+    return to_bytes(element("product", content))
 
 
-def _general(params: ProductParams, grid: RadarGrid) -> Element:
+def _general(params: ProductParams, grid: RadarGrid) -> dict[str, object]:
     mode = params.specification
     information = {
         "pass": params.orbit_pass.capitalize(),
@@ -107,26 +94,20 @@ def _general(params: ProductParams, grid: RadarGrid) -> Element:
         {
             "azimuthTime": stamp(grid.utc(s)),
             "t0": 2 * grid.near_m / LIGHT_M_S,
-            "azimuthFmRatePolynomial": vector(
-                "azimuthFmRatePolynomial", np.zeros(3), "-2.3416e+03 4.4668e+05 -7.7315e+07"
-            ),
+            **vector("azimuthFmRatePolynomial", np.zeros(3), "-2.3416e+03 4.4668e+05 -7.7315e+07"),
         }
         for s in (grid.start, _last(grid))
     ]
-    return element(
-        "generalAnnotation",
-        {
-            "productInformation": information,
-            "downlinkInformationList": listing("downlinkInformationList", "downlinkInformation", downlinks),
-            "orbitList": _orbit(grid),
-            "attitudeList": listing("attitudeList", "attitude", attitudes),
-            "noiseList": listing("noiseList", "noise", []),
-            "terrainHeightList": listing(
-                "terrainHeightList", "terrainHeight", [{"azimuthTime": stamp(grid.utc(grid.start)), "value": 0.0}]
-            ),
-            "azimuthFmRateList": listing("azimuthFmRateList", "azimuthFmRate", rates),
-        },
-    )
+    heights = [{"azimuthTime": stamp(grid.utc(grid.start)), "value": 0.0}]
+    return {
+        "productInformation": information,
+        **listing("downlinkInformation", downlinks),
+        **_orbit(grid),
+        **listing("attitude", attitudes),
+        **listing("noise", []),
+        **listing("terrainHeight", heights),
+        **listing("azimuthFmRate", rates),
+    }
 
 
 def _heading(grid: RadarGrid) -> float:
@@ -139,7 +120,7 @@ def _heading(grid: RadarGrid) -> float:
     return float(np.degrees(np.arctan2(east, np.diff(latitude)[0])))
 
 
-def _orbit(grid: RadarGrid) -> Element:
+def _orbit(grid: RadarGrid) -> dict[str, Element]:
     """State vectors every ten seconds, a minute to either side."""
     first = np.floor((grid.start - 60) / _ORBIT_STEP_S) * _ORBIT_STEP_S
     seconds = np.arange(first, _last(grid) + 60 + _ORBIT_STEP_S, _ORBIT_STEP_S)
@@ -154,37 +135,34 @@ def _orbit(grid: RadarGrid) -> Element:
             seconds.tolist(), grid.orbit.position(seconds).tolist(), grid.orbit.velocity(seconds).tolist(), strict=True
         )
     ]
-    return listing("orbitList", "orbit", rows)
+    return listing("orbit", rows)
 
 
-def _image(params: ProductParams, grid: RadarGrid) -> Element:
+def _image(params: ProductParams, grid: RadarGrid) -> dict[str, object]:
     node = grid.epoch - timedelta(seconds=grid.orbit.since_node())
     middle = ((grid.shape[0] - 1) / 2, (grid.shape[1] - 1) / 2)
-    return element(
-        "imageInformation",
-        {
-            "productFirstLineUtcTime": stamp(grid.utc(grid.start)),
-            "productLastLineUtcTime": stamp(grid.utc(_last(grid))),
-            "ascendingNodeTime": stamp(node),
-            "anchorTime": stamp(grid.utc(grid.start)),
-            "productComposition": "Slice",
-            "sliceNumber": params.slice_number,
-            "slantRangeTime": 2 * grid.near_m / LIGHT_M_S,
-            "pixelValue": "Detected",
-            "outputPixels": "16 bit Unsigned Integer",
-            "rangePixelSpacing": f"{grid.spacing_m:.6e}",
-            "azimuthPixelSpacing": f"{grid.spacing_m:.6e}",
-            "azimuthTimeInterval": grid.interval,
-            "azimuthFrequency": params.specification.prf_hz[0],
-            "numberOfSamples": grid.shape[1],
-            "numberOfLines": grid.shape[0],
-            "zeroDopMinusAcqTime": 0.0,
-            "incidenceAngleMidSwath": float(grid.incidence(*middle)[0]),
-        },
-    )
+    return {
+        "productFirstLineUtcTime": stamp(grid.utc(grid.start)),
+        "productLastLineUtcTime": stamp(grid.utc(_last(grid))),
+        "ascendingNodeTime": stamp(node),
+        "anchorTime": stamp(grid.utc(grid.start)),
+        "productComposition": "Slice",
+        "sliceNumber": params.slice_number,
+        "slantRangeTime": 2 * grid.near_m / LIGHT_M_S,
+        "pixelValue": "Detected",
+        "outputPixels": "16 bit Unsigned Integer",
+        "rangePixelSpacing": f"{grid.spacing_m:.6e}",
+        "azimuthPixelSpacing": f"{grid.spacing_m:.6e}",
+        "azimuthTimeInterval": grid.interval,
+        "azimuthFrequency": params.specification.prf_hz[0],
+        "numberOfSamples": grid.shape[1],
+        "numberOfLines": grid.shape[0],
+        "zeroDopMinusAcqTime": 0.0,
+        "incidenceAngleMidSwath": float(grid.incidence(*middle)[0]),
+    }
 
 
-def _processing(params: ProductParams) -> Element:
+def _processing(params: ProductParams) -> dict[str, object]:
     mode = params.specification
     axes = {}
     rows = zip(("range", "azimuth"), mode.bandwidth_hz, mode.look_bandwidth_hz, mode.n_looks, strict=True)
@@ -199,48 +177,33 @@ def _processing(params: ProductParams) -> Element:
             "lookOverlap": 0.0,
         }
     swaths = [{"swath": swath, **axes, "processorScalingFactor": 1.0} for swath in mode.swaths]
-    return element(
-        "processingInformation",
-        {
-            "srgrConversionApplied": True,
-            "detectionPerformed": True,
-            "thermalNoiseCorrectionPerformed": False,
-            "swathProcParamsList": listing("swathProcParamsList", "swathProcParams", swaths),
-            "referenceRange": 8.0e05,
-            "ellipsoidName": "WGS84",
-            "ellipsoidSemiMajorAxis": 6.378137e06,
-            "ellipsoidSemiMinorAxis": 6.356752314245e06,
-            "orbitSource": "Auxiliary",
-        },
-    )
+    return {
+        "srgrConversionApplied": True,
+        "detectionPerformed": True,
+        "thermalNoiseCorrectionPerformed": False,
+        **listing("swathProcParams", swaths),
+        "referenceRange": 8.0e05,
+        "ellipsoidName": "WGS84",
+        "ellipsoidSemiMajorAxis": 6.378137e06,
+        "ellipsoidSemiMinorAxis": 6.356752314245e06,
+        "orbitSource": "Auxiliary",
+    }
 
 
-def _doppler(grid: RadarGrid) -> Element:
+def _doppler(grid: RadarGrid) -> dict[str, Element]:
     zeros = "0.000000e+00 0.000000e+00 0.000000e+00"
     estimate = {
         "azimuthTime": stamp(grid.utc(grid.start)),
         "t0": 2 * grid.near_m / LIGHT_M_S,
-        "geometryDcPolynomial": vector("geometryDcPolynomial", np.zeros(3), zeros),
-        "dataDcPolynomial": vector("dataDcPolynomial", np.zeros(3), zeros),
+        **vector("geometryDcPolynomial", np.zeros(3), zeros),
+        **vector("dataDcPolynomial", np.zeros(3), zeros),
         "dataDcRmsError": 0.0,
         "dataDcRmsErrorAboveThreshold": False,
         "fineDceAzimuthStartTime": stamp(grid.utc(grid.start)),
         "fineDceAzimuthStopTime": stamp(grid.utc(_last(grid))),
-        "fineDceList": listing(
-            "fineDceList", "fineDce", [{"slantRangeTime": 2 * grid.near_m / LIGHT_M_S, "frequency": 0.0}]
-        ),
+        **listing("fineDce", [{"slantRangeTime": 2 * grid.near_m / LIGHT_M_S, "frequency": 0.0}]),
     }
-    return element("dopplerCentroid", listing("dcEstimateList", "dcEstimate", [estimate]))
-
-
-def tie_lines(grid: RadarGrid) -> list[int]:
-    """Lines of the tie points: at most 2,000 apart, at least five rows, the last line among them."""
-    return _spread(grid.shape[0], 2_000, 4)
-
-
-def tie_pixels(grid: RadarGrid) -> list[int]:
-    """Pixels of the tie points: twenty-one columns."""
-    return _spread(grid.shape[1], 1_300, 20)
+    return listing("dcEstimate", [estimate])
 
 
 def _spread(size: int, widest: int, at_least: int) -> list[int]:
@@ -251,7 +214,8 @@ def _spread(size: int, widest: int, at_least: int) -> list[int]:
 
 def tie_points(grid: RadarGrid) -> list[dict[str, float]]:
     """The geolocation grid, on the ellipsoid: line, pixel, second, range_m, place and both angles of each point."""
-    line, pixel = (a.ravel().astype(float) for a in np.meshgrid(tie_lines(grid), tie_pixels(grid), indexing="ij"))
+    places = np.meshgrid(_spread(grid.shape[0], 2_000, 4), _spread(grid.shape[1], 1_300, 20), indexing="ij")
+    line, pixel = (place.ravel().astype(float) for place in places)
     longitude, latitude = grid.place(line, pixel)
     angle, elevation = grid.incidence(line, pixel)
     columns = {
@@ -261,13 +225,14 @@ def tie_points(grid: RadarGrid) -> list[dict[str, float]]:
         "range_m": grid.slant_range(line, pixel),
         "longitude": longitude,
         "latitude": latitude,
+        "height_m": np.zeros(line.size),
         "incidence": angle,
         "elevation": elevation,
     }
     return [dict(zip(columns, row, strict=True)) for row in zip(*(c.tolist() for c in columns.values()), strict=True)]
 
 
-def _ties(grid: RadarGrid) -> Element:
+def _ties(grid: RadarGrid) -> dict[str, Element]:
     rows = [
         {
             "azimuthTime": stamp(grid.utc(tie["second"])),
@@ -276,45 +241,33 @@ def _ties(grid: RadarGrid) -> Element:
             "pixel": int(tie["pixel"]),
             "latitude": tie["latitude"],
             "longitude": tie["longitude"],
-            "height": 0.0,
+            "height": tie["height_m"],
             "incidenceAngle": tie["incidence"],
             "elevationAngle": tie["elevation"],
         }
         for tie in tie_points(grid)
     ]
-    return listing("geolocationGridPointList", "geolocationGridPoint", rows)
+    return listing("geolocationGridPoint", rows)
 
 
-def _conversions(grid: RadarGrid) -> Element:
+def _conversions(grid: RadarGrid) -> dict[str, Element]:
     rows = [
         {
             "azimuthTime": stamp(grid.utc(s)),
             "slantRangeTime": 2 * grid.near_m / LIGHT_M_S,
             "sr0": grid.near_m,
-            "srgrCoefficients": vector("srgrCoefficients", back, " ".join(map(real, back.tolist()))),
+            **vector("srgrCoefficients", back, " ".join(map(real, back.tolist()))),
             "gr0": 0.0,
-            "grsrCoefficients": vector("grsrCoefficients", slant, " ".join(map(real, slant.tolist()))),
+            **vector("grsrCoefficients", slant, " ".join(map(real, slant.tolist()))),
         }
         for s, slant, back in zip(grid.conversion_times.tolist(), grid.to_slant, grid.to_ground, strict=True)
     ]
-    return listing("coordinateConversionList", "coordinateConversion", rows)
+    return listing("coordinateConversion", rows)
 
 
-def _merging(params: ProductParams, grid: RadarGrid, blocks: list[Block]) -> Element:
-    rows = [
-        {
-            "swath": swath,
-            "swathBoundsList": listing(
-                "swathBoundsList",
-                "swathBounds",
-                [
-                    {"azimuthTime": stamp(grid.utc(float(grid.seconds(block.first_line)))), **block.bounds()}
-                    for block in blocks
-                    if block.swath == swath
-                ],
-            ),
-        }
-        for swath in params.specification.swaths
-        if len(params.specification.swaths) > 1
-    ]
-    return listing("swathMergeList", "swathMerge", rows)
+def _merging(params: ProductParams, grid: RadarGrid) -> dict[str, Element]:
+    bounds: dict[str, list[dict[str, object]]] = {}
+    for block in swath_blocks(params) if len(params.specification.swaths) > 1 else []:
+        first = stamp(grid.utc(float(grid.seconds(block.first_line))))
+        bounds.setdefault(block.swath, []).append({"azimuthTime": first, **block.bounds()})
+    return listing("swathMerge", [{"swath": name, **listing("swathBounds", rows)} for name, rows in bounds.items()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sarship.model import Polarization, Window
 from sarship.simulate.grid import RadarGrid
 from sarship.simulate.params import ProductParams
-from sarship.simulate.safe.xml import Element, element, listing, reals, stamp, to_bytes, vector
+from sarship.simulate.safe.xml import element, listing, reals, stamp, to_bytes, vector
 
 __all__ = ["Block", "NoiseField", "calibration_xml", "gain_row", "noise_field", "noise_xml", "swath_blocks"]
 
@@ -78,31 +78,26 @@ def gain_row(params: ProductParams, grid: RadarGrid, pixel: NDArray[np.int64]) -
     return np.asarray(params.specification.beta / np.sqrt(np.sin(np.radians(angle))))
 
 
-def calibration_xml(params: ProductParams, grid: RadarGrid, head: Element) -> bytes:
+def calibration_xml(params: ProductParams, grid: RadarGrid, head: Mapping[str, object]) -> bytes:
     """The calibration file: sigmaNought, betaNought and gamma vectors."""
     pixel = _table_pixels(params.shape[1])
     angle = np.radians(grid.incidence((grid.shape[0] - 1) / 2, pixel)[0])
     beta = np.full(pixel.size, params.specification.beta)
-    tables = {
-        "pixel": vector("pixel", pixel),
-        **{
-            name: vector(name, values, reals(values))
-            for name, values in (
-                ("sigmaNought", beta / np.sqrt(np.sin(angle))),
-                ("betaNought", beta),
-                ("gamma", beta / np.sqrt(np.tan(angle))),
-                ("dn", beta),
-            )
-        },
-    }
+    tables = vector("pixel", pixel)
+    for name, values in (
+        ("sigmaNought", beta / np.sqrt(np.sin(angle))),
+        ("betaNought", beta),
+        ("gamma", beta / np.sqrt(np.tan(angle))),
+        ("dn", beta),
+    ):
+        tables |= vector(name, values, reals(values))
     rows = [
         {"azimuthTime": stamp(grid.utc(float(grid.seconds(line)))), "line": int(line), **tables}
         for line in _table_lines(params.shape[0])
     ]
-    information = element("calibrationInformation", {"absoluteCalibrationConstant": "1.000000e+00"})
-    return to_bytes(
-        element("calibration", [head, information, listing("calibrationVectorList", "calibrationVector", rows)])
-    )
+    information = {"absoluteCalibrationConstant": "1.000000e+00"}
+    content = {"adsHeader": head, "calibrationInformation": information, **listing("calibrationVector", rows)}
+    return to_bytes(element("calibration", content))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -184,7 +179,7 @@ def _shape_db(grid: RadarGrid, pixel: NDArray[np.int64], polarization: Polarizat
     return np.asarray(-25.5 - 0.2 * (angle - 35) + wave + (0.5 if polarization in {"VH", "HV"} else 0.0))
 
 
-def noise_xml(params: ProductParams, grid: RadarGrid, head: Element, field: NoiseField) -> bytes:
+def noise_xml(params: ProductParams, grid: RadarGrid, head: Mapping[str, object], field: NoiseField) -> bytes:
     """The noise file, in the format of before or after IPF 2.9, or all zero."""
     old = params.noise in {"old", "zero"}
     kind, table = ("noiseVector", "noiseLut") if old else ("noiseRangeVector", "noiseRangeLut")
@@ -192,8 +187,8 @@ def noise_xml(params: ProductParams, grid: RadarGrid, head: Element, field: Nois
         {
             "azimuthTime": stamp(grid.utc(float(grid.seconds(line)))),
             "line": int(line),
-            "pixel": vector("pixel", field.pixels),
-            table: vector(table, row, reals(row * (params.noise != "zero"))),
+            **vector("pixel", field.pixels),
+            **vector(table, row, reals(row * (params.noise != "zero"))),
         }
         for line, row in zip(field.lines, field.across, strict=True)
     ]
@@ -201,12 +196,10 @@ def noise_xml(params: ProductParams, grid: RadarGrid, head: Element, field: Nois
         {
             "swath": block.swath,
             **block.bounds(),
-            "line": vector("line", lines),
-            "noiseAzimuthLut": vector("noiseAzimuthLut", factors, reals(factors)),
+            **vector("line", lines),
+            **vector("noiseAzimuthLut", factors, reals(factors)),
         }
         for block, (lines, factors) in zip(field.blocks, field.along, strict=True)
     ]
-    children = [head, listing(f"{kind}List", kind, rows)]
-    if not old:
-        children.append(listing("noiseAzimuthVectorList", "noiseAzimuthVector", blocks))
-    return to_bytes(element("noise", children))
+    along = {} if old else listing("noiseAzimuthVector", blocks)
+    return to_bytes(element("noise", {"adsHeader": head, **listing(kind, rows), **along}))

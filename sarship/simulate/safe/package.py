@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import rasterio
@@ -91,12 +91,31 @@ def write_tiff(
     path: Path,
     shape: tuple[int, int],
     bands: Iterable[tuple[int, NDArray[np.uint16]]],
-    ties: Sequence[GroundControlPoint],
+    ties: Iterable[Any],
     time: datetime,
 ) -> None:
-    """A measurement as ESA packs it: uint16, uncompressed, one row a strip, the tie points as control points."""
+    """A measurement as ESA packs it: uint16, uncompressed, one row a strip, the tie points as control points.
+
+    Parameters
+    ----------
+    path, shape, bands, time
+        The file, its lines and pixels, their numbers from a line on, and the time that it says.
+    ties
+        Rows with `line` and `pixel`, whose centres lie at a half in the file, `longitude`, `latitude` and `height_m`.
+    """
+    points = [
+        GroundControlPoint(
+            row=float(tie["line"]) + 0.5,
+            col=float(tie["pixel"]) + 0.5,
+            x=float(tie["longitude"]),
+            y=float(tie["latitude"]),
+            z=float(tie["height_m"]),
+            id=str(number),
+        )
+        for number, tie in enumerate(ties)
+    ]
     profile = {"driver": "GTiff", "dtype": "uint16", "count": 1, "height": shape[0], "width": shape[1]}
-    with rasterio.open(path, "w", **profile, blockysize=1, tiled=False, gcps=list(ties), crs="EPSG:4326") as target:
+    with rasterio.open(path, "w", **profile, blockysize=1, tiled=False, gcps=points, crs="EPSG:4326") as target:
         target.update_tags(
             TIFFTAG_IMAGEDESCRIPTION=f"Sentinel-1 GRD L1 {SIMULATED}",
             TIFFTAG_SOFTWARE="sarship.simulate",

@@ -30,12 +30,10 @@ def reals(values: ArrayLike) -> str:
 
 
 def element(name: str, content: object = "", **attributes: str) -> Element:
-    """An element of text, a number, a mapping of children, one child or several."""
+    """An element of text, a number, a mapping of children, or several children."""
     made = ElementTree.Element(name, attributes)
     if isinstance(content, Mapping):
         made.extend(_child(key, value) for key, value in content.items())
-    elif isinstance(content, ElementTree.Element):
-        made.append(content)
     elif isinstance(content, str | int | float):
         made.text = _text(content)
     elif isinstance(content, Iterable):
@@ -53,15 +51,16 @@ def _text(value: str | float) -> str:
     return real(value) if isinstance(value, float) else str(value)
 
 
-def listing(name: str, item: str, rows: Sequence[Mapping[str, object]]) -> Element:
-    """A list with its count, one element a row."""
-    return element(name, [element(item, row) for row in rows], count=str(len(rows)))
+def listing(item: str, rows: Sequence[Mapping[str, object]]) -> dict[str, Element]:
+    """A list with its count, named after its items, one element a row."""
+    name = f"{item}List"
+    return {name: element(name, [element(item, row) for row in rows], count=str(len(rows)))}
 
 
-def vector(name: str, values: Sequence[int] | ArrayLike, text: str | None = None) -> Element:
+def vector(name: str, values: Sequence[int] | ArrayLike, text: str | None = None) -> dict[str, Element]:
     """Numbers in one element with their count; whole numbers unless their text is given."""
     numbers = np.atleast_1d(np.asarray(values))
-    return element(name, text or " ".join(str(int(v)) for v in numbers), count=str(numbers.size))
+    return {name: element(name, text or " ".join(str(int(v)) for v in numbers), count=str(numbers.size))}
 
 
 def to_bytes(root: Element) -> bytes:

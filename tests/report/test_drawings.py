@@ -12,7 +12,7 @@ from builders.results import make_results
 from sarship.analysis import judge_aprons
 from sarship.pipeline import write_results
 from sarship.report import write_report
-from sarship.report.aprons import draw_aprons
+from sarship.report.drawings import draw_aprons
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> \"' & {{ 7 * 7 }}"
 LEVEL = np.where(np.arange(16) < 8, 4.0, 0.0) + np.tile([0.3, -0.4, 0.1, 0.0], 4)
@@ -70,15 +70,15 @@ def test_a_port_without_yards_has_no_section(tmp_path):
 def test_a_yard_that_was_never_measured_is_drawn_as_unknown(tmp_path):
     results = replace(make_results(), aprons=judge_aprons(make_aprons([np.nan] * 3)))
     (yard,) = draw_aprons(results)
-    assert (len(yard.points), len(yard.unknown), yard.changes) == (0, 3, [])
+    assert (len(yard["points"]), len(yard["unknown"]), yard["changes"]) == (0, 3, [])
     write_results(results, tmp_path)
     assert "No change was found" in section_of(write_report(tmp_path).read_text("utf-8"))
 
 
 def test_what_is_drawn_lies_within_the_axes():
     (yard,) = draw_aprons(with_yards())
-    levels = [level["y"] for level in yard.levels]
-    for point in yard.points:
+    levels = [level["y"] for level in yard["levels"]]
+    for point in yard["points"]:
         assert min(levels) <= point["high"] <= point["y"] <= point["low"] <= max(levels)
         assert 70 <= point["x"] <= 985
-    assert yard.levels[0]["label"] <= "0" <= yard.levels[-1]["label"]
+    assert yard["levels"][0]["label"] <= "0" <= yard["levels"][-1]["label"]
