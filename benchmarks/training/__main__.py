@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--ship", action="store_true", help="copy the weights into the library")
+    parser.add_argument("--anew", action="store_true", help="put the errors into the model card as those of a repetition")
     options = parser.parse_args(arguments)
     worlds, weights = options.folder / "worlds", options.folder / WEIGHTS
     if options.smoke:
@@ -104,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.ship:
         shutil.copy(weights, DATA / WEIGHTS)
         write_between(DATA / "pier_network.md", "training", text)
+    if options.anew:
+        write_between(DATA / "pier_network.md", "training-anew", text)
     return int(options.smoke and figures["with a reference"].mae > SMOKE_MAE)
 
 
