@@ -142,17 +142,17 @@ def _sifted(table: NDArray[np.float64], by_sums: Callable[[Tile], HitList]) -> C
     """Return the kernel that looks for hits with a sieve first, and at scores or where that gives up, by sums."""
     lowest = np.fmin.accumulate(table)
 
-    def search_strip(tile: Tile) -> HitList:
-        hits, is_done = sieve.sift_tile(tile, table, lowest, sieve.unit_of(tile), sieve.PATIENCE)
+    def search_strip(tile: Tile, unit: float) -> HitList:
+        hits, is_done = sieve.sift_tile(tile, table, lowest, unit, sieve.PATIENCE)
         return hits if is_done else by_sums(tile)
 
     def search_tile(tile: Tile) -> HitList:
         if tile.out.size:
             return by_sums(tile)
-        (left, right), found = tile.pixels, []
+        (left, right), unit, found = tile.pixels, sieve.unit_of(tile), []
         n_strips = ceil((right - left) / sieve.STRIP_PIXELS)
         for first, last in pairwise(np.linspace(left, right, n_strips + 1).astype(int).tolist()):
-            found.append(search_strip(tile._replace(pixels=(first, last))))
+            found.append(search_strip(tile._replace(pixels=(first, last)), unit))
         return joined(found)
 
     return search_tile
