@@ -33,7 +33,7 @@ SAFE: Final = Path(os.environ.get("SARSHIP_DATA", ROOT.parent / "shared" / "data
 SHAPE: Final = (16705, 26102)
 TARGET_S: Final = 10.0
 TARGET_GB: Final = 1.5
-STEPS: Final = ("import", "open", "read", "mask", "CFAR", "calibrate", "group", "rest")
+STEPS: Final = ("import", "open", "bands", "CFAR", "calibrate", "group", "rest")
 MATCH_M: Final = 150.0
 """A vessel found this near to a true one, beside its half length, is that one."""
 PIECE_M: Final = 500.0
@@ -45,8 +45,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     """Search a package with a clock on every step; write the vessels to `table`.
 
-    Imports belong to what is timed, so nothing of sarship may be loaded before. `read` is the time spent waiting
-    for pixels: the next band is read while the last one is searched.
+    Imports belong to what is timed, so nothing of sarship may be loaded before. `bands` is the time spent waiting
+    for bands: the next one is read and masked while the last one is searched.
     """
     spent = dict.fromkeys(STEPS, 0.0)
     begin = time.perf_counter()
@@ -71,7 +71,7 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     def waited(function: Callable[..., Iterator[object]]) -> Callable[..., Iterator[object]]:
         def call(*args: object, **kwargs: object) -> Iterator[object]:
             items = function(*args, **kwargs)
-            pull = timed("read", partial(next, items, None))
+            pull = timed("bands", partial(next, items, None))
             while (item := pull()) is not None:
                 yield item
 
@@ -80,13 +80,11 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
     # a stand-in for the module, since one of its functions calls the other
     clocked = SimpleNamespace(detect=timed("CFAR", cfar.detect), detect_dual=timed("CFAR", cfar.detect_dual))
     setattr(detection, "cfar", clocked)  # noqa: B010
-    setattr(bands.Mask, "of", timed("mask", bands.Mask.of))  # noqa: B010  (mypy knows them as methods)
-    setattr(bands.Mask, "valid", timed("mask", bands.Mask.valid))  # noqa: B010
-    setattr(grd.GrdProduct, "sigma0_at", timed("calibrate", grd.GrdProduct.sigma0_at))  # noqa: B010
-    setattr(grd.GrdProduct, "bands", waited(grd.GrdProduct.bands))  # noqa: B010
+    setattr(detection, "bands_of", waited(bands.bands_of))  # noqa: B010
+    setattr(grd.GrdProduct, "sigma0_at", timed("calibrate", grd.GrdProduct.sigma0_at))  # noqa: B010  (a method, to mypy)
 
     product = timed("open", grd.open_grd)(package)
-    area = timed("mask", polygons.read_polygons)(land)
+    area = timed("open", polygons.read_polygons)(land)
     hits = detection.detect(product, land=area)
     found = timed("group", find_vessels)(hits, product)
     total = time.perf_counter() - begin
@@ -175,7 +173,11 @@ def report(runs: dict[str, dict[str, float]], score: dict[str, float], first_s: 
         f"| seconds | warm | cold ({how}) | target |",
         "|---|--:|--:|--:|",
     ]
-    names = {"read": "read (waited for)", "total": "**from the import to the table**", "process": "the whole process"}
+    names = {
+        "bands": "read and mask (waited for)",
+        "total": "**from the import to the table**",
+        "process": "the whole process",
+    }
     for step in (*STEPS, "total", "process"):
         target = f"{TARGET_S:g}" if step == "total" else ""
         rows.append(f"| {names.get(step, step)} | {runs['warm'][step]:.2f} | {runs['cold'][step]:.2f} | {target} |")

@@ -78,7 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--ship", action="store_true", help="copy the weights into the library")
-    parser.add_argument("--anew", action="store_true", help="put the errors into the model card as those of a repetition")
+    parser.add_argument(
+        "--anew", action="store_true", help="put the errors into the model card as those of a repetition"
+    )
     options = parser.parse_args(arguments)
     worlds, weights = options.folder / "worlds", options.folder / WEIGHTS
     if options.smoke:

@@ -270,8 +270,8 @@ def warm_up(*, every_kernel: bool = False) -> None:
             detect(np.ones((7, 7), dtype), one)
             if every_kernel:
                 score(np.ones((7, 7), dtype), one)
-        if every_kernel:
-            cpu.warm_up_sieve(dtype)
+    if every_kernel:
+        cpu.warm_up_sieve()
 
 
 def _search(inputs: Inputs, cap: int, out: NDArray[np.float32] | NDArray[np.bool_] | None = None) -> Hits:

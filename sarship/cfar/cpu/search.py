@@ -48,11 +48,11 @@ def search(inputs: Inputs, *, cap: int, scores: NDArray[np.float32] | None = Non
     return _hits(image, selected(found, (found[0] >= lines[0]) & (found[0] < lines[1])))
 
 
-def warm_up_sieve(dtype: type[np.generic]) -> None:
-    """Compile the sieve for a type of image; it serves large ones alone."""
+def warm_up_sieve() -> None:
+    """Compile the sieve, which serves large images alone."""
     params, lines = CfarParams(guard=1, training=6), (0, 7)
     tile = Tile(
-        read_only(np.ones((7, 7), dtype)),
+        read_only(np.ones((7, 7), np.uint16)),
         read_only(np.empty((0, 0), np.bool_)),
         lines,
         lines,
@@ -121,7 +121,7 @@ def _kernel_of(inputs: Inputs) -> Callable[[Tile], HitList]:
     table, is_number = ring_table(params), dtype.kind == "u"
     if params.is_by_mean:
         by_sums = _by_sums(inputs, table)
-        return _sifted(table, by_sums) if sieve.is_served(params, inputs.image.size) else by_sums
+        return _sifted(table, by_sums) if sieve.is_served(params, inputs.image) else by_sums
     is_log, surface = params.clutter_model != "gaussian", ring_surface(params)
     if is_number or is_log:
         return lambda tile: two_parameter.search_tile(tile, table, surface, is_log)

@@ -1,4 +1,4 @@
-"""Sieve for CA-CFAR: a lower bound of the threshold rules most pixels out, and the few that are left are decided alone.
+"""Sieve for CA-CFAR on digital numbers: a lower bound of thresholds rules most pixels out, the rest are decided alone.
 
 Power is counted in whole units, rounded up and bounded, so sixteen bits hold a pixel and thirty-two the sum over a
 window: vector registers hold twice as many as of exact sums. A tile slides down by bands of lines. Column sums are over
@@ -20,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.cpu.rows import (
-    LARGEST,
     HitList,
     Quad,
     Tile,
@@ -81,57 +80,46 @@ class Blocks(NamedTuple):
     peak: U16
 
 
-def is_served(params: CfarParams, n_pixels: int) -> bool:
-    """Return True for the rings, and the size of image, that the sieve is made for."""
+def is_served(params: CfarParams, image: NDArray[np.generic]) -> bool:
+    """Return True for the rings, and the type and size of image, that the sieve is made for."""
     (outer_l, outer_p), guard_l = params.outer_shape, params.guard_shape[0]
     is_fit = outer_l - guard_l >= BROAD and (2 * outer_l + 1) * (2 * outer_p + 1) <= LARGEST_WINDOW
-    return is_fit and n_pixels >= SMALLEST_IMAGE
+    return is_fit and image.dtype.kind == "u" and image.size >= SMALLEST_IMAGE
 
 
 def unit_of(tile: Tile) -> float:
     """Return a unit of power that suits a tile: a quarter of its pixels with data are darker than `LEVEL` units."""
     (top, bottom), (left, right) = tile.lines, tile.pixels
     some = np.s_[top : bottom : max(1, (bottom - top) // 20), left : right : max(1, (right - left) // 20)]
-    level = tile.image[some].astype(np.float64) ** (2 if tile.image.dtype.kind == "u" else 1)
-    has_data = (level > 1e-30) & (level < 1e30)
-    if tile.valid.size:
-        has_data &= tile.valid[some]
-    known = np.sort(level[has_data])
-    return float(known[known.size // 4]) / LEVEL if known.size else 1.0
+    numbers = tile.image[some].astype(np.float64)
+    has_data = (numbers > 0) & tile.valid[some] if tile.valid.size else numbers > 0
+    known = np.sort(numbers[has_data])
+    return float(known[known.size // 4] ** 2) / LEVEL if known.size else 1.0
 
 
 @compiled
-def _load(units: U16, tile: Tile, line: int, start: int, per_unit: np.float32) -> int:
+def _load(units: U16, tile: Tile, line: int, start: int, per_unit: np.float32) -> bool:
     """Fill a row with units of power from pixel `start` on, 0 for no data alone.
 
-    Return 1 if the line is in the image and all its pixels have data, 0 if not, -1 if there is negative power.
+    Return True if the line is in the image and all its pixels have data.
     """
     inside, source, keep, _ = parts_inside(units, tile, line, start)
-    is_full, is_sound = inside.size > 0, True
+    is_full = inside.size > 0
     # a loop for each step: all run in vector registers
-    if source.itemsize == 2:
-        for i in range(inside.size):
-            number = np.float32(source[i])
-            inside[i] = np.uint16(min(number * number * per_unit + ONE, MOST))
-        for i in range(inside.size):
-            is_full &= source[i] > 0
-    else:
-        largest = source.dtype.type(LARGEST)
-        for i in range(inside.size):
-            inside[i] = np.uint16(min(np.float32(source[i]) * per_unit + ONE, MOST))
-        for i in range(inside.size):
-            is_full &= source[i] > 0 and source[i] < largest
+    for i in range(inside.size):
+        number = np.float32(source[i])
+        inside[i] = np.uint16(min(number * number * per_unit + ONE, MOST))
+    for i in range(inside.size):
+        is_full &= source[i] > 0
     if not is_full:
         for i in range(inside.size):
-            is_sound &= not source[i] < 0
-        for i in range(inside.size):
-            inside[i] = inside[i] if source[i] > 0 and source[i] < LARGEST else 0
+            inside[i] = inside[i] if source[i] > 0 else 0
     for i in range(keep.size):
         is_full &= keep[i]
     if not is_full:
         for i in range(keep.size):
             inside[i] = inside[i] if keep[i] else 0
-    return (1 if is_full else 0) if is_sound else -1
+    return is_full
 
 
 @compiled
@@ -200,34 +188,28 @@ def _find_peaks(peak: U16, room: U16, rows: U16, top: int, first: int) -> None:
 
 @compiled
 def _ring_of(tile: Tile, line: int, pixel: int) -> tuple[np.int64, float]:
-    """Count and sum over the ring of one pixel, line by line from the left, with the lines' sums added in order."""
+    """Count and sum of squared digital numbers over the ring of one pixel."""
     outer_l, outer_p, guard_l, guard_p = tile.half
     n_lines, n_pixels = tile.image.shape
     left, right = max(pixel - outer_p, 0), min(pixel + outer_p + 1, n_pixels)
     near, far = max(pixel - guard_p, 0), min(pixel + guard_p + 1, n_pixels)
-    count, total, exact = np.int64(0), 0.0, np.uint64(0)
+    count, total = np.int64(0), np.uint64(0)
     for other in range(max(line - outer_l, 0), min(line + outer_l + 1, n_lines)):
-        is_beside, of_line = abs(other - line) <= guard_l, 0.0
+        is_beside = abs(other - line) <= guard_l
         for start, stop in ((left, near if is_beside else right), (far if is_beside else right, right)):
             values = tile.image[other, start:stop]
-            if values.itemsize == 2 and tile.valid.size > 0:  # whole numbers in any order, in vector registers
+            if tile.valid.size > 0:
                 keep = tile.valid[other, start:stop]
                 for i in range(values.size):
                     number = np.uint32(values[i]) if keep[i] else np.uint32(0)
-                    exact += np.uint64(np.uint32(number * number))
-                    count += np.int64(number > 0)
-            elif values.itemsize == 2:
-                for i in range(values.size):
-                    number = np.uint32(values[i])
-                    exact += np.uint64(np.uint32(number * number))
+                    total += np.uint64(np.uint32(number * number))
                     count += np.int64(number > 0)
             else:
                 for i in range(values.size):
-                    is_known = 0 < values[i] < LARGEST and (tile.valid.size == 0 or tile.valid[other, start + i])
-                    of_line += np.float64(values[i]) if is_known else 0.0
-                    count += np.int64(is_known)
-        total += of_line
-    return count, total + np.float64(exact)
+                    number = np.uint32(values[i])
+                    total += np.uint64(np.uint32(number * number))
+                    count += np.int64(number > 0)
+    return count, np.float64(total)
 
 
 @compiled
@@ -251,14 +233,10 @@ def sift_tile(tile: Tile, table: F64, lowest: F64, unit: float, patience: int) -
     steps = np.zeros((4, n_blocks), np.int32)
     blocks = Blocks(steps[0], steps[1], steps[2], steps[3], np.zeros(n_blocks, np.uint16))
     room = np.zeros((2, n_blocks * BLOCK), np.uint16)
-    is_number, has_mask = tile.image.itemsize == 2, tile.valid.size > 0
     hits, n_hits, n_alone, first_n = new_hits(), 0, 0, 0
     for top in range(start - 2 * ahead, stop, BAND):
         for line in range(max(top + ahead, start - outer_l), top + ahead + BAND):
-            state = _load(rows[line % n_rows], tile, line, left - outer_p - 1, per_unit)
-            if state < 0:
-                return cut(hits, 0), False
-            is_full[line % n_rows] = state > 0
+            is_full[line % n_rows] = _load(rows[line % n_rows], tile, line, left - outer_p - 1, per_unit)
         is_same_count = _advance(columns, rows, is_full, top, tile)
         if top < start:
             continue
@@ -280,10 +258,9 @@ def sift_tile(tile: Tile, table: F64, lowest: F64, unit: float, patience: int) -
                 before += (edges[0][i] - edges[1][i]) - (edges[2][i] - edges[3][i])
                 bound = factor * before
                 for line in range(top, min(top + BAND, stop)):
-                    value = np.float64(tile.image[line, left + i])
-                    if is_number:
-                        value *= value
-                    if not bound < value < LARGEST or value <= 0 or (has_mask and not tile.valid[line, left + i]):
+                    number = np.float64(tile.image[line, left + i])
+                    value = number * number
+                    if value <= bound or value == 0 or (tile.valid.size > 0 and not tile.valid[line, left + i]):
                         continue
                     n_alone += 1
                     n, ring = _ring_of(tile, line, left + i)

@@ -32,14 +32,14 @@ def assert_same(image, valid, params, small=False, patience=10**9):
 
 
 @st.composite
-def searches(draw, dtype):
+def searches(draw):
     """Broad rings on images that are narrower and wider than they are, masked and with holes."""
     shape = draw(st.tuples(st.integers(1, 60), st.integers(1, 150)))
     if draw(st.booleans()):
-        image = draw(twins.images(dtype))
+        image = draw(twins.images(np.uint16))
     else:
         power = twins.speckle(shape, draw(st.integers(0, 2**32 - 1)))
-        image = (np.minimum(np.sqrt(power) * 30, 65_535) if dtype == np.uint16 else power).astype(dtype)
+        image = np.minimum(np.sqrt(power) * 30, 65_535).astype(np.uint16)
     params = CfarParams(
         **twins.WAYS[draw(st.sampled_from(["gamma", "gamma", "k, shape given"]))],
         guard=(draw(st.integers(0, 3)), draw(st.integers(0, 3))),
@@ -51,22 +51,20 @@ def searches(draw, dtype):
     return image, draw(twins.masks(image.shape)), params, draw(st.booleans())
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
-@given(data=st.data())
+@given(search=searches())
 @twins.examples
-def test_hits_are_those_of_exact_sums_by_a_plain_twin(dtype, data):
-    assert_same(*data.draw(searches(dtype)))
+def test_hits_are_those_of_exact_sums_by_a_plain_twin(search):
+    assert_same(*search)
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
-def test_hits_at_sea_beside_land_and_at_the_edge_of_the_image(dtype):
+def test_hits_at_sea_beside_land_and_at_the_edge_of_the_image():
     rng = np.random.default_rng(0)
     image = np.sqrt(rng.gamma(4.4, 1e4 / 4.4, (300, 700)))
     image[:, 500:] *= 15
     ships = rng.integers(0, (300, 700), (40, 2))
     image[tuple(ships.T)] *= 12
     image[200:230, 100:180] = 0
-    image = image.astype(np.uint16) if dtype == np.uint16 else image.astype(dtype) ** 2
+    image = image.astype(np.uint16)
     afloat = np.ones(image.shape, np.bool_)
     afloat[:, 500:] = False
     for valid in (None, afloat):
@@ -80,10 +78,8 @@ def test_saturated_dark_constant_and_empty_images():
         np.full((80, 90), 65_535, np.uint16),
         np.full((80, 90), 1, np.uint16),
         np.zeros((80, 90), np.uint16),
-        np.full((80, 90), 1e-42, np.float32),
-        np.full((80, 90), 1e200),
     ):
-        image[40, 40:44] = np.iinfo(np.uint16).max if image.dtype.kind == "u" else 1e30 * image.max()
+        image[40, 40:44] = 65_535
         assert_same(image, None, CfarParams(**RING))
 
 
@@ -101,25 +97,19 @@ def test_a_large_image_is_sifted_and_a_small_one_is_not(monkeypatch):
     calls.clear()
     cfar.score(image, params)
     cfar.detect(image, CfarParams(guard=1, training=2))
-    assert not calls, "scores, and rings that are not broad, need every sum"
+    cfar.detect(image.astype(np.float32), params)
+    assert not calls, "scores and rings that are not broad need every sum, and power gains nothing"
 
 
-def test_too_many_hits_and_negative_power_are_refused_as_by_exact_sums():
-    rng = np.random.default_rng(1)
-    power = rng.gamma(1, 1, (120, 200))
+def test_too_many_hits_are_refused_as_by_exact_sums():
+    numbers = np.sqrt(np.random.default_rng(1).gamma(1, 1e4, (120, 200))).astype(np.uint16)
     with pytest.raises(FloodError, match="more than 100"):
-        sifted(cfar.detect, power, None, CfarParams(**RING | {"pfa": 0.1, "max_hits": 100}))
-    power[7, 9] = -3
-    with pytest.raises(ValueError, match="-3 at line 7, pixel 9"):
-        sifted(cfar.detect, power, None, CfarParams(**RING))
-    masked = np.ones(power.shape, np.bool_)
-    masked[7, 9] = False
-    assert_same(power, masked, CfarParams(**RING))
+        sifted(cfar.detect, numbers, None, CfarParams(**RING | {"pfa": 0.1, "max_hits": 100}))
 
 
 @pytest.mark.parametrize("has_mask", [False, True])
 def test_what_is_compiled_ahead_serves_every_search(has_mask):
-    search.warm_up_sieve(np.uint16)
+    search.warm_up_sieve()
     known = set(sieve.sift_tile.signatures)
     image = np.full((60, 80), 100, np.uint16)
     sifted(cfar.detect, image, np.ones(image.shape, np.bool_) if has_mask else None, CfarParams(**RING))
