@@ -79,9 +79,10 @@ def search_once(package: Path, land: Path, table: Path) -> dict[str, float]:
 
     # a stand-in for the module, since one of its functions calls the other
     clocked = SimpleNamespace(detect=timed("CFAR", cfar.detect), detect_dual=timed("CFAR", cfar.detect_dual))
+    # by setattr, as mypy lets nobody put something else in the place of a module's names and of methods
     setattr(detection, "cfar", clocked)  # noqa: B010
     setattr(detection, "bands_of", waited(bands.bands_of))  # noqa: B010
-    setattr(grd.GrdProduct, "sigma0_at", timed("calibrate", grd.GrdProduct.sigma0_at))  # noqa: B010  (a method, to mypy)
+    setattr(grd.GrdProduct, "sigma0_at", timed("calibrate", grd.GrdProduct.sigma0_at))  # noqa: B010
 
     product = timed("open", grd.open_grd)(package)
     area = timed("open", polygons.read_polygons)(land)

@@ -541,12 +541,17 @@ def figures(pairs: pd.DataFrame, counts: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def table_of(pairs: pd.DataFrame, counts: pd.DataFrame) -> str:
-    """Markdown: rows for each kind of port; one row of a rival with its least error, one with its best F1."""
-    lines: list[str] = []
+def figures_of_ways(pairs: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+    """A row of `figures` for each kind of port, way and setting."""
     keys = ["kind", "way", "setting"]
     found = dict(iter(pairs.groupby(keys, sort=False)))
-    rows = pd.DataFrame({key: figures(found[key], group) for key, group in counts.groupby(keys, sort=False)}).T
+    rows = {key: figures(found[key], group) for key, group in counts.groupby(keys, sort=False)}
+    return pd.DataFrame(rows).T.rename_axis(keys)
+
+
+def table_of(pairs: pd.DataFrame, counts: pd.DataFrame) -> str:
+    """Markdown: rows for each kind of port; one row of a rival with its least error, one with its best F1."""
+    lines, rows = list[str](), figures_of_ways(pairs, counts)
     for _, group in rows.groupby(level=[0, 1], sort=False):
         for best in dict.fromkeys([int(group["MAE a pier"].argmin()), int(group["F1"].argmax())]):
             kind, way, setting = cast("tuple[str, str, str]", group.index[best])

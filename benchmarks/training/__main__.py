@@ -24,7 +24,7 @@ from benchmarks.pages import ROOT, write_between
 from benchmarks.training.calibrate import Figures, candidates_of, fit_chances, report
 from benchmarks.training.chips import HELD_OUT
 from benchmarks.training.examples import WorldFrame, read_worlds
-from benchmarks.training.export import Arrays, save_weights, weights_of
+from benchmarks.training.export import Arrays, read_weights, save_weights, weights_of
 from benchmarks.training.train import CALIBRATION, CONDITIONS, VALIDATION, TrainParams, train
 from benchmarks.training.worlds import make_and_save
 from sarship.vessels.network import WEIGHTS, Network
@@ -99,8 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(1)
         save_weights(weights, fit(learned, held, TrainParams(n_steps=n_steps)))
     unseen = read_worlds(worlds, *parts[2])
-    with np.load(weights) as arrays:
-        network = Network({name: arrays[name] for name in arrays.files})
+    network = read_weights(weights)
     figures = {name: report(network, unseen, VALIDATION_DATES, how) for name, how in CONDITIONS.items()}
     text = table_of(figures)
     print(text, flush=True)

@@ -21,7 +21,6 @@ from itertools import product as every
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from benchmarks import hybrid_ports
@@ -29,7 +28,7 @@ from benchmarks.pages import ROOT, write_between
 from benchmarks.training.__main__ import fit, make_worlds
 from benchmarks.training.chips import HELD_OUT, real_ships
 from benchmarks.training.examples import WorldFrame, read_worlds
-from benchmarks.training.export import save_weights
+from benchmarks.training.export import read_weights, save_weights
 from benchmarks.training.train import CALIBRATION, TrainParams
 from sarship.vessels.network import Network, load_network
 
@@ -76,21 +75,14 @@ def _worlds(row: Row, folder: Path, jobs: int) -> tuple[list[WorldFrame], list[W
     return learned, read_worlds(worlds, held.start, held.stop)
 
 
-def _network_of(path: Path) -> Network:
-    with np.load(path) as arrays:
-        return Network({name: arrays[name] for name in arrays.files})
-
-
 def trained(row: Row, folder: Path, jobs: int) -> Network:
     """The network of a row, from the folder if it is there."""
     path = folder / f"{key_of(row)}.npz"
     if not path.exists():
         learned, held = _worlds(row, folder, jobs)
         print(f"{key_of(row)}: {len(learned)} frames to learn from", flush=True)
-        part = path.with_suffix(".part.npz")
-        save_weights(part, fit(learned, held, TrainParams(n_steps=N_STEPS)))
-        part.replace(path)
-    return _network_of(path)
+        save_weights(path, fit(learned, held, TrainParams(n_steps=N_STEPS)))
+    return read_weights(path)
 
 
 def measured(scene: str, networks: dict[str, Network], n_ports: int) -> pd.DataFrame:
@@ -103,15 +95,10 @@ def measured(scene: str, networks: dict[str, Network], n_ports: int) -> pd.DataF
         results.append(hybrid_ports.run_case(case, ways))
         print(f"{scene}: {case.port.name}", flush=True)
     pairs, counts = (pd.concat(parts) for parts in zip(*results, strict=True))
-    keys = ["kind", "way", "setting"]
-    found = dict(iter(pairs.groupby(keys, sort=False)))
-    rows = []
-    for (kind, way, setting), group in counts.groupby(keys, sort=False):
-        values = hybrid_ports.figures(found[kind, way, setting], group)
-        rows.append((kind, way, values["MAE a pier"], values["F1"]))
-    table = pd.DataFrame(rows, columns=["kind", "way", "MAE", "F1"])
+    table = hybrid_ports.figures_of_ways(pairs, counts)[["MAE a pier", "F1"]].reset_index()
+    table = table.drop(columns="setting").rename(columns={"MAE a pier": "MAE"})
     table["way"] = table["way"].where(table["way"].isin(networks), "best simple way")
-    best = table.sort_values("MAE", kind="stable").groupby(["kind", "way"], sort=False).first().reset_index()
+    best = table.sort_values("MAE", kind="stable").drop_duplicates(["kind", "way"])
     return best.assign(scene=scene, n_ships=len(ships) // 2)
 
 
@@ -157,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not path.exists():
             shipped = {SHIPPED: load_network()} if scene == HELD_OUT else {}
             if shipped and options.anew:
-                shipped[ANEW] = _network_of(options.anew)
+                shipped[ANEW] = read_weights(options.anew)
             measured(scene, shipped | networks, options.ports).to_csv(path, index=False)
     paths = [options.folder / f"figures-{scene}.csv" for scene in dict.fromkeys(row.held_out for row in ROWS)]
     figures = pd.concat([pd.read_csv(path, dtype={"scene": str}) for path in paths if path.exists()])

@@ -12,8 +12,9 @@ from torch import nn
 
 from benchmarks.training.network import Network
 from sarship.vessels.network import STAGES
+from sarship.vessels.network import Network as NumpyNetwork
 
-__all__ = ["save_weights", "weights_of"]
+__all__ = ["read_weights", "save_weights", "weights_of"]
 
 Arrays = dict[str, NDArray[np.float16]]
 
@@ -40,5 +41,13 @@ def _folded(block: nn.Sequential) -> tuple[NDArray[np.float16], NDArray[np.float
 
 
 def save_weights(path: Path, arrays: Mapping[str, NDArray[np.float16]]) -> None:
-    """Write the file that ships."""
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    """Write the file that ships; whole or not at all."""
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, allow_pickle=False, **arrays)
+    part.replace(path)
+
+
+def read_weights(path: Path) -> NumpyNetwork:
+    """The library's network with the weights of a file."""
+    with np.load(path) as arrays:
+        return NumpyNetwork({name: arrays[name] for name in arrays.files})

@@ -15,17 +15,17 @@ COLUMNS = ("line", "pixel", "value", "clutter", "score")
 RING = {"guard": 3, "training": 7, "pfa": 1e-4, "enl": 4.4}
 
 
-def sifted(call, image, valid, params, small=False, patience=10**9):
+def sifted(image, valid, params, small=False, patience=10**9):
     """Search through the sieve, whatever the size of the image; without patience it gives up at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sieve, "SMALLEST_IMAGE", 0)
         patch.setattr(sieve, "PATIENCE", patience)
-        return twins.found_by(call, image, valid, params, small)
+        return twins.found_by(cfar.detect, image, valid, params, small)
 
 
 def assert_same(image, valid, params, small=False, patience=10**9):
     expected = twins.found_by(cfar.detect, image, valid, params, small)
-    found = sifted(cfar.detect, image, valid, params, small, patience)
+    found = sifted(image, valid, params, small, patience)
     for name in COLUMNS:
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
     return found
@@ -104,7 +104,7 @@ def test_a_large_image_is_sifted_and_a_small_one_is_not(monkeypatch):
 def test_too_many_hits_are_refused_as_by_exact_sums():
     numbers = np.sqrt(np.random.default_rng(1).gamma(1, 1e4, (120, 200))).astype(np.uint16)
     with pytest.raises(FloodError, match="more than 100"):
-        sifted(cfar.detect, numbers, None, CfarParams(**RING | {"pfa": 0.1, "max_hits": 100}))
+        sifted(numbers, None, CfarParams(**RING | {"pfa": 0.1, "max_hits": 100}))
 
 
 @pytest.mark.parametrize("has_mask", [False, True])
@@ -112,5 +112,5 @@ def test_what_is_compiled_ahead_serves_every_search(has_mask):
     search.warm_up_sieve()
     known = set(sieve.sift_tile.signatures)
     image = np.full((60, 80), 100, np.uint16)
-    sifted(cfar.detect, image, np.ones(image.shape, np.bool_) if has_mask else None, CfarParams(**RING))
+    sifted(image, np.ones(image.shape, np.bool_) if has_mask else None, CfarParams(**RING))
     assert {each for each in sieve.sift_tile.signatures if each not in known} == set()
