@@ -71,6 +71,7 @@ def kernels() -> Iterator[Kernel]:
         yield f"levels, {kind.__name__}", fill, (pixels, _array(types.uint32, 1), WHOLE, tally, BITS)
         yield f"gather, {kind.__name__}", per_pixel.gather, (pixels, PLACES, WHOLE, _array(REAL, 1))
         yield f"censor, {kind.__name__}", per_pixel.censor, (pixels, PLACES, WHOLE)
+    yield from _sieves()
     modes: tuple[arguments.Mode, ...] = ("search", "score", "mask")
     for mode in modes:
         for name, (rule, kind) in rules.items():
@@ -78,6 +79,17 @@ def kernels() -> Iterator[Kernel]:
         for kind in (np.uint16, np.float32, np.float64):
             rule = rules_goca_os.os_rule(kind, mode == "search")
             yield from _searches(f"OS, {kind.__name__}, {mode}", rule, kind, mode)
+
+
+def _sieves() -> Iterator[Kernel]:
+    """The sieve, with a mask and without."""
+    from sarship.cfar.gpu import sieve
+    from sarship.cfar.gpu.arguments import Catch, RingShape, Strips
+
+    catch = _typed(Catch, _array(types.uint64, 1), PLACES, _array(types.uint64, 2), FLAGS, WHOLE)
+    for is_masked in (False, True):
+        arguments = _pixels(np.uint16), _typed(RingShape, *[WHOLE] * 4), REAL, _typed(Strips, *[WHOLE] * 4), catch
+        yield f"sieve{', masked' * is_masked}", sieve.sifting(is_masked), arguments
 
 
 def _pixels(kind: type) -> Any:

@@ -97,7 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             learned = [frame for frame in learned if not frame.has_stern_to]
         print(len(learned), "frames to learn from", flush=True)
         torch.set_num_threads(1)
-        save_weights(weights, fit(learned, held, TrainParams(n_steps=n_steps)))
+        params = TrainParams(n_steps=n_steps, n_workers=max(1, options.jobs - 1))
+        save_weights(weights, fit(learned, held, params))
     unseen = read_worlds(worlds, *parts[2])
     network = read_weights(weights)
     figures = {name: report(network, unseen, VALIDATION_DATES, how) for name, how in CONDITIONS.items()}

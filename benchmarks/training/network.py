@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch.nn import functional
 from benchmarks.training.examples import Batch
 from sarship.vessels.network_inputs import N_CHANNELS
 
-__all__ = ["N_OUTPUTS", "Network", "losses"]
+__all__ = ["N_OUTPUTS", "Network", "Targets", "losses", "targets_of"]
 
 N_OUTPUTS: Final = 10
 """Heat and density in both samples across a cell, ln length and width, cosine and sine of twice the angle, offsets."""
@@ -54,31 +54,49 @@ class Network(nn.Module):
         return self.head(top)
 
 
-def losses(out: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+class Targets(NamedTuple):
+    """What the maps of a batch should be, as tensors."""
+
+    heat: Tensor
+    """(n, n_along, n_across, 2)."""
+    density: Tensor
+    """Vessels a cell, (n, n_along, n_across)."""
+    weight: Tensor
+    """0 in cells that are not asked for, (n, n_along, n_across)."""
+    places: Tensor
+    """Example, cell along and cell across of each vessel, (n_vessels, 3)."""
+    sizes: Tensor
+    """Of each vessel, as `SIZE_WEIGHTS` has them, (n_vessels, 6)."""
+
+
+def targets_of(batch: Batch) -> Targets:
+    """The targets of a batch."""
+    number = np.concatenate([np.full(len(rows), k) for k, rows in enumerate(batch.centres)])
+    rows: NDArray[np.float32] = np.concatenate(batch.centres)
+    places = np.column_stack([number, rows[:, :2]]).astype(np.int64)
+    arrays = batch.heat, batch.density.sum(axis=-1), batch.weight, places, rows[:, 2:8]
+    return Targets(*(torch.from_numpy(np.ascontiguousarray(each)) for each in arrays))
+
+
+def losses(out: Tensor, truth: Targets) -> tuple[Tensor, Tensor, Tensor]:
     """Loss of the heat (focal), of the density at several scales, and of sizes at the centres."""
-    weight, heat = torch.from_numpy(batch.weight), torch.from_numpy(batch.heat)
     z = out[:, :2].permute(0, 2, 3, 1)
     p = torch.sigmoid(z)
-    is_centre, counts = heat > 0.999, weight[..., None]
+    is_centre, counts = truth.heat > 0.999, truth.weight[..., None]
     hit = -functional.logsigmoid(z) * (1 - p) ** 2 * is_centre * counts
-    miss = -functional.logsigmoid(-z) * p**2 * (1 - heat) ** 4 * ~is_centre * counts
-    of_heat = (hit.sum() + miss.sum()) / max(1.0, float((is_centre * counts).sum()))
-    density = functional.softplus(out[:, 2:4]).sum(1) * weight
-    truth = torch.from_numpy(batch.density).sum(-1) * weight
-    of_density = torch.zeros(())
-    n_along, n_across = truth.shape[1:]
+    miss = -functional.logsigmoid(-z) * p**2 * (1 - truth.heat) ** 4 * ~is_centre * counts
+    of_heat = (hit.sum() + miss.sum()) / (is_centre * counts).sum().clamp(min=1)
+    off = (functional.softplus(out[:, 2:4]).sum(1) - truth.density) * truth.weight
+    of_density = torch.zeros((), device=out.device)
+    n_along, n_across = off.shape[1:]
     for window in (*SCALES, (n_along, n_across)):
         step = window[0] // 2, window[1] // 2
         n = window[0] * window[1]
-        off = (functional.avg_pool2d((density - truth)[:, None], window, step) * n).abs()
         share = n / (n_along * n_across)
-        of_density = of_density + off.mean() * (0.5 + share) / max(share, 0.02) ** 0.5
-    number = np.concatenate([np.full(len(rows), k) for k, rows in enumerate(batch.centres)])
-    rows: NDArray[np.float32] = np.concatenate(batch.centres)
-    of_sizes = torch.zeros(())
-    if len(rows):
-        where = torch.from_numpy(rows[:, :2].astype(np.int64))
-        found = out[torch.from_numpy(number), 4:10, where[:, 0], where[:, 1]]
-        off = functional.smooth_l1_loss(found, torch.from_numpy(rows[:, 2:8]), reduction="none", beta=0.2)
-        of_sizes = (off * torch.tensor(SIZE_WEIGHTS)).sum(1).mean()
+        sums = functional.avg_pool2d(off[:, None], window, step) * n
+        of_density = of_density + sums.abs().mean() * (0.5 + share) / max(share, 0.02) ** 0.5
+    number, along, across = truth.places.T
+    found = out[number, 4:10, along, across]
+    apart = functional.smooth_l1_loss(found, truth.sizes, reduction="none", beta=0.2)
+    of_sizes = (apart * apart.new_tensor(SIZE_WEIGHTS)).sum() / max(1, len(truth.sizes))
     return of_heat, of_density, of_sizes

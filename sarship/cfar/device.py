@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -43,8 +43,9 @@ class Device:
     """Contiguous host array → a copy queued on the current stream, and what must be kept until it has been made."""
     stream: Any
     """Stream that kernels are queued on: the one that is current for the array's owner."""
-    new_stream: Callable[[], Callable[[], AbstractContextManager[None]]]
-    """A stream of one's own; what it gives when called makes it current within a `with`, in any thread."""
+    stream_number: Callable[[int], Callable[[], AbstractContextManager[None]]]
+    """A stream beside the current one, the same for each number; what it gives when called makes it current within a
+    `with`, in any thread."""
     n_streams: int
     """Streams that are worth having at once."""
     n_processors: int
@@ -96,8 +97,19 @@ def _cuda() -> Any:
     """Return `numba.cuda`, with a driver and a card behind it."""
     _check_packages()
     cuda: Any = import_module("numba.cuda")
-    if not is_simulated() and not cuda.is_available():
+    if is_simulated():
+        return cuda
+    if not cuda.is_available():
         raise DeviceError(f"no graphics card can be used: {_reason(cuda)}. sarship works on NumPy arrays without one")
+    try:
+        # what the first kernel would load
+        import_module("numba.cuda.cudaimpl")
+    except (ImportError, AttributeError) as error:
+        versions = ", ".join(f"{name} {version}" for name, version in _installed("numba-cuda", "numpy").items())
+        raise DeviceError(
+            f"numba-cuda does not work with the NumPy beside it ({versions}: {error}): pip install 'numpy<2.5', or a "
+            "newer numba-cuda"
+        ) from error
     return cuda
 
 
@@ -159,14 +171,18 @@ def _cupy(cuda: Any) -> Device:
         from_host=cupy.asarray,
         upload=lambda array: _upload(cupy, array),
         stream=cuda.external_stream(pointer),
-        new_stream=lambda: _new_stream(cupy, card),
+        stream_number=partial(_stream_number, card),
         n_streams=3,
         **properties,
     )
 
 
-def _new_stream(cupy: Any, card: int) -> Callable[[], AbstractContextManager[None]]:
-    stream = cupy.cuda.Stream(non_blocking=True)
+@cache
+def _stream_number(card: int, _number: int) -> Callable[[], AbstractContextManager[None]]:
+    # kept, because CuPy keeps the memory of a stream for that stream: new ones would take new memory at every call
+    cupy = import_module("cupy")
+    with cupy.cuda.Device(card):
+        stream = cupy.cuda.Stream(non_blocking=True)
 
     @contextmanager
     def current() -> Iterator[None]:
@@ -199,7 +215,7 @@ def _numba(cuda: Any) -> Device:
         from_host=cuda.to_device,
         upload=lambda array: (cuda.to_device(array), None),
         stream=0,
-        new_stream=lambda: nullcontext,
+        stream_number=lambda _: nullcontext,
         n_streams=1,
         **(_SIMULATED if is_simulated() else _properties(cuda)),
     )

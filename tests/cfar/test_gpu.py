@@ -22,6 +22,7 @@ CASES = [
     "scores_and_masks:gamma+k",
     "strips",
     "bands",
+    "sifted:1+2+3+4",
     "wide_windows",
     "odd_arrays",
     "wide_range",
@@ -112,6 +113,19 @@ def test_a_driver_too_old_is_one_sentence(monkeypatch):
     with pytest.raises(DeviceError, match=r"CuPy 14.2 cannot use the card \(cudaErrorInsufficientDriver.*update it"):
         device._cupy(None)
     monkeypatch.undo()
+
+
+def test_a_numba_that_numpy_does_not_suit_is_one_sentence(monkeypatch):
+    def gone(name):
+        if name == "numba.cuda.cudaimpl":
+            raise AttributeError("module 'numpy' has no attribute 'row_stack'")
+        return SimpleNamespace(is_available=lambda: True)
+
+    monkeypatch.setattr(device, "import_module", gone)
+    with pytest.raises(
+        DeviceError, match=r"numba-cuda does not work with the NumPy beside it \(.*row_stack.*numpy<2.5"
+    ):
+        device.new_device()
 
 
 def test_two_cards_at_once_are_one_sentence(monkeypatch):

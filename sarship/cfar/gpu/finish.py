@@ -76,7 +76,8 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
 def sorted_hits(found: Found, origin: int) -> Hits:
     """Return hits sorted by line then pixel, with lines from `origin` on."""
     line, pixel, value, clutter, score = found
-    order = np.lexsort((pixel, line))
+    # both as one number: sorting by two takes seven times as long
+    order = np.argsort(line << 32 | pixel)
     single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
     return Hits(
         line=line[order] + origin,

@@ -79,6 +79,14 @@ def search(
 
 def _search_lines(job: Job, lines: tuple[int, int], cap: int) -> Found:
     """Return the hits of some lines, unsorted, or store their scores."""
+    catch = new_catch(job, job.room)
+    if launch.queue_sieve(job, catch, lines):
+        hits = _hits(job, catch, is_decided=False)
+        # where much is left, bright land say, exact running sums are the quicker way
+        if hits is not None:
+            if hits[0].size > cap:
+                raise FloodError.of(cap, tuple(job.pixels.image.shape), job.params.pfa)
+            return hits
 
     def halved(lines: tuple[int, int]) -> list[tuple[int, int]]:
         middle = (lines[0] + lines[1]) // 2
@@ -106,7 +114,8 @@ def _searched(
         part = waiting.pop()
         catch = new_catch(job, job.room)
         queue(job, catch, part)
-        hits = _hits(job, catch, is_decided=queue is launch.queue_blocks)
+        is_decided = queue is launch.queue_blocks or not isinstance(job.rule, RunningRule) or job.rule.is_exact
+        hits = _hits(job, catch, is_decided=is_decided)
         if hits is None:
             waiting += halved(part)
             continue
@@ -124,7 +133,7 @@ def _hits(job: Job, catch: Catch, *, is_decided: bool) -> Found | None:
         return NOTHING
     if n_found > job.room:
         return None
-    if n_found and not is_decided and isinstance(job.rule, RunningRule) and not job.rule.is_exact:
+    if n_found and not is_decided:
         candidates, catch = catch, new_catch(job, n_found)
         launch.queue_places(job, catch, candidates.places, n_found)
         n_found = _tallied(job, catch)

@@ -23,8 +23,8 @@ __all__ = ["detect_streamed", "to_device", "to_host"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_BAND_BYTES = 32 << 20
-"""Part of the image that is sent at once: long beside the time to start a copy, short beside the whole."""
+_BAND_BYTES = 128 << 20
+"""Part of the image that is sent at once: long beside the time to start a search, short beside the whole."""
 
 
 @overload
@@ -127,10 +127,10 @@ def detect_streamed(
     if band_lines < 1:
         raise ValueError(f"band_lines must be at least 1, got {band_lines}")
     device, n_lines = new_device(), array.shape[0]
-    # memory is kept for a stream, so as many as work at once serve all bands
+    # as many as work at once serve all bands
     streams: SimpleQueue[Callable[[], AbstractContextManager[None]]] = SimpleQueue()
-    for _ in range(device.n_streams):
-        streams.put(device.new_stream())
+    for number in range(device.n_streams):
+        streams.put(device.stream_number(number))
 
     def searched(start: int) -> Hits:
         first, last = max(start - params.halo, 0), min(start + band_lines + params.halo, n_lines)
