@@ -250,7 +250,8 @@ def table(results: dict[str, Any]) -> str:
         if isinstance(value, str):
             rows.append(f"| {name} | {value} | | {memory} |")
         else:
-            rows.append(f"| {name} | {value * 1e3:.3g} | {count / value / 1e9:.3g} | {memory} |")
+            took = f"{value * 1e3:,.0f}" if value > 0.1 else f"{value * 1e3:.3g}"
+            rows.append(f"| {name} | {took} | {count / value / 1e9:.3g} | {memory} |")
     unequal = {n: d for n, d in results["equality"].items() if d["only_cpu"] + d["only_gpu"] + d["differ"]}
     n_hits = sum(d["hits"] for d in results["equality"].values())
     rows += ["", f"{n_hits:,} hits of {len(results['equality'])} images compared with the CPU's: "]
