@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "in_order"]
+__all__ = ["ABOVE_ONE", "LARGEST_SCORE", "compiled", "in_order", "uncounted"]
 
 ABOVE_ONE: Final = np.nextafter(np.float32(1), np.float32(2))
 """Minimum score of a hit, however closely it is one."""
@@ -22,24 +22,31 @@ LARGEST_SCORE: Final = float(np.finfo(np.float32).max)
 F = TypeVar("F", bound=Callable[..., object])
 
 
-def compiled(function: F, *, any_order: bool = False, fused: bool = False) -> F:
+def compiled(function: F, *, any_order: bool = False, fused: bool = False, counts: bool = True) -> F:
     """Compile a kernel on its first call, and keep the result on disk for the next process.
 
     numba writes cache files under a temporary name and renames them, so two processes may compile at once. Where
     neither the package's folder nor the user's cache can be written it refuses to cache; the kernel then
     compiles in every process. numba takes a cached kernel for old when the kernel's own file changes; here any file of
     the room counts, because kernels are made of functions from several. `any_order` lets sums of floats be added in any
-    order, and so in vector registers; `fused` lets a product and a sum be rounded once.
+    order, and so in vector registers; `fused` lets a product and a sum be rounded once. With `counts` False, references
+    to arrays are not counted, which is done for each part of an array and takes longer than adding up a few pixels of
+    it. Kernels alone can call such a function, and numba refuses one that makes an array or returns a part of one.
     """
     flags = ({"reassoc", "nsz"} if any_order else set()) | ({"contract"} if fused else set())
     # the error model of NumPy, because a test for division by zero keeps a loop out of the vector registers
+    options: dict[str, Any] = {"nogil": True, "fastmath": flags, "error_model": "numpy", "_nrt": counts}
     try:
-        kernel: F = numba.njit(function, nogil=True, fastmath=flags, error_model="numpy", cache=True)
+        kernel: F = numba.njit(function, **options, cache=True)
     except RuntimeError:
-        return numba.njit(function, nogil=True, fastmath=flags, error_model="numpy")  # type: ignore[no-any-return]
+        return numba.njit(function, **options)  # type: ignore[no-any-return]
     with suppress(AttributeError):  # nothing is cached where NUMBA_DISABLE_JIT is set
         kernel._cache._cache_file._source_stamp = _stamp(Path(function.__code__.co_filename))  # type: ignore[attr-defined]
     return kernel
+
+
+uncounted = partial(compiled, counts=False)
+"""`compiled` for the parts of kernels that are called for every line."""
 
 
 def _stamp(file: Path) -> tuple[int, int]:

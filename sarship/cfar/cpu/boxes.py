@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.cpu.rows import HalfWidths, Quad
-from sarship.cfar.jit import compiled
+from sarship.cfar.jit import compiled, uncounted
 
 __all__ = ["N_ROOMS", "Boxes", "box_sums", "count_data", "laid_out", "sides_of_line"]
 
@@ -41,7 +41,7 @@ def laid_out(room: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return room[: shape[0] * shape[1]].reshape(shape)
 
 
-@compiled
+@uncounted
 def count_data(counts: NDArray[np.int32], rows: np.ndarray) -> None:
     """Fill counts with 1 where there is data and 0 where there is none."""
     for line in range(rows.shape[0]):
@@ -74,13 +74,13 @@ def _sum_boxes(out: np.ndarray, rows: np.ndarray, room: np.ndarray, box: tuple[i
         _sum_across(out[line], down[line], box[1], is_exact)
 
 
-@compiled
+@uncounted
 def _add(here: np.ndarray, more: np.ndarray) -> None:
     for i in range(here.size):
         here[i] += more[i]
 
 
-@compiled
+@uncounted
 def _sum_down(out: np.ndarray, rows: np.ndarray, height: int, is_exact: bool) -> None:
     """Sums over `height` lines from each line on; `rows` is spoilt where sums are not exact."""
     n = rows.shape[0] - height + 1
@@ -108,7 +108,7 @@ def _sum_down(out: np.ndarray, rows: np.ndarray, height: int, is_exact: bool) ->
         size *= 2
 
 
-@compiled
+@uncounted
 def _sum_across(out: np.ndarray, row: np.ndarray, width: int, is_exact: bool) -> None:
     """Sums over `width` pixels from each pixel on; `row` is spoilt where sums are not exact."""
     n = out.size

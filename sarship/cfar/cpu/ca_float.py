@@ -28,7 +28,7 @@ from sarship.cfar.cpu.rows import (
     ring_edges,
     run_across,
 )
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
+from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled, uncounted
 
 __all__ = ["block_of", "search_tile"]
 
@@ -44,7 +44,7 @@ I32 = NDArray[np.int32]
 Bits = NDArray[np.signedinteger]
 
 
-@compiled
+@uncounted
 def _largest(bits: Bits) -> int:
     """Bits of the largest of some powers: those of floats above zero are in the floats' order, and compare faster."""
     largest = bits[0]
@@ -53,7 +53,7 @@ def _largest(bits: Bits) -> int:
     return int(largest)
 
 
-@compiled
+@uncounted
 def _slide_down(columns: F64, counts: I32, entering: Real, leaving: Real) -> None:
     for i in range(columns.size):
         columns[i] += np.float64(entering[i]) - np.float64(leaving[i])
@@ -61,7 +61,7 @@ def _slide_down(columns: F64, counts: I32, entering: Real, leaving: Real) -> Non
         counts[i] += np.int32(entering[i] > 0) - np.int32(leaving[i] > 0)
 
 
-@partial(compiled, any_order=True)
+@partial(uncounted, any_order=True)
 def _survey_blocks(change: F64, fall: F64, peak: Bits, edges: Quad, bits: Bits, block: int) -> None:
     """For each block of a line: the ring's change across it, the sum of its falls, the brightest pixel."""
     rows = (change.size, block)
@@ -76,7 +76,7 @@ def _survey_blocks(change: F64, fall: F64, peak: Bits, edges: Quad, bits: Bits, 
         change[k], fall[k], peak[k] = total, falls, _largest(v[k])
 
 
-@compiled
+@uncounted
 def _direct_sum(rows: Real, line: int, column: int, half: HalfWidths) -> tuple[int, float]:
     """Count and sum over one ring, line by line from the left, with the lines' sums added in order."""
     outer_l, outer_p, guard_l, guard_p = half
@@ -97,7 +97,7 @@ def _direct_sum(rows: Real, line: int, column: int, half: HalfWidths) -> tuple[i
     return count, total
 
 
-@compiled
+@uncounted
 def _score_line(
     out: NDArray[np.float32], ring: F64, count: I32, rows: Real, line: int, half: HalfWidths, table: F64, error: float
 ) -> None:

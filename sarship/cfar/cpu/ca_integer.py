@@ -30,7 +30,7 @@ from sarship.cfar.cpu.rows import (
     run_across,
     slide_packed,
 )
-from sarship.cfar.jit import ABOVE_ONE, compiled
+from sarship.cfar.jit import ABOVE_ONE, compiled, uncounted
 
 __all__ = ["block_of", "search_tile", "threshold_of"]
 
@@ -46,7 +46,7 @@ U64 = NDArray[np.uint64]
 F64 = NDArray[np.float64]
 
 
-@compiled
+@uncounted
 def _survey_blocks(change: U64, fall: NDArray[np.int64], peak: U32, edges: Quad, values: U32, block: int) -> None:
     """For each block of a line: the ring's change across it, 65,536 times the sum of its falls, the brightest pixel."""
     rows = (change.size, block)
@@ -64,13 +64,13 @@ def _survey_blocks(change: U64, fall: NDArray[np.int64], peak: U32, edges: Quad,
         change[k], fall[k], peak[k] = total, falls, brightest
 
 
-@compiled
+@uncounted
 def threshold_of(ring: np.uint64, table: F64) -> float:
     """Threshold from the packed sum and count; infinite or NaN where the count allows no decision."""
     return float(table[np.int64(ring >> COUNT_SHIFT)] * np.float64(ring & _SUM_BITS))
 
 
-@compiled
+@uncounted
 def _score_line(out: NDArray[np.float32], ring: U64, values: U32, table: F64) -> None:
     for i in range(out.size):
         threshold, value = threshold_of(ring[i], table), np.float64(values[i])

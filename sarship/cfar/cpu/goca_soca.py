@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_sums, count_data, laid_out, sides_of_line
 from sarship.cfar.cpu.rows import HitList, Quad, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import new_rooms, search_strips
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
+from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled, uncounted
 
 __all__ = ["deciding_side", "search_tile"]
 
@@ -18,7 +18,7 @@ F64 = NDArray[np.float64]
 I32 = NDArray[np.int32]
 
 
-@compiled
+@uncounted
 def deciding_side(
     sums: tuple[np.float64, np.float64, np.float64, np.float64],
     counts: tuple[np.int64, np.int64, np.int64, np.int64],
@@ -40,7 +40,7 @@ def deciding_side(
     return threshold, total, count, sides, n
 
 
-@compiled
+@uncounted
 def _may_hold_hit(values: np.ndarray, sides: Quad, first: int, quick: tuple[float, float], is_goca: bool) -> bool:
     """Return True if any pixel of a block exceeds a threshold that no ring of these sums falls below."""
     found: np.bool_ = np.bool_(False)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.cpu.rows import Tile, parts_inside
-from sarship.cfar.jit import compiled
+from sarship.cfar.cpu.rows import Tile, span_inside
+from sarship.cfar.jit import compiled, uncounted
 
 __all__ = ["LARGEST", "LN_LEVELS", "LN_SCALE", "SMALLEST", "Levels", "Rule", "fill_levels"]
 
@@ -83,17 +83,17 @@ class Levels(NamedTuple):
     """True where every pixel of the row inside the image has data."""
 
 
-@compiled
+@uncounted
 def _bits(number: float) -> np.uint64:
     return np.uint64(np.float64(number).view(np.uint64))
 
 
-@compiled
+@uncounted
 def _number(bits: np.uint64) -> float:
     return float(np.uint64(bits).view(np.float64))
 
 
-@partial(compiled, fused=True)
+@partial(uncounted, fused=True)
 def _ln1p(r: float) -> float:
     """ln(1 + r) for 1 + r between √½ and √2, by Estrin's scheme: short chains that run beside one another."""
     c, z = _SERIES, r * r
@@ -105,7 +105,7 @@ def _ln1p(r: float) -> float:
     return r + z * (low + w * (middle + w * (high + w * top)))
 
 
-@partial(compiled, fused=True)
+@partial(uncounted, fused=True)
 def _fill_logarithms(out: NDArray[np.integer], power: Image, centre: int) -> bool:
     """Fixed-point logarithms less `centre`, zero for no data; returns whether a power is negative.
 
@@ -125,7 +125,7 @@ def _fill_logarithms(out: NDArray[np.integer], power: Image, centre: int) -> boo
     return has_negative
 
 
-@compiled
+@uncounted
 def _load_line(
     row: NDArray[np.integer], tile: Tile, line: int, start: int, of_number: NDArray[np.integer], centre: int
 ) -> tuple[int, bool]:
@@ -133,7 +133,8 @@ def _load_line(
 
     Return the largest size and True if every pixel inside the image has data.
     """
-    inside, source, keep, first = parts_inside(row, tile, line, start)
+    near, first, last = span_inside(row, tile, line, start)
+    inside, source = row[first - start : last - start], tile.image[near, first:last]
     if inside.size == 0:
         return 0, False
     if of_number.size > 0:
@@ -141,11 +142,13 @@ def _load_line(
             inside[i] = of_number[np.uint16(source[i])]
     elif _fill_logarithms(inside, source, centre) and tile.negative[0] == 0:
         for i in range(inside.size):
-            if source[i] < 0 and (keep.size == 0 or keep[i]):
+            if source[i] < 0 and (tile.valid.size == 0 or tile.valid[near, first + i]):
                 tile.negative[0], tile.negative[1], tile.negative[2] = source[i], line, first + i
                 break
-    for i in range(keep.size):
-        inside[i] = inside[i] if keep[i] else 0
+    if tile.valid.size > 0:
+        keep = tile.valid[near, first:last]
+        for i in range(keep.size):
+            inside[i] = inside[i] if keep[i] else 0
     largest, n_holes = inside[0], np.uint32(0)
     for i in range(inside.size):
         largest = max(largest, abs(inside[i]))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar.cpu.log_levels import Rule
-from sarship.cfar.jit import ABOVE_ONE, compiled
+from sarship.cfar.jit import ABOVE_ONE, uncounted
 
 __all__ = ["SAFE", "Limits", "Sums", "may_be_hit", "moment_score", "spread_of", "square_of_need"]
 
@@ -44,7 +44,7 @@ class Sums(NamedTuple):
     """Sum of the bright levels' squares without their lower bits."""
 
 
-@compiled
+@uncounted
 def spread_of(count: int, total: int, low: np.uint64, top: np.uint64, shift: np.uint64) -> float:
     """Count × sum of squares − square of the sum, exact in 128 bits and then rounded, high word and low word."""
     n, size = np.uint64(count), np.uint64(abs(total))
@@ -61,7 +61,7 @@ def spread_of(count: int, total: int, low: np.uint64, top: np.uint64, shift: np.
     return float(np.float64(high_word) * _WORD + np.float64(np.uint64(product_low - square_low)))
 
 
-@compiled
+@uncounted
 def square_of_need(count: int, spread: float, limits: Limits) -> float:
     """Square of how far above its sum count · level must be."""
     table, surface, rule = limits.table, limits.surface, limits.rule
@@ -85,7 +85,7 @@ def square_of_need(count: int, spread: float, limits: Limits) -> float:
     return float(need * need)
 
 
-@compiled
+@uncounted
 def moment_score(level: int, sums: Sums, limits: Limits) -> float:
     """Power over its threshold: above 1 for a hit and at most 1 for none, whatever rounds; NaN for no decision."""
     rule, count = limits.rule, sums.n
@@ -103,7 +103,7 @@ def moment_score(level: int, sums: Sums, limits: Limits) -> float:
     return float(min(score, 1.0))
 
 
-@compiled
+@uncounted
 def may_be_hit(level: int, sums: Sums, limits: Limits) -> bool:
     """Return True if a pixel could be a hit, by a comparison in floats that never misses one."""
     shift, n, base = limits.rule.shift, np.float64(sums.n), np.uint64(sums.top << limits.rule.shift)

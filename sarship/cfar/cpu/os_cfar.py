@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import search_strips
 from sarship.cfar.goca_soca_os import OrderTable
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
+from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled, uncounted
 
 __all__ = ["search_tile"]
 
@@ -86,7 +86,7 @@ def _fill_keys(keys: U16, rows: F64, is_number: bool) -> None:
                 keys[line, i] = np.uint16((bits[0] >> np.uint32(16)) + np.uint32(power > 0))
 
 
-@compiled
+@uncounted
 def _first_key_above(power: float, floor: F64) -> int:
     """The first key whose powers are all above `power`, a rounding error aside."""
     low, high = 0, floor.size
@@ -99,7 +99,7 @@ def _first_key_above(power: float, floor: F64) -> int:
     return low
 
 
-@compiled
+@uncounted
 def _count(keys: U16, line: int, pixel: int, half: HalfWidths, top: np.uint16, enough: int) -> int:
     """Pixels of a ring whose key is not above `top`, or fewer than `enough` as soon as that is known.
 
@@ -126,7 +126,7 @@ def _count(keys: U16, line: int, pixel: int, half: HalfWidths, top: np.uint16, e
     return total
 
 
-@compiled
+@uncounted
 def _gathered(ring: F64, rows: F64, keys: U16, line: int, pixel: int, half: HalfWidths, key: int) -> int:
     """Collect the powers of a ring that have a key, or all for key 0; return their number."""
     outer_l, outer_p, guard_l, guard_p = half
@@ -142,7 +142,7 @@ def _gathered(ring: F64, rows: F64, keys: U16, line: int, pixel: int, half: Half
     return n
 
 
-@compiled
+@uncounted
 def _move(histogram: I32, keys: U16, lines: tuple[int, int], pixels: tuple[int, int], bins: U16, change: int) -> int:
     """Add a rectangle of keys to the histogram of their bins or take it out; return how many were no data."""
     n_empty = 0
@@ -154,7 +154,7 @@ def _move(histogram: I32, keys: U16, lines: tuple[int, int], pixels: tuple[int, 
     return n_empty
 
 
-@compiled
+@uncounted
 def _smallest(values: F64, place: int) -> float:
     """The smallest value but `place`, by Hoare's selection, which reorders them; numpy's takes seconds to compile."""
     low, high = 0, values.size - 1
@@ -176,7 +176,7 @@ def _smallest(values: F64, place: int) -> float:
     return float(values[place])
 
 
-@compiled
+@uncounted
 def _quick_threshold(histogram: I32, place: int, lowest: float, bin_powers: F64) -> float:
     """Threshold that none of a block's is below, from the bin that holds the smallest value but `place`."""
     bin_, below = 0, 0
@@ -237,7 +237,7 @@ def _search_strip(tile: Tile, strip: Strip, is_full: bool, table: OrderTable, bi
     return cut(hits, n_hits)
 
 
-@compiled
+@uncounted
 def _turn(histogram: I32, keys: U16, pixel: int, lines: tuple[int, int], change: int, key: int) -> int:
     """Add a column of keys to the histogram or take it out; return the change of what lies below `key`."""
     below = 0

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.jit import compiled
+from sarship.cfar.jit import compiled, uncounted
 
 __all__ = [
     "COUNT_SHIFT",
@@ -29,10 +29,10 @@ __all__ = [
     "load_squares",
     "negative_power",
     "new_hits",
-    "parts_inside",
     "ring_edges",
     "run_across",
     "slide_packed",
+    "span_inside",
 ]
 
 COUNT_SHIFT = np.uint64(48)
@@ -113,51 +113,54 @@ def cut(hits: HitList, n: int) -> HitList:
     return HitList(hits.line[:n], hits.pixel[:n], hits.clutter[:n], hits.score[:n])
 
 
-@compiled
-def parts_inside(
-    row: np.ndarray, tile: Tile, line: int, start: int
-) -> tuple[np.ndarray, np.ndarray, NDArray[np.bool_], int]:
-    """Clear what of `row`, which begins at pixel `start`, is outside the image; return the rest, its source and mask.
+@uncounted
+def span_inside(row: np.ndarray, tile: Tile, line: int, start: int) -> tuple[int, int, int]:
+    """Clear what of `row`, which begins at pixel `start`, is outside the image.
 
-    The last number is the rest's first pixel in the image. The mask is empty where there is none.
+    Return the line, and the first pixel and the one after the last of the rest: none where the line is outside.
     """
     n_lines, n_pixels = tile.image.shape
     is_inside = 0 <= line < n_lines
-    near, first = line if is_inside else 0, max(start, 0)
+    first = max(start, 0)
     last = min(start + row.size, n_pixels) if is_inside else first
     row[: first - start] = 0
     row[last - start :] = 0
-    keep = tile.valid[near, first:last] if tile.valid.size > 0 else tile.valid[:0].ravel()
-    return row[first - start : last - start], tile.image[near, first:last], keep, first
+    return line if is_inside else 0, first, last
 
 
-@compiled
+@uncounted
 def load_squares(row: np.ndarray, tile: Tile, line: int, start: int) -> bool:
     """Fill a row with squared digital numbers from pixel `start` on, zero for no data.
 
     Return True if the line is in the image and each of its pixels in the row has data.
     """
-    inside, source, keep, _ = parts_inside(row, tile, line, start)
+    near, first, last = span_inside(row, tile, line, start)
+    inside, source = row[first - start : last - start], tile.image[near, first:last]
     n_holes = np.uint32(0)
     for i in range(inside.size):
         value = np.uint32(source[i])
         inside[i] = value * value
         n_holes += np.uint32(value == 0)
-    for i in range(keep.size):
-        inside[i] = inside[i] if keep[i] else 0
-        n_holes += np.uint32(not keep[i])
+    if tile.valid.size > 0:
+        keep = tile.valid[near, first:last]
+        for i in range(keep.size):
+            inside[i] = inside[i] if keep[i] else 0
+            n_holes += np.uint32(not keep[i])
     return bool((inside.size > 0) & (n_holes == 0))
 
 
-@compiled
+@uncounted
 def load_power(row: np.ndarray, tile: Tile, line: int, start: int) -> None:
     """Fill a row with float power from pixel `start` on, zero for no data; note the first negative power."""
-    inside, source, keep, first = parts_inside(row, tile, line, start)
+    near, first, last = span_inside(row, tile, line, start)
+    inside, source = row[first - start : last - start], tile.image[near, first:last]
     # a loop for each step: all run in vector registers
     for i in range(inside.size):
         inside[i] = source[i] if source[i] < LARGEST else 0
-    for i in range(keep.size):
-        inside[i] = inside[i] if keep[i] else 0
+    if tile.valid.size > 0:
+        keep = tile.valid[near, first:last]
+        for i in range(keep.size):
+            inside[i] = inside[i] if keep[i] else 0
     is_negative = False
     for i in range(inside.size):
         is_negative |= inside[i] < 0
@@ -183,7 +186,7 @@ def load_rows(rows: np.ndarray, tile: Tile) -> bool:
     return is_full
 
 
-@compiled
+@uncounted
 def slide_packed(columns: U64, entering: np.ndarray, leaving: np.ndarray, is_same_count: bool) -> None:
     """Add a row and its count to packed column sums and take another's away; wrap-around cancels."""
     if is_same_count:
@@ -212,7 +215,7 @@ def ring_edges(outer: np.ndarray, inner: np.ndarray, half: HalfWidths) -> Quad:
     )
 
 
-@compiled
+@uncounted
 def first_sum(outer: np.ndarray, inner: np.ndarray, half: HalfWidths) -> Any:
     """Sum over the ring of the pixel before the first."""
     total = outer[0] - outer[0]
@@ -223,7 +226,7 @@ def first_sum(outer: np.ndarray, inner: np.ndarray, half: HalfWidths) -> Any:
     return total
 
 
-@compiled
+@uncounted
 def run_across(ring: np.ndarray, edges: Quad, start: int, total: Any) -> Any:
     """Sums over the ring of each pixel from `start` on, from that of the pixel before; return the last."""
     stop = start + ring.size

@@ -27,10 +27,10 @@ from sarship.cfar.cpu.rows import (
     cut,
     first_sum,
     new_hits,
-    parts_inside,
     ring_edges,
+    span_inside,
 )
-from sarship.cfar.jit import compiled
+from sarship.cfar.jit import compiled, uncounted
 from sarship.cfar.params import CfarParams
 
 __all__ = ["is_served", "sift_tile", "unit_of"]
@@ -97,13 +97,14 @@ def unit_of(tile: Tile) -> float:
     return float(known[known.size // 4] ** 2) / LEVEL if known.size else 1.0
 
 
-@compiled
+@uncounted
 def _load(units: U16, tile: Tile, line: int, start: int, per_unit: np.float32) -> bool:
     """Fill a row with units of power from pixel `start` on, 0 for no data alone.
 
     Return True if the line is in the image and all its pixels have data.
     """
-    inside, source, keep, _ = parts_inside(units, tile, line, start)
+    near, first, last = span_inside(units, tile, line, start)
+    inside, source = units[first - start : last - start], tile.image[near, first:last]
     is_full = inside.size > 0
     # a loop for each step: all run in vector registers
     for i in range(inside.size):
@@ -114,15 +115,17 @@ def _load(units: U16, tile: Tile, line: int, start: int, per_unit: np.float32) -
     if not is_full:
         for i in range(inside.size):
             inside[i] = inside[i] if source[i] > 0 else 0
-    for i in range(keep.size):
-        is_full &= keep[i]
-    if not is_full:
+    if tile.valid.size > 0:
+        keep = tile.valid[near, first:last]
         for i in range(keep.size):
-            inside[i] = inside[i] if keep[i] else 0
+            is_full &= keep[i]
+        if not is_full:
+            for i in range(keep.size):
+                inside[i] = inside[i] if keep[i] else 0
     return is_full
 
 
-@compiled
+@uncounted
 def _slide(columns: I32, counts: I32, rows: U16, entering: int, leaving: int, is_same_count: bool) -> None:
     """Add the rows of a band, from a number on, to column sums and counts, and take those of another away."""
     n = rows.shape[0]
@@ -139,7 +142,7 @@ def _slide(columns: I32, counts: I32, rows: U16, entering: int, leaving: int, is
             counts[i] = np.int32(counts[i] + np.int32(gain - loss))
 
 
-@compiled
+@uncounted
 def _advance(columns: Columns, rows: U16, is_full: NDArray[np.bool_], top: int, tile: Tile) -> bool:
     """Slide column sums down to the band that begins at a line; return False if the counts may have changed."""
     outer_l, _, guard_l, _ = tile.half
@@ -155,7 +158,7 @@ def _advance(columns: Columns, rows: U16, is_full: NDArray[np.bool_], top: int, 
     return is_same_count
 
 
-@compiled
+@uncounted
 def _survey(change: I32, fall: I32, edges: Quad) -> None:
     """For each block of a band: a sum's change across it, and the sum of its falls."""
     rows = (change.size, BLOCK)
@@ -169,7 +172,7 @@ def _survey(change: I32, fall: I32, edges: Quad) -> None:
         change[k], fall[k] = total, falls
 
 
-@compiled
+@uncounted
 def _find_peaks(peak: U16, room: U16, rows: U16, top: int, first: int) -> None:
     """Find the brightest pixel of each block of a band, in units."""
     n, last = rows.shape[0], first + room.shape[1]
@@ -186,7 +189,7 @@ def _find_peaks(peak: U16, room: U16, rows: U16, top: int, first: int) -> None:
         peak[k] = max(room[0, k * BLOCK], room[0, k * BLOCK + 1])
 
 
-@compiled
+@uncounted
 def _ring_of(tile: Tile, line: int, pixel: int) -> tuple[np.int64, float]:
     """Count and sum of squared digital numbers over the ring of one pixel."""
     outer_l, outer_p, guard_l, guard_p = tile.half

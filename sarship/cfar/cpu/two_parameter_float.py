@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sarship.cfar.cpu.boxes import N_ROOMS, Boxes, box_sums, count_data, laid_out, sides_of_line
 from sarship.cfar.cpu.rows import HitList, Tile, append, cut, load_rows, new_hits
 from sarship.cfar.cpu.strips import new_rooms, search_strips
-from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled
+from sarship.cfar.jit import ABOVE_ONE, LARGEST_SCORE, compiled, uncounted
 
 __all__ = ["LARGEST", "search_tile"]
 
@@ -22,7 +22,7 @@ LARGEST = 1e120
 F64 = NDArray[np.float64]
 
 
-@compiled
+@uncounted
 def _square_all(squares: F64, rows: F64) -> bool:
     """Take out powers that are too large; fill squares; return True if there is data everywhere."""
     is_full = True

@@ -31,7 +31,7 @@ from sarship.cfar.cpu.rows import (
     run_across,
     slide_packed,
 )
-from sarship.cfar.jit import LARGEST_SCORE, compiled
+from sarship.cfar.jit import LARGEST_SCORE, compiled, uncounted
 
 __all__ = ["BLOCK", "Running", "new_running", "search_rows"]
 
@@ -73,7 +73,7 @@ def new_running(n_columns: int) -> Running:
     return Running(outer, inner, np.zeros(n_columns, np.int64), np.full(n_columns // BLOCK + 1, -LONG_AGO))
 
 
-@compiled
+@uncounted
 def _slide_down(columns: U64, entering: Row, leaving: Row, is_same_count: bool) -> None:
     """Add a line's levels, counts and squares to the column sums and take another's away."""
     slide_packed(columns[0], entering, leaving, is_same_count)
@@ -85,7 +85,7 @@ def _slide_down(columns: U64, entering: Row, leaving: Row, is_same_count: bool) 
         squares[i] -= np.uint64(np.int64(leaving[i]) * np.int64(leaving[i]))
 
 
-@compiled
+@uncounted
 def _slide_tops(tops: U64, entering: Row, leaving: Row, bright: int, shift: np.uint64) -> None:
     for i in range(tops.size):
         new, old = np.int64(entering[i]), np.int64(leaving[i])
@@ -94,7 +94,7 @@ def _slide_tops(tops: U64, entering: Row, leaving: Row, bright: int, shift: np.u
         tops[i] += top_new - top_old
 
 
-@compiled
+@uncounted
 def _find_bright(last_bright: I64, entering: Row, bright: int, line: int) -> None:
     """Note the line for each block of columns in which it has a bright level."""
     for k in range(last_bright.size):
@@ -130,7 +130,7 @@ def _new_survey(n_blocks: int) -> Survey:
     )  # fmt: skip
 
 
-@compiled
+@uncounted
 def _survey_blocks(survey: Survey, near: I64, edges: Quad, squares: Quad, block: int) -> None:
     """For each block of a line how the ring's two sums change across it, and by how much they fall on the way.
 
@@ -161,7 +161,7 @@ def _survey_blocks(survey: Survey, near: I64, edges: Quad, squares: Quad, block:
         falls[0, k], falls[1, k] = fall, np.int64(fall_2)
 
 
-@compiled
+@uncounted
 def _brightest(peak: I64, values: Row, block: int) -> None:
     """The largest level of each block; a pixel without data counts as 0, which can only be too large."""
     rows = values.reshape((peak.size, block))
@@ -172,14 +172,14 @@ def _brightest(peak: I64, values: Row, block: int) -> None:
         peak[k] = largest
 
 
-@compiled
+@uncounted
 def _unpacked(packed: np.uint64, bias: np.uint64) -> tuple[int, int]:
     """Count and sum of levels."""
     count = (packed + bias) >> COUNT_SHIFT
     return int(np.int64(count)), int(np.int64(packed - (count << COUNT_SHIFT)))
 
 
-@compiled
+@uncounted
 def _least_square(count: int, lowest: float, highest: float, square: float, limits: Limits) -> float:
     """Least of the squares of how far above a ring's sum count · level must be, from bounds of the ring's sums."""
     if not limits.table[count] < np.inf:
@@ -188,7 +188,7 @@ def _least_square(count: int, lowest: float, highest: float, square: float, limi
     return square_of_need(count, spread, limits) * (1 - SAFE)
 
 
-@compiled
+@uncounted
 def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64, limits: Limits, bright: int) -> None:
     """For each block of a line the sums before it, and a level below which it holds no hit; infinite where none at all.
 
@@ -227,7 +227,7 @@ def _decide_blocks(survey: Survey, near: I64, packed: np.uint64, low: np.uint64,
         near[k] = min(max(round(np.float64(total) / n / 128), -farthest), farthest)
 
 
-@compiled
+@uncounted
 def _floor_of_bright_block(
     packed: np.uint64, top: np.uint64, edges: Quad, tops: Quad, start: int, limits: Limits
 ) -> float:
@@ -251,7 +251,7 @@ def _floor_of_bright_block(
     return float(centre + (lowest + max(need, limits.rule.least * n)) / n - 1)
 
 
-@compiled
+@uncounted
 def _slide_bright(
     running: Running, rows: tuple[Row, Row, Row, Row], line: int, tall: int, bright: int, shift: np.uint64
 ) -> None:
