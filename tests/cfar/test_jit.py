@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numba
 import numpy as np
+import pytest
 
 import sarship
 from sarship import cfar
+from sarship.cfar.jit import uncounted
 
 HEAVY = ["pandas", "xarray", "geopandas", "shapely", "pyproj", "rasterio", "matplotlib", "cupy", "requests"]
 
@@ -50,6 +53,33 @@ hits = cfar.detect(image)
 assert (hits.line.tolist(), hits.pixel.tolist()) == ([20], [30])
 """
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_what_counts_no_references_can_leave_none_behind():
+    @uncounted
+    def middle(array):
+        part = array[1:-1]
+        total = 0.0
+        for k in range(part.size):
+            total += part[k]
+        return total
+
+    @uncounted
+    def part_of(array):
+        return array[1:-1]
+
+    @uncounted
+    def made(n):
+        return np.zeros(n)[0]
+
+    @numba.njit
+    def whole(array):
+        return middle(array)
+
+    assert whole(np.arange(5.0)) == 6
+    for refused, argument in ((part_of, np.arange(5.0)), (made, 3)):
+        with pytest.raises(numba.core.errors.NumbaError):
+            numba.njit(lambda x, f=refused: f(x))(argument)
 
 
 def test_the_first_call_of_a_process_is_quick_once_compiled():
