@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.jit import compiled
+from sarship.cfar.jit import compiled, uncounted
 
 __all__ = ["LENGTH_TO_WIDTH", "WIDENING", "WeightedHits", "fit_box"]
 
@@ -44,36 +44,27 @@ class WeightedHits(NamedTuple):
     """0 at the noise floor, 1 at the brightest hit."""
 
 
-@compiled
-def _cover(y: Reals, x: Reals, box: Reals) -> Reals:
-    """Return the cover of each hit by a box: 1 inside, 0 outside, smooth over the edge.
-
-    A box is its centre's y and x, the angle of its axis from the y axis towards the x axis, its length and width.
-    """
-    cover = np.zeros(y.size)
-    sine, cosine = np.sin(box[2]), np.cos(box[2])
-    for i in range(y.size):
-        dy, dx = y[i] - box[0], x[i] - box[1]
-        along = min((box[3] / 2 - abs(dy * cosine + dx * sine)) / _EDGE + 0.5, 1.0)
-        across = min((box[4] / 2 - abs(dx * cosine - dy * sine)) / _EDGE + 0.5, 1.0)
-        if along > 0 and across > 0:
-            cover[i] = along * along * (3 - 2 * along) * across * across * (3 - 2 * across)
-    return cover
-
-
-@compiled
+@uncounted
 def _cost(hits: WeightedHits, box: Reals) -> float:
-    """Return the cost of a box's area and shape, less the weight of the hits that it covers."""
+    """Return the cost of a box's area and shape, less the weight of the hits that it covers.
+
+    A box is its centre's y and x, the angle of its axis from the y axis towards the x axis, its length and width. A hit
+    is covered by 1 inside it, by 0 outside, and smoothly over the edge.
+    """
     if box[3] < _MIN_SIDE or box[4] < _MIN_SIDE:
         return 1e9
     cost = _LEVEL * box[3] * box[4] + _SHAPE_PENALTY * (box[4] - box[3] / LENGTH_TO_WIDTH - WIDENING) ** 2
-    cover = _cover(hits.y, hits.x, box)
-    for i in range(cover.size):
-        cost -= cover[i] * hits.weight[i]
+    sine, cosine = np.sin(box[2]), np.cos(box[2])
+    for i in range(hits.y.size):
+        dy, dx = hits.y[i] - box[0], hits.x[i] - box[1]
+        along = min((box[3] / 2 - abs(dy * cosine + dx * sine)) / _EDGE + 0.5, 1.0)
+        across = min((box[4] / 2 - abs(dx * cosine - dy * sine)) / _EDGE + 0.5, 1.0)
+        if along > 0 and across > 0:
+            cost -= along * along * (3 - 2 * along) * across * across * (3 - 2 * across) * hits.weight[i]
     return float(cost)
 
 
-@compiled
+@uncounted
 def _sort_corners(corner: Reals, cost: Reals) -> None:
     """Put corners in the order of their costs, in place."""
     for last in range(1, cost.size):
@@ -105,7 +96,7 @@ def _between(here: Reals, there: Reals, part: float) -> Reals:
     return point
 
 
-@compiled
+@uncounted
 def _put(corner: Reals, k: int, point: Reals) -> None:
     """Write a point in place of a corner."""
     for i in range(point.size):
