@@ -176,6 +176,8 @@ def sifted(*names):
         valid = rng.random(shape) > 0.1 if seed % 2 else None
         lines = (seed, shape[0] - 2) if seed % 3 else None
         params = CfarParams(pfa=1e-2, enl=2, min_ring=4, guard=seed % 3, training=(6, 5))
+        if seed % 2:
+            params = replace(params, clutter_model="k", clutter_shape=4.0)
         ours = cfar.detect(cuda.to_device(image), params, valid, lines=lines)
         assert_same(ours, cfar.detect(image, params, valid, lines=lines))
     assert all(used), used
