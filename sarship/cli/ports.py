@@ -102,7 +102,8 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **o
         raise click.UsageError(f"--out must end in .png, got {out}")
     with bars("preview") as (_, draw):
         write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
-    tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
+    n, n_dates = len(harbour.piers), len(products)
+    tell(f"{path}: {n} pier{'s'[: n != 1]} over the mean of {n_dates} product{'s'[: n_dates != 1]}")
 
 
 @port.command("edit")
