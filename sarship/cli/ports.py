@@ -45,6 +45,8 @@ def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) ->
     from sarship.port.index import new_port, only_port, shipped_port
 
     entry = only_port(name)
+    if not entry.is_called(name):
+        tell(f"note: {name} is taken for {entry}", err=True)
     path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
     if path.exists():
         raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
