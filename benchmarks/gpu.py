@@ -254,13 +254,15 @@ def table(results: dict[str, Any]) -> str:
             rows.append(f"| {name} | {took} | {count / value / 1e9:.3g} | {memory} |")
     unequal = {n: d for n, d in results["equality"].items() if d["only_cpu"] + d["only_gpu"] + d["differ"]}
     n_hits = sum(d["hits"] for d in results["equality"].values())
-    rows += ["", f"{n_hits:,} hits of {len(results['equality'])} images compared with the CPU's: "]
+    rows += ["", f"{n_hits:,} hits of {len(results['equality'])} images were compared with the CPU's: "]
     rows[-1] += (
-        "all equal: values and scores in every bit (Gaussian and sides on floats to 3e-7) and clutter to 1e-12."
+        "all are the same pixels, with the same values and scores in every bit (Gaussian, GOCA and SOCA on floats to "
+        "3e-7 of them), and clutter to 1e-12 of it."
         if not unequal
         else f"**differences in {', '.join(unequal)}.**"
     )
-    rows[-1] += f" compute-sanitizer: {results['sanitizer']}. {results.get('note', '')}".rstrip()
+    rows[-1] += f" compute-sanitizer: {results['sanitizer'].removeprefix('ERROR SUMMARY: ')}."
+    rows += ["", results["note"]] if "note" in results else []
     return "\n".join(rows)
 
 

@@ -113,6 +113,8 @@ def chosen_products(products: Sequence[str], options: Mapping[str, Any], maps: M
     chosen = tuple(path for path in products if path not in refused)
     if not chosen:
         days = sorted(f"{scene.start:%Y-%m-%d}" for scene in scenes.values())
+        if len(products) == 1:
+            raise Refusal(f"the product, of {days[0]}, is not what the options ask for")
         raise Refusal(f"none of the {len(products)} products, of {days[0]} to {days[-1]}, is what the options ask for")
     tell(f"note: {len(chosen)} of {len(products)} products are what the options ask for", err=True)
     return chosen

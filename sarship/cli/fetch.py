@@ -75,7 +75,7 @@ def search(
     if as_json:
         print_json({**items, "completeness": gaps.as_dict()})
     elif scenes:
-        tell(f"{scenes_text(scenes)}\n{len(scenes)} scenes; {gaps}")
+        tell(f"{scenes_text(scenes)}\n{len(scenes)} scene{'s'[: len(scenes) != 1]}; {gaps}")
     if not scenes:
         raise Refusal(f"no scene of {place.name} in that period: {what_would_help(catalog, query)}")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sarship.cli.common import Command
+from sarship.cli.common import Command, tell
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -57,6 +57,8 @@ def find_port(text: str) -> Place:
         port = read_port(text)
         return Place(port.name, port.area)
     entry = only_port(text)
+    if not entry.is_called(text):
+        tell(f"note: {text} is taken for {entry}", err=True)
     return Place(str(entry), port_area(entry))
 
 

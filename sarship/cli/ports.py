@@ -45,6 +45,8 @@ def port_new(name: str, out: str | None, ask_map: bool, overpass: str | None) ->
     from sarship.port.index import new_port, only_port, shipped_port
 
     entry = only_port(name)
+    if not entry.is_called(name):
+        tell(f"note: {name} is taken for {entry}", err=True)
     path = Path(out or f"{safe_name(entry.name.lower().replace(' ', '-'))}.geojson")
     if path.exists():
         raise PortError(f"{path} is there already and may hold your work; move it or give another file with --out")
@@ -102,7 +104,8 @@ def port_preview(port_file: str, products: tuple[str, ...], out: str | None, **o
         raise click.UsageError(f"--out must end in .png, got {out}")
     with bars("preview") as (_, draw):
         write_preview(products, harbour, path, maps=maps_of(options), progress=draw)
-    tell(f"{path}: {len(harbour.piers)} piers over the mean of {len(products)} products")
+    n, n_dates = len(harbour.piers), len(products)
+    tell(f"{path}: {n} pier{'s'[: n != 1]} over the mean of {n_dates} product{'s'[: n_dates != 1]}")
 
 
 @port.command("edit")

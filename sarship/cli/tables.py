@@ -133,7 +133,7 @@ def vessels_text(vessels: gpd.GeoDataFrame) -> str:
             "pier": vessels["pier"].fillna("-"),
         }
     )
-    return f"{table.to_string(index=False)}\n{len(table)} vessels"
+    return f"{table.to_string(index=False)}\n{len(table)} vessel{'s'[: len(table) != 1]}"
 
 
 def counts_text(counts: xr.Dataset) -> str:

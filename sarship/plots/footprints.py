@@ -76,13 +76,13 @@ def plot_footprints(scenes: Sequence[Scene], area: BaseGeometry, name: str) -> F
             _draw_footprint(ax, local, scene.footprint, colour)
         text = f"orbit {track[0]} {track[1]}: {len(own)} scene{'s'[: len(own) != 1]}"
         handles.append(Line2D([], [], color=colour, lw=2, label=text))
-    _draw_ports(ax, local)
+    if _draw_ports(ax, local):
+        handles.append(Line2D([], [], color=GREY, marker=".", lw=0, label="ports"))
     _draw_place(ax, local, area, name)
     draw_frame(ax, local)
-    handles.append(Line2D([], [], color=GREY, marker=".", lw=0, label="ports"))
     times = sorted(scene.start for scene in scenes)
     period = f", {times[0]:%Y-%m-%d} to {times[-1]:%Y-%m-%d}" if times else ""
-    ax.set_title(f"{literal(name)}: {len(scenes)} scenes{period}", loc="left", fontsize=11)
+    ax.set_title(f"{literal(name)}: {len(scenes)} scene{'s'[: len(scenes) != 1]}{period}", loc="left", fontsize=11)
     return finished(figure, handles, is_simulated=False)
 
 
@@ -103,8 +103,8 @@ def _draw_footprint(ax: Axes, local: LocalMap, footprint: BaseGeometry, colour: 
         ax.plot(x, y, color=colour, lw=1.0, alpha=0.7)
 
 
-def _draw_ports(ax: Axes, local: LocalMap) -> None:
-    """Draw the ports of the packaged index, which show the coast; name some of them."""
+def _draw_ports(ax: Axes, local: LocalMap) -> bool:
+    """Draw the ports of the packaged index, which show the coast; name some of them. False if there is none."""
     west, east, south, north = local.extent
     entries = port_index()
     x, y = local.plane.flatten([port.longitude for port in entries], [port.latitude for port in entries])
@@ -128,6 +128,7 @@ def _draw_ports(ax: Axes, local: LocalMap) -> None:
             path_effects=[withStroke(linewidth=2, foreground="white")],
             zorder=4,
         )
+    return bool(inside.size)
 
 
 def _draw_place(ax: Axes, local: LocalMap, area: BaseGeometry, name: str) -> None:

@@ -12,7 +12,7 @@ from sarship.schema import NOT_COUNTED
 if TYPE_CHECKING:
     import geopandas as gpd
 
-__all__ = ["SURE", "PierState", "pier_states"]
+__all__ = ["SURE", "PierState", "pier_states", "total_text"]
 
 SURE: Final = 0.995
 """Chance from which a vessel is not in doubt: as text it would be 1.00."""
@@ -87,3 +87,12 @@ def pier_states(
             n_left=moves.count("left"),
         )
     return states
+
+
+def total_text(vessels: gpd.GeoDataFrame, piers: gpd.GeoDataFrame) -> str:
+    """Return the counted vessels at piers, at anchorages and elsewhere as one text, apart as in all tables."""
+    counted = vessels[are_counted(vessels)]
+    kinds = counted["pier"].map(dict(zip(piers["name"], piers["kind"], strict=True)))
+    n, n_anchored = int(counted["pier"].notna().sum()), int((kinds == "anchorage").sum())
+    anchored = f", {n_anchored} at anchorages" if (piers["kind"] == "anchorage").any() else ""
+    return f"{n - n_anchored} vessel{'s'[: n - n_anchored != 1]} at piers{anchored}, {len(counted) - n} elsewhere"

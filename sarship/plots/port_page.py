@@ -14,7 +14,6 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sarship.counts.passes import are_counted
 from sarship.plots.close_ups import HIT, RATIO, PortDate, draw_close_up, draw_picture, part_of, port_date
 from sarship.plots.local_map import map_of
 from sarship.plots.mapping import (
@@ -27,7 +26,7 @@ from sarship.plots.mapping import (
     label_piers,
     vessel_marks,
 )
-from sarship.plots.pier_states import SURE
+from sarship.plots.pier_states import SURE, total_text
 from sarship.plots.style import (
     DARK,
     GREY,
@@ -147,9 +146,7 @@ def plot_port_page(
     heading += f", relative orbit {image['relative_orbit'].item()}"
     if pier is None:
         page = _whole_port(date, look_deg)
-        counted = date.vessels[are_counted(date.vessels)]
-        n = int(counted["pier"].notna().sum())
-        said = f"{n} vessels at piers, {len(counted) - n} elsewhere"
+        said = total_text(date.vessels, port.piers)
     else:
         page = _one_pier(date, pier)
         said = f"vessels: {date.states[pier].long}"

@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from sarship.counts.passes import are_counted
 from sarship.plots.local_map import look_deg, map_of, sigma0_on_map
 from sarship.plots.mapping import draw_frame, draw_land, draw_piers, draw_radar, draw_vessels, label_piers, vessel_marks
-from sarship.plots.pier_states import pier_states
+from sarship.plots.pier_states import pier_states, total_text
 from sarship.plots.style import LAND_TEXT, PIER, UNSEEN, finished, literal, new_figure, titled
 
 if TYPE_CHECKING:
@@ -95,10 +94,8 @@ def plot_scene(
     when = f"{product.scene.start:%Y-%m-%d %H:%M} UTC"
     heading = titled(f"{port.name}, {when}", is_simulated)
     orbit = f"{product.scene.platform} {product.scene.orbit_pass}, relative orbit {product.scene.relative_orbit}"
-    counted = here[are_counted(here)]
-    at_piers = int(counted["pier"].notna().sum())
     ax.set_title(
-        f"{heading}\n{orbit}\n{at_piers} vessels at piers, {len(counted) - at_piers} elsewhere, by this image alone",
+        f"{heading}\n{orbit}\n{total_text(here, port.piers)}, by this image alone",
         loc="left",
         fontsize=11,
     )

@@ -78,6 +78,15 @@ class PortEntry:
     def __str__(self) -> str:
         return f"{self.name} ({self.country}, {self.number})"
 
+    def is_called(self, name: str) -> bool:
+        """Return True if it has that very name or number; case, accents and punctuation make no difference.
+
+        >>> tartus = find_port("Tartus")[0]
+        >>> tartus.is_called("tartous"), tartus.is_called("Tartu")
+        (True, False)
+        """
+        return _plain(name) in _spellings(self)
+
 
 @cache
 def port_index() -> tuple[PortEntry, ...]:

@@ -156,7 +156,7 @@ def test_port_preview_draws_beside_the_port_file(small, tmp_path):
     outcome = run("port", "preview", port_file, small[0])
     assert outcome.exit_code == 0
     assert (tmp_path / "port.png").read_bytes().startswith(b"\x89PNG")
-    assert "1 piers over the mean of 1 products" in outcome.stdout
+    assert "1 pier over the mean of 1 product" in outcome.stdout
     assert ".png" in refused(run("port", "preview", port_file, small[0], "--out", tmp_path / "port.geojson"))
     assert "nowhere" in refused(run("port", "preview", port_file, tmp_path / "nowhere.SAFE"))
 

@@ -54,6 +54,15 @@ def run(*arguments: object, server: StacServer | None = None, **options: object)
     return outcome
 
 
+@pytest.mark.parametrize(("said", "taken"), [("Tartos", True), ("Tart", True), ("tartoús", False), ("45003", False)])
+def test_a_port_of_a_similar_name_is_named(said, taken, tmp_path):
+    """A search around another place than was meant lists scenes as well as any."""
+    where = ("--catalog", f"local={tmp_path}")
+    outcome = run("search", said, *MONTH, *where)
+    assert ("is taken for Tartus (Syria, 45003)" in outcome.stderr) == taken
+    assert ("is taken for" in run("port", "new", said, "--no-map", "--out", tmp_path / "p.geojson").stderr) == taken
+
+
 def refused(outcome: Result, code: int = 2) -> str:
     """The one sentence of a refusal."""
     assert outcome.exit_code == code, outcome.output

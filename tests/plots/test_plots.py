@@ -195,7 +195,9 @@ def test_scene_shows_counts_labels_and_mark(seen):
     for name in port.piers["name"]:
         assert any(re.match(rf"{name}: {counted.get(name, 0)}( \(|$)", text) for text in said)
     assert "SIMULATED" in said
-    assert any(f"{counted.sum()} vessels at piers" in text for text in said)
+    anchored = counted.reindex(port.piers["name"][port.piers["kind"] == "anchorage"]).fillna(0).sum()
+    apart = f"{counted.sum() - anchored:.0f} vessels at piers, {anchored:.0f} at anchorages, "
+    assert any(apart in text for text in said)  # as in the tables and on the page, whose piers are no anchorages
     assert product.scene.id in said
     assert f"sigma0 {product.polarizations[0]} (dB)" in said
     width, height = figure.canvas.get_width_height()
@@ -237,7 +239,7 @@ def test_scene_without_vessels_and_with_other_land(seen):
     product, port, vessels = seen
     land = shapely.box(35.81, 34.8, 36.0, 35.0)
     figure = plot_scene(product, port, vessels.iloc[:0], polarization="VH", land=land)
-    assert any("0 vessels at piers, 0 elsewhere" in text for text in words(figure))
+    assert any("0 vessels at piers, 0 at anchorages, 0 elsewhere" in text for text in words(figure))
     unseen = make_coverage(*[(product.scene.id, name, 0.0, land, 40.0, 35.0) for name in port.piers["name"]])
     said = words(plot_scene(product, port, vessels.iloc[:0], coverage=unseen))
     assert {f"{name}: not imaged" for name in port.piers["name"]} <= set(said)
