@@ -105,9 +105,9 @@ def _interpolate_loops(  # noqa: PLR0917  (kernels take their arrays by position
                         image[top, left], image[top, left + 1], image[top + 1, left], image[top + 1, left + 1]
                     )
                     found = max(total, np.float32(MIN_SHARE) * smallest) if np.isfinite(total) else found
-            if np.isnan(found):
-                found = _edge(image, line[y, x], pixel[:, y, x], polynomials, weights)
             out[y, x] = found
+            if np.isnan(found):
+                out[y, x] = _edge(image, line[y, x], pixel[:, y, x], polynomials, weights)
 
 
 def _edge_cell(
