@@ -26,7 +26,7 @@ from sarship.pipeline.one_scene import Bands, SearchedScene, is_fine, search_ima
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.results import Failure
 from sarship.pipeline.shared_work import NO_HELPERS, Helpers
-from sarship.pipeline.sources import Source
+from sarship.pipeline.sources import Source, mark_of_files
 from sarship.port.ground import check_water_level
 from sarship.sentinel1.doubts import doubts_held
 from sarship.sentinel1.radar_image import RadarImage
@@ -142,11 +142,24 @@ class _Task:
         """
         mark = source.mark(opened)
         place = None if self.folder is None else self.folder / safe_name(scene.id)
-        told_apart, boxed = (digest([self.plan.fingerprint, scene.id, mark, *note]) for note in ([], ["boxed"]))
+        told_apart, boxed = self._fingerprints(scene.id, mark)
         is_left = source.scene is None and is_fine(scene) and scene.relative_orbit in self.compared
         if is_left and not (place and has_checkpoint(place, told_apart)):
             return _Checkpoint(place, boxed, mark, is_told_apart=False)
         return _Checkpoint(place, told_apart, mark, is_told_apart=True)
+
+    def seems_known(self, source: Source) -> bool:
+        """Return True for a product on disk that has a checkpoint, as far as its path tells without opening it."""
+        path = Path(source.name)
+        if self.folder is None or path.suffix != ".SAFE":
+            return False
+        place, mark = self.folder / safe_name(path.stem), mark_of_files(path)
+        return any(has_checkpoint(place, each) for each in self._fingerprints(path.stem, mark))
+
+    def _fingerprints(self, scene: str, mark: object) -> tuple[str, str]:
+        """Fingerprints of a scene whose vessels at piers are told apart, and of one where that is left."""
+        content = [self.plan.fingerprint, scene, mark]
+        return digest(content), digest([*content, "boxed"])
 
 
 class _Checkpoint(NamedTuple):
@@ -258,7 +271,7 @@ _Apart = tuple[SearchedScene, bool]
 
 
 def _shared_out(sources: Sequence[Source], task: _Task, others: Helpers) -> Callable[[int], _Apart | None]:
-    """Share out the products on disk, of each acquisition and each name the first, by their numbers."""
+    """Share out the products on disk that are to be searched, of each acquisition and each name the first."""
     items, known = dict[int, Source](), set[object]()
     for k, source in enumerate(sources):
         with suppress(Exception):  # its turn says what is wrong with it
@@ -268,7 +281,7 @@ def _shared_out(sources: Sequence[Source], task: _Task, others: Helpers) -> Call
                     (take.platform, take.absolute_orbit, take.start.replace(microsecond=0)),
                     Path(source.name).stem,
                 }
-                if not marks & known:
+                if not marks & known and not task.seems_known(source):
                     items[k] = source
                 known |= marks
     return others.share_out(_search_apart, task, items)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -35,7 +35,7 @@ from sarship.errors import (
 )
 from sarship.files import make_folder, safe_name
 from sarship.model import Hits, Scene
-from sarship.pipeline.checkpoints import Tables, digest, resume
+from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
 from sarship.pipeline.first_pass import Progress, Step
 from sarship.pipeline.one_scene import SearchedScene, is_fine, search_against
 from sarship.pipeline.plan import Plan
@@ -148,7 +148,7 @@ def run_second_pass(
             continue
         references.append(reference)
         task = _Task(plan, stack, checkpoints, reference_file(folder, orbit), reference.attrs["fingerprint"])
-        shared = others.share_out(_search_apart, task, _on_disk(scenes))
+        shared = others.share_out(_search_apart, task, _to_share(others, scenes, task.is_done))
         for one in scenes:
             if progress is not None:
                 progress(Step(done=len(again), total=total, path=one.source.place, state="second_pass"))
@@ -207,27 +207,38 @@ class _Task:
     fingerprint: str
     """Digest of that."""
 
+    def checkpoint(self, one: SearchedScene) -> tuple[Path, str]:
+        """Return the folder and the fingerprint of a scene's checkpoint."""
+        return self.checkpoints / safe_name(one.scene.id), digest([one.fingerprint, self.fingerprint])
+
+    def is_done(self, one: SearchedScene) -> bool:
+        """Return True if a scene has one."""
+        return has_checkpoint(*self.checkpoint(one))
+
 
 def _search(one: SearchedScene, reference: xr.Dataset, task: _Task) -> SearchedScene:
     """Search one scene against a reference, unless it has a checkpoint of that."""
-    fingerprint, name = digest([one.fingerprint, task.fingerprint]), safe_name(one.scene.id)
+    place, fingerprint = task.checkpoint(one)
 
     def search() -> Tables:
         product = one.source.open(needs_images=False)
         return {
-            "vessels": search_against(reference, read_scene(task.stack, name), product, task.plan),
+            "vessels": search_against(reference, read_scene(task.stack, place.name), product, task.plan),
             "scenes": one.scenes,
             "coverage": one.coverage.assign(n_reference_dates=int(reference["n_dates"].item())),
             "is_simulated": one.is_simulated,
         }
 
-    tables, _ = resume(task.checkpoints / name, fingerprint, search)
+    tables, _ = resume(place, fingerprint, search)
     return replace(one, fingerprint=fingerprint, **tables, is_told_apart=True)
 
 
-def _on_disk(scenes: Iterable[SearchedScene]) -> dict[str, SearchedScene]:
-    """Return the scenes of products on disk by their ids; others wait for a server, not for a processor."""
-    return {one.scene.id: one for one in scenes if one.source.scene is None and one.source.image is None}
+def _to_share(
+    others: Helpers, scenes: Iterable[SearchedScene], is_done: Callable[[SearchedScene], bool]
+) -> dict[str, SearchedScene]:
+    """Return the scenes by their ids that processes can help with: products on disk; others wait for a server."""
+    here = (one for one in scenes if others.n_helpers and one.source.scene is None and one.source.image is None)
+    return {one.scene.id: one for one in here if not is_done(one)}
 
 
 def _search_apart(task: _Task, one: SearchedScene) -> SearchedScene:
@@ -255,7 +266,8 @@ def _reference(
 ) -> xr.Dataset:
     """Return the empty port of an orbit: the saved one, the one in the folder, or a new one where that is of others."""
     stack, path = stack_folder(folder, plan.grid), reference_file(folder, orbit)
-    shared = others.share_out(_grid_apart, (stack, plan.grid), _on_disk(scenes))
+    left = _to_share(others, scenes, partial(_seems_gridded, stack))
+    shared = others.share_out(_grid_apart, (stack, plan.grid), left)
 
     def is_gridded(one: SearchedScene) -> bool:
         there = shared(one.scene.id)
@@ -290,9 +302,18 @@ def _reference(
     return reference
 
 
+def _seems_gridded(stack: Path, one: SearchedScene) -> bool:
+    """Return True for a scene in the stack, whose pixels are not looked at."""
+    return has_scene(stack, safe_name(one.scene.id), _stack_mark(one), reads_pixels=False)
+
+
+def _stack_mark(one: SearchedScene) -> str:
+    return digest([__version__, one.mark])
+
+
 def _is_gridded(one: SearchedScene, stack: Path, grid: PortGrid) -> bool:
     """Put a scene on the grid unless it is there; False, with a warning, where its product is out of reach."""
-    name, mark = safe_name(one.scene.id), digest([__version__, one.mark])
+    name, mark = safe_name(one.scene.id), _stack_mark(one)
     if has_scene(stack, name, mark):
         return True
     try:
