@@ -87,7 +87,7 @@ __all__ = ["count"]
     show_default=True,
     help="Draw a page of the newest pass of each relative orbit, or of all passes, 2 to 4 seconds each.",
 )
-@workers_option("Products on disk that are searched at once, each by a process of some 0.4 GB.")
+@workers_option("Products on disk that are searched, and drawn, at once, each by a process of some 0.5 GB.")
 @survey_options
 @as_json_option
 def count(
@@ -137,6 +137,7 @@ def count(
     if catalog is not None and not catalog.reads_windows:
         size = "about a gigabyte each, unless they are there already"
         tell(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
+    n_workers = n_workers_of(options, len(products or scenes))
     with bars("count") as (report, draw):
         results = survey(
             products or scenes,
@@ -151,7 +152,7 @@ def count(
             check=options["check"],
             observations=reports,
             maps=maps,
-            n_workers=n_workers_of(options, len(products or scenes)),
+            n_workers=n_workers,
             progress=report,
         )
         results, unmatched = beside_ais(results, harbour, out, options)
@@ -170,6 +171,7 @@ def count(
                     land=mask,
                     maps=maps,
                     pages=options["pages"],
+                    n_workers=n_workers,
                     progress=draw,
                 )
                 write_report(out)

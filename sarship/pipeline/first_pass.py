@@ -1,7 +1,7 @@
 """The first pass over the scenes: each searched by its image alone, one after another, none twice.
 
-Vessels at piers are told apart here unless the second pass, which is better at it, is to do that: doing it twice took
-half of a survey's time.
+Vessels are left to the second pass, which is better at it, where that is to come: of such a scene only the coverage of
+the piers is made here. To find them twice took half of a survey's time.
 
 A scene that was searched has a checkpoint in `scenes/`, with a fingerprint of everything that its result depends on. A
 later run opens each product on disk (metadata only) and searches only those whose fingerprint is new. Scenes of a
@@ -86,7 +86,7 @@ def run_first_pass(
     progress
         Told each step.
     compared
-        Relative orbits whose scenes on disk the second pass will tell apart at piers.
+        Relative orbits whose scenes on disk the second pass will search.
     others
         Processes that products on disk are shared out to.
 
@@ -137,16 +137,16 @@ class _Task:
     def checkpoint(self, source: Source, scene: Scene, opened: RadarImage | None) -> _Checkpoint:
         """Return a scene's checkpoint.
 
-        Vessels at piers are left to the second pass only of products on disk, which can be opened again: a catalogue's
-        scene may be out of reach by then. A checkpoint that has them told apart already serves any run.
+        Vessels are left to the second pass only of products on disk, which can be opened again: a catalogue's scene may
+        be out of reach by then. A checkpoint that has them already serves any run.
         """
         mark = source.mark(opened)
         place = None if self.folder is None else self.folder / safe_name(scene.id)
-        told_apart, boxed = self._fingerprints(scene.id, mark)
+        found, left = self._fingerprints(scene.id, mark)
         is_left = source.scene is None and is_fine(scene) and scene.relative_orbit in self.compared
-        if is_left and not (place and has_checkpoint(place, told_apart)):
-            return _Checkpoint(place, boxed, mark, is_told_apart=False)
-        return _Checkpoint(place, told_apart, mark, is_told_apart=True)
+        if is_left and not (place and has_checkpoint(place, found)):
+            return _Checkpoint(place, left, mark, is_left=True)
+        return _Checkpoint(place, found, mark, is_left=False)
 
     def seems_known(self, source: Source) -> bool:
         """Return True for a product on disk that has a checkpoint, as far as its path tells without opening it."""
@@ -157,7 +157,7 @@ class _Task:
         return any(has_checkpoint(place, each) for each in self._fingerprints(path.stem, mark))
 
     def _fingerprints(self, scene: str, mark: object) -> tuple[str, str]:
-        """Fingerprints of a scene whose vessels at piers are told apart, and of one where that is left."""
+        """Fingerprints of a scene whose vessels are found, and of one whose vessels are left to the second pass."""
         content = [self.plan.fingerprint, scene, mark]
         return digest(content), digest([*content, "boxed"])
 
@@ -167,8 +167,8 @@ class _Checkpoint(NamedTuple):
     fingerprint: str
     mark: object
     """Mark of the scene's files."""
-    is_told_apart: bool
-    """False where vessels at piers are left to the second pass."""
+    is_left: bool
+    """True where vessels are left to the second pass."""
 
 
 def _to_be_opened(sources: Sequence[Source], task: _Task) -> Iterator[Source]:
@@ -226,14 +226,14 @@ def _tables(
     progress: Bands | None = None,
 ) -> tuple[SearchedScene, bool]:
     """Return a scene with its tables, and True if they come from its checkpoint; the product is opened only if not."""
-    place, fingerprint, mark, is_told_apart = task.checkpoint(source, scene, opened)
+    place, fingerprint, mark, is_left = task.checkpoint(source, scene, opened)
 
     def search() -> Tables:
-        return search_image(product(), task.plan, progress, is_told_apart=is_told_apart)
+        return search_image(product(), task.plan, progress, is_left=is_left)
 
     tables, is_resumed = resume(place, fingerprint, search)
     source = replace(source, is_checked=False)  # once is enough: the second pass opens it again
-    made: dict[str, Any] = {**tables, "mark": mark, "fingerprint": fingerprint, "is_told_apart": is_told_apart}
+    made: dict[str, Any] = {**tables, "mark": mark, "fingerprint": fingerprint, "is_left": is_left}
     return SearchedScene(scene=scene, source=source, **made), is_resumed
 
 

@@ -230,7 +230,7 @@ def _search(one: SearchedScene, reference: xr.Dataset, task: _Task) -> SearchedS
         }
 
     tables, _ = resume(place, fingerprint, search)
-    return replace(one, fingerprint=fingerprint, **tables, is_told_apart=True)
+    return replace(one, fingerprint=fingerprint, **tables, is_left=False)
 
 
 def _to_share(

@@ -159,7 +159,7 @@ def _heard_apart(call: Callable[[Any, Item], Found], packed: bytes, item: Item) 
 
 @lru_cache(maxsize=2)
 def _unpacked(packed: bytes) -> Any:
-    """What the items of some work have in common; it stays, as do the masks that are made of it."""
+    """Return what the items of some work have in common; it stays, as do the masks that are made of it."""
     return pickle.loads(packed)  # noqa: S301  (the process that began this one wrote it)
 
 
