@@ -98,8 +98,10 @@ def _with_geometry(table: pa.Table) -> gpd.GeoDataFrame:
 
 
 @lru_cache(maxsize=4)
-def _reference_system(text: str) -> CRS:
-    return CRS.from_json(text)
+def _reference_system(text: str) -> CRS | None:
+    """Return a reference system from JSON; None where a table has none, as that of no piers."""
+    found = json.loads(text)
+    return found and CRS.from_user_input(found)
 
 
 def read_note(path: Path) -> dict[str, Any]:
