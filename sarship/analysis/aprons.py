@@ -16,7 +16,7 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from sarship.change.apron_levels import DECIBEL, STANDS_OUT
 from sarship.counts.segments import NOISE_PASSES, Cut, find_steps
@@ -276,7 +276,7 @@ def _added(name: str, rows: pd.DataFrame) -> dict[str, float | int]:
     level, noise = rows["level_db"].to_numpy(float) / DECIBEL, float(rows["level_error_db"].max()) / DECIBEL
     freedom = NOISE_PASSES + n - 1
     variance = (NOISE_PASSES * noise**2 + np.sum((level - level.mean()) ** 2)) / freedom
-    reach = float(stats.t.ppf((1 + INTERVAL) / 2, freedom) * np.sqrt(variance / n))
+    reach = float(special.stdtrit(freedom, (1 + INTERVAL) / 2) * np.sqrt(variance / n))
     empty = float(rows["empty_m2"].mean())
     mean, low, high = (round(float(np.expm1(level.mean() + by) * empty), 3) + 0.0 for by in (0.0, -reach, reach))
     return {name: mean, f"{name}_low": low, f"{name}_high": high, f"n_{name}": n}

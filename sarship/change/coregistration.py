@@ -14,13 +14,17 @@ References
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
+from threadpoolctl import threadpool_limits
 
 from sarship.port.resample import interpolate_power
 
@@ -103,17 +107,12 @@ def measure_shifts(power: Power, steady: NDArray[np.bool_]) -> Shifts:
     unknown = Shifts(np.full(n_dates, np.nan), np.full(n_dates, np.nan), np.ones(n_dates, np.bool_))
     if n_dates < 2 or steady.sum() < MIN_STEADY:
         return unknown
-    near, window = _near(steady)
-    spectra = [_spectrum(date[near], window) for date in power]
-    shape = window.shape
+    ground = _Ground.of(steady)
+    with ThreadPoolExecutor(numba.get_num_threads()) as pool:  # neither filters nor transforms hold Python's lock
+        spectra = list(pool.map(ground.spectrum, power))
     found = np.zeros((n_dates, 2))
     for turn in range(N_ROUNDS):
-        ramps = [_ramp(-shift, shape) for shift in found]
-        total = np.zeros_like(spectra[0])
-        for spectrum, ramp in zip(spectra, ramps, strict=True):
-            total += _moved(spectrum, ramp)
-        # moved once more rather than held: sixty dates of a port are a hundred megabytes of spectra
-        peaks = [_peak(own, total - _moved(own, ramp), shape) for own, ramp in zip(spectra, ramps, strict=True)]
+        peaks = _peaks(spectra, found, ground.window.shape)
         clear = np.array([peak[2] for peak in peaks]) >= CLEAR_PEAK
         if 2 * clear.sum() < n_dates:
             return unknown
@@ -139,10 +138,11 @@ def measure_shift(power: Power, level: Power, steady: NDArray[np.bool_]) -> tupl
     """
     if steady.sum() < MIN_STEADY:
         return np.nan, np.nan, True
-    near, window = _near(steady)
-    with ThreadPoolExecutor(2) as pool:  # neither the filters nor the transform hold the interpreter's lock
-        own, others = pool.map(lambda image: _spectrum(image[near], window), (power, level))
-    row, column, peak = _peak(own, others, window.shape)
+    ground = _Ground.of(steady)
+    with ThreadPoolExecutor(2) as pool:
+        own, others = pool.map(ground.spectrum, (power, level))
+    with threadpool_limits(1, user_api="blas"):
+        row, column, peak = _peak(own, others, ground.window.shape)
     return row, column, peak >= CLEAR_PEAK
 
 
@@ -157,29 +157,40 @@ def correct_shift(power: Power, shift: tuple[float, float]) -> Power:
     return np.stack(moved).reshape(power.shape)
 
 
-def _near(steady: NDArray[np.bool_]) -> tuple[tuple[slice, ...], Power]:
-    """Part of the grid around land and piers, and the window, soft at its edges, that shows only those."""
-    near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
-    return near, ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
-
-
 def _around(found: NDArray[np.bool_]) -> slice:
     """Slice from the first to the last that is True, and the maximum shift around it."""
     places = np.flatnonzero(found)
     return slice(max(0, int(places[0]) - int(MAX_SHIFT)), int(places[-1]) + int(MAX_SHIFT) + 1)
 
 
-def _spectrum(power: Power, window: Power) -> Spectrum:
-    """Spectrum of high-passed ln power within a window, up to `BAND` across; cells without data are 0."""
-    seen = np.isfinite(power) & (power > 0)
-    level = np.log(np.where(seen, power, 1)).astype(np.float32)
-    weight = window * seen
-    mass = ndimage.gaussian_filter(weight, HIGH_PASS)
-    smooth = ndimage.gaussian_filter(level * weight, HIGH_PASS) / np.maximum(mass, 1e-3)
-    shape = [fft.next_fast_len(n, real=True) for n in power.shape]
-    _, across = _frequencies(power.shape)
-    whole = fft.rfft2((level - smooth) * weight, shape)
-    return np.array(whole[:, : across.size], np.complex64)  # a copy, so that the rest is freed
+class _Ground(NamedTuple):
+    """Land and piers, which dates are coregistered on."""
+
+    near: tuple[slice, ...]
+    """Part of the grid around them."""
+    window: Power
+    """Window, soft at its edges, that shows only those."""
+    mass: Power
+    """The same, as smooth as what the high-pass filter takes out."""
+
+    @classmethod
+    def of(cls, steady: NDArray[np.bool_]) -> _Ground:
+        near = tuple(_around(np.asarray(steady.any(axis=axis))) for axis in (1, 0))
+        window = ndimage.gaussian_filter(steady[near].astype(np.float32), 2.0)
+        return cls(near, window, ndimage.gaussian_filter(window, HIGH_PASS))
+
+    def spectrum(self, power: Power) -> Spectrum:
+        """Spectrum of a date's high-passed ln power on them, up to `BAND` across; cells without data are 0."""
+        power = power[self.near]
+        seen = np.isfinite(power) & (power > 0)
+        level = np.log(np.where(seen, power, 1)).astype(np.float32)
+        weight = self.window * seen
+        mass = self.mass if seen.all() else ndimage.gaussian_filter(weight, HIGH_PASS)
+        smooth = ndimage.gaussian_filter(level * weight, HIGH_PASS) / np.maximum(mass, 1e-3)
+        shape = [fft.next_fast_len(n, real=True) for n in power.shape]
+        _, across = _frequencies(power.shape)
+        whole = fft.rfft2((level - smooth) * weight, shape)
+        return np.array(whole[:, : across.size], np.complex64)  # a copy, so that the rest is freed
 
 
 def _frequencies(shape: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -199,24 +210,44 @@ def _moved(spectrum: Spectrum, ramp: tuple[Spectrum, Spectrum]) -> Spectrum:
     return np.asarray(spectrum * ramp[0] * ramp[1], np.complex64)
 
 
+def _peaks(spectra: Sequence[Spectrum], found: Floats, shape: tuple[int, ...]) -> list[tuple[float, float, float]]:
+    """Peaks of each date against the others, of which each is moved back by its shift as far as that was found."""
+    ramps = [_ramp(-shift, shape) for shift in found]
+    total = np.zeros_like(spectra[0])
+    for spectrum, ramp in zip(spectra, ramps, strict=True):
+        total += _moved(spectrum, ramp)
+    # moved once more rather than held: sixty dates of a port are a hundred megabytes of spectra. On several threads
+    # BLAS waits for itself, as the products are small.
+    with threadpool_limits(1, user_api="blas"):
+        return [_peak(own, total - _moved(own, ramp), shape) for own, ramp in zip(spectra, ramps, strict=True)]
+
+
 def _peak(own: Spectrum, others: Spectrum, shape: tuple[int, ...]) -> tuple[float, float, float]:
-    """Rows and columns by which a date lies off the others, and the height of the peak in deviations."""
+    """Rows and columns by which a date lies off the others, and the height of the peak in deviations.
+
+    Of the correlation only the lags near zero are computed; its deviation is that of its spectrum (Parseval's theorem).
+    """
     down, across = _frequencies(shape)
     cross = own * others.conj()
     # whitened by the others alone: they are many, so their spectrum has little speckle
     cross *= (down**2 + across**2 < BAND**2) / np.maximum(np.abs(others), np.float32(1e-6))
-    size = [fft.next_fast_len(n, real=True) for n in shape]
-    surface = fft.irfft2(cross, size)
-    reach = int(MAX_SHIFT)
-    lags = np.arange(-reach, reach + 1)
-    near = surface[np.ix_(lags, lags)]
-    at = np.unravel_index(int(near.argmax()), near.shape)
-    top = np.array([lags[at[0]], lags[at[1]]], np.float64)
-    clear = near[tuple(at)] / max(float(surface.std()), 1e-12)
-    fine = np.arange(-FINEST, FINEST + 1) / FINEST
     double = np.where(across == 0, 1, 2).astype(np.float32)  # the other half of the spectrum mirrors this one
-    rows = np.exp(2j * np.pi * (top[0] + fine)[:, None] * down[:, 0]).astype(np.complex64)
-    columns = np.exp(2j * np.pi * across[0][:, None] * (top[1] + fine)).astype(np.complex64)
-    detail = (rows @ (cross * double) @ columns).real
+    squares = float((double * (cross.real**2 + cross.imag**2)).sum(dtype=np.float64))
+    deviation = math.sqrt(max(squares - abs(cross[0, 0]) ** 2, 0.0))
+    cross *= double
+    lags = np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
+    near = _at_lags(cross, shape, lags, lags)
+    at = np.unravel_index(int(near.argmax()), near.shape)
+    fine = np.arange(-FINEST, FINEST + 1) / FINEST
+    detail = _at_lags(cross, shape, lags[at[0]] + fine, lags[at[1]] + fine)
     best = np.unravel_index(int(detail.argmax()), detail.shape)
-    return float(top[0] + fine[best[0]]), float(top[1] + fine[best[1]]), float(clear)
+    clear = near[at] / max(deviation, 1e-12)
+    return float(lags[at[0]] + fine[best[0]]), float(lags[at[1]] + fine[best[1]]), float(clear)
+
+
+def _at_lags(cross: Spectrum, shape: tuple[int, ...], rows: Floats, columns: Floats) -> Power:
+    """Correlation, times the number of cells, at lags down and across."""
+    down, across = _frequencies(shape)
+    left = np.exp(2j * np.pi * rows[:, None] * down[:, 0]).astype(np.complex64)
+    right = np.exp(2j * np.pi * across[0][:, None] * columns).astype(np.complex64)
+    return np.asarray((left @ cross @ right).real, np.float32)

@@ -147,13 +147,17 @@ def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position,
 ) -> None:
     """Lowest group of each cell: mean of ln power at the reference sea, as a power; squares about it; its size."""
     n_dates, n_y, n_x = cube.shape
-    logs, excess, ordered = np.empty(n_dates), np.empty(n_dates), np.empty(n_dates)
+    logs, values, ordered = np.empty(n_dates), np.empty(n_dates), np.empty(n_dates)
+    dates = np.empty(n_dates, np.int64)
+    excess, start = factors - 1, min(1.0, sea / np.exp(np.log(sea)))
+    # in the first round, and where all of a cell is sea, as it is on half of the water
+    at_first, at_sea = np.log(1 + start * excess), np.log(1 + excess)
     for y in range(n_y):
         for x in range(n_x):
             n = 0
             for date in range(n_dates):
                 if cube[date, y, x] > 0:  # NaN is not
-                    logs[n], excess[n] = np.log(cube[date, y, x]), factors[date] - 1
+                    logs[date], dates[n] = np.log(cube[date, y, x]), date
                     n += 1
             level[y, x], squares[y, x], n_empty[y, x] = np.nan, 0, 0
             if n == 0:
@@ -161,18 +165,33 @@ def _grow_loops(  # noqa: C901, PLR0917  (a kernel takes its arrays by position,
             mean, taken = np.log(sea), 0
             for _ in range(3):
                 before, share = mean, min(1.0, sea / np.exp(mean))
-                for k in range(n):  # an insertion sort: there are few, and it beats the call of another
-                    value, place = logs[k] - np.log(1 + share * excess[k]), k
-                    while place > 0 and ordered[place - 1] > value:
-                        ordered[place] = ordered[place - 1]
-                        place -= 1
-                    ordered[place] = value
+                for k in range(n):
+                    date = dates[k]
+                    if share == 1:
+                        values[k] = logs[date] - at_sea[date]
+                    elif share == start:
+                        values[k] = logs[date] - at_first[date]
+                    else:
+                        values[k] = logs[date] - np.log(1 + share * excess[date])
+                _sort(values[:n], ordered[:n])
                 mean, taken = _lowest(ordered[:n], spread)
                 if abs(mean - before) < SAME_LEVEL:
                     break
             for k in range(taken):
                 squares[y, x] += (ordered[k] - mean) ** 2
             level[y, x], n_empty[y, x] = np.exp(mean), taken
+
+
+def _sort_by_ranks(values: NDArray[np.float64], ordered: NDArray[np.float64]) -> None:
+    """Put values in ascending order: there are few, and each is compared with all, eight at once, without a branch."""
+    ordered[:] = -np.inf
+    for k in range(values.size):
+        value, rank = values[k], 0
+        for other in range(values.size):
+            rank += values[other] < value
+        ordered[rank] = value
+    for k in range(1, ordered.size):  # of equal values only the first has its place
+        ordered[k] = max(ordered[k], ordered[k - 1])
 
 
 def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, int]:
@@ -182,10 +201,12 @@ def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, i
     else:
         n_first = max(2, int(MIN_SHARE * ordered.size + 0.5))
         mean = ordered[n_first - 1]
-    taken = 0
+    inside, total, limit, taken = 0, 0.0, -np.inf, 0
     while True:
-        inside, total = 0, 0.0
-        while inside < ordered.size and (inside < n_first or ordered[inside] <= mean + WITHIN * spread):
+        before, limit = limit, mean + WITHIN * spread
+        if limit < before:
+            inside, total = 0, 0.0
+        while inside < ordered.size and (inside < n_first or ordered[inside] <= limit):
             total += ordered[inside]
             inside += 1
         mean = total / inside
@@ -194,5 +215,5 @@ def _lowest_group(ordered: NDArray[np.float64], spread: float) -> tuple[float, i
         taken = inside
 
 
-_lowest = compiled(_lowest_group)
+_lowest, _sort = compiled(_lowest_group), compiled(_sort_by_ranks)
 _grow = compiled(_grow_loops)

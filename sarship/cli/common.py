@@ -42,6 +42,7 @@ __all__ = [
     "leave",
     "map_options",
     "maps_of",
+    "n_workers_of",
     "note_lake",
     "note_port",
     "params_of",
@@ -52,9 +53,12 @@ __all__ = [
     "products_option",
     "say_failures",
     "tell",
+    "workers_option",
 ]
 
 SOME_FAILED, NOTHING_DONE, INTERRUPTED = 1, 2, 130
+MOST_WORKERS: Final = 4
+"""Workers that are taken unasked: more wait for the provider, or take much memory."""
 
 
 class Refusal(click.ClickException):
@@ -165,6 +169,22 @@ land_option = click.option(
     help="Vector file of land to mask, in any format that GDAL reads; only polygons around the search are read. "
     "`detect` takes `auto` too, for the shoreline of the world.",
 )
+
+
+def workers_option(text: str) -> Callable[[Command], Command]:
+    """Return the option that says how many processes work at once, with a text on what each does."""
+    return click.option(
+        "--workers",
+        type=click.IntRange(1, 1000),
+        help=f"{text}  [default: one a processor, {MOST_WORKERS} at most]",
+    )
+
+
+def n_workers_of(options: Mapping[str, Any], n_pieces: int) -> int:
+    """Return the number of processes that the options ask for, or what is taken unasked for so many pieces of work."""
+    from sarship.pipeline.worker_processes import n_processors
+
+    return options["workers"] or max(1, min(MOST_WORKERS, n_processors(), n_pieces))
 
 
 def map_options(command: Command) -> Command:

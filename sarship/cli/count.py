@@ -20,6 +20,7 @@ from sarship.cli.common import (
     land_option,
     leave,
     maps_of,
+    n_workers_of,
     note_port,
     params_of,
     port_argument,
@@ -27,6 +28,7 @@ from sarship.cli.common import (
     products_argument,
     say_failures,
     tell,
+    workers_option,
 )
 from sarship.cli.places import Place
 from sarship.cli.progress import bars
@@ -85,6 +87,7 @@ __all__ = ["count"]
     show_default=True,
     help="Draw a page of the newest pass of each relative orbit, or of all passes, 2 to 4 seconds each.",
 )
+@workers_option("Products on disk that are searched, and drawn, at once, each by a process of some 0.5 GB.")
 @survey_options
 @as_json_option
 def count(
@@ -134,6 +137,7 @@ def count(
     if catalog is not None and not catalog.reads_windows:
         size = "about a gigabyte each, unless they are there already"
         tell(f"note: {len(scenes)} scenes are downloaded whole into {out}/products, {size}", err=True)
+    n_workers = n_workers_of(options, len(products or scenes))
     with bars("count") as (report, draw):
         results = survey(
             products or scenes,
@@ -148,6 +152,7 @@ def count(
             check=options["check"],
             observations=reports,
             maps=maps,
+            n_workers=n_workers,
             progress=report,
         )
         results, unmatched = beside_ais(results, harbour, out, options)
@@ -166,6 +171,7 @@ def count(
                     land=mask,
                     maps=maps,
                     pages=options["pages"],
+                    n_workers=n_workers,
                     progress=draw,
                 )
                 write_report(out)

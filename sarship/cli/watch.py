@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,11 +17,13 @@ from sarship.cli.common import (
     SOME_FAILED,
     as_json_option,
     maps_of,
+    n_workers_of,
     params_of,
     print_json,
     products_option,
     say_failures,
     tell,
+    workers_option,
 )
 from sarship.cli.progress import bars
 
@@ -31,20 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = ["watch"]
 
-MOST_WORKERS: Final = 4
-"""Workers that are taken unasked: more wait for the provider and not for this computer."""
-
 
 @click.command()
 @click.argument("port_files", metavar="PORT...", nargs=-1, required=True, type=click.Path())
 @products_option
 @query_options
 @click.option("--out", required=True, type=click.Path(), help="Folder of the archive.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1000),
-    help=f"Ports that are counted at once.  [default: one a processor, {MOST_WORKERS} at most]",
-)
+@workers_option("Ports that are counted at once.")
 @click.option("--scheduler", metavar="ADDRESS", help="Scheduler of a Dask cluster instead, like tcp://10.0.0.1:8786.")
 @click.option(
     "--no-reference",
@@ -74,7 +69,7 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
     from sarship.pipeline import SurveyOptions
     from sarship.pipeline import watch as watch_ports
     from sarship.pipeline.port_plans import Wanted
-    from sarship.pipeline.worker_pools import cluster, n_processors
+    from sarship.pipeline.worker_pools import cluster
 
     if products:
         refuse_both(options)
@@ -106,7 +101,7 @@ def watch(*, port_files: tuple[str, ...], products: tuple[str, ...], out: str, a
             against=catalog_of(options["against"]) if options["against"] else None,
             products=products,
             options=surveys,
-            n_workers=options["workers"] or min(MOST_WORKERS, n_processors(), len(port_files)),
+            n_workers=n_workers_of(options, len(port_files)),
             executor=executor,
             is_mixed=options["mixed"],
             keeps_products=options["keeps_products"],

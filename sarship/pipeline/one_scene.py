@@ -30,7 +30,7 @@ from sarship.pipeline.plan import Plan
 from sarship.pipeline.sources import Source
 from sarship.port.grid import PortImage, pixels_under, to_port_grid
 from sarship.port.map_image import MapImage
-from sarship.schema import SCENES
+from sarship.schema import SCENES, VESSELS
 from sarship.sentinel1.parts import area_of, parts_of
 from sarship.sentinel1.radar_image import RadarImage
 from sarship.vessels.assign import assign_piers
@@ -69,13 +69,13 @@ class SearchedScene:
     """Its one row."""
     coverage: gpd.GeoDataFrame
     is_simulated: bool
-    is_told_apart: bool = True
-    """False if its vessels at piers are left to the second pass."""
+    is_left: bool = False
+    """True if its vessels are left to the second pass."""
 
     @property
     def waits(self) -> bool:
-        """True if it has vessels at piers to be told apart."""
-        return self.shows_a_pier and not self.is_told_apart
+        """True if its vessels are still to be found."""
+        return self.shows_a_pier and self.is_left
 
     @property
     def shows_a_pier(self) -> bool:
@@ -83,9 +83,7 @@ class SearchedScene:
         return bool(self.coverage["seen"].any())
 
 
-def search_image(
-    product: RadarImage, plan: Plan, progress: Bands | None = None, *, is_told_apart: bool = True
-) -> Tables:
+def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None, *, is_left: bool = False) -> Tables:
     """Search a product by its image alone: the first pass.
 
     Parameters
@@ -96,8 +94,8 @@ def search_image(
         What to look for, and where.
     progress
         Called after each band of the image.
-    is_told_apart
-        False for a scene whose vessels at piers the second pass tells apart.
+    is_left
+        True for a scene whose vessels the second pass finds: if it shows a pier, only its coverage is made.
 
     Returns
     -------
@@ -109,23 +107,26 @@ def search_image(
     ProductError
         The product cannot be read, or does not touch the area; with piers, only if it would were they not swapped.
     """
-    masks = {"land": plan.land, "water": plan.port.water}
     product.check_polarizations()
     window = _window(product, plan)
-    hits = Hits.empty(product.polarizations)
-    if window is not None:
-        if isinstance(product, MapImage):  # its speckle is another's work, so it is measured
-            product = measured_on_water(product, plan, window)
-        hits = detect(product, plan.params, window=window, progress=progress, **masks)
-    vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
-    if is_told_apart and window is not None and is_fine(product.scene):
-        vessels = _told_apart_alone(vessels, hits, product, plan)
+    if window is not None and isinstance(product, MapImage):  # its speckle is another's work, so it is measured
+        product = measured_on_water(product, plan, window)
+    seen = coverage(product, plan.waters, plan.params, land=plan.land, water=plan.port.water)
+    left = is_left and bool(seen["seen"].any())
+    vessels = VESSELS.empty() if left or window is None else _found_alone(product, plan, window, progress)
     return {
         "vessels": flag_ambiguities(_viewed(vessels, product), product),
         "scenes": _row(product, plan),
-        "coverage": coverage(product, plan.waters, plan.params, **masks),
+        "coverage": seen,
         "is_simulated": product.is_simulated,
     }
+
+
+def _found_alone(product: RadarImage, plan: Plan, window: Window, progress: Bands | None) -> gpd.GeoDataFrame:
+    """Return the vessels that a product's image shows by itself."""
+    hits = detect(product, plan.params, window=window, progress=progress, land=plan.land, water=plan.port.water)
+    vessels = assign_piers(find_vessels(hits, product, plan.params), plan.port.piers)
+    return _told_apart_alone(vessels, hits, product, plan) if is_fine(product.scene) else vessels
 
 
 def is_fine(scene: Scene) -> bool:

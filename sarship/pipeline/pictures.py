@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
@@ -19,6 +19,7 @@ from sarship.pipeline.port_dates import stack_of_products
 from sarship.pipeline.results import Results
 from sarship.pipeline.second_pass import look_again
 from sarship.pipeline.shared_products import PRODUCTS
+from sarship.pipeline.shared_work import helpers
 from sarship.pipeline.sources import Given, Source, sources_of
 from sarship.plots import picture_bytes, plot_counts, plot_port_page, plot_preview, plot_scene, plot_visits
 from sarship.plots.local_map import look_deg
@@ -55,6 +56,7 @@ def write_pictures(
     land: BaseGeometry | None = None,
     maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     pages: Pages = "newest",
+    n_workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
     """Draw a survey: `counts.png`, `visits.png`, and a picture of scenes that showed a pier.
@@ -81,6 +83,8 @@ def write_pictures(
     pages
         `newest` for the scenes of the newest pass of each relative orbit, `all` for those of all passes, 2 to 4 seconds
         each.
+    n_workers
+        Scenes that are drawn at once, as for `survey`.
     progress
         Called after every picture with the number done and the number in all.
 
@@ -127,45 +131,96 @@ def write_pictures(
         "visits.png": plot_visits(results.visits, results.counts, **options),
     }
     written = [write_file(folder / name, picture_bytes(figure, texts)) for name, figure in series.items()]
-    passes = pd.DatetimeIndex(results.counts["time"].to_numpy()).tz_localize("UTC")
-    ids = results.counts["scene"].to_numpy().tolist()
-    of_pass = {scene: time for time, together in zip(passes, ids, strict=True) for scene in together.split()}
+    of_pass = _times_of_passes(results)
     n_dates = results.coverage.groupby("scene")["n_reference_dates"].max()
-    for done, scene in enumerate(shown, start=1):
-        if progress is not None:
-            progress(done, len(shown) + 1)
-        product = sources.get(scene, Source(name=results.sources[scene], water_level_m=level, maps=maps)).open()
-        is_simulated = product.is_simulated
-        name, of_scene = safe_name(scene), results.coverage[results.coverage["scene"] == scene]
-        if n_dates[scene] > 0:
-            look = look_again(product, plan, folder)
-            draw = partial(
-                plot_port_page,
-                look.image,
-                port,
-                look.hits,
-                results.vessels,
-                expected=look.expected,
-                coverage=of_scene,
-                visits=results.visits[results.visits["time"] == of_pass.get(scene, pd.NaT)],
-                look_deg=look_deg(product),
-                is_simulated=is_simulated,
-            )
-            figures = {f"pages/{name}": draw()}
-            imaged = of_scene["pier"][of_scene["seen"] > 0].tolist()
-            if len(imaged) > MAX_CLOSE_UPS and done == len(shown):  # of every scene they would take minutes
-                figures |= {f"pages/{name}/{safe_name(pier)}": draw(pier=pier) for pier in imaged}
-        else:
-            figures = {f"quicklooks/{name}": plot_scene(product, port, results.vessels, coverage=of_scene, land=land)}
-        for place, figure in figures.items():
-            path = folder / f"{place}.png"
-            make_folder(path.parent)
-            written.append(write_file(path, picture_bytes(figure, texts)))
+    task = _Task(plan, folder, results.vessels, texts)
+    views = {
+        scene: _View(
+            source=sources.get(scene, Source(name=results.sources[scene], water_level_m=level, maps=maps)),
+            scene=scene,
+            coverage=results.coverage[results.coverage["scene"] == scene],
+            visits=results.visits[results.visits["time"] == of_pass.get(scene, pd.NaT)],
+            is_compared=n_dates[scene] > 0,
+            has_close_ups=scene == shown[-1],  # of every scene they would take minutes
+        )
+        for scene in shown
+    }
+    on_disk = {scene: view for scene, view in views.items() if view.source.scene is None and view.source.image is None}
+    with helpers(n_workers) as others:
+        shared = others.share_out(_draw, task, on_disk)
+        for done, (scene, view) in enumerate(views.items(), start=1):
+            if progress is not None:
+                progress(done, len(shown) + 1)
+            written += shared(scene) or _draw(task, view)
     for path in {*folder.glob("pages/**/*.png"), *folder.glob("quicklooks/*.png")} - set(written):
         path.unlink()  # of an earlier run, whose counts these need not be
     if progress is not None:
         progress(len(shown) + 1, len(shown) + 1)
     return tuple(written)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Task:
+    """A task that is the same for every picture of a scene."""
+
+    plan: Plan
+    folder: Path
+    vessels: gpd.GeoDataFrame
+    texts: dict[str, str]
+    """Texts within the files."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
+class _View:
+    """A scene to be drawn."""
+
+    source: Source
+    scene: str
+    coverage: gpd.GeoDataFrame
+    visits: gpd.GeoDataFrame
+    is_compared: bool
+    """True if the second pass searched it."""
+    has_close_ups: bool
+    """True if each pier has a page where they are many."""
+
+
+def _draw(task: _Task, view: _View) -> list[Path]:
+    """Draw the pictures of a scene, and return their files."""
+    product, port, name = view.source.open(), task.plan.port, safe_name(view.scene)
+    if view.is_compared:
+        look = look_again(product, task.plan, task.folder)
+        draw = partial(
+            plot_port_page,
+            look.image,
+            port,
+            look.hits,
+            task.vessels,
+            expected=look.expected,
+            coverage=view.coverage,
+            visits=view.visits,
+            look_deg=look_deg(product),
+            is_simulated=product.is_simulated,
+        )
+        figures = {f"pages/{name}": draw()}
+        imaged = view.coverage["pier"][view.coverage["seen"] > 0].tolist()
+        if len(imaged) > MAX_CLOSE_UPS and view.has_close_ups:
+            figures |= {f"pages/{name}/{safe_name(pier)}": draw(pier=pier) for pier in imaged}
+    else:
+        figure = plot_scene(product, port, task.vessels, coverage=view.coverage, land=task.plan.more_land)
+        figures = {f"quicklooks/{name}": figure}
+    written = []
+    for place, figure in figures.items():
+        path = task.folder / f"{place}.png"
+        make_folder(path.parent)
+        written.append(write_file(path, picture_bytes(figure, task.texts)))
+    return written
+
+
+def _times_of_passes(results: Results) -> dict[str, pd.Timestamp]:
+    """Return the time of each scene's pass."""
+    passes = pd.DatetimeIndex(results.counts["time"].to_numpy()).tz_localize("UTC")
+    ids = results.counts["scene"].to_numpy().tolist()
+    return {scene: time for time, together in zip(passes, ids, strict=True) for scene in together.split()}
 
 
 def _newest(scenes: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

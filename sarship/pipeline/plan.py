@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Final
 
@@ -39,6 +39,10 @@ class Plan:
     """The part of each image that is searched; all of it for None."""
     more_land: BaseGeometry | None = None
     """Land to mask besides the port's own."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs: masks it makes itself."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
     @cached_property
     def lake(self) -> Lake | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.params import DetectionParams
-from sarship.errors import ProductWarning, explain
+from sarship.errors import explain
 from sarship.model import Scene
 from sarship.pipeline.archive import archive_results, segment_of
 from sarship.pipeline.archive_catalog import write_items
 from sarship.pipeline.results import Failure, Results
 from sarship.pipeline.shared_products import PRODUCTS
+from sarship.pipeline.shared_work import held_warnings
 from sarship.pipeline.surveys import survey
 from sarship.pipeline.waits import NotedWaits
 from sarship.pipeline.with_ais import try_ais
@@ -111,16 +111,14 @@ def survey_folder(archive: Path, port: str) -> Path:
 def count_port(job: PortJob) -> PortOutcome:
     """Survey a port and archive its tables; whatever goes wrong is told, so that others are counted."""
     began, waits = time.monotonic(), NotedWaits(job.archive, job.port.name)
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", ProductWarning)
+    with held_warnings() as heard:
         try:
             outcome = _count(job, waits)
         except Exception as error:  # one port must not take the others with it
             outcome = PortOutcome(port=job.port.name, error=explain(error))
         finally:
             waits.end()
-    said = tuple(dict.fromkeys(" ".join(str(each.message).split()) for each in heard))
+    said = tuple(dict.fromkeys(" ".join(text.split()) for text in heard))
     return replace(outcome, warnings=said, seconds=time.monotonic() - began, waited_s=waits.seconds)
 
 

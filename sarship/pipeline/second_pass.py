@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -34,10 +35,11 @@ from sarship.errors import (
 )
 from sarship.files import make_folder, safe_name
 from sarship.model import Hits, Scene
-from sarship.pipeline.checkpoints import Tables, digest, resume
+from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
 from sarship.pipeline.first_pass import Progress, Step
 from sarship.pipeline.one_scene import SearchedScene, is_fine, search_against
 from sarship.pipeline.plan import Plan
+from sarship.pipeline.shared_work import NO_HELPERS, Helpers
 from sarship.pipeline.sources import Source
 from sarship.port.grid import PortGrid, to_port_grid
 from sarship.port.port_file import Port
@@ -89,6 +91,7 @@ def run_second_pass(
     *,
     saved: Sequence[xr.Dataset] = (),
     progress: Progress | None = None,
+    others: Helpers = NO_HELPERS,
 ) -> dict[str, SearchedScene]:
     """Search scenes against the empty port of their orbits.
 
@@ -108,6 +111,8 @@ def run_second_pass(
         References that were fitted before; they serve the dates of their orbits, however few.
     progress
         Told before each scene.
+    others
+        Processes that scenes on disk are shared out to.
 
     Returns
     -------
@@ -137,16 +142,19 @@ def run_second_pass(
     total = sum(map(len, orbits.values()))
     for orbit, scenes in orbits.items():
         try:
-            reference = _reference(orbit, scenes, plan, folder, known.get(orbit))
+            reference = _reference(orbit, scenes, plan, folder, known.get(orbit), others=others)
         except ReferenceImageError as error:
             warnings.warn(f"{error}; its dates are counted by single images", ProductWarning, stacklevel=2)
             continue
         references.append(reference)
+        task = _Task(plan, stack, checkpoints, reference_file(folder, orbit), reference.attrs["fingerprint"])
+        shared = others.share_out(_search_apart, task, _to_share(others, scenes, task.is_done))
         for one in scenes:
             if progress is not None:
                 progress(Step(done=len(again), total=total, path=one.source.place, state="second_pass"))
             try:
-                again[one.scene.id] = _search(one, reference, plan, stack, checkpoints)
+                there = shared(one.scene.id)
+                again[one.scene.id] = _search(one, reference, task) if there is None else there
             except (ReferenceImageError, *_UNREADABLE) as error:
                 warnings.warn(f"{error}; it is counted by the image alone", ProductWarning, stacklevel=2)
     for pier in doubtful_piers(references, plan.port.piers):
@@ -187,29 +195,85 @@ def _orbits_of(saved: Sequence[xr.Dataset]) -> list[int]:
     return [int(orbit) for each in saved for orbit in each["relative_orbit"].to_numpy()]
 
 
-def _search(one: SearchedScene, reference: xr.Dataset, plan: Plan, stack: Path, checkpoints: Path) -> SearchedScene:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that is the same for every scene of an orbit."""
+
+    plan: Plan
+    stack: Path
+    checkpoints: Path
+    reference: Path
+    """File of the empty port."""
+    fingerprint: str
+    """Digest of that."""
+
+    def checkpoint(self, one: SearchedScene) -> tuple[Path, str]:
+        """Return the folder and the fingerprint of a scene's checkpoint."""
+        return self.checkpoints / safe_name(one.scene.id), digest([one.fingerprint, self.fingerprint])
+
+    def is_done(self, one: SearchedScene) -> bool:
+        """Return True if a scene has one."""
+        return has_checkpoint(*self.checkpoint(one))
+
+
+def _search(one: SearchedScene, reference: xr.Dataset, task: _Task) -> SearchedScene:
     """Search one scene against a reference, unless it has a checkpoint of that."""
-    fingerprint, name = digest([one.fingerprint, reference.attrs["fingerprint"]]), safe_name(one.scene.id)
+    place, fingerprint = task.checkpoint(one)
 
     def search() -> Tables:
         product = one.source.open(needs_images=False)
         return {
-            "vessels": search_against(reference, read_scene(stack, name), product, plan),
+            "vessels": search_against(reference, read_scene(task.stack, place.name), product, task.plan),
             "scenes": one.scenes,
             "coverage": one.coverage.assign(n_reference_dates=int(reference["n_dates"].item())),
             "is_simulated": one.is_simulated,
         }
 
-    tables, _ = resume(checkpoints / name, fingerprint, search)
-    return replace(one, fingerprint=fingerprint, **tables, is_told_apart=True)
+    tables, _ = resume(place, fingerprint, search)
+    return replace(one, fingerprint=fingerprint, **tables, is_left=False)
+
+
+def _to_share(
+    others: Helpers, scenes: Iterable[SearchedScene], is_done: Callable[[SearchedScene], bool]
+) -> dict[str, SearchedScene]:
+    """Return the scenes by their ids that processes can help with: products on disk; others wait for a server."""
+    here = (one for one in scenes if others.n_helpers and one.source.scene is None and one.source.image is None)
+    return {one.scene.id: one for one in here if not is_done(one)}
+
+
+def _search_apart(task: _Task, one: SearchedScene) -> SearchedScene:
+    return _search(one, _kept_reference(task.reference, task.fingerprint), task)
+
+
+@lru_cache(maxsize=1)
+def _kept_reference(path: Path, _fingerprint: str) -> xr.Dataset:
+    """Empty port of an orbit, read once for all of its scenes."""
+    return read_reference(path)
+
+
+def _grid_apart(place: tuple[Path, PortGrid], one: SearchedScene) -> bool:
+    return _is_gridded(one, *place)
 
 
 def _reference(
-    orbit: int, scenes: Sequence[SearchedScene], plan: Plan, folder: Path, saved: xr.Dataset | None
+    orbit: int,
+    scenes: Sequence[SearchedScene],
+    plan: Plan,
+    folder: Path,
+    saved: xr.Dataset | None,
+    *,
+    others: Helpers,
 ) -> xr.Dataset:
     """Return the empty port of an orbit: the saved one, the one in the folder, or a new one where that is of others."""
     stack, path = stack_folder(folder, plan.grid), reference_file(folder, orbit)
-    scenes = [one for one in scenes if _is_gridded(one, stack, plan.grid)]
+    left = _to_share(others, scenes, partial(_seems_gridded, stack))
+    shared = others.share_out(_grid_apart, (stack, plan.grid), left)
+
+    def is_gridded(one: SearchedScene) -> bool:
+        there = shared(one.scene.id)
+        return _is_gridded(one, stack, plan.grid) if there is None else there
+
+    scenes = [one for one in scenes if is_gridded(one)]
     if saved is None:
         marks = sorted((one.scene.id, digest([one.mark])) for one in scenes)
     else:
@@ -238,9 +302,18 @@ def _reference(
     return reference
 
 
+def _seems_gridded(stack: Path, one: SearchedScene) -> bool:
+    """Return True for a scene in the stack, whose pixels are not looked at."""
+    return has_scene(stack, safe_name(one.scene.id), _stack_mark(one), reads_pixels=False)
+
+
+def _stack_mark(one: SearchedScene) -> str:
+    return digest([__version__, one.mark])
+
+
 def _is_gridded(one: SearchedScene, stack: Path, grid: PortGrid) -> bool:
     """Put a scene on the grid unless it is there; False, with a warning, where its product is out of reach."""
-    name, mark = safe_name(one.scene.id), digest([__version__, one.mark])
+    name, mark = safe_name(one.scene.id), _stack_mark(one)
     if has_scene(stack, name, mark):
         return True
     try:

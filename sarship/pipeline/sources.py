@@ -21,7 +21,7 @@ from sarship.sentinel1.radar_image import RadarImage
 from sarship.sentinel1.safe import open_safe
 from sarship.sentinel1.verify import refuse_damage
 
-__all__ = ["Bytes", "Given", "Source", "scenes_on_disk", "sources_of"]
+__all__ = ["Bytes", "Given", "Source", "mark_of_files", "scenes_on_disk", "sources_of"]
 
 Given = str | Path | Scene | MapImage | xr.DataArray
 """A product: the path of one or of an image on a map, a catalogue's scene, or an image that is open already."""
@@ -74,9 +74,7 @@ class Source:
         assert product is not None
         if isinstance(product, MapImage):
             return product.mark()
-        path = product.path
-        files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        return mark_of_files(product.path)
 
     def take(self) -> Scene | Manifest:
         """Return the satellite, orbit and times: of a product on disk its manifest, the rest of which is not read.
@@ -135,6 +133,12 @@ class Source:
         if self.is_checked:
             refuse_damage(path)
         return open_grd(path)
+
+
+def mark_of_files(path: Path) -> list[object]:
+    """Return what identifies the files of a product on disk."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def sources_of(

@@ -28,6 +28,7 @@ from sarship.pipeline.result_files import write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
 from sarship.pipeline.shared_products import PRODUCTS
+from sarship.pipeline.shared_work import helpers
 from sarship.pipeline.sources import Given, sources_of
 from sarship.pipeline.with_aprons import find_aprons
 from sarship.port.index import refuse_template
@@ -54,6 +55,7 @@ def survey(
     observations: gpd.GeoDataFrame | None = None,
     maps: MapFacts = MapFacts(),  # noqa: B008  (frozen)
     shared_products: Path | None = None,
+    n_workers: int = 1,
     progress: Progress | None = None,
 ) -> Results:
     """Count the vessels at a port's piers in every product, and write the results to a folder.
@@ -97,6 +99,9 @@ def survey(
         What is known of all images on a map among the products, such as their unit (see `open_map_image`).
     shared_products
         Folder of products that cannot be read in place, which surveys of other ports share; None for `products/`.
+    n_workers
+        Products on disk that are searched at once, each by a process, this one among them. More than 1 only in a script
+        that begins with `if __name__ == "__main__":`, as others are begun afresh.
     progress
         Called with a `Step` after every product, and before each of the second pass.
 
@@ -150,11 +155,14 @@ def survey(
     check_saved(saved, port)
     place = shared_products or folder / PRODUCTS
     sources = sources_of(products, catalog, place, plan.water_level_m, is_checked=check, maps=maps)
-    with only_run(make_folder(folder)):
-        search_all = partial(run_first_pass, plan=plan, folder=make_folder(folder / "scenes"), progress=progress)
+    with only_run(make_folder(folder)), helpers(n_workers) as others:
+        scenes = make_folder(folder / "scenes")
+        search_all = partial(run_first_pass, plan=plan, folder=scenes, progress=progress, others=others)
         compared = orbits_to_compare(sources, plan, saved) if reference else set[int]()
         searched, failures = search_all(sources, compared=compared)
-        again = run_second_pass(searched, plan, folder, saved=saved, progress=progress) if reference else {}
+        again = dict[str, SearchedScene]()
+        if reference:
+            again = run_second_pass(searched, plan, folder, saved=saved, progress=progress, others=others)
         left = [one.source for name, one in searched.items() if one.waits and name not in again]
         alone, unreadable = search_all(left) if left else ({}, [])
         found = searched | again | alone

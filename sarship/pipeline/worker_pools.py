@@ -8,36 +8,22 @@ This module loads nothing that computes: a worker imports it before it is told h
 
 from __future__ import annotations
 
-import logging
-import multiprocessing
-import os
-import signal
-import threading
-from _thread import interrupt_main
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    CancelledError,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from multiprocessing import connection
 from typing import TYPE_CHECKING, Final
 
 from sarship.catalog.session import import_extra
 from sarship.errors import OutputError
 from sarship.files import reason
+from sarship.pipeline.worker_processes import spawned
 
 if TYPE_CHECKING:
     from sarship.pipeline.port_jobs import PortJob, PortOutcome
 
-__all__ = ["cluster", "count_ports", "n_processors", "on_executor", "processes"]
+__all__ = ["cluster", "count_ports", "on_executor", "processes"]
 
 Submit = Callable[["PortJob"], "Future[PortOutcome]"]
 """Gives a port to a worker."""
@@ -110,24 +96,10 @@ def processes(n_workers: int) -> Iterator[Submit]:
     if n_workers == 1:
         yield _count_here
         return
-    context = multiprocessing.get_context("spawn")  # of a fork, threads of GDAL and BLAS would be missing
-    stop, hold = context.Pipe(duplex=False)
-    n_threads = max(1, n_processors() // n_workers)
-    executor = ProcessPoolExecutor(n_workers, context, initializer=_begin, initargs=(stop, n_threads, n_workers))
-    try:
-        yield partial(_submit, executor)
-    except BaseException:
-        hold.close()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
-        hold.close()
-        stop.close()
+    from sarship.pipeline.port_jobs import count_port  # noqa: PLC0415
 
-
-def n_processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with spawned(n_workers, n_workers) as submit:
+        yield partial(submit, count_port)
 
 
 def _until_one_is_killed(
@@ -176,55 +148,3 @@ def _count_here(job: PortJob) -> Future[PortOutcome]:
     done = Future["PortOutcome"]()
     done.set_result(count_port(job))
     return done
-
-
-def _submit(executor: Executor, job: PortJob) -> Future[PortOutcome]:
-    """Give a port to a process, which this may begin: interruptions of it wait until it knows what to do with them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        return executor.submit(_count_in_worker, job)
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        return executor.submit(_count_in_worker, job)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-# ---- in a worker
-
-
-def _begin(stop: connection.Connection, n_threads: int, n_workers: int) -> None:
-    """Set a worker up: its threads, its share of each provider's turns, and its end."""
-    from sarship.catalog.tokens import share_turns  # noqa: PLC0415
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # while it waits; a terminal interrupts all processes
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(n_threads))
-    logging.disable(logging.WARNING)  # of libraries, on each try; what comes of it is told
-    share_turns(n_workers)
-    threading.Thread(target=_end_with_the_others, args=(stop,), daemon=True).start()
-
-
-def _end_with_the_others(stop: connection.Connection) -> None:
-    """Interrupt the port in hand when the run is interrupted; end at once when its process is gone."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([stop, parent.sentinel])
-    if parent.is_alive():
-        if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        else:
-            interrupt_main()
-        parent.join()
-    os._exit(1)
-
-
-def _count_in_worker(job: PortJob) -> PortOutcome:
-    """Count a port; an interruption leaves it, and not the worker."""
-    from sarship.pipeline.port_jobs import count_port  # noqa: PLC0415
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        return count_port(job)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)

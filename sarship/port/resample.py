@@ -59,7 +59,8 @@ def interpolate_power(
     True
     """
     out = np.empty(line.shape, np.float32)
-    _interpolate(image, line, pixel, borders, _weights(), out)
+    polynomials = np.searchsorted(borders, np.arange(len(image)))
+    _interpolate(image, line, pixel, polynomials, _weights(), out)
     return out
 
 
@@ -75,54 +76,45 @@ def _interpolate_loops(  # noqa: PLR0917  (kernels take their arrays by position
     image: NDArray[np.float32],
     line: NDArray[np.float64],
     pixel: NDArray[np.float64],
-    borders: NDArray[np.float64],
+    polynomials: NDArray[np.int64],
     weights: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
+    """Power of every cell. Most have one polynomial, and data in all pixels: these are summed here, without a call."""
+    n_lines, n_pixels = image.shape
+    steps, before, n_taps = weights.shape[0] - 1, LOBES - 1, np.uint64(2 * LOBES)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
-            found = _inner(image, line[y, x], pixel[:, y, x], borders, weights)
-            if np.isnan(found):
-                found = _edge(image, line[y, x], pixel[:, y, x], borders, weights)
+            found, down = np.float32(np.nan), line[y, x]
+            if down >= before and down < n_lines - LOBES:
+                top = int(down)
+                index = polynomials[top - before]
+                over = pixel[index, y, x]
+                if index == polynomials[top + LOBES] and over >= before and over < n_pixels - LOBES:
+                    left = int(over)
+                    downs, overs = np.uint64((down - top) * steps + 0.5), np.uint64((over - left) * steps + 0.5)
+                    # unsigned, so that none is asked for its sign; of a fixed number, so that they are unrolled
+                    row, column = np.uint64(top - before), np.uint64(left - before)
+                    total = np.float32(0)
+                    for i in range(n_taps):
+                        part = np.float32(0)
+                        for k in range(n_taps):
+                            part += weights[overs, k] * image[row + i, column + k]
+                        total += weights[downs, i] * part
+                    smallest = min(
+                        image[top, left], image[top, left + 1], image[top + 1, left], image[top + 1, left + 1]
+                    )
+                    found = max(total, np.float32(MIN_SHARE) * smallest) if np.isfinite(total) else found
             out[y, x] = found
-
-
-def _inner_cell(
-    image: NDArray[np.float32],
-    line: float,
-    pixel: NDArray[np.float64],
-    borders: NDArray[np.float64],
-    weights: NDArray[np.float32],
-) -> float:
-    """Return the power of a cell whose pixels all have data and one polynomial; NaN for any other."""
-    steps, taps = weights.shape[0] - 1, weights.shape[1]
-    before = taps // 2 - 1
-    if not (line >= before and line < image.shape[0] - taps // 2):
-        return np.nan
-    top = int(line)
-    index = _polynomial(borders, top - before)
-    if index != _polynomial(borders, top + taps // 2):
-        return np.nan
-    across = pixel[index]
-    if not (across >= before and across < image.shape[1] - taps // 2):
-        return np.nan
-    left = int(across)
-    down, over = weights[int((line - top) * steps + 0.5)], weights[int((across - left) * steps + 0.5)]
-    total = np.float32(0)
-    for i in range(taps):
-        part = np.float32(0)
-        for k in range(taps):
-            part += over[k] * image[top - before + i, left - before + k]
-        total += down[i] * part
-    smallest = min(image[top, left], image[top, left + 1], image[top + 1, left], image[top + 1, left + 1])
-    return max(total, np.float32(MIN_SHARE) * smallest) if np.isfinite(total) else np.nan
+            if np.isnan(found):
+                out[y, x] = _edge(image, line[y, x], pixel[:, y, x], polynomials, weights)
 
 
 def _edge_cell(
     image: NDArray[np.float32],
     line: float,
     pixel: NDArray[np.float64],
-    borders: NDArray[np.float64],
+    polynomials: NDArray[np.int64],
     weights: NDArray[np.float32],
 ) -> float:
     """Return the power of any cell, from its pixels that have data, each line's by the polynomial of that line."""
@@ -138,7 +130,7 @@ def _edge_cell(
         row = top - before + i
         if row < 0 or row >= n_lines:
             continue
-        across = pixel[_polynomial(borders, row)]
+        across = pixel[polynomials[row]]
         if not (across >= 0 and across <= n_pixels - 1):
             return np.nan
         left = min(int(across), n_pixels - 2)
@@ -160,14 +152,5 @@ def _edge_cell(
     return max(total / weight, MIN_SHARE * smallest) if weight > 0.5 else np.nan
 
 
-def _polynomial_at(borders: NDArray[np.float64], row: int) -> int:
-    """Return the index of the slant-range polynomial of an image line."""
-    index = 0
-    while index < borders.size and row > borders[index]:
-        index += 1
-    return index
-
-
-_polynomial = compiled(_polynomial_at)
-_inner, _edge = compiled(_inner_cell, any_order=True), compiled(_edge_cell)
+_edge = compiled(_edge_cell)
 _interpolate = compiled(_interpolate_loops)

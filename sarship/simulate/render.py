@@ -151,14 +151,10 @@ def paint(canvas: Canvas, polarization: Polarization, seed: Sequence[int]) -> It
     """
     n_lines, n_pixels = canvas.shape
     rng = np.random.default_rng(seed)
-    # the texture belongs to the sea, not to a polarisation
     block = tuple(min(fft.next_fast_len(n + 8), _TILE) for n in canvas.shape)
     grain = speckle((block[0], block[1]), canvas.mode, rng)
-    waves = texture(
-        (block[0], block[1]),
-        canvas.texture_order,
-        canvas.texture_m / canvas.mode.spacing_m,
-        np.random.default_rng([*seed[:-1], 99]),
+    waves = _waves(
+        (block[0], block[1]), canvas.texture_order, canvas.texture_m / canvas.mode.spacing_m, (*seed[:-1], 99)
     )
     for top in range(0, n_lines, block[0]):
         bottom = min(top + block[0], n_lines)
@@ -171,6 +167,12 @@ def paint(canvas: Canvas, polarization: Polarization, seed: Sequence[int]) -> It
             number = np.sqrt(np.maximum(power, 0.0), out=power)
             band[:, left : window.pixel_stop] = np.clip(np.rint(number, out=number), 1, 65_535)
         yield top, _border(canvas, band, top, rng)
+
+
+@lru_cache(maxsize=1)
+def _waves(shape: tuple[int, int], order: float, length: float, seed: tuple[int, ...]) -> Field:
+    """The texture of a sea, made once for all polarisations: it is of the sea and not of one of them."""
+    return texture(shape, order, length, np.random.default_rng(seed))
 
 
 def _power(canvas: Canvas, polarization: Polarization, window: Window, grain: Field, waves: Field) -> Field:

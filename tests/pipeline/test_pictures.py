@@ -33,3 +33,16 @@ def test_pages_are_of_the_newest_pass_or_of_all(harbour, harbour_survey, pages_o
     newest = results.counts["scene"].to_numpy()[-1].split()
     assert pages_of("newest") == sorted(newest)
     assert len(newest) < len(results.scenes)
+
+
+@pytest.mark.slow
+def test_two_processes_draw_what_one_draws(harbour_survey, tmp_path, monkeypatch):
+    monkeypatch.setattr("sarship.pipeline.shared_work.MIN_SHARED", 2)
+    original, port, results = harbour_survey
+    drawn = []
+    for n_workers in (1, 2):
+        folder = shutil.copytree(original, tmp_path / str(n_workers))
+        files = write_pictures(results, port, folder, pages="all", n_workers=n_workers)
+        drawn.append({file.relative_to(folder): file.read_bytes() for file in files})
+    assert drawn[0] == drawn[1]
+    assert list(drawn[0]) == list(drawn[1])
