@@ -6,7 +6,7 @@ whole image, and memory stays bounded.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,7 +19,7 @@ from shapely.geometry import Polygon
 
 from sarship.cfar.params import CfarParams
 from sarship.model import Window
-from sarship.sentinel1.channels import channel_faults, cross_over_co, sample_of
+from sarship.sentinel1.channels import MAX_CROSS_OVER_CO, channel_faults, cross_over_co, sample_of
 from sarship.sentinel1.parts import parts_of
 from sarship.sentinel1.read_ahead import read_ahead
 
@@ -28,13 +28,44 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["Area", "Band", "Mask", "bands_of", "rasterized", "reach_of"]
+__all__ = ["Area", "Band", "Mask", "Seen", "bands_of", "doubts_of", "rasterized", "reach_of"]
 
 BAND_PIXELS: Final = 24_000_000
 """Pixels of one band and polarisation; one is searched while the next waits and another is read."""
 BLOCK: Final = (512, 1024)
 """Lines and pixels of the blocks that areas are rasterized in. They lie at fixed places of the image, so a mask does
 not depend on its bands; most lie in the area or outside it, and only those with an edge are drawn."""
+
+
+class Seen(NamedTuple):
+    """Facts about the images of a band."""
+
+    faults: Mapping[str, str]
+    """Reason, by polarisation that is left out."""
+    cross_over_co: float
+    """As of the band."""
+    has_data: bool
+
+
+def doubts_of(product: RadarImage, seen: Sequence[Seen], *, has_data: bool = False) -> list[str]:
+    """Return what is wrong with a product's images where some bands were searched.
+
+    Each polarisation that was left out of a band, and the reason; images that look exchanged; or that there was none,
+    unless `has_data` says that none is missed.
+    """
+    texts = []
+    for name in product.polarizations:
+        reasons = sorted({each.faults[name] for each in seen if name in each.faults})
+        if reasons:
+            texts.append(f"{name} {' or '.join(reasons)} and was left out")
+    known = [each.cross_over_co for each in seen if np.isfinite(each.cross_over_co)]
+    if known and (ratio := float(np.median(known))) > MAX_CROSS_OVER_CO:
+        co, cross = product.polarizations
+        doubt = "as neither sea nor land is: the two files are exchanged, or something else sends there"
+        texts.append(f"{cross} is {ratio:.2g} times as bright as {co}, {doubt}; `sarship check` tells which")
+    if not (has_data or any(each.has_data for each in seen)):
+        texts = ["holds no image: nothing was seen"]
+    return [f"{product.scene.id}: where it was searched, {text}" for text in texts]
 
 
 class Band(NamedTuple):
@@ -54,6 +85,11 @@ class Band(NamedTuple):
     """Brightness of the cross-polarised image over that of the other; NaN where they are not both there."""
 
     @property
+    def seen(self) -> Seen:
+        """Facts about its images."""
+        return Seen(self.faults, self.cross_over_co, any(image.any() for image in self.images.values()))
+
+    @property
     def inner(self) -> tuple[slice, slice]:
         """Lines and pixels of the core, counted in `images`."""
         return self.read.rows_columns(self.core)
@@ -67,9 +103,17 @@ class Band(NamedTuple):
         images = {name: image[part] for name, image in self.images.items()}
         return self._replace(core=own, read=read, images=images, valid=None if self.valid is None else self.valid[part])
 
-    def has_data(self, line: slice | NDArray[np.int64], pixel: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return True where any polarisation has data; indices are those of `images`."""
-        found: NDArray[np.bool_] = np.logical_or.reduce([image[line, pixel] != 0 for image in self.images.values()])
+    def has_data(
+        self,
+        line: slice | NDArray[np.int64],
+        pixel: slice | NDArray[np.int64],
+        polarizations: Collection[str] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return True where any polarisation, or one of some, has data; indices are those of `images`."""
+        found = np.zeros_like(next(iter(self.images.values()))[line, pixel], np.bool_)
+        for name, image in self.images.items():
+            if polarizations is None or name in polarizations:
+                found |= image[line, pixel] != 0
         return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,9 +16,9 @@ from shapely import affinity
 
 from sarship import cfar, schema
 from sarship.cfar.params import CfarParams
-from sarship.detection.bands import Band, Mask, bands_of, rasterized, reach_of
+from sarship.detection.bands import Band, Mask, Seen, bands_of, doubts_of, rasterized, reach_of
 from sarship.detection.params import DetectionParams
-from sarship.model import Window
+from sarship.model import CO_POLARIZED, Window
 from sarship.sentinel1.parts import area_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["coverage", "shortest_vessel_m"]
+__all__ = ["coverage", "coverage_and_doubts", "shortest_vessel_m"]
 
 SAMPLES: Final = 20_000
 """Thresholds of a pier's waters that each band gives to their median, at most about."""
@@ -42,6 +42,7 @@ def coverage(
     *,
     land: BaseGeometry | None = None,
     water: BaseGeometry | None = None,
+    in_co_polarized: Collection[str] = (),
 ) -> gpd.GeoDataFrame:
     """Return the part of each pier's waters that a product shows, and the length of the shortest vessel that is a hit.
 
@@ -56,6 +57,8 @@ def coverage(
         As for `detect`.
     waters
         Waters of each pier by its name, longitude and latitude in degrees.
+    in_co_polarized
+        Names of piers that are seen where VV or HH has data, because vessels there are told apart in those.
 
     Returns
     -------
@@ -80,8 +83,22 @@ def coverage(
     >>> table["pier"][0], round(float(table["seen"][0]), 3)
     ('North quay', 1.0)
     """
+    return coverage_and_doubts(product, waters, params, land=land, water=water, in_co_polarized=in_co_polarized)[0]
+
+
+def coverage_and_doubts(
+    product: RadarImage,
+    waters: Mapping[str, BaseGeometry],
+    params: DetectionParams | None = None,
+    *,
+    land: BaseGeometry | None = None,
+    water: BaseGeometry | None = None,
+    in_co_polarized: Collection[str] = (),
+) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return the coverage, and what `detect` would warn of in the same waters."""
     params = params or DetectionParams()
-    looks = _looks(product, waters, params.for_product(product), Mask.of(product, land, water))
+    shown_by = dict.fromkeys(in_co_polarized, CO_POLARIZED)
+    looks, doubts = _looks(product, waters, params.for_product(product), Mask.of(product, land, water), shown_by)
     rows = [looks.get(pier, UNSEEN) for pier in waters]
     columns = {
         "scene": [product.scene.id] * len(rows),
@@ -91,7 +108,7 @@ def coverage(
         "incidence_deg": [row.incidence_deg for row in rows],
         "n_reference_dates": [0] * len(rows),
     }
-    return schema.COVERAGE.make(columns, [row.geometry for row in rows])
+    return schema.COVERAGE.make(columns, [row.geometry for row in rows]), doubts
 
 
 def shortest_vessel_m(
@@ -184,21 +201,34 @@ class _Waters(NamedTuple):
         return cls(area, inside, bool(frame.covers(whole)), window, pixels)
 
 
-def _looks(product: RadarImage, waters: Mapping[str, BaseGeometry], ring: CfarParams, mask: Mask) -> dict[str, _Look]:
-    """Coverage of the piers whose waters the product shows; what they need of the image is read once for all."""
+def _looks(
+    product: RadarImage,
+    waters: Mapping[str, BaseGeometry],
+    ring: CfarParams,
+    mask: Mask,
+    shown_by: Mapping[str, Collection[str]],
+) -> tuple[dict[str, _Look], list[str]]:
+    """Coverage of the piers whose waters the product shows, and doubts; the image is read once for all of them.
+
+    `shown_by` has the polarisations that a pier is seen in, where those are not all.
+    """
     shown = {pier: found for pier, area in waters.items() if (found := _Waters.of(product, area)) is not None}
     if not shown:
-        return {}
+        return {}, []
     reaches = {pier: reach_of(product, each.window, ring) for pier, each in shown.items()}
     needed = mask.needed(*[each.inside for each in shown.values()])
     if needed is None:
         needed = shapely.GeometryCollection([area_of(reach) for reach in reaches.values()])
     parts: dict[str, list[_Tally]] = {pier: [] for pier in shown}
+    seen: list[Seen] = []
     for band in bands_of(product, Window.around([each.window for each in shown.values()]), ring, mask, needed):
+        seen.append(band.seen)
         for pier, each in shown.items():
             if (own := band.cut(each.window, reaches[pier])) is not None:
-                parts[pier].append(_tally(product, own, ring, each.pixels[each.window.rows_columns(own.core)]))
-    return {pier: _look(product, each, parts[pier]) for pier, each in shown.items()}
+                pixels = each.pixels[each.window.rows_columns(own.core)]
+                parts[pier].append(_tally(product, own, ring, pixels, shown_by.get(pier)))
+    looks = {pier: _look(product, each, parts[pier]) for pier, each in shown.items()}
+    return looks, doubts_of(product, seen)
 
 
 def _look(product: RadarImage, waters: _Waters, parts: Sequence[_Tally]) -> _Look:
@@ -232,9 +262,15 @@ class _Tally(NamedTuple):
     """Part of the band that has data, in image coordinates."""
 
 
-def _tally(product: RadarImage, band: Band, ring: CfarParams, waters: NDArray[np.bool_]) -> _Tally:
+def _tally(
+    product: RadarImage,
+    band: Band,
+    ring: CfarParams,
+    waters: NDArray[np.bool_],
+    shown_by: Collection[str] | None,
+) -> _Tally:
     """Missing data and thresholds in a band's part of the waters."""
-    data = band.has_data(*band.inner)
+    data = band.has_data(*band.inner, shown_by)
     rows, columns = band.inner
     share = replace(ring, pfa=ring.pfa / len(band.images))
     levels = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from sarship import cfar
 from sarship.cfar.params import CfarParams
-from sarship.detection.bands import Band, Mask, bands_of
+from sarship.detection.bands import Band, Mask, Seen, bands_of, doubts_of
 from sarship.detection.params import DetectionParams
 from sarship.errors import FloodError, ProductWarning
 from sarship.model import Hits, Window
-from sarship.sentinel1.channels import MAX_CROSS_OVER_CO
 from sarship.sentinel1.parts import parts_of
 
 if TYPE_CHECKING:
@@ -107,13 +106,10 @@ def detect(
     needed = mask.needed()
     found: list[Hits] = []
     has_data = needed is not None and not parts_of(core, needed)  # no water: nothing is looked at, and none is missed
-    faults: list[Mapping[str, str]] = []
-    ratios: list[float] = []
+    seen: list[Seen] = []
     try:
         for band in bands_of(product, core, ring, mask, needed):
-            has_data = has_data or any(image.any() for image in band.images.values())
-            faults.append(band.faults)
-            ratios.append(band.cross_over_co)
+            seen.append(band.seen)
             found.append(_search(product, band, ring, params.gpu))
             if sum(map(len, found)) > MAX_HITS:
                 raise FloodError(f"more than {MAX_HITS:,} pixels are hits")
@@ -121,28 +117,11 @@ def detect(
                 progress(band.core.line_stop - core.line_start, core.shape[0])
     except FloodError as error:
         raise FloodError(f"{product.scene.id}: {error}; {_remedy(mask)}") from error
-    for message in (
-        _warnings(product.polarizations, faults, ratios) if has_data else ("holds no image: nothing was seen",)
-    ):
-        warnings.warn(f"{product.scene.id}: where it was searched, {message}", ProductWarning, stacklevel=2)
-    searched = [name for name in product.polarizations if not all(name in each for each in faults)]
+    for message in doubts_of(product, seen, has_data=has_data):
+        warnings.warn(message, ProductWarning, stacklevel=2)
+    searched = [name for name in product.polarizations if not all(name in each.faults for each in seen)]
     hits = Hits.joined(found)
     return replace(hits, sigma0={name: hits.sigma0[name] for name in searched or product.polarizations})
-
-
-def _warnings(
-    polarizations: Sequence[str], faults: Sequence[Mapping[str, str]], ratios: Sequence[float]
-) -> Iterator[str]:
-    """Each polarisation that was left out of a band, and the reason; and images that look exchanged."""
-    for name in polarizations:
-        reasons = sorted({each[name] for each in faults if name in each})
-        if reasons:
-            yield f"{name} {' or '.join(reasons)} and was left out"
-    known = [ratio for ratio in ratios if np.isfinite(ratio)]
-    if known and (ratio := float(np.median(known))) > MAX_CROSS_OVER_CO:
-        co, cross = polarizations
-        doubt = "as neither sea nor land is: the two files are exchanged, or something else sends there"
-        yield f"{cross} is {ratio:.2g} times as bright as {co}, {doubt}; `sarship check` tells which"
 
 
 def _remedy(mask: Mask) -> str:

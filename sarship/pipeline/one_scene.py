@@ -20,10 +20,10 @@ import xarray as xr
 from sarship.change.detection import detect_change
 from sarship.change.network_maps import port_maps
 from sarship.detection.bands import reach_of
-from sarship.detection.seen import coverage
+from sarship.detection.seen import coverage_and_doubts
 from sarship.detection.single_image import detect
-from sarship.errors import PortError, ProductWarning
-from sarship.model import Hits, Scene, Window
+from sarship.errors import PortError, ProductWarning, ReferenceImageError
+from sarship.model import CO_POLARIZED, Hits, Scene, Window
 from sarship.pipeline.checkpoints import Tables
 from sarship.pipeline.map_images import measured_on_water
 from sarship.pipeline.plan import Plan
@@ -42,7 +42,7 @@ from sarship.vessels.pier_table import replace_at_piers, table_at_piers
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
-__all__ = ["Bands", "SearchedScene", "in_product", "is_fine", "search_against", "search_image", "to_be_read"]
+__all__ = ["Bands", "SearchedScene", "at_seen", "in_product", "is_fine", "search_against", "search_image", "to_be_read"]
 
 Bands = Callable[[int, int], None]
 """Called by the detector after each band: lines done, lines in all."""
@@ -111,15 +111,36 @@ def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None,
     window = _window(product, plan)
     if window is not None and isinstance(product, MapImage):  # its speckle is another's work, so it is measured
         product = measured_on_water(product, plan, window)
-    seen = coverage(product, plan.waters, plan.params, land=plan.land, water=plan.port.water)
+    seen, doubts = _coverage(product, plan)
     left = is_left and bool(seen["seen"].any())
+    for doubt in doubts if left else ():  # which a search says too
+        warnings.warn(doubt, ProductWarning, stacklevel=2)
     vessels = VESSELS.empty() if left or window is None else _found_alone(product, plan, window, progress)
     return {
-        "vessels": flag_ambiguities(_viewed(vessels, product), product),
+        "vessels": flag_ambiguities(_viewed(at_seen(vessels, seen), product), product),
         "scenes": _row(product, plan),
         "coverage": seen,
         "is_simulated": product.is_simulated,
     }
+
+
+def _coverage(product: RadarImage, plan: Plan) -> tuple[gpd.GeoDataFrame, list[str]]:
+    """Return the coverage of the piers, and doubts about their images.
+
+    Vessels alongside are told apart in VV or HH, so those are what shows them.
+    """
+    piers = plan.port.piers
+    alongside = piers["name"][piers["kind"] == "pier"].tolist() if is_fine(product.scene) else []
+    if alongside and not set(product.polarizations) & set(CO_POLARIZED):
+        doubt = "has no image in VV or HH, without which vessels at piers are not told apart: their counts are missing"
+        warnings.warn(f"{product.scene.id} {doubt}", ProductWarning, stacklevel=2)
+    masks = {"land": plan.land, "water": plan.port.water}
+    return coverage_and_doubts(product, plan.waters, plan.params, **masks, in_co_polarized=alongside)
+
+
+def at_seen(vessels: gpd.GeoDataFrame, seen: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the vessels without those at piers that were not seen: they were found, and none was looked for."""
+    return vessels[~vessels["pier"].isin(seen["pier"][seen["seen"] == 0])].reset_index(drop=True)
 
 
 def _found_alone(product: RadarImage, plan: Plan, window: Window, progress: Bands | None) -> gpd.GeoDataFrame:
@@ -176,7 +197,7 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: RadarIma
     Raises
     ------
     ReferenceImageError
-        The scene cannot be coregistered with the reference.
+        The scene cannot be coregistered with the reference, or shares no co-polarised image with it.
     """
     hits, seen = detect_change(image, product, reference, plan.masks, plan.params)
     share = plan.masks.open_water[hits.line, hits.pixel].sum() / max(1, plan.masks.open_water.sum())
@@ -185,6 +206,8 @@ def search_against(reference: xr.Dataset, image: xr.DataArray, product: RadarIma
         warnings.warn(f"{product.scene.id} {doubt}; look at its page before its counts", ProductWarning, stacklevel=2)
     boxes = assign_piers(in_product(find_vessels(hits, seen, plan.params), seen), plan.port.piers)
     maps = port_maps(image, seen, plan.masks, plan.ground_cells, reference, hidden=plan.hidden_cells)
+    if maps is None and port_maps(image, seen, plan.masks) is not None:
+        raise ReferenceImageError(f"{product.scene.id} shares no image in VV or HH with the other dates of its orbit")
     return flag_ambiguities(_viewed(_told_apart(boxes, hits, maps, seen, plan), product), product)
 
 

@@ -37,7 +37,7 @@ from sarship.files import make_folder, safe_name
 from sarship.model import Hits, Scene
 from sarship.pipeline.checkpoints import Tables, digest, has_checkpoint, resume
 from sarship.pipeline.first_pass import Progress, Step
-from sarship.pipeline.one_scene import SearchedScene, is_fine, search_against
+from sarship.pipeline.one_scene import SearchedScene, at_seen, is_fine, search_against
 from sarship.pipeline.plan import Plan
 from sarship.pipeline.shared_work import NO_HELPERS, Helpers
 from sarship.pipeline.sources import Source
@@ -222,8 +222,9 @@ def _search(one: SearchedScene, reference: xr.Dataset, task: _Task) -> SearchedS
 
     def search() -> Tables:
         product = one.source.open(needs_images=False)
+        vessels = search_against(reference, read_scene(task.stack, place.name), product, task.plan)
         return {
-            "vessels": search_against(reference, read_scene(task.stack, place.name), product, task.plan),
+            "vessels": at_seen(vessels, one.coverage),
             "scenes": one.scenes,
             "coverage": one.coverage.assign(n_reference_dates=int(reference["n_dates"].item())),
             "is_simulated": one.is_simulated,
