@@ -173,7 +173,11 @@ def sources_of(
         If a scene is on a server and no catalogue is given.
     ProductError
         If an array is no image on a map.
+    TypeError
+        If a single path is given.
     """
+    if isinstance(given, str | Path):
+        raise TypeError(f"products must be a list of paths, got {str(given)!r}; give [{str(given)!r}]")
     made, known = list[Source](), set[str]()
     for one in given:
         if isinstance(one, str | Path) and is_map_file(one):

@@ -24,7 +24,7 @@ from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene
 from sarship.pipeline.plan import NO_PORT, Plan
-from sarship.pipeline.result_files import write_results
+from sarship.pipeline.result_files import has_results, write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
 from sarship.pipeline.shared_products import PRODUCTS
@@ -118,6 +118,8 @@ def survey(
 
     Raises
     ------
+    TypeError
+        `products` is a single path, or `port` or `params` is something else.
     OutputError
         The folder cannot be written to, or another run is at work there. Checkpoints that were written stay.
     PortError
@@ -149,6 +151,7 @@ def survey(
     ({'time': 0, 'pier': 1}, 'S1A_none.SAFE')
     """
     folder = Path(folder)
+    _refuse_types(port, params)
     refuse_template(port)
     plan = Plan(port=port, params=params, area=port.area, more_land=land)
     _refuse_dry_piers(plan)
@@ -171,8 +174,13 @@ def survey(
         results = replace(results, aprons=find_aprons(again, results, plan, folder))
         if observations is not None:
             results = replace(results, observations=observations)
-        write_results(results, folder)
+        is_kept = not searched and has_results(folder)
+        if not is_kept:
+            write_results(results, folder)
     _warn(results)
+    if is_kept:
+        doubt = f"{folder} keeps the results of an earlier run, as this one searched no product"
+        warnings.warn(doubt, ProductWarning, stacklevel=2)
     return results
 
 
@@ -221,6 +229,8 @@ def search(
     >>> len(search([]).vessels)
     0
     """
+    if port is not None:
+        _refuse_types(port, params)
     around = port.area if area is None and port is not None else area
     plan = Plan(port=port or NO_PORT, params=params, area=around, more_land=land)
     sources = sources_of(products, water_level_m=plan.water_level_m, maps=maps)
@@ -230,6 +240,13 @@ def search(
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
     _warn(results)
     return results
+
+
+def _refuse_types(port: object, params: object) -> None:
+    if not isinstance(port, Port):
+        raise TypeError(f"port must be a Port, got {port!r:.100}; `read_port` reads one from its file")
+    if not isinstance(params, DetectionParams):
+        raise TypeError(f"params must be DetectionParams, got {type(params).__name__}")
 
 
 def _refuse_dry_piers(plan: Plan) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import shapely
 
+from sarship.cfar import CfarParams
 from sarship.counts.passes import are_counted
 from sarship.detection.params import DetectionParams
 from sarship.errors import OutputError, ProductWarning
@@ -158,6 +159,31 @@ def test_no_noise_is_a_warning_and_in_the_table(port, tmp_path):
     assert results.scenes["has_noise"].tolist() == [False]
     assert results.counts["n_vessels"].sel(pier="Berth").item() == 0
     assert not results.failures
+
+
+def test_a_run_that_searches_nothing_keeps_what_is_there(trio, port, tmp_path):
+    survey(trio[:1], port, tmp_path)
+    files = {
+        path: path.read_bytes() for path in tmp_path.iterdir() if path.is_file() and path.suffix in {".csv", ".json"}
+    }
+    assert len(files) > 4
+    for products in ([], [tmp_path / "S1A_none.SAFE"]):
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            results = survey(products, port, tmp_path)
+        assert any("keeps the results of an earlier run" in str(each.message) for each in heard)
+        assert len(results.scenes) == 0
+        assert {path: path.read_bytes() for path in files} == files
+
+
+def test_arguments_of_another_type_are_one_sentence(trio, port, tmp_path):
+    with pytest.raises(TypeError, match=r"products must be a list of paths, got '.*SAFE'; give \['.*SAFE'\]"):
+        survey(str(trio[0]), port, tmp_path)
+    with pytest.raises(TypeError, match=r"port must be a Port, got 'port.geojson'; `read_port`"):
+        survey(trio, "port.geojson", tmp_path)
+    with pytest.raises(TypeError, match="params must be DetectionParams, got CfarParams"):
+        search(trio, port=port, params=CfarParams())
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_to_survey(port, tmp_path):
