@@ -29,7 +29,7 @@ from sarship.pipeline.table_files import (
 )
 from sarship.schema import APRONS, COVERAGE, OBSERVATIONS, SCENES, VESSELS, WGS84, Table
 
-__all__ = ["RESULT_FILES", "has_results", "read_results", "write_results"]
+__all__ = ["RESULT_FILES", "read_results", "write_results"]
 
 
 def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
@@ -96,11 +96,6 @@ def write_results(results: Results, folder: str | Path) -> tuple[Path, ...]:
 
 
 _DERIVED = ("visits", "traffic", "changes", "alerts", "agreement")
-
-
-def has_results(folder: Path) -> bool:
-    """Return True for a folder that a survey wrote its results to."""
-    return (folder / "results.json").exists()
 
 
 def read_results(folder: str | Path) -> Results:

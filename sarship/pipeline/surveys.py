@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,14 +18,14 @@ from sarship._package import __version__
 from sarship.catalog import Completeness
 from sarship.catalog.query import Catalog
 from sarship.detection.params import DetectionParams
-from sarship.errors import PortError, ProductWarning
+from sarship.errors import OutputError, PortError, ProductWarning
 from sarship.files import make_folder, only_run
 from sarship.geo.antimeridian import recentred
 from sarship.pipeline.checkpoints import CONTRACTS
 from sarship.pipeline.first_pass import Progress, run_first_pass
 from sarship.pipeline.one_scene import SearchedScene
 from sarship.pipeline.plan import NO_PORT, Plan
-from sarship.pipeline.result_files import has_results, write_results
+from sarship.pipeline.result_files import read_results, write_results
 from sarship.pipeline.results import Failure, Provenance, Results
 from sarship.pipeline.second_pass import check_saved, orbits_to_compare, run_second_pass
 from sarship.pipeline.shared_products import PRODUCTS
@@ -174,7 +175,7 @@ def survey(
         results = replace(results, aprons=find_aprons(again, results, plan, folder))
         if observations is not None:
             results = replace(results, observations=observations)
-        is_kept = not searched and has_results(folder)
+        is_kept = not searched and _is_kept(results, folder)
         if not is_kept:
             write_results(results, folder)
     _warn(results)
@@ -240,6 +241,14 @@ def search(
         results = replace(results, vessels=results.vessels[is_inside].reset_index(drop=True))
     _warn(results)
     return results
+
+
+def _is_kept(results: Results, folder: Path) -> bool:
+    """Return True for a folder with the results of an earlier run, which the failures of this one say nothing of."""
+    with suppress(OutputError):
+        known = {Path(place).name for place in read_results(folder).sources.values()}
+        return not any(Path(failure.path).name in known for failure in results.failures)
+    return False
 
 
 def _refuse_types(port: object, params: object) -> None:

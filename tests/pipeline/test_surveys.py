@@ -174,6 +174,12 @@ def test_a_run_that_searches_nothing_keeps_what_is_there(trio, port, tmp_path):
         assert any("keeps the results of an earlier run" in str(each.message) for each in heard)
         assert len(results.scenes) == 0
         assert {path: path.read_bytes() for path in files} == files
+    # a product whose count is there, and which fails now, is counted no longer
+    shutil.copytree(trio[0], tmp_path / "copy" / trio[0].name)
+    (tmp_path / "copy" / trio[0].name / "manifest.safe").unlink()
+    with pytest.warns(ProductWarning, match="none of the 1 products"):
+        survey([tmp_path / "copy" / trio[0].name], port, tmp_path)
+    assert len(read_results(tmp_path).failures) == 1
 
 
 def test_arguments_of_another_type_are_one_sentence(trio, port, tmp_path):
