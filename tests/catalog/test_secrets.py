@@ -12,7 +12,7 @@ import pytest
 import servers.asf
 import servers.dhus
 from servers.cdse import IDENTITY, PASSWORD, REFRESH, SECRET, TOKEN, USER
-from servers.http import Served, serve
+from servers.http import FileServer, Served, serve
 from servers.replies import ForAll
 from servers.stac import TOKEN as SAS
 from servers.tls import encrypt
@@ -94,8 +94,9 @@ def test_a_login_that_fails_tells_no_secret(name, reply, request, tmp_path):
 
 @pytest.mark.parametrize("how", ["password", "bearer", "form"])
 def test_a_service_of_unknown_certificate_gets_nothing_and_tells_nothing(how, asf, monkeypatch):
-    with serve() as server:
-        address = encrypt(server)
+    server = FileServer()
+    address = encrypt(server)
+    with serve(server):
         account = ACCOUNTS["asf"]
         headers = {
             "password": lambda: login_header(account),

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from servers.cdse import KEY, SECRET
 from servers.http import serve
-from servers.stac import STORE, StacServer, run, serve_stac
+from servers.stac import STORE, StacServer, run
 from servers.tls import AUTHORITY, ReplacingProxy, encrypt
 from shapely import box
 
@@ -39,8 +39,9 @@ def surroundings(tmp_path, monkeypatch):
 
 @pytest.fixture
 def server(mirror):
-    with serve_stac() as running:
-        running.host = encrypt(running)
+    server = StacServer()
+    server.host = encrypt(server)
+    with run(server) as running:
         running.add(mirror[0])
         yield running
 

@@ -337,8 +337,9 @@ def test_a_server_that_is_not_there(tmp_path):
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tmp_path):
-    with serve() as server:
-        address, file = encrypt(server), add(server)
+    server = FileServer()
+    address, file = encrypt(server), add(server)
+    with serve(server):
         with pytest.raises(DownloadError, match="certificate"):
             fetch_file(f"{address}/file", tmp_path / "x", retry_policy=RetryPolicy())
         assert file.requests == []

@@ -102,8 +102,8 @@ class FileServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve() -> Iterator[FileServer]:
-    server = FileServer()
+def serve(server: FileServer | None = None) -> Iterator[FileServer]:
+    server = server or FileServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

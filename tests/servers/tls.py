@@ -17,7 +17,7 @@ CONTEXT.load_cert_chain(Path(__file__).with_name("loopback.pem"))
 
 
 def encrypt(server: ThreadingHTTPServer) -> str:
-    """Have a server speak TLS alone; return its address."""
+    """Have a server speak TLS alone, before it runs: its socket is another then; return its address."""
     server.socket = CONTEXT.wrap_socket(server.socket, server_side=True)
     return f"https://127.0.0.1:{server.server_port}"
 
