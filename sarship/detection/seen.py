@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from sarship.sentinel1.radar_image import RadarImage
 
-__all__ = ["coverage", "coverage_and_doubts", "shortest_vessel_m"]
+__all__ = ["coverage", "shortest_vessel_m"]
 
 SAMPLES: Final = 20_000
 """Thresholds of a pier's waters that each band gives to their median, at most about."""
@@ -43,6 +43,7 @@ def coverage(
     land: BaseGeometry | None = None,
     water: BaseGeometry | None = None,
     in_co_polarized: Collection[str] = (),
+    tell: Callable[[str], object] | None = None,
 ) -> gpd.GeoDataFrame:
     """Return the part of each pier's waters that a product shows, and the length of the shortest vessel that is a hit.
 
@@ -59,6 +60,8 @@ def coverage(
         Waters of each pier by its name, longitude and latitude in degrees.
     in_co_polarized
         Names of piers that are seen where VV or HH has data, because vessels there are told apart in those.
+    tell
+        Called with each text that `detect` would warn of in the same waters.
 
     Returns
     -------
@@ -83,22 +86,12 @@ def coverage(
     >>> table["pier"][0], round(float(table["seen"][0]), 3)
     ('North quay', 1.0)
     """
-    return coverage_and_doubts(product, waters, params, land=land, water=water, in_co_polarized=in_co_polarized)[0]
-
-
-def coverage_and_doubts(
-    product: RadarImage,
-    waters: Mapping[str, BaseGeometry],
-    params: DetectionParams | None = None,
-    *,
-    land: BaseGeometry | None = None,
-    water: BaseGeometry | None = None,
-    in_co_polarized: Collection[str] = (),
-) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """Return the coverage, and what `detect` would warn of in the same waters."""
     params = params or DetectionParams()
     shown_by = dict.fromkeys(in_co_polarized, CO_POLARIZED)
     looks, doubts = _looks(product, waters, params.for_product(product), Mask.of(product, land, water), shown_by)
+    if tell is not None:
+        for doubt in doubts:
+            tell(doubt)
     rows = [looks.get(pier, UNSEEN) for pier in waters]
     columns = {
         "scene": [product.scene.id] * len(rows),
@@ -108,7 +101,7 @@ def coverage_and_doubts(
         "incidence_deg": [row.incidence_deg for row in rows],
         "n_reference_dates": [0] * len(rows),
     }
-    return schema.COVERAGE.make(columns, [row.geometry for row in rows]), doubts
+    return schema.COVERAGE.make(columns, [row.geometry for row in rows])
 
 
 def shortest_vessel_m(

@@ -275,7 +275,7 @@ def _shared_out(sources: Sequence[Source], task: _Task, others: Helpers) -> Call
     items, known = dict[int, Source](), set[object]()
     for k, source in enumerate(sources):
         with suppress(Exception):  # its turn says what is wrong with it
-            if others.n_helpers and source.scene is None and source.image is None:
+            if others.n_helpers and source.is_on_disk:
                 take = source.take()
                 marks = {
                     (take.platform, take.absolute_orbit, take.start.replace(microsecond=0)),

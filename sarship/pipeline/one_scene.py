@@ -20,7 +20,7 @@ import xarray as xr
 from sarship.change.detection import detect_change
 from sarship.change.network_maps import port_maps
 from sarship.detection.bands import reach_of
-from sarship.detection.seen import coverage_and_doubts
+from sarship.detection.seen import coverage
 from sarship.detection.single_image import detect
 from sarship.errors import PortError, ProductWarning, ReferenceImageError
 from sarship.model import CO_POLARIZED, Hits, Scene, Window
@@ -111,7 +111,8 @@ def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None,
     window = _window(product, plan)
     if window is not None and isinstance(product, MapImage):  # its speckle is another's work, so it is measured
         product = measured_on_water(product, plan, window)
-    seen, doubts = _coverage(product, plan)
+    doubts = list[str]()
+    seen = _coverage(product, plan, doubts.append)
     left = is_left and bool(seen["seen"].any())
     for doubt in doubts if left else ():  # which a search says too
         warnings.warn(doubt, ProductWarning, stacklevel=2)
@@ -124,18 +125,15 @@ def search_image(product: RadarImage, plan: Plan, progress: Bands | None = None,
     }
 
 
-def _coverage(product: RadarImage, plan: Plan) -> tuple[gpd.GeoDataFrame, list[str]]:
-    """Return the coverage of the piers, and doubts about their images.
-
-    Vessels alongside are told apart in VV or HH, so those are what shows them.
-    """
+def _coverage(product: RadarImage, plan: Plan, tell: Callable[[str], object]) -> gpd.GeoDataFrame:
+    """Return the coverage of the piers; vessels alongside are told apart in VV or HH, so those are what shows them."""
     piers = plan.port.piers
     alongside = piers["name"][piers["kind"] == "pier"].tolist() if is_fine(product.scene) else []
     if alongside and not set(product.polarizations) & set(CO_POLARIZED):
         doubt = "has no image in VV or HH, without which vessels at piers are not told apart: their counts are missing"
         warnings.warn(f"{product.scene.id} {doubt}", ProductWarning, stacklevel=2)
     masks = {"land": plan.land, "water": plan.port.water}
-    return coverage_and_doubts(product, plan.waters, plan.params, **masks, in_co_polarized=alongside)
+    return coverage(product, plan.waters, plan.params, **masks, in_co_polarized=alongside, tell=tell)
 
 
 def at_seen(vessels: gpd.GeoDataFrame, seen: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

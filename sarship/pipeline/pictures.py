@@ -145,7 +145,7 @@ def write_pictures(
         )
         for scene in shown
     }
-    on_disk = {scene: view for scene, view in views.items() if view.source.scene is None and view.source.image is None}
+    on_disk = {scene: view for scene, view in views.items() if view.source.is_on_disk}
     with helpers(n_workers) as others:
         shared = others.share_out(_draw, task, on_disk)
         for done, (scene, view) in enumerate(views.items(), start=1):

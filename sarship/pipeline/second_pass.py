@@ -238,7 +238,7 @@ def _to_share(
     others: Helpers, scenes: Iterable[SearchedScene], is_done: Callable[[SearchedScene], bool]
 ) -> dict[str, SearchedScene]:
     """Return the scenes by their ids that processes can help with: products on disk; others wait for a server."""
-    here = (one for one in scenes if others.n_helpers and one.source.scene is None and one.source.image is None)
+    here = (one for one in scenes if others.n_helpers and one.source.is_on_disk)
     return {one.scene.id: one for one in here if not is_done(one)}
 
 

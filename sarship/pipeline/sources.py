@@ -56,6 +56,11 @@ class Source:
         return self.name if self.scene is None else self.scene.assets.get("product", self.name)
 
     @property
+    def is_on_disk(self) -> bool:
+        """True for a file or folder, which another process can open too: no catalogue's scene, and no open image."""
+        return self.scene is None and self.image is None
+
+    @property
     def n_ahead(self) -> int:
         """Maximum number of scenes of its catalogue that may be opened ahead of their turn.
 

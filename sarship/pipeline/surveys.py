@@ -230,8 +230,7 @@ def search(
     >>> len(search([]).vessels)
     0
     """
-    if port is not None:
-        _refuse_types(port, params)
+    _refuse_types(NO_PORT if port is None else port, params)
     around = port.area if area is None and port is not None else area
     plan = Plan(port=port or NO_PORT, params=params, area=around, more_land=land)
     sources = sources_of(products, water_level_m=plan.water_level_m, maps=maps)

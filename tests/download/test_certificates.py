@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from servers.cdse import KEY, SECRET
 from servers.http import serve
-from servers.stac import STORE, StacServer, run
+from servers.running import run
+from servers.stac import STORE, StacServer
 from servers.tls import AUTHORITY, ReplacingProxy, encrypt
 from shapely import box
 

@@ -22,7 +22,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from moto.server import ThreadedMotoServer
 
-from servers.stac import Answer, Handler, StacServer, as_json, make_item, run, scene_of
+from servers.running import run
+from servers.stac import Answer, Handler, StacServer, as_json, make_item, scene_of
 
 USER, PASSWORD = "anna@example.org", "PLANTED-SECRET-password"
 KEY, SECRET = "PLANTEDKEYID", "PLANTED-SECRET-s3"

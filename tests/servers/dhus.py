@@ -17,7 +17,8 @@ import shapely
 
 from sarship.catalog.scenes import footprint_of
 from servers.cdse import as_zip
-from servers.stac import Answer, Handler, StacServer, as_json, run, scene_of
+from servers.running import run
+from servers.stac import Answer, Handler, StacServer, as_json, scene_of
 
 USER, PASSWORD = "anna", "PLANTED-SECRET-hub"
 HUB = "/dhus"

@@ -13,10 +13,11 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from servers.running import run
 
 FAULTS = (
     "drop",
@@ -101,17 +102,8 @@ class FileServer(ThreadingHTTPServer):
         """Clients cut connections here on purpose."""
 
 
-@contextmanager
-def serve(server: FileServer | None = None) -> Iterator[FileServer]:
-    server = server or FileServer()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serve(server: FileServer | None = None) -> AbstractContextManager[FileServer]:
+    return run(server or FileServer())
 
 
 class _Handler(BaseHTTPRequestHandler):

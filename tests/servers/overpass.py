@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
+
+from servers.running import run
 
 BOX = re.compile(r"\((-?[\d.]+),(-?[\d.]+),(-?[\d.]+),(-?[\d.]+)\);")
 
@@ -79,17 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests look at `n_requests`."""
 
 
-@contextmanager
-def serve_overpass(elements: list[dict]) -> Iterator[OverpassServer]:
-    server = OverpassServer(elements)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serve_overpass(elements: list[dict]) -> AbstractContextManager[OverpassServer]:
+    return run(OverpassServer(elements))
 
 
 def way(number: int, places, **tags: str) -> dict:

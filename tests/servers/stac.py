@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 import shapely
@@ -26,14 +24,12 @@ import shapely
 from sarship import Scene, open_grd
 from sarship.simulate import ProductParams, simulate_product
 from sarship.simulate.safe.package import to_cog
+from servers.running import run
 
 TOKEN = "sig=PLANTED-SECRET"
 API, TOKENS, CONTAINER = "/api/stac/v1", "/api/sas/v1/token/sentinel-1-grd", "/s1-grd"
 RTC_TOKENS = "/api/sas/v1/token/sentinel-1-rtc"
 STORE = f"{CONTAINER}/GRD"
-
-
-Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 
 @dataclass
@@ -162,22 +158,8 @@ def make_mirrored(folder: Path, params: ProductParams, **options: Any) -> Path:
     return path
 
 
-@contextmanager
-def serve_stac() -> Iterator[StacServer]:
-    with run(StacServer()) as server:
-        yield server
-
-
-@contextmanager
-def run(server: Server) -> Iterator[Server]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def serve_stac() -> AbstractContextManager[StacServer]:
+    return run(StacServer())
 
 
 @dataclass

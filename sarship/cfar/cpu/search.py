@@ -11,13 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sarship.cfar import censoring
-from sarship.cfar.censoring import Censor, Found, Place, Surroundings, search_iteratively, selected, wide_lines
+from sarship.cfar.censoring import (
+    Censor,
+    Found,
+    Place,
+    Surroundings,
+    search_iteratively,
+    selected,
+    sorted_hits,
+    wide_lines,
+)
 from sarship.cfar.cpu import ca_float, ca_integer, goca_soca, os_cfar, sieve, two_parameter, two_parameter_float
 from sarship.cfar.cpu.rows import HalfWidths, HitList, Tile, negative_power, new_hits
 from sarship.cfar.cpu.strips import joined
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.inputs import Inputs
-from sarship.cfar.jit import ABOVE_ONE, in_order
+from sarship.cfar.jit import in_order
 from sarship.cfar.k_distribution import ring_surface
 from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
@@ -160,11 +169,7 @@ def _sifted(table: NDArray[np.float64], by_sums: Callable[[Tile], HitList]) -> C
 
 def _hits(image: NDArray[np.generic], found: Found) -> Hits:
     line, pixel, clutter, score = found
-    order = np.lexsort((pixel, line))
-    line, pixel = line[order], pixel[order]
     value = image[line, pixel].astype(np.float64)
     if image.dtype.kind == "u":
         value *= value
-    single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
-    # a hit above its threshold by less than float32 resolves is still a hit
-    return Hits(line=line, pixel=pixel, value=value, clutter=clutter[order], score=np.maximum(single, ABOVE_ONE))
+    return sorted_hits((line, pixel, value, clutter, score))

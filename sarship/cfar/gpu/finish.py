@@ -10,13 +10,12 @@ from sarship.cfar.cpu.log_levels import LN_SCALE, Rule
 from sarship.cfar.cpu.moments import Limits, Sums, moment_score
 from sarship.cfar.goca_soca_os import order_table, side_table
 from sarship.cfar.gpu.rules_integer import COUNT_SHIFT, LN_ZERO, SUM_BITS, TOP_SHIFT
-from sarship.cfar.jit import ABOVE_ONE, compiled
+from sarship.cfar.jit import compiled
 from sarship.cfar.k_distribution import ring_surface
 from sarship.cfar.params import CfarParams
 from sarship.cfar.thresholds import ring_table
-from sarship.model import Hits
 
-__all__ = ["NOTHING", "finished", "sorted_hits"]
+__all__ = ["NOTHING", "finished"]
 
 I64 = NDArray[np.int64]
 U64 = NDArray[np.uint64]
@@ -71,19 +70,3 @@ def finished(is_number: bool, params: CfarParams, places: I64, words: U64 | F64,
     clutter = np.exp((mean - (1 if is_number else 1 + LN_ZERO)) / LN_SCALE) if scale else mean
     found = score > 1
     return line[found], pixel[found], value[found], clutter[found], score[found]
-
-
-def sorted_hits(found: Found, origin: int) -> Hits:
-    """Return hits sorted by line then pixel, with lines from `origin` on."""
-    line, pixel, value, clutter, score = found
-    # both as one number: sorting by two takes seven times as long
-    order = np.argsort(line << 32 | pixel)
-    single = np.minimum(score[order], np.finfo(np.float32).max).astype(np.float32)
-    return Hits(
-        line=line[order] + origin,
-        pixel=pixel[order],
-        value=value[order],
-        clutter=clutter[order],
-        # a hit above its threshold by less than float32 resolves is still a hit
-        score=np.maximum(single, ABOVE_ONE),
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from sarship.cfar.gpu import per_pixel, sieve, sliding
 from sarship.cfar.gpu.arguments import Catch, Pixels, Strips
-from sarship.cfar.gpu.job import Job
+from sarship.cfar.gpu.job import Job, new_catch
 from sarship.cfar.gpu.rule import RunningRule
 from sarship.cfar.gpu.rules_integer import GAMMA_NUMBER
 
@@ -54,18 +55,18 @@ def queue_lines(job: Job, catch: Catch, lines: tuple[int, int]) -> None:
                 _seen(job, catch), n_bytes=share.n_bytes)  # fmt: skip
 
 
-def queue_sieve(job: Job, catch: Catch, lines: tuple[int, int]) -> bool:
-    """Queue listing the pixels of some lines that may be hits; False where that is no gain, or there is no way."""
+def queue_sieve(job: Job, lines: tuple[int, int]) -> Catch | None:
+    """Queue listing the pixels of some lines that may be hits; None where that is no gain, or there is no way."""
     is_small = job.params.ring_size <= _SIEVE_RING
     if job.mode != "search" or job.rule is not GAMMA_NUMBER or job.thresholds.min_factor <= 0 or not is_small:
-        return False
+        return None
     share = _sieve_share(job, *lines)
     if share is None:
-        return False
-    squares = sieve.in_squares(job.ring_shape)
+        return None
+    catch, squares = new_catch(job, job.room), sieve.in_squares(job.ring_shape)
     _launch(job, sieve.sifting(job.is_masked), share.grid, share.n_threads, job.pixels, squares,
             job.thresholds.min_factor, share.strips, _seen(job, catch), n_bytes=share.n_bytes)  # fmt: skip
-    return True
+    return catch
 
 
 def queue_blocks(job: Job, catch: Catch, blocks: Blocks) -> None:
@@ -128,50 +129,54 @@ class _Share:
 
 
 def _share(job: Job, rule: RunningRule, pixels: Pixels, start: int, stop: int) -> _Share | None:
-    """Return shares that keep every processor busy once; None where a window is too wide for the shared memory."""
-    device, shape, n_lines = job.device, job.ring_shape, stop - start
-    n_words = rule.n_sought if job.mode == "search" else rule.n_words
+    """Return shares of some lines; None where a window is too wide for the shared memory."""
+    shape, n_words = job.ring_shape, rule.n_sought if job.mode == "search" else rule.n_words
     bytes_of = partial(sliding.shared_bytes, rule, n_words, outer_pixels=shape.outer_pixels)
-    n_threads = device.max_threads
-    while bytes_of(n_threads) > _BLOCK_BYTES:
-        n_threads -= device.warp
-    widest = sliding.CHUNK * n_threads - 2 * shape.outer_pixels
-    if n_threads <= 0 or widest < sliding.CHUNK * n_threads // 4:
-        return None
-    n_strips = ceil(pixels.image.shape[1] / widest)
-    width = ceil(pixels.image.shape[1] / n_strips)
-    n_threads = ceil(ceil((width + 2 * shape.outer_pixels) / sliding.CHUNK) / device.warp) * device.warp
-    n_bytes = bytes_of(n_threads)
-    height = max(ceil(n_lines / _heights(job, n_strips, n_threads, n_bytes)), min(shape.outer_lines + 1, n_lines))
-    strips = Strips(start - pixels.first_line, stop - pixels.first_line, width, height)
-    return _Share(strips=strips, n_threads=n_threads, grid=(n_strips, ceil(n_lines / height)), n_bytes=n_bytes)
+    lines = start - pixels.first_line, stop - pixels.first_line
+    size = stop - start, pixels.image.shape[1]
+    return _cut(job, lines, size, (shape.outer_lines, shape.outer_pixels), sliding.CHUNK, bytes_of)
 
 
 def _sieve_share(job: Job, start: int, stop: int) -> _Share | None:
     """Return the same for the sieve, in squares; None also where too little of a ring is in its bound."""
-    device, squares, n_pairs = job.device, sieve.in_squares(job.ring_shape), ceil(job.pixels.image.shape[1] / 2)
+    squares = sieve.in_squares(job.ring_shape)
     if sieve.share_of_ring(job.ring_shape, job.params.ring_size) < _LEAST_SHARE:
         return None
-    warp_bytes, halo = sieve.CHUNK * device.warp * sieve.bytes_of_column(squares), 2 * squares.outer_pixels
-    n_threads = min(_BLOCK_BYTES // warp_bytes * device.warp, _SIEVE_THREADS)
-    widest = sieve.CHUNK * n_threads - halo
-    if widest <= 0:
+    column_bytes = sieve.CHUNK * sieve.bytes_of_column(squares)
+    size = (stop + 1) // 2 - start // 2, ceil(job.pixels.image.shape[1] / 2)
+    reach = squares.outer_lines, squares.outer_pixels
+    return _cut(job, (start, stop), size, reach, sieve.CHUNK, lambda n: n * column_bytes, _SIEVE_THREADS)
+
+
+def _cut(
+    job: Job,
+    lines: tuple[int, int],
+    size: tuple[int, int],
+    reach: tuple[int, int],
+    chunk: int,
+    bytes_of: Callable[[int], int],
+    most_threads: int | None = None,
+) -> _Share | None:
+    """Return shares that keep every processor busy once; None where halos would be most of what a block holds.
+
+    `size` is what there is to cut, down and across, and `reach` a window's on each side; a thread has `chunk` columns,
+    and a block of so many threads takes `bytes_of` them.
+    """
+    device, (n_down, n_across), halo = job.device, size, 2 * reach[1]
+    n_threads = min(device.max_threads, most_threads or device.max_threads) // device.warp * device.warp
+    while bytes_of(n_threads) > _BLOCK_BYTES:
+        n_threads -= device.warp
+    widest = chunk * n_threads - halo
+    if n_threads <= 0 or widest < chunk * n_threads // 4:
         return None
-    n_strips = ceil(n_pairs / widest)
-    width = ceil(n_pairs / n_strips)
-    n_threads = ceil(ceil((width + halo) / sieve.CHUNK) / device.warp) * device.warp
-    n_bytes = n_threads // device.warp * warp_bytes
-    n_bands = (stop + 1) // 2 - start // 2
-    height = max(ceil(n_bands / _heights(job, n_strips, n_threads, n_bytes)), min(squares.outer_lines + 1, n_bands))
-    grid = n_strips, ceil(n_bands / height)
-    return _Share(strips=Strips(start, stop, width, height), n_threads=n_threads, grid=grid, n_bytes=n_bytes)
-
-
-def _heights(job: Job, n_strips: int, n_threads: int, n_bytes: int) -> int:
-    """Return the heights to cut strips into so that every processor is full once."""
-    device = job.device
+    n_strips = ceil(n_across / widest)
+    width = ceil(n_across / n_strips)
+    n_threads = ceil(ceil((width + halo) / chunk) / device.warp) * device.warp
+    n_bytes = bytes_of(n_threads)
     at_once = device.n_processors * max(1, min(device.shared_bytes // (n_bytes + 1024), 2048 // n_threads))
-    return max(1, at_once // n_strips)
+    height = max(ceil(n_down / max(1, at_once // n_strips)), min(reach[0] + 1, n_down))
+    strips, grid = Strips(*lines, width, height), (n_strips, ceil(n_down / height))
+    return _Share(strips=strips, n_threads=n_threads, grid=grid, n_bytes=n_bytes)
 
 
 def _ring_by_ring(

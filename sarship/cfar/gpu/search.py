@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sarship.cfar.censoring import Censor, Found, joined, search_iteratively, selected, wide_lines
+from sarship.cfar.censoring import Censor, Found, joined, search_iteratively, selected, sorted_hits, wide_lines
 from sarship.cfar.cpu.rows import negative_power
 from sarship.cfar.device import device_of
 from sarship.cfar.gpu import launch
 from sarship.cfar.gpu.arguments import Catch
-from sarship.cfar.gpu.finish import NOTHING, finished, sorted_hits
+from sarship.cfar.gpu.finish import NOTHING, finished
 from sarship.cfar.gpu.job import BLOCK, NOWHERE, Job, new_catch, new_job
 from sarship.cfar.gpu.rule import RunningRule
 from sarship.cfar.params import CfarParams
@@ -79,8 +79,8 @@ def search(
 
 def _search_lines(job: Job, lines: tuple[int, int], cap: int) -> Found:
     """Return the hits of some lines, unsorted, or store their scores."""
-    catch = new_catch(job, job.room)
-    if launch.queue_sieve(job, catch, lines):
+    catch = launch.queue_sieve(job, lines)
+    if catch is not None:
         hits = _hits(job, catch, is_decided=False)
         # where much is left, bright land say, exact running sums are the quicker way
         if hits is not None:
